@@ -1,0 +1,1 @@
+"""Dual activations, limiting and empirical kernels, kernel gradient descent: arrays to arrays."""

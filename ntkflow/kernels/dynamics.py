@@ -1,0 +1,81 @@
+"""Kernel gradient descent on least squares, in the eigenbasis of the kernel (JGH Section 5).
+
+With lambda_i, f^(i) the kernel principal components of Theta(X, X)/N, ||f^(i)||_pin = 1:
+f_t(x) = f_0(x) + sum_i f^(i)(x) (1 - exp(-lambda_i t)) <f^(i), f* - f_0>_pin.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from ntkflow.aliases import Array, Float
+
+__all__ = ["Components", "GaussianFunction", "gaussian_function", "kernel_flow"]
+
+
+class Components(NamedTuple):
+    """Kernel principal components: eigenvalues and the eigenfunctions at p points.
+
+    The first n points are the training points. Components whose eigenvalue is zero to rounding
+    are to be left out: their eigenfunctions are not defined off the training points.
+    """
+
+    eigenvalues: Float[Array, " c"]
+    eigenfunctions: Float[Array, "p c"]
+
+
+def _propagator(components: Components, samples: int, time: float) -> Float[Array, "p n"]:
+    """A_t(x), the share of each training residual that has reached x at time t."""
+    learnt = -jnp.expm1(-components.eigenvalues * time)
+    basis = components.eigenfunctions
+    return jnp.matmul(basis * learnt[None, :], basis[:samples].T / samples, precision="highest")
+
+
+def kernel_flow(
+    components: Components,
+    initial: Float[Array, "s p k"],
+    goal: Float[Array, "s n k"],
+    times: Float[Array, " t"],
+) -> Float[Array, "s t p k"]:
+    """f_t(x) at all points from f_0 (`initial`) towards the goal on the n training points.
+
+    `times` in units of steps x learning rate; infinity is allowed.
+    """
+    samples = goal.shape[1]
+    basis = components.eigenfunctions
+    residual = goal - initial[:, :samples]
+    amplitudes = jnp.einsum("nc,snk->sck", basis[:samples] / samples, residual, precision="highest")
+    learnt = -jnp.expm1(-jnp.outer(times, components.eigenvalues))
+    return initial[:, None] + jnp.einsum(
+        "pc,tc,sck->stpk", basis, learnt, amplitudes, precision="highest"
+    )
+
+
+class GaussianFunction(NamedTuple):
+    """Mean and variance of f_t over initialisations, at each time and point."""
+
+    mean: Float[Array, "t p k"]
+    variance: Float[Array, "t p"]
+
+
+def gaussian_function(
+    components: Components,
+    nngp: Float[Array, "p p"],
+    targets: Float[Array, "n k"],
+    times: Float[Array, " t"],
+) -> GaussianFunction:
+    """Law of f_t(x) when f_0 is a centred Gaussian process with covariance `nngp` (JGH Section 5).
+
+    Mean A_t(x) y; variance of f_0(x) - A_t(x) f_0(X), the diagonal of
+    Sigma - A_t Sigma(X, .) - Sigma(., X) A_t' + A_t Sigma(X, X) A_t'. Outputs are independent and
+    share the variance.
+    """
+    samples = len(targets)
+    means, variances = [], []
+    for time in times:
+        share = _propagator(components, samples, time)
+        left = nngp[:, :samples] - jnp.matmul(share, nngp[:samples, :samples], precision="highest")
+        learnt = jnp.sum((nngp[:, :samples] + left) * share, axis=1)
+        means.append(jnp.matmul(share, targets, precision="highest"))
+        variances.append(jnp.maximum(jnp.diagonal(nngp) - learnt, 0))
+    return GaussianFunction(jnp.stack(means), jnp.stack(variances))

@@ -1,0 +1,1 @@
+"""Fully-connected networks in NTK parametrization and their training by gradient descent."""

@@ -1,0 +1,138 @@
+"""Fully-connected networks in NTK parametrization (JGH Section 2).
+
+a^0 = x, z^{l+1} = sigma_w W^l a^l / sqrt(n_l) + beta b^l, a^l = sigma(z^l), f = z^L, with every
+entry of W^l and b^l drawn from N(0, 1). Symbols to names: L `depth`, sigma `activation`, beta `beta`,
+sigma_w `weight_gain` (1 in JGH), n_L `outputs`, n_1..n_{L-1} `hidden_widths`.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ntkflow.aliases import Array, Float, Inputs, Key, OtherInputs, OutputGram, Outputs, SeedKeys
+from ntkflow.kernels.activations import Activation
+from ntkflow.kernels.empirical import Sweep, layerwise_ntk
+
+__all__ = [
+    "Architecture",
+    "Layer",
+    "Parameters",
+    "apply",
+    "empirical_ntk",
+    "init",
+    "parameter_count",
+    "seed_keys",
+    "sweep",
+]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network up to its input dimension; see the module's docstring for the symbols."""
+
+    hidden_widths: tuple[int, ...]
+    activation: Activation
+    beta: float
+    weight_gain: float = 1.0
+    outputs: int = 1
+
+    @property
+    def depth(self) -> int:
+        """L, the number of weight layers."""
+        return len(self.hidden_widths) + 1
+
+
+class Layer(NamedTuple):
+    """W^l, transposed so that a batch of rows multiplies it, and b^l."""
+
+    weight: Float[Array, "fan_in fan_out"]
+    bias: Float[Array, " fan_out"]
+
+
+Parameters = list[Layer]
+
+
+def seed_keys(root: int, width: int, seeds: int) -> SeedKeys:
+    """One key per initialisation 0..seeds-1 of `width`; the same whatever else is asked for."""
+    key = jax.random.fold_in(jax.random.key(root, impl="threefry2x32"), width)
+    return jax.vmap(lambda seed: jax.random.fold_in(key, seed))(jnp.arange(seeds))
+
+
+def init(
+    key: Key[Array, ""], features: int, architecture: Architecture, dtype: jnp.dtype
+) -> Parameters:
+    """theta(0): i.i.d. N(0, 1).
+
+    Drawn in float32 whatever `dtype`, so that a network is the same one in both precisions and
+    float64 can check float32.
+    """
+    widths = (features, *architecture.hidden_widths, architecture.outputs)
+    keys = jax.random.split(key, len(widths) - 1)
+
+    def draw(key: Key[Array, ""], fan_in: int, fan_out: int) -> Layer:
+        weight_key, bias_key = jax.random.split(key)
+        return Layer(
+            jax.random.normal(weight_key, (fan_in, fan_out), jnp.float32).astype(dtype),
+            jax.random.normal(bias_key, (fan_out,), jnp.float32).astype(dtype),
+        )
+
+    return [draw(*sizes) for sizes in zip(keys, widths[:-1], widths[1:], strict=True)]
+
+
+def parameter_count(features: int, architecture: Architecture) -> int:
+    """P, the number of entries of theta."""
+    widths = (features, *architecture.hidden_widths, architecture.outputs)
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
+
+
+def _scale(layer: Layer, architecture: Architecture) -> float:
+    """sigma_w / sqrt(n_l): the one place that knows the NTK parametrization."""
+    return float(architecture.weight_gain / layer.weight.shape[0] ** 0.5)
+
+
+def _affine(layer: Layer, activity: Inputs, architecture: Architecture) -> Array:
+    """z^{l+1} from a^l."""
+    bias = architecture.beta * layer.bias[None, :]
+    return _scale(layer, architecture) * (activity @ layer.weight) + bias
+
+
+def apply(parameters: Parameters, x: Inputs, architecture: Architecture) -> Outputs:
+    """f_theta(x), (n, n_L)."""
+    activity = x
+    for layer in parameters[:-1]:
+        activity = architecture.activation.function(_affine(layer, activity, architecture))
+    return _affine(parameters[-1], activity, architecture)
+
+
+def sweep(parameters: Parameters, x: Inputs, architecture: Architecture) -> list[Sweep]:
+    """a^l(x) and df_k/dz^{l+1}(x) for l = 0..L-1, one forward and one backward pass."""
+    activities, slopes = [x], []
+    for layer in parameters[:-1]:
+        preactivation = _affine(layer, activities[-1], architecture)
+        activity, slope = jax.jvp(
+            architecture.activation.function, (preactivation,), (jnp.ones_like(preactivation),)
+        )
+        activities.append(activity)
+        slopes.append(slope)
+    outputs = architecture.outputs
+    sensitivity = jnp.broadcast_to(jnp.eye(outputs, dtype=x.dtype), (len(x), outputs, outputs))
+    sensitivities = [sensitivity]
+    for layer, slope in zip(parameters[:0:-1], slopes[::-1], strict=True):
+        pulled = _scale(layer, architecture) * (sensitivity @ layer.weight.T)
+        sensitivity = pulled * slope[:, None, :]
+        sensitivities.append(sensitivity)
+    return [Sweep(a, d) for a, d in zip(activities, sensitivities[::-1], strict=True)]
+
+
+def empirical_ntk(
+    parameters: Parameters, x1: Inputs, x2: OtherInputs, architecture: Architecture
+) -> OutputGram:
+    """Theta_{kk'}(x, x') of the network at `parameters`, (n, m, n_L, n_L); see `layerwise_ntk`."""
+    sweeps1 = sweep(parameters, x1, architecture)
+    sweeps2 = sweeps1 if x2 is x1 else sweep(parameters, x2, architecture)
+    return layerwise_ntk(
+        sweeps1, sweeps2, beta=architecture.beta, weight_gain=architecture.weight_gain
+    )
