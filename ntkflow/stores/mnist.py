@@ -1,0 +1,194 @@
+"""The four original files of MNIST (LeCun, Cortes & Burges), from a local folder or downloaded.
+
+The only module that reads the process environment: `NTKFLOW_MNIST_DIR` names a local folder.
+Every file is held against its sha256 sum before a byte of it is used.
+"""
+
+import gzip
+import hashlib
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pooch
+from numpy.typing import NDArray
+
+__all__ = ["FILES", "FOLDER_VARIABLE", "DataFile", "DataFileError", "download", "read_mnist"]
+
+FOLDER_VARIABLE = "NTKFLOW_MNIST_DIR"
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+
+LOCAL_REMEDY = (
+    "To use files you already have, put the four original .gz files into one folder and name it "
+    f"by the data set's key `folder` or the environment variable {FOLDER_VARIABLE}"
+)
+
+
+class DataFileError(ValueError):
+    """A data file is missing, is not the original, or could not be fetched."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A gzip IDX file: its name, size in bytes, sha256 sum, and the axes of the array in it."""
+
+    name: str
+    size: int
+    sha256: str
+    axes: int
+
+
+FILES: Mapping[str, tuple[DataFile, DataFile]] = {
+    "train": (
+        DataFile(
+            "train-images-idx3-ubyte.gz",
+            9912422,
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            axes=3,
+        ),
+        DataFile(
+            "train-labels-idx1-ubyte.gz",
+            28881,
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            axes=1,
+        ),
+    ),
+    "test": (
+        DataFile(
+            "t10k-images-idx3-ubyte.gz",
+            1648877,
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            axes=3,
+        ),
+        DataFile(
+            "t10k-labels-idx1-ubyte.gz",
+            4542,
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            axes=1,
+        ),
+    ),
+}
+
+
+def read_mnist(
+    split: str, folder: str | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Read one split of MNIST.
+
+    Parameters
+    ----------
+    split
+        ``train`` (60,000 images) or ``test`` (10,000).
+    folder
+        Where the original ``.gz`` files lie. None: the folder that `NTKFLOW_MNIST_DIR` names, or,
+        where that is unset or empty, a download kept in the user's cache folder.
+
+    Returns
+    -------
+    images
+        Pixels from 0 to 255, shape (n, 784), each image row by row.
+    labels
+        The digits shown, 0 to 9, shape (n,).
+
+    Raises
+    ------
+    DataFileError
+        If a file is missing, is not the original, or no mirror delivers it.
+    """
+    images, labels = (_read(file, folder) for file in FILES[split])
+    return images.reshape(len(images), -1), labels.astype(np.int64)
+
+
+def _read(file: DataFile, folder: str | None) -> NDArray[np.uint8]:
+    local = folder or os.environ.get(FOLDER_VARIABLE)
+    if local:
+        path = Path(local).expanduser() / file.name
+    else:
+        path = download(file, Path(pooch.os_cache("ntkflow")) / "mnist")
+    return parse_idx(gzip.decompress(read_verified(path, file)), file)
+
+
+def download(file: DataFile, cache: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
+    """Path of `file` in the folder `cache`, fetched from the first mirror that delivers it.
+
+    A download has a temporary name until its sum is verified, so that neither a failed nor a
+    concurrent one is ever taken for the file.
+
+    Raises
+    ------
+    DataFileError
+        If every mirror fails, with the reason of each.
+    """
+    reasons = []
+    for mirror in mirrors:
+        url = mirror + file.name
+        try:
+            return Path(pooch.retrieve(url, f"sha256:{file.sha256}", file.name, cache))
+        # OSError: all network failures of requests, and a cache folder that cannot be written.
+        except (OSError, ValueError) as error:
+            pooch.get_logger().warning("%s: not fetched: %s", url, error)
+            reasons.append(f"  {url}: {error}")
+    raise DataFileError(
+        f"{file.name}: not in {cache}, and no mirror delivers it.\n"
+        + "\n".join(reasons)
+        + f"\nCheck the network connection and run again. {LOCAL_REMEDY}."
+    )
+
+
+def read_verified(path: Path, file: DataFile) -> bytes:
+    """Read `path`, which must hold `file` byte for byte.
+
+    Raises
+    ------
+    DataFileError
+        If the file cannot be read, or its sha256 sum is not that of the original.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataFileError(
+            f"{path}: cannot be read ({error.strerror}); expected {file.name}, {file.size} bytes. "
+            f"{LOCAL_REMEDY}; without either, the files are downloaded."
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != file.sha256:
+        raise DataFileError(
+            f"{path}: {len(content)} bytes with sha256 {found}; the original {file.name} has "
+            f"{file.size} bytes with sha256 {file.sha256}. The file is truncated or another one: "
+            f"replace it by the original, for example from {MIRRORS[0]}{file.name}."
+        )
+    return content
+
+
+def parse_idx(content: bytes, file: DataFile) -> NDArray[np.uint8]:
+    """Array of an uncompressed IDX file of unsigned bytes.
+
+    The format: two zero bytes, the type code (8: unsigned byte), the number of axes, the length
+    of each axis as a big-endian 32-bit integer, then the entries, last axis fastest.
+
+    Raises
+    ------
+    DataFileError
+        If the header is another one or the number of entries is not what it announces.
+    """
+    start = 4 + 4 * file.axes
+    magic = bytes([0, 0, 8, file.axes])
+    if len(content) < start or content[:4] != magic:
+        raise DataFileError(
+            f"{file.name}: {len(content)} bytes beginning with {content[:4].hex()!r}; expected at "
+            f"least {start} bytes beginning with {magic.hex()!r}. Replace it by the original file."
+        )
+    shape = tuple(np.frombuffer(content, ">u4", file.axes, offset=4).tolist())
+    if len(content) - start != math.prod(shape):
+        raise DataFileError(
+            f"{file.name}: {len(content) - start} entries; its header announces {shape}, that is "
+            f"{math.prod(shape)}. Replace it by the original file."
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
