@@ -1,0 +1,1 @@
+"""Statistics of kernels and functions: labelled arrays to labelled arrays."""

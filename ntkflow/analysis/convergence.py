@@ -1,0 +1,182 @@
+"""Distances of finite networks from the infinite-width limit, one number an initialisation.
+
+Theta_inf below stands for Theta_inf (x) Id over outputs (JGH Theorem 1); norms are Frobenius over
+all pairs of points and outputs.
+"""
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ntkflow.analysis.bootstrap import resampling_weights
+
+__all__ = [
+    "distance_from_dynamics",
+    "initial_spread",
+    "kernel_drift",
+    "mean_errors",
+    "squared_bias",
+    "squared_bias_replicates",
+]
+
+KERNEL_DIMS = ("sample", "sample_prime", "output", "output_prime")
+
+FEWEST_DRAWS = 20
+"""Below, a resample may hold a single draw, and then no pair of different ones."""
+
+
+def limit_on_same_points(kernels: xr.Dataset, limiting: xr.Dataset) -> xr.DataArray:
+    """Theta_inf (sample, sample_prime) on the points of `kernels`, the first ones of `limiting`.
+
+    Raises
+    ------
+    ValueError
+        If the first points of `limiting` are not those of `kernels`, as far as ``is_train`` tells.
+    """
+    count = kernels.sizes["sample"]
+    found, expected = kernels["is_train"].to_numpy(), limiting["is_train"].to_numpy()[:count]
+    if not np.array_equal(found, expected):
+        raise ValueError(
+            f"the empirical kernels are on {count} points, {found.sum()} of them for training; the "
+            f"first {count} points of the limiting kernel have {expected.sum()}; compute both on "
+            "the same data set"
+        )
+    kept = {"sample": slice(count), "sample_prime": slice(count)}
+    return limiting["ntk"].isel(kept).reset_coords(drop=True).astype(np.float64).compute()
+
+
+def initial_spread(initial: xr.Dataset, limiting: xr.Dataset) -> NDArray[np.float64]:
+    """||Theta(0) - Theta_inf|| / ||Theta_inf|| of each draw (seed,).
+
+    Parameters
+    ----------
+    initial
+        An "initial_kernels" store.
+    limiting
+        The "limiting" store; its first points are those of `initial`.
+    """
+    limit = limit_on_same_points(initial, limiting)
+    outputs = initial.sizes["output"]
+    identity = xr.DataArray(np.eye(outputs), dims=("output", "output_prime"))
+    kernels = initial["ntk"].reset_coords(drop=True).astype(np.float64).compute()
+    distance = _norm(kernels - limit * identity, KERNEL_DIMS)
+    scale = np.sqrt(outputs) * _norm(limit, KERNEL_DIMS[:2])
+    return (distance / scale).to_numpy()
+
+
+def mean_errors(initial: xr.Dataset, limiting: xr.Dataset) -> NDArray[np.float64]:
+    """Errors of each draw over pairs i < j, (seed, pair), in units of ||Theta_inf|| over them.
+
+    Of several outputs the mean trace_k Theta_kk / n_L is compared. The squared norm of the
+    expectation of a row is the squared relative bias off the diagonal.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 20 draws or 2 points, or the limit vanishes off the diagonal.
+    """
+    if initial.sizes["seed"] < FEWEST_DRAWS:
+        raise ValueError(
+            f"{initial.sizes['seed']} initial kernels of one width; the bias of their mean needs "
+            f"at least {FEWEST_DRAWS}, and rises above its noise only with thousands"
+        )
+    limit = limit_on_same_points(initial, limiting).to_numpy()
+    rows, columns = np.triu_indices(len(limit), k=1)
+    scale = np.linalg.norm(limit[rows, columns])
+    if scale == 0:
+        raise ValueError(
+            f"the limiting NTK on {len(limit)} points has no entry other than 0 off the diagonal; "
+            "its relative bias needs one"
+        )
+    pairs = {
+        "sample": xr.DataArray(rows, dims="pair"),
+        "sample_prime": xr.DataArray(columns, dims="pair"),
+    }
+    blocks = initial["ntk"].reset_coords(drop=True).compute().isel(pairs).astype(np.float64)
+    kernels = blocks.transpose("seed", "pair", "output", "output_prime").to_numpy()
+    return (np.trace(kernels, axis1=2, axis2=3) / kernels.shape[2] - limit[rows, columns]) / scale
+
+
+def squared_bias(errors: NDArray[np.float64]) -> float:
+    """Unbiased estimate of ||E e||^2 from draws e of shape (draw, pair); it may be negative.
+
+    The mean of <e_i, e_j> over all pairs of different draws (a U-statistic). The squared norm of
+    the mean of e would include the pairs i = j and exceed ||E e||^2 by the variance of that mean.
+    """
+    uniform = np.full((1, len(errors)), 1 / len(errors))
+    return float(_mean_product(uniform, errors)[0])
+
+
+def squared_bias_replicates(
+    errors: NDArray[np.float64], replicates: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Bootstrap replicates (replicate,) of `squared_bias`.
+
+    A draw is never paired with its own copies, which would bring back the variance that
+    `squared_bias` leaves out. Where noise dominates, the replicates spread up to sqrt(3) times
+    wider than the estimate itself (the observed bias, about which they are centred, is noise too);
+    the interval is then too wide, never too narrow.
+    """
+    weights = resampling_weights(len(errors), replicates, rng)
+    return np.concatenate([_mean_product(batch, errors) for batch in weights])
+
+
+def _mean_product(weights: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of <e_i, e_j> over i != j with weights w_i w_j, for each row of weights."""
+    mean = weights @ errors
+    squares = np.einsum("ip,ip->i", errors, errors)
+    same = weights**2
+    return (np.einsum("rp,rp->r", mean, mean) - same @ squares) / (1 - same.sum(axis=1))
+
+
+def kernel_drift(kernels: xr.DataArray) -> NDArray[np.float64]:
+    """||Theta(T) - Theta(0)|| / ||Theta(0)|| of each network (seed,).
+
+    `kernels` has dimensions (seed, kernel_step, sample, sample_prime, output, output_prime); the
+    first and the last recorded kernels are compared.
+
+    Raises
+    ------
+    ValueError
+        If kernels were recorded at fewer than two steps.
+    """
+    records = kernels.sizes["kernel_step"]
+    if records < 2:
+        raise ValueError(
+            f"kernels were recorded at {records} step; drift needs the first and the last"
+        )
+    first, last = (
+        kernels.isel(kernel_step=k, drop=True).reset_coords(drop=True).astype(np.float64).compute()
+        for k in (0, -1)
+    )
+    return (_norm(last - first, KERNEL_DIMS) / _norm(first, KERNEL_DIMS)).to_numpy()
+
+
+def distance_from_dynamics(ensemble: xr.Dataset, dynamics: xr.Dataset) -> NDArray[np.float64]:
+    """sup_t ||f_t - f_inf,t|| of each network (seed,), over the recorded times.
+
+    f_inf follows kernel gradient descent with the limiting NTK from the same f_0. The norm is the
+    root mean square over all points, training and test, and all outputs.
+
+    Raises
+    ------
+    ValueError
+        If the stores hold different seeds or steps.
+    """
+    for name in ("seed", "step"):
+        found, expected = dynamics[name].to_numpy(), ensemble[name].to_numpy()
+        if not np.array_equal(found, expected):
+            raise ValueError(
+                f"the dynamics store has {name} {found}, the ensemble {expected}; "
+                "solve the dynamics from this ensemble's initial functions, at its steps"
+            )
+    networks, limit = (
+        store["f"].reset_coords(drop=True).astype(np.float64).compute()
+        for store in (ensemble, dynamics)
+    )
+    squares = ((networks - limit) ** 2).mean(("sample", "output"), skipna=False)
+    return (squares.max("step", skipna=False) ** 0.5).to_numpy()
+
+
+def _norm(array: xr.DataArray, dims: tuple[str, ...]) -> xr.DataArray:
+    return (array**2).sum(dims, skipna=False) ** 0.5

@@ -1,0 +1,88 @@
+"""What the statistics share: points on the circle, and ensembles of several widths as one array."""
+
+from collections.abc import Hashable, Mapping
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+__all__ = ["circle_points", "recorded_kernels", "stack_widths"]
+
+
+def circle_points(store: xr.Dataset) -> NDArray[np.intp]:
+    """Positions along `sample` of the test points, by increasing angle.
+
+    Raises
+    ------
+    ValueError
+        If the points have no angle, or all are training points.
+    """
+    if "angle" not in store.coords:
+        raise ValueError(
+            "the inputs have no angle, which only inputs with 2 features have; "
+            "give the data set test points on the circle (inputs: circle)"
+        )
+    test = np.flatnonzero(~store["is_train"].to_numpy())
+    if len(test) == 0:
+        raise ValueError(
+            "the data set has no test points; a curve over the circle needs some (inputs: circle)"
+        )
+    return test[np.argsort(store["angle"].to_numpy()[test], kind="stable")]
+
+
+def recorded_kernels(ensemble: xr.Dataset, width: int) -> xr.DataArray:
+    """Empirical NTK of an ensemble (seed, kernel_step, sample, sample_prime, output, output_prime).
+
+    Raises
+    ------
+    ValueError
+        If the ensemble was trained without recording kernels.
+    """
+    if "ntk" not in ensemble or ensemble.sizes["kernel_step"] == 0:
+        raise ValueError(
+            f"the ensemble of width {width} holds no empirical NTK; "
+            "record it at one training step at least"
+        )
+    return ensemble["ntk"]
+
+
+def stack_widths(parts: Mapping[int, xr.DataArray]) -> xr.DataArray:
+    """One array with the new first dimension `width`, ascending, from one array a width.
+
+    Seeds that a width does not have are NaN there. All other coordinates must be equal.
+
+    Raises
+    ------
+    ValueError
+        If there is no width, or a coordinate other than `seed` differs between widths.
+    """
+    if not parts:
+        raise ValueError("no ensemble was given; expected one of each width")
+    widths = sorted(parts)
+    for width in widths[1:]:
+        _require_equal_coordinates(parts, widths[0], width)
+    return xr.concat(
+        [parts[width] for width in widths],
+        dim=xr.DataArray(widths, dims="width", name="width"),
+        join="outer",
+        coords="minimal",
+        compat="override",
+        combine_attrs="drop",
+    )
+
+
+def _require_equal_coordinates(parts: Mapping[int, xr.DataArray], first: int, other: int) -> None:
+    names: set[Hashable] = {*parts[first].coords, *parts[other].coords} - {"seed"}
+    for name in sorted(map(str, names)):
+        pair = [parts[width].coords.get(name) for width in (first, other)]
+        if pair[0] is None or pair[1] is None or not np.array_equal(pair[0], pair[1]):
+            raise ValueError(
+                f"{name!r} differs between width {first} ({_brief(pair[0])}) and width {other} "
+                f"({_brief(pair[1])}); train all widths with the same schedule on the same points"
+            )
+
+
+def _brief(coordinate: xr.DataArray | None) -> str:
+    if coordinate is None:
+        return "absent"
+    return np.array2string(np.asarray(coordinate), threshold=6, edgeitems=2)

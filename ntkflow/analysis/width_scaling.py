@@ -1,0 +1,248 @@
+"""Approach to the infinite-width limit over a grid of widths, with fitted exponents.
+
+Every value and every exponent comes with the 95 % percentile interval of a bootstrap over
+initialisations: seeds are resampled within each width, and the line is fitted anew. All widths
+weigh the same in a fit. Weights from the noise would narrow the interval of the bias, whose noise
+grows with n relative to it, but lean on the narrow networks, where the next order in 1/n bends
+the line; such an interval misses the exponent far more often than it says.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from ntkflow.analysis import convergence
+from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampled_means
+from ntkflow.analysis.ensembles import recorded_kernels
+from ntkflow.stores.schema import conform
+
+__all__ = [
+    "EXPECTED",
+    "PowerLaw",
+    "fit_power_law",
+    "measure_width_scaling",
+    "tabulate",
+    "tabulate_widths",
+]
+
+EXPECTED: Mapping[str, float] = {
+    "spread of the NTK at initialisation": -0.5,
+    "bias of its mean, off the diagonal": -1.0,
+    "drift of the NTK during training": -0.5,
+    "distance of f from its limiting dynamics": -0.5,
+}
+"""Exponents of the theory by quantity. That of the drift is the bound of JGH and of Lee et al.
+(2019); -1 is the sharp order (Huang & Yau 2019; Dyer & Gur-Ari 2020), so a steeper drift agrees."""
+
+DRAWN = 50
+"""Initialisations kept one by one for drawing, at most."""
+
+
+class Estimate(NamedTuple):
+    """A statistic at one width."""
+
+    value: float
+    replicates: NDArray[np.float64]
+    """Bootstrap replicates of `value`."""
+    spread: NDArray[np.float64]
+    """The statistic of each initialisation; empty if it has none."""
+
+
+class PowerLaw(NamedTuple):
+    """value = prefactor x n^exponent, with the bootstrap interval of the exponent."""
+
+    exponent: float
+    exponent_low: float
+    exponent_high: float
+    prefactor: float
+
+
+def measure_width_scaling(
+    ensembles: Mapping[int, xr.Dataset],
+    initial: Mapping[int, xr.Dataset],
+    dynamics: Mapping[int, xr.Dataset],
+    limiting: xr.Dataset,
+    *,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> xr.Dataset:
+    """The four quantities of `EXPECTED` at each width, and the exponent of each in the width.
+
+    Spread, drift and distance are means over initialisations of `convergence.initial_spread`,
+    `kernel_drift` and `distance_from_dynamics`; the spread is taken from the initial kernels or,
+    at widths that have none, from the first kernels recorded in training. The bias is the square
+    root of `convergence.squared_bias`. The fit uses the widths at which the lower end of the
+    value's interval is above zero; a bias below its own noise is not used.
+
+    Parameters
+    ----------
+    ensembles, dynamics
+        "ensemble" and "dynamics" stores, of the same widths.
+    initial
+        "initial_kernels" stores by width; their widths and numbers of seeds are their own.
+    limiting
+        The "limiting" store.
+    replicates, seed
+        Number of bootstrap replicates and the seed of their generator.
+
+    Returns
+    -------
+    xr.Dataset
+        A "width_scaling" store. A quantity is NaN, and not used, at widths it was not measured at.
+
+    Raises
+    ------
+    ValueError
+        If ensembles and dynamics differ in their widths, seeds or steps, a store lacks the kernels
+        a quantity needs, or there are too few initial kernels of a width.
+    """
+    if sorted(ensembles) != sorted(dynamics):
+        raise ValueError(
+            f"ensembles have widths {sorted(ensembles)}, dynamics {sorted(dynamics)}; solve the "
+            "dynamics for each ensemble"
+        )
+    widths = sorted({*ensembles, *initial})
+    missing = Estimate(np.nan, np.full(replicates, np.nan), np.empty(0))
+    by_width = []
+    for n in widths:
+        rng = np.random.default_rng([seed, n])
+        bias, drift, distance = missing, missing, missing
+        if n in initial:
+            untrained = initial[n].compute()
+            bias = _bias(untrained, limiting, replicates, rng)
+        else:
+            recorded_kernels(ensembles[n], n)
+            untrained = ensembles[n].isel(kernel_step=0).compute()
+        spread = _mean(convergence.initial_spread(untrained, limiting), replicates, rng)
+        if n in ensembles:
+            drift, distance = _trained_estimates(ensembles[n], dynamics[n], n, replicates, rng)
+        by_width.append((spread, bias, drift, distance))
+    return _assemble(widths, list(zip(*by_width, strict=True)))
+
+
+def _bias(
+    initial: xr.Dataset, limiting: xr.Dataset, replicates: int, rng: np.random.Generator
+) -> Estimate:
+    errors = convergence.mean_errors(initial, limiting)
+    squares = convergence.squared_bias_replicates(errors, replicates, rng)
+    return Estimate(
+        value=float(np.sqrt(max(convergence.squared_bias(errors), 0))),
+        replicates=np.sqrt(np.maximum(squares, 0)),
+        spread=np.empty(0),
+    )
+
+
+def _trained_estimates(
+    ensemble: xr.Dataset,
+    dynamics: xr.Dataset,
+    width: int,
+    replicates: int,
+    rng: np.random.Generator,
+) -> tuple[Estimate, Estimate]:
+    """Drift and distance."""
+    drift = convergence.kernel_drift(recorded_kernels(ensemble, width))
+    distance = convergence.distance_from_dynamics(ensemble, dynamics)
+    return _mean(drift, replicates, rng), _mean(distance, replicates, rng)
+
+
+def _mean(values: NDArray[np.float64], replicates: int, rng: np.random.Generator) -> Estimate:
+    return Estimate(float(values.mean()), resampled_means(values, replicates, rng), values)
+
+
+def fit_power_law(
+    widths: NDArray[np.int64], values: NDArray[np.float64], replicates: NDArray[np.float64]
+) -> PowerLaw:
+    """Least squares of log value against log n, with the percentile interval of the slope.
+
+    Parameters
+    ----------
+    widths
+        Widths (width,).
+    values
+        Values (width,), positive.
+    replicates
+        Bootstrap replicates of the values (replicate, width). Those below the lower end of a
+        value's interval count as that end, since a replicate of 0 has no logarithm.
+
+    Returns
+    -------
+    PowerLaw
+        NaN throughout with fewer than two widths.
+    """
+    if len(widths) < 2:
+        return PowerLaw(np.nan, np.nan, np.nan, np.nan)
+    log_width = np.log(widths)
+    design = np.linalg.pinv(np.stack([log_width, np.ones_like(log_width)], axis=1))
+    slope, intercept = design @ np.log(values)
+    floor = percentile_interval(replicates)[0]
+    slopes = np.log(np.maximum(replicates, floor)) @ design[0]
+    low, high = percentile_interval(slopes)
+    return PowerLaw(float(slope), float(low), float(high), float(np.exp(intercept)))
+
+
+def _assemble(widths: Sequence[int], by_quantity: Sequence[Sequence[Estimate]]) -> xr.Dataset:
+    """The store, from estimates by quantity and width."""
+    value = np.array([[e.value for e in row] for row in by_quantity])
+    replicates = np.array([[e.replicates for e in row] for row in by_quantity])
+    low, high = percentile_interval(np.moveaxis(replicates, -1, 0))
+    used = low > 0
+    fits = [
+        fit_power_law(np.array(widths)[u], v[u], r[u].T)
+        for u, v, r in zip(used, value, replicates, strict=True)
+    ]
+    drawn = min(DRAWN, max(len(e.spread) for row in by_quantity for e in row))
+    by_width = ("quantity", "width")
+    return conform(
+        xr.Dataset(
+            {
+                "value": (by_width, value),
+                "value_low": (by_width, low),
+                "value_high": (by_width, high),
+                "used": (by_width, used),
+                "spread": ((*by_width, "seed"), _padded_spread(by_quantity, drawn)),
+                "expected": ("quantity", list(EXPECTED.values())),
+                **{
+                    name: ("quantity", [getattr(fit, name) for fit in fits])
+                    for name in PowerLaw._fields
+                },
+            },
+            coords={"quantity": list(EXPECTED), "width": list(widths), "seed": np.arange(drawn)},
+        ),
+        "width_scaling",
+    )
+
+
+def _padded_spread(by_quantity: Sequence[Sequence[Estimate]], drawn: int) -> NDArray[np.float64]:
+    padded = np.full((len(by_quantity), len(by_quantity[0]), drawn), np.nan)
+    for q, row in enumerate(by_quantity):
+        for w, estimate in enumerate(row):
+            kept = estimate.spread[:drawn]
+            padded[q, w, : len(kept)] = kept
+    return padded
+
+
+def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
+    """Fitted exponents, one row a quantity, each with its interval and a verdict.
+
+    The verdict is about the exponent the theory gives: the interval "contains" it, lies below it
+    ("steeper") or above it ("shallower"); "not enough data" where no line could be fitted.
+    """
+    names = ["exponent", "exponent_low", "exponent_high", "expected"]
+    table = statistics[names].to_dataframe().reset_index()[["quantity", *names]]
+    conditions = [
+        table["exponent"].isna(),
+        table["exponent_high"] < table["expected"],
+        table["exponent_low"] > table["expected"],
+    ]
+    verdicts = np.select(conditions, ["not enough data", "steeper", "shallower"], "contains")
+    return table.assign(verdict=verdicts)
+
+
+def tabulate_widths(statistics: xr.Dataset) -> pd.DataFrame:
+    """Each quantity at each width: value, its interval, and whether the fit uses it."""
+    names = ["value", "value_low", "value_high", "used"]
+    return statistics[names].to_dataframe().reset_index()[["quantity", "width", *names]]
