@@ -1,0 +1,70 @@
+"""The `networks` of a configuration."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+
+from ntkflow.configuration.base import Finite, PositiveFinite, Strict
+
+__all__ = ["NetworkConfig"]
+
+
+class ActivationConfig(BaseModel):
+    """Name and parameters of an activation of ntkflow.kernels.activations."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str = Field(description="a name in the registry")
+
+    @model_validator(mode="after")
+    def _known(self) -> "ActivationConfig":
+        from ntkflow.kernels.activations import activation  # JAX: imported when it is needed
+
+        activation(self.name, **self.parameters)
+        return self
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class NetworkConfig(Strict):
+    """A fully-connected network up to its width, in NTK parametrization."""
+
+    depth: PositiveInt = Field(description="L, the number of weight layers")
+    activation: Annotated[
+        ActivationConfig,
+        BeforeValidator(
+            lambda v: {"name": v} if isinstance(v, str) else v,
+            json_schema_input_type=str | ActivationConfig,
+        ),
+    ] = Field(description="name, or mapping of `name` and parameters")
+    beta: Annotated[Finite, Field(ge=0)] = Field(0.1, description="factor of the biases")
+    weight_gain: PositiveFinite = Field(1.0, description="sigma_w, factor of the weights")
+    outputs: PositiveInt = Field(1, description="n_L")
+    width_ratios: list[PositiveFinite] | None = Field(
+        None, description="width of each hidden layer over n, depth - 1 of them; all 1 by default"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "NetworkConfig":
+        if self.width_ratios is not None and len(self.width_ratios) != self.depth - 1:
+            raise ValueError(
+                f"`width_ratios`: found {len(self.width_ratios)}, expected depth - 1 = "
+                f"{self.depth - 1}, one a hidden layer"
+            )
+        return self
+
+    def hidden_widths(self, width: int) -> list[int]:
+        ratios = self.width_ratios or [1.0] * (self.depth - 1)
+        return [max(1, round(ratio * width)) for ratio in ratios]
+
+    @property
+    def label(self) -> str:
+        """As figures name it."""
+        parameters = ", ".join(f"{k} {v}" for k, v in self.activation.parameters.items())
+        name = self.activation.name + (f" ({parameters})" if parameters else "")
+        gain = "" if self.weight_gain == 1 else f", σ_w = {self.weight_gain:.4g}"
+        return f"{_TITLES.get(name, name)}, L = {self.depth}, β = {self.beta:g}{gain}"
+
+
+_TITLES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}

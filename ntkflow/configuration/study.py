@@ -1,0 +1,140 @@
+"""A whole configuration, read and checked."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Field, PositiveInt, ValidationError
+
+from ntkflow.configuration.base import PositiveFinite, Strict
+from ntkflow.configuration.datasets import DatasetConfig
+from ntkflow.configuration.experiments import Experiment
+from ntkflow.configuration.networks import NetworkConfig
+
+__all__ = ["ConfigurationError", "Study", "read_study"]
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$", max_length=64)]
+
+
+class ConfigurationError(ValueError):
+    """The configuration does not describe a study; the message names each key at fault."""
+
+
+class Study(Strict):
+    """Everything a run computes."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="root of every network's key"
+    )
+    kernel_block: PositiveInt = Field(
+        1024, description="rows and columns of a block of a limiting kernel"
+    )
+    training_memory: PositiveFinite = Field(
+        4.0, description="GiB for the parameters of networks trained together"
+    )
+    run: list[str] | None = Field(None, description="experiments to run; all by default")
+    datasets: dict[Name, DatasetConfig] = Field(description="data sets by name")
+    networks: dict[Name, NetworkConfig] = Field(description="networks by name")
+    experiments: dict[Name, Experiment] = Field(description="experiments by name")
+
+    @property
+    def selected(self) -> dict[str, Any]:
+        """The experiments to run, by name."""
+        names = list(self.experiments) if self.run is None else self.run
+        return {name: self.experiments[name] for name in names}
+
+
+def read_study(config: Mapping[str, Any]) -> Study:
+    """Validate a configuration and fill in its defaults.
+
+    Raises
+    ------
+    ConfigurationError
+        One line a fault: the key's path, what was found and what was expected.
+    """
+    try:
+        study = Study.model_validate(config)
+    except ValidationError as error:
+        faults = [_describe(fault, config) for fault in error.errors()]
+        raise ConfigurationError("\n".join(dict.fromkeys(faults))) from None
+    faults = [*_reference_faults(study)]
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return study
+
+
+def _reference_faults(study: Study) -> Iterator[str]:
+    for index, name in enumerate(study.run or []):
+        if name not in study.experiments:
+            yield f"run.{index}: " + _unknown(name, study.experiments, "experiment")
+    for name, experiment in study.experiments.items():
+        path = f"experiments.{name}"
+        known = True
+        for key, names in (("dataset", study.datasets), ("network", study.networks)):
+            if getattr(experiment, key) not in names:
+                known = False
+                yield f"{path}.{key}: " + _unknown(getattr(experiment, key), names, key)
+        if not known:
+            continue
+        dataset = study.datasets[experiment.dataset]
+        outputs = study.networks[experiment.network].outputs
+        if outputs != dataset.target.outputs:
+            yield (
+                f"{path}.network: {experiment.network!r} has {outputs} outputs, the target of data "
+                f"set {experiment.dataset!r} has {dataset.target.outputs}"
+            )
+        for key, complaint in experiment.needs(dataset):
+            yield f"{path}.{key}: {complaint}"
+
+
+def _unknown(name: str, names: Sequence[str] | Mapping[str, Any], what: str) -> str:
+    return f"found {name!r}, expected the name of {what} defined here{_suggest(name, names)}"
+
+
+def _suggest(name: str, names: Sequence[str] | Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(str(name), [str(n) for n in names], n=1)
+    return f" (did you mean {close[0]!r}?)" if close else f": {', '.join(map(str, names))}"
+
+
+def _describe(fault: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """One line for one pydantic error, with the path as it is written in the file."""
+    path, value = _path(fault["loc"], config, fault["type"] in ("missing", "extra_forbidden"))
+    where = ".".join(map(str, path)) or "(top level)"
+    match fault["type"]:
+        case "missing":
+            return f"{where}: missing, expected a value"
+        case "extra_forbidden":
+            return f"{where}: unknown key; remove it or check its spelling in config/README.md"
+        case "union_tag_invalid":
+            context = fault["ctx"]
+            key, expected = str(context["discriminator"]).strip("'"), context["expected_tags"]
+            return f"{where}.{key}: found {context['tag']!r}, expected one of {expected}"
+        case "union_tag_not_found":
+            return f"{where}: missing the key {fault['ctx']['discriminator']}"
+        case "value_error":
+            return f"{where}: {fault['ctx']['error']}"
+        case _:
+            message = fault["msg"].replace("Input", "it").replace("String", "it")
+            return f"{where}: found {_shorten(value)}; {message}"
+
+
+def _path(location: Sequence[str | int], config: Any, absent: bool) -> tuple[list[str | int], Any]:
+    """The keys of a pydantic location that are in the file, and the value there.
+
+    A location also names union members. `absent`: its last key is the one missed or not wanted.
+    """
+    path: list[str | int] = []
+    value = config
+    for position, key in enumerate(location):
+        inside = isinstance(value, Mapping) and key in value
+        inside |= isinstance(value, list) and isinstance(key, int) and key < len(value)
+        if inside:
+            value = value[key]
+        if inside or (absent and position == len(location) - 1):
+            path.append(key)
+    return path, value
+
+
+def _shorten(value: Any, length: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= length else text[: length - 3] + "..."

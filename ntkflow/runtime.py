@@ -1,0 +1,133 @@
+"""The process around a rule's script: log file, JAX settings, Dask scheduler, provenance.
+
+The only process-wide state of the package. JAX and Dask are imported only by the scripts that
+compute with them: figures and statistics start without either.
+"""
+
+import json
+import logging
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import ntkflow
+
+__all__ = [
+    "configure_dask",
+    "configure_jax",
+    "inherited",
+    "progress",
+    "provenance",
+    "run",
+]
+
+LOG = logging.getLogger("ntkflow")
+RECORDED_PACKAGES = ("dask", "jax", "jaxlib", "numpy", "scipy", "xarray", "zarr")
+
+
+def run(main: Callable[[Any], None], smk: Any) -> None:
+    """Call a script's `main`, with its log; an error becomes one line on the terminal.
+
+    The traceback goes to the rule's log file, the process exits with status 1.
+    """
+    job = " ".join([smk.rule, *(f"{key}={value}" for key, value in smk.wildcards.items())])
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter(f"{job}: %(message)s"))
+    terminal.addFilter(_SparseProgress())
+    file = logging.FileHandler(str(smk.log[0]), mode="w", encoding="utf-8")
+    logging.basicConfig(level=logging.INFO, handlers=[terminal, file], force=True)
+    logging.getLogger("jax").setLevel(logging.WARNING)
+    try:
+        main(smk)
+    except Exception as error:
+        file.emit(logging.LogRecord("", logging.ERROR, "", 0, job, None, sys.exc_info()))
+        LOG.error("%s", error)
+        sys.exit(1)
+
+
+class _SparseProgress(logging.Filter):
+    """Lets a line of progress through every few seconds, and whatever is more than progress."""
+
+    interval = 5.0  # seconds
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = time.monotonic()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if record.levelno == logging.INFO and now - self.last < self.interval:
+            return False
+        self.last = now
+        return True
+
+
+def configure_jax(threads: int) -> None:
+    """float64 available, full-precision products on every device, so many threads on the CPU."""
+    # XLA sizes its thread pool from this variable when the first device is asked for.
+    os.environ.setdefault("NPROC", str(threads))
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    # GPUs would multiply float32 matrices in TF32, with a 10-bit mantissa.
+    jax.config.update("jax_default_matmul_precision", "highest")
+    # Pinned: flipping it changes every random number.
+    jax.config.update("jax_threefry_partitionable", True)
+
+
+def configure_dask(threads: int) -> None:
+    """Blocks on so many threads of this process."""
+    import dask
+
+    dask.config.set(scheduler="threads", num_workers=threads)
+
+
+def progress(line: str) -> None:
+    """One line of progress, to the terminal and the log."""
+    LOG.info(line)
+
+
+def provenance(configuration: Mapping[str, Any], precision: str = "float64") -> dict[str, str]:
+    """Attributes that tell how a store came to be; the same for two runs alike."""
+    versions = {"ntkflow": ntkflow.__version__, "python": platform.python_version()}
+    versions |= {name: version(name) for name in RECORDED_PACKAGES}
+    return {
+        "configuration": json.dumps(configuration, sort_keys=True, default=str),
+        "precision": precision,
+        "versions": json.dumps(versions),
+        "code_revision": _revision(),
+        "device": _device(),
+        "source": "ntkflow",
+        "references": "Jacot, Gabriel & Hongler (2018), Neural Tangent Kernel, arXiv:1806.07572",
+    }
+
+
+def inherited(*stores: Any) -> dict[str, str]:
+    """Provenance of what is made from stores: this code's, with the configuration of the first."""
+    first = stores[0].attrs
+    own = provenance(json.loads(first["configuration"]))
+    return own | {"device": first["device"]}
+
+
+def _device() -> str:
+    """The platform that JAX computed on, where it did."""
+    jax = sys.modules.get("jax")
+    kind = jax.devices()[0].device_kind if jax is not None else platform.machine()
+    return str(kind)
+
+
+def _revision() -> str:
+    """Commit of the working copy, marked if it has local changes; `unknown` outside a clone."""
+    folder = Path(__file__).parent
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--match="]
+    try:
+        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return answer.stdout.strip()

@@ -1,0 +1,161 @@
+# The study behind the rules, and the paths they share.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# The package of this clone, not an installed one: it is the code whose changes re-run rules.
+sys.path.insert(0, str(workflow.basedir))
+os.environ.update(PYTHONPATH=str(workflow.basedir))
+
+from ntkflow import imports
+from ntkflow.configuration.study import ConfigurationError, read_study
+from ntkflow.stores.zarr import damaged_stores
+
+SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+ENVIRONMENT = f"{workflow.basedir}/environment.yml"
+
+
+def refuse_configuration(error):
+    raise WorkflowError(f"The configuration is not valid:\n{error}") from None
+
+
+try:
+    study = read_study(config)
+except ConfigurationError as error:
+    refuse_configuration(error)
+
+
+wildcard_constraints:
+    dataset="[A-Za-z0-9_]+",
+    network="[A-Za-z0-9_]+",
+    experiment="[A-Za-z0-9_]+",
+    width="[0-9]+",
+
+
+def store(path):
+    """A Zarr store, declared by the file that is written last: a directory would be deleted, not
+    kept, when its job fails, and Snakemake would leave a file of its own inside."""
+    return f"results/{path}.zarr/zarr.json"
+
+
+def package_sources(script):
+    """The package modules a script reaches: a change to one re-runs its rule."""
+    root = Path(workflow.basedir)
+    return [str(root / path) for path in imports.package_sources(SCRIPTS / script, root)]
+
+
+def measuring(measure):
+    """Pattern of the experiments with this measure; one that matches nothing if there are none."""
+    names = [name for name, e in study.experiments.items() if e.measure == measure]
+    return "|".join(names) or "(?!)"
+
+
+def plain(model):
+    """Parameters as plain values, so that Snakemake notices when one changes."""
+    return model.model_dump(mode="json", exclude_none=True)
+
+
+def experiment_of(wildcards):
+    return study.experiments[wildcards.experiment]
+
+
+def network_of(wildcards):
+    name = getattr(wildcards, "network", None) or experiment_of(wildcards).network
+    return plain(study.networks[name])
+
+
+def hidden_widths_of(wildcards):
+    network = study.networks[experiment_of(wildcards).network]
+    return network.hidden_widths(int(wildcards.width))
+
+
+def dataset_store(wildcards):
+    return store(f"datasets/{experiment_of(wildcards).dataset}")
+
+
+def limiting_store(wildcards):
+    experiment = experiment_of(wildcards)
+    return store(f"limiting/{experiment.dataset}/{experiment.network}")
+
+
+def spectrum_store(wildcards):
+    experiment = experiment_of(wildcards)
+    return store(f"spectrum/{experiment.dataset}/{experiment.network}")
+
+
+def each_width(product):
+    """Input function: the stores of one product, one a width of the experiment."""
+
+    def stores(wildcards):
+        name, experiment = wildcards.experiment, experiment_of(wildcards)
+        return [store(f"{product}/{name}/width-{width}") for width in experiment.widths]
+
+    return stores
+
+
+def target_along_component(wildcards):
+    """The spectrum, where the goal is a kernel principal component and not the data set's target."""
+    along = experiment_of(wildcards).measure == "principal_component"
+    return [spectrum_store(wildcards)] if along else []
+
+
+def goal_of(wildcards):
+    experiment = experiment_of(wildcards)
+    if experiment.measure != "principal_component":
+        return {}
+    return {"component": experiment.component, "amplitude": experiment.amplitude}
+
+
+def initial_stores(wildcards):
+    name, experiment = wildcards.experiment, experiment_of(wildcards)
+    return [store(f"initial_kernels/{name}/width-{n}") for n in experiment.initial.widths]
+
+
+def widths_of(wildcards):
+    return list(experiment_of(wildcards).widths)
+
+
+def labels_of(wildcards):
+    """What a figure says of its network and data set."""
+    experiment = experiment_of(wildcards)
+    network = study.networks[experiment.network]
+    return {"network_label": network.label, "dataset_label": experiment.dataset}
+
+
+def core_share(wildcards):
+    """Narrow networks train side by side, one core each; wide ones get what there is."""
+    return 1 if int(wildcards.width) <= 2048 else 64
+
+
+def products_of(name, experiment):
+    """Every file a run leaves for one experiment, figures aside: what is deleted is made again."""
+    pair = f"{experiment.dataset}/{experiment.network}"
+    stores = [f"datasets/{experiment.dataset}", f"limiting/{pair}", f"statistics/{name}"]
+    per_width = ["ensembles"]
+    if experiment.measure != "kernel_profile":
+        stores.append(f"spectrum/{pair}")
+    if experiment.measure == "function_bands":
+        stores.append(f"gaussian/{name}")
+    if experiment.measure == "width_scaling":
+        per_width.append("dynamics")
+        stores += [f"initial_kernels/{name}/width-{n}" for n in experiment.initial.widths]
+    stores += [f"{kind}/{name}/width-{n}" for kind in per_width for n in experiment.widths]
+    return [*map(store, stores), f"results/tables/{name}.csv"]
+
+
+def figure_files(name):
+    return [f"results/figures/{name}.{suffix}" for suffix in ("pdf", "svg", "png")]
+
+
+PRODUCTS = sorted(
+    {file for name, experiment in study.selected.items() for file in products_of(name, experiment)}
+)
+FIGURES = [file for name in study.selected for file in figure_files(name)]
+
+# A store that has lost files is no store: without its root file it counts as missing and is made
+# again. The rest of it is left for its rule to replace.
+for damaged in damaged_stores(Path("results")):
+    print(f"{damaged} has lost some of its files: it will be made again", file=sys.stderr)
+    (damaged / "zarr.json").unlink()

@@ -1,0 +1,15 @@
+rule make_dataset:
+    input:
+        code=package_sources("make_dataset.py"),
+    output:
+        dataset=store("datasets/{dataset}"),
+    log:
+        "results/logs/make_dataset/{dataset}.log",
+    benchmark:
+        "results/benchmarks/make_dataset/{dataset}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        dataset=lambda wildcards: plain(study.datasets[wildcards.dataset]),
+    script:
+        "../scripts/make_dataset.py"

@@ -1,0 +1,50 @@
+rule train_networks:
+    input:
+        dataset=dataset_store,
+        spectrum=target_along_component,
+        code=package_sources("train_networks.py"),
+    output:
+        ensemble=store("ensembles/{experiment}/width-{width}"),
+    log:
+        "results/logs/train_networks/{experiment}/width-{width}.log",
+    benchmark:
+        "results/benchmarks/train_networks/{experiment}/width-{width}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: core_share
+    params:
+        network=network_of,
+        hidden_widths=hidden_widths_of,
+        seed=study.seed,
+        seeds=lambda wildcards: experiment_of(wildcards).seeds,
+        learning_rate=lambda wildcards: experiment_of(wildcards).training.learning_rate,
+        precision=lambda wildcards: experiment_of(wildcards).training.precision,
+        function_steps=lambda wildcards: experiment_of(wildcards).recorded_functions,
+        kernel_steps=lambda wildcards: experiment_of(wildcards).training.recorded_kernels,
+        goal=goal_of,
+        memory=study.training_memory * 2**30,
+    script:
+        "../scripts/train_networks.py"
+
+
+rule compute_initial_kernels:
+    input:
+        dataset=dataset_store,
+        code=package_sources("compute_initial_kernels.py"),
+    output:
+        kernels=store("initial_kernels/{experiment}/width-{width}"),
+    log:
+        "results/logs/compute_initial_kernels/{experiment}/width-{width}.log",
+    benchmark:
+        "results/benchmarks/compute_initial_kernels/{experiment}/width-{width}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: core_share
+    params:
+        network=network_of,
+        hidden_widths=hidden_widths_of,
+        seed=study.seed,
+        seeds=lambda wildcards: experiment_of(wildcards).initial.draws,
+        precision=lambda wildcards: experiment_of(wildcards).training.precision,
+    script:
+        "../scripts/compute_initial_kernels.py"

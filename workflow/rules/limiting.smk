@@ -1,0 +1,70 @@
+rule compute_limiting_kernel:
+    input:
+        dataset=store("datasets/{dataset}"),
+        code=package_sources("compute_limiting_kernel.py"),
+    output:
+        kernels=store("limiting/{dataset}/{network}"),
+    log:
+        "results/logs/compute_limiting_kernel/{dataset}/{network}.log",
+    benchmark:
+        "results/benchmarks/compute_limiting_kernel/{dataset}/{network}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        network=network_of,
+        block=study.kernel_block,
+    script:
+        "../scripts/compute_limiting_kernel.py"
+
+
+rule decompose_kernel:
+    input:
+        kernels=store("limiting/{dataset}/{network}"),
+        code=package_sources("decompose_kernel.py"),
+    output:
+        spectrum=store("spectrum/{dataset}/{network}"),
+    log:
+        "results/logs/decompose_kernel/{dataset}/{network}.log",
+    benchmark:
+        "results/benchmarks/decompose_kernel/{dataset}/{network}.tsv"
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/decompose_kernel.py"
+
+
+rule solve_gaussian:
+    input:
+        dataset=dataset_store,
+        kernels=limiting_store,
+        spectrum=spectrum_store,
+        code=package_sources("solve_gaussian.py"),
+    output:
+        gaussian=store("gaussian/{experiment}"),
+    log:
+        "results/logs/solve_gaussian/{experiment}.log",
+    benchmark:
+        "results/benchmarks/solve_gaussian/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        times=lambda wildcards: [str(time) for time in experiment_of(wildcards).band_times],
+    script:
+        "../scripts/solve_gaussian.py"
+
+
+rule solve_dynamics:
+    input:
+        ensemble=store("ensembles/{experiment}/width-{width}"),
+        spectrum=spectrum_store,
+        code=package_sources("solve_dynamics.py"),
+    output:
+        dynamics=store("dynamics/{experiment}/width-{width}"),
+    log:
+        "results/logs/solve_dynamics/{experiment}/width-{width}.log",
+    benchmark:
+        "results/benchmarks/solve_dynamics/{experiment}/width-{width}.tsv"
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/solve_dynamics.py"

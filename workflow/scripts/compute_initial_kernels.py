@@ -1,0 +1,35 @@
+"""Inputs -> empirical NTK (seed, sample, sample_prime, output, output_prime) at t = 0."""
+
+from typing import Any
+
+import numpy as np
+
+from ntkflow import runtime
+from ntkflow.kernels.activations import activation
+from ntkflow.networks.mlp import Architecture, seed_keys
+from ntkflow.networks.training import initial_kernels
+from ntkflow.stores import labels
+from ntkflow.stores.zarr import open_store, write_store
+
+
+def main(smk: Any) -> None:
+    params, network = smk.params, smk.params.network
+    runtime.configure_jax(smk.threads)
+    dataset = open_store(smk.input.dataset, "dataset").load()
+    architecture = Architecture(
+        tuple(params.hidden_widths),
+        activation(**network["activation"]),
+        network["beta"],
+        network["weight_gain"],
+        network["outputs"],
+    )
+    keys = seed_keys(params.seed, int(smk.wildcards.width), params.seeds)
+    dtype = np.dtype(params.precision)
+    ntk = initial_kernels(keys, dataset["x"].values, architecture, dtype=dtype)
+    path = smk.output.kernels
+    attributes = runtime.provenance(dict(params), params.precision)
+    write_store(labels.initial_kernels(dataset, ntk), path, "initial_kernels", attributes)
+
+
+if __name__ == "__main__":
+    runtime.run(main, snakemake)  # type: ignore[name-defined]

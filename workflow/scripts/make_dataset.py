@@ -1,0 +1,24 @@
+"""Data set entry of the configuration -> store of x (sample, feature) and y (sample, output)."""
+
+from typing import Any
+
+from ntkflow import runtime
+from ntkflow.stores.datasets import make_dataset
+from ntkflow.stores.zarr import write_store
+
+
+def main(smk: Any) -> None:
+    entry = smk.params.dataset
+    dataset = make_dataset(
+        train=entry["train"],
+        test=entry.get("test"),
+        target=entry["target"],
+        label_noise=entry["label_noise"],
+        seed=entry["seed"],
+    )
+    path = smk.output.dataset
+    write_store(dataset, path, "dataset", runtime.provenance(entry))
+
+
+if __name__ == "__main__":
+    runtime.run(main, snakemake)  # type: ignore[name-defined]

@@ -1,0 +1,23 @@
+"""Trained networks and the limiting Gaussian -> functions and percentiles on the circle."""
+
+from typing import Any
+
+from ntkflow import runtime
+from ntkflow.analysis import function_bands
+from ntkflow.stores.zarr import open_by_width, open_store, write_store
+
+
+def main(smk: Any) -> None:
+    params = smk.params
+    ensembles = open_by_width(params.widths, smk.input.ensembles, "ensemble")
+    gaussian = open_store(smk.input.gaussian, "gaussian")
+    dataset = open_store(smk.input.dataset, "dataset")
+    statistics = function_bands.measure_function_bands(ensembles, gaussian, dataset)
+    statistics = statistics.assign_attrs(params.labels)
+    path = smk.output.statistics
+    write_store(statistics, path, "function_bands", runtime.inherited(*ensembles.values()))
+    function_bands.tabulate(statistics).to_csv(smk.output.table, index=False)
+
+
+if __name__ == "__main__":
+    runtime.run(main, snakemake)  # type: ignore[name-defined]

@@ -1,0 +1,24 @@
+"""f_0 of each network and the spectrum -> limiting f_t (seed, step, sample, output)."""
+
+from typing import Any
+
+from ntkflow import runtime
+from ntkflow.kernels.dynamics import Components, kernel_flow
+from ntkflow.stores import labels
+from ntkflow.stores.zarr import open_store, write_store
+
+
+def main(smk: Any) -> None:
+    runtime.configure_jax(smk.threads)
+    ensemble = open_store(smk.input.ensemble, "ensemble")
+    spectrum = open_store(smk.input.spectrum, "spectrum").dropna("component")
+    components = Components(spectrum["eigenvalue"].values, spectrum["eigenfunction"].values)
+    records = ensemble[["f", "goal"]].load().astype("float64")
+    goal = records["goal"].values[:, : labels.training_count(ensemble)]
+    f = kernel_flow(components, records["f"].values[:, 0], goal, ensemble["time"].values)
+    path = smk.output.dynamics
+    write_store(labels.dynamics(ensemble, f), path, "dynamics", runtime.inherited(ensemble))
+
+
+if __name__ == "__main__":
+    runtime.run(main, snakemake)  # type: ignore[name-defined]

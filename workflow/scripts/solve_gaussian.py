@@ -1,0 +1,28 @@
+"""Limiting kernels and spectrum -> mean and variance (time, sample) of the limiting f_t."""
+
+from typing import Any
+
+import numpy as np
+
+from ntkflow import runtime
+from ntkflow.kernels.dynamics import Components, gaussian_function
+from ntkflow.stores import labels
+from ntkflow.stores.zarr import open_store, write_store
+
+
+def main(smk: Any) -> None:
+    runtime.configure_jax(smk.threads)
+    dataset = open_store(smk.input.dataset, "dataset")
+    kernels = open_store(smk.input.kernels, "limiting")
+    spectrum = open_store(smk.input.spectrum, "spectrum").dropna("component")
+    components = Components(spectrum["eigenvalue"].values, spectrum["eigenfunction"].values)
+    targets = dataset["y"].values[: labels.training_count(dataset)]
+    times = np.array([float(time) for time in smk.params.times])
+    law = gaussian_function(components, kernels["nngp"].values, targets, times)
+    path = smk.output.gaussian
+    gaussian = labels.gaussian(dataset, law.mean, law.variance, times)
+    write_store(gaussian, path, "gaussian", runtime.inherited(kernels))
+
+
+if __name__ == "__main__":
+    runtime.run(main, snakemake)  # type: ignore[name-defined]
