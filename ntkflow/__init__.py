@@ -1,3 +1,3 @@
-"""Measure neural tangent kernels: data sets, limiting and empirical kernels, statistics, figures."""
+"""Measure neural tangent kernels: data sets, kernels, statistics, figures."""
 
 __version__ = "0.1.0"

@@ -5,13 +5,26 @@ n, m: numbers of inputs; d: input dimension n_0; k: outputs n_L; s: initialisati
 
 from typing import TypeAlias
 
+import numpy as np
 from jaxtyping import Array, Float, Key
 
-Inputs: TypeAlias = Float[Array, "n d"]
-OtherInputs: TypeAlias = Float[Array, "m d"]
+AnyArray: TypeAlias = Array | np.ndarray  # what JAX takes; it gives back Array
+Inputs: TypeAlias = Float[AnyArray, "n d"]
+OtherInputs: TypeAlias = Float[AnyArray, "m d"]
 Outputs: TypeAlias = Float[Array, "n k"]
 Gram: TypeAlias = Float[Array, "n m"]
 OutputGram: TypeAlias = Float[Array, "n m k k"]
 SeedKeys: TypeAlias = Key[Array, " s"]
 
-__all__ = ["Array", "Float", "Gram", "Inputs", "Key", "OtherInputs", "OutputGram", "Outputs", "SeedKeys"]
+__all__ = [
+    "AnyArray",
+    "Array",
+    "Float",
+    "Gram",
+    "Inputs",
+    "Key",
+    "OtherInputs",
+    "OutputGram",
+    "Outputs",
+    "SeedKeys",
+]

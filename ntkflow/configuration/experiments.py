@@ -16,7 +16,9 @@ __all__ = ["Experiment", "TrainingConfig"]
 class Spaced(Strict):
     """So many steps between the first and the last."""
 
-    count: Annotated[int, Field(ge=2)] = Field(41, description="number of records, about")
+    count: Annotated[int, Field(ge=2, le=100_000)] = Field(
+        41, description="number of records, about"
+    )
     spacing: Literal["geometric", "linear"] = Field("geometric", description="how they are spaced")
 
     def steps(self, last: int) -> list[int]:
@@ -34,7 +36,9 @@ class TrainingConfig(Strict):
     """Full-batch gradient descent on least squares."""
 
     learning_rate: PositiveFinite = Field(1.0, description="eta; time is eta x steps")
-    steps: PositiveInt = Field(description="number of gradient-descent steps")
+    steps: Annotated[int, Field(gt=0, lt=2**31)] = Field(
+        description="number of gradient-descent steps"
+    )
     function_steps: Spaced | Steps = Field(
         Spaced(), description="steps at which f is recorded: listed, or count and spacing"
     )

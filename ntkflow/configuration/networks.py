@@ -13,6 +13,7 @@ class ActivationConfig(BaseModel):
     """Name and parameters of an activation of ntkflow.kernels.activations."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Finite | list[Finite]]
     name: str = Field(description="a name in the registry")
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ To add an activation, write a factory that returns an `Activation` and name it i
 series, whose truncation is measured (`Activation.truncation`) rather than assumed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
@@ -40,8 +40,9 @@ class Activation:
     dual
         Maps the covariance of (u, v) to that of (sigma(u), sigma(v)) and to E[sigma'(u) sigma'(v)].
     truncation
-        Relative part of E[sigma(u)^2] and E[sigma'(u)^2] that the dual misses at Var u = q, a bound
-        on its error for every v. Zero for closed forms.
+        Relative part of E[sigma(u)^2] and E[sigma'(u)^2] that the dual misses at Var u = q. By
+        Cauchy-Schwarz the geometric mean of those of u and v bounds its error, relative to the
+        root mean squares. Zero for closed forms.
     """
 
     name: str
@@ -153,8 +154,10 @@ def _leaky_relu(slope: float = 0.01) -> Activation:
     )
 
 
-def _polynomial(coefficients: tuple[float, ...]) -> Activation:
+def _polynomial(coefficients: Sequence[float]) -> Activation:
     """Sum of coefficients[k] z^k; its Hermite series ends at its degree, so the dual is exact."""
+    if not coefficients:
+        raise ValueError("activation 'polynomial': no coefficients, expected at least one")
     descending = np.asarray(coefficients[::-1], dtype=float)
     return series_activation(
         "polynomial",
@@ -180,7 +183,7 @@ ACTIVATIONS: Mapping[str, Callable[..., Activation]] = {
 }
 
 
-def activation(name: str, **parameters: float | tuple[float, ...]) -> Activation:
+def activation(name: str, **parameters: float | Sequence[float]) -> Activation:
     """The activation registered under `name`, with its parameters.
 
     Raises
@@ -191,11 +194,15 @@ def activation(name: str, **parameters: float | tuple[float, ...]) -> Activation
     if name not in ACTIVATIONS:
         raise ValueError(f"activation {name!r} is not known; choose one of {sorted(ACTIVATIONS)}")
     factory = ACTIVATIONS[name]
+    known = signature(factory).parameters
     try:
         signature(factory).bind(**parameters)
     except TypeError as error:
         raise ValueError(
-            f"activation {name!r}: {error}; its parameters are "
-            f"{list(signature(factory).parameters) or 'none'}"
+            f"activation {name!r}: {error}; its parameters are {list(known) or 'none'}"
         ) from None
+    for key, value in parameters.items():
+        expected = "a number" if known[key].annotation is float else "a list of numbers"
+        if isinstance(value, int | float) != (expected == "a number"):
+            raise ValueError(f"activation {name!r}: {key} is {value!r}, expected {expected}")
     return factory(**parameters)

@@ -52,6 +52,7 @@ class Covariance(NamedTuple):
         return jnp.where(scale > 0, self.cross / jnp.where(scale > 0, scale, 1), 0)
 
 
+@jax.jit
 def input_covariance(x1: Inputs, x2: OtherInputs) -> Covariance:
     """x . x' / n_0 for all pairs, by differences and sums of their directions.
 
@@ -89,8 +90,7 @@ def affine(covariance: Covariance, gain: float, offset: float) -> Covariance:
     """
     q1 = gain * covariance.q1 + offset
     q2 = gain * covariance.q2 + offset
-    # shift = sqrt(q1 q2) - gain sqrt(q q') - offset, without its cancellation: it is what the offset
-    # turns vectors of unlike norms, and zero where the norms agree.
+    # shift = sqrt(q1 q2) - gain sqrt(q q') - offset, without its cancellation; 0 for like norms.
     total = jnp.sqrt(q1) * jnp.sqrt(q2) + gain * covariance.scale + offset
     turn = gain * offset * (jnp.sqrt(covariance.q1) - jnp.sqrt(covariance.q2)) ** 2
     shift = turn / jnp.where(total > 0, total, 1)

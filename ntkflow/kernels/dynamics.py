@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from ntkflow.aliases import Array, Float
+from ntkflow.aliases import AnyArray, Array, Float
 
 __all__ = ["Components", "GaussianFunction", "gaussian_function", "kernel_flow"]
 
@@ -20,8 +20,8 @@ class Components(NamedTuple):
     are to be left out: their eigenfunctions are not defined off the training points.
     """
 
-    eigenvalues: Float[Array, " c"]
-    eigenfunctions: Float[Array, "p c"]
+    eigenvalues: Float[AnyArray, " c"]
+    eigenfunctions: Float[AnyArray, "p c"]
 
 
 def _propagator(components: Components, samples: int, time: float) -> Float[Array, "p n"]:
@@ -33,19 +33,19 @@ def _propagator(components: Components, samples: int, time: float) -> Float[Arra
 
 def kernel_flow(
     components: Components,
-    initial: Float[Array, "s p k"],
-    goal: Float[Array, "s n k"],
-    times: Float[Array, " t"],
+    initial: Float[AnyArray, "s p k"],
+    goal: Float[AnyArray, "s n k"],
+    times: Float[AnyArray, " t"],
 ) -> Float[Array, "s t p k"]:
     """f_t(x) at all points from f_0 (`initial`) towards the goal on the n training points.
 
     `times` in units of steps x learning rate; infinity is allowed.
     """
     samples = goal.shape[1]
-    basis = components.eigenfunctions
+    basis, initial = jnp.asarray(components.eigenfunctions), jnp.asarray(initial)
     residual = goal - initial[:, :samples]
     amplitudes = jnp.einsum("nc,snk->sck", basis[:samples] / samples, residual, precision="highest")
-    learnt = -jnp.expm1(-jnp.outer(times, components.eigenvalues))
+    learnt = -jnp.expm1(-jnp.asarray(times)[:, None] * components.eigenvalues[None, :])
     return initial[:, None] + jnp.einsum(
         "pc,tc,sck->stpk", basis, learnt, amplitudes, precision="highest"
     )
@@ -60,9 +60,9 @@ class GaussianFunction(NamedTuple):
 
 def gaussian_function(
     components: Components,
-    nngp: Float[Array, "p p"],
-    targets: Float[Array, "n k"],
-    times: Float[Array, " t"],
+    nngp: Float[AnyArray, "p p"],
+    targets: Float[AnyArray, "n k"],
+    times: Float[AnyArray, " t"],
 ) -> GaussianFunction:
     """Law of f_t(x) when f_0 is a centred Gaussian process with covariance `nngp` (JGH Section 5).
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from ntkflow.aliases import Array, Float, OutputGram
+from ntkflow.aliases import AnyArray, Array, Float, OutputGram
 
 __all__ = ["Sweep", "layerwise_ntk"]
 
@@ -20,7 +20,7 @@ class Sweep(NamedTuple):
         d_k^{l+1}(x) = df_k / dz^{l+1}, how output k moves with the layer, (n, k, n_{l+1}).
     """
 
-    activity: Float[Array, "n width"]
+    activity: Float[AnyArray, "n width"]
     sensitivity: Float[Array, "n k next_width"]
 
 

@@ -69,6 +69,7 @@ def hermite_dual(covariance: Covariance, *, functions: Pair, terms: int) -> tupl
     return image, _power_series(row_slopes, column_slopes, cosine)
 
 
+@jax.jit
 def _power_series(rows: Float[Array, "n k"], columns: Float[Array, "m k"], cosine: Gram) -> Gram:
     """sum_k rows[:, k] columns[:, k] cosine^k by Horner's rule."""
 

@@ -1,8 +1,8 @@
 """Fully-connected networks in NTK parametrization (JGH Section 2).
 
 a^0 = x, z^{l+1} = sigma_w W^l a^l / sqrt(n_l) + beta b^l, a^l = sigma(z^l), f = z^L, with every
-entry of W^l and b^l drawn from N(0, 1). Symbols to names: L `depth`, sigma `activation`, beta `beta`,
-sigma_w `weight_gain` (1 in JGH), n_L `outputs`, n_1..n_{L-1} `hidden_widths`.
+entry of W^l and b^l drawn from N(0, 1). Symbols to names: L `depth`, sigma `activation`, beta
+`beta`, sigma_w `weight_gain` (1 in JGH), n_L `outputs`, n_1..n_{L-1} `hidden_widths`.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Inputs, Key, OtherInputs, OutputGram, Outputs, SeedKeys
 from ntkflow.kernels.activations import Activation
@@ -62,7 +63,7 @@ def seed_keys(root: int, width: int, seeds: int) -> SeedKeys:
 
 
 def init(
-    key: Key[Array, ""], features: int, architecture: Architecture, dtype: jnp.dtype
+    key: Key[Array, ""], features: int, architecture: Architecture, dtype: DTypeLike
 ) -> Parameters:
     """theta(0): i.i.d. N(0, 1).
 
@@ -96,7 +97,7 @@ def _scale(layer: Layer, architecture: Architecture) -> float:
 def _affine(layer: Layer, activity: Inputs, architecture: Architecture) -> Array:
     """z^{l+1} from a^l."""
     bias = architecture.beta * layer.bias[None, :]
-    return _scale(layer, architecture) * (activity @ layer.weight) + bias
+    return _scale(layer, architecture) * jnp.matmul(activity, layer.weight) + bias
 
 
 def apply(parameters: Parameters, x: Inputs, architecture: Architecture) -> Outputs:

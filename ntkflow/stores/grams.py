@@ -40,6 +40,7 @@ def lift(
         "jd",
         new_axes={"k": kernels},
         concatenate=True,
+        align_arrays=False,  # all pairs of blocks are wanted: no cause for Dask to warn of so many
         dtype=np.result_type(x1, x2),
         meta=np.empty((0, 0, 0), np.result_type(x1, x2)),
     )

@@ -235,18 +235,28 @@ def conform(dataset: xr.Dataset, kind: str) -> xr.Dataset:
     """
     schema = SCHEMAS[kind]
     _check_names(dataset, schema, kind)
-    labelled = dataset.copy()
-    for name, variable in {**schema.variables, **schema.coordinates}.items():
-        if name not in dataset.variables:
-            continue
-        array = dataset[name]
-        if set(array.dims) != set(variable.dims) or array.dtype.kind not in variable.kinds:
-            raise SchemaError(
-                f"{kind} store: {name!r} has dimensions {array.dims} and dtype {array.dtype}; "
-                f"expected {variable.dims} and a dtype of kind {variable.kinds!r}"
-            )
-        labelled[name] = array.transpose(*variable.dims).assign_attrs(variable.attrs)
-    return labelled.assign_attrs({"title": schema.title, "store": kind, **dataset.attrs})
+    data, coordinates = (
+        {name: _labelled(dataset, name, entry, kind) for name, entry in entries.items()}
+        for entries in (_present(dataset, schema.variables), _present(dataset, schema.coordinates))
+    )
+    attributes = {**dataset.attrs, "title": schema.title, "store": kind}
+    return xr.Dataset(data, coordinates, attributes)
+
+
+def _present(dataset: xr.Dataset, entries: Mapping[str, Variable]) -> dict[str, Variable]:
+    return {name: entry for name, entry in entries.items() if name in dataset.variables}
+
+
+def _labelled(dataset: xr.Dataset, name: str, entry: Variable, kind: str) -> xr.Variable:
+    variable = dataset.variables[name]
+    if set(variable.dims) != set(entry.dims) or variable.dtype.kind not in entry.kinds:
+        raise SchemaError(
+            f"{kind} store: {name!r} has dimensions {variable.dims} and dtype {variable.dtype}; "
+            f"expected {entry.dims} and a dtype of kind {entry.kinds!r}"
+        )
+    ordered = variable.transpose(*entry.dims).copy(deep=False)
+    ordered.attrs = {**variable.attrs, **entry.attrs}
+    return ordered
 
 
 def _check_names(dataset: xr.Dataset, schema: Schema, kind: str) -> None:

@@ -66,9 +66,9 @@ def open_store(place: str | Path, kind: str) -> xr.Dataset:
     if not (path / ROOT).is_file():
         raise StoreError(f"{path}: no Zarr store here; run snakemake to make it")
     try:
-        dataset = xr.open_zarr(path, chunks=None)
-    except (OSError, ValueError, KeyError) as error:
-        raise StoreError(f"{path}: not readable as a Zarr store ({error}); {_REMEDY}") from error
+        dataset = xr.open_zarr(path, chunks=None, consolidated=True)
+    except _UNREADABLE as error:
+        raise StoreError(f"{path}: not readable as a store ({error}); {_REMEDY}") from error
     if dataset.attrs.get("store") != kind:
         found = dataset.attrs.get("store", "something else")
         raise StoreError(f"{path}: holds {found!r}, expected {kind!r}; {_REMEDY}")
@@ -94,6 +94,8 @@ def damaged_stores(folder: Path) -> list[Path]:
 
 
 _REMEDY = "delete it and run snakemake again"
+# What Zarr raises on metadata cut short, or of valid JSON that is no metadata.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def _folder(place: str | Path) -> Path:
@@ -104,7 +106,7 @@ def _folder(place: str | Path) -> Path:
 def _whole(path: Path) -> bool:
     try:
         return bool(zarr.open_group(path, mode="r").attrs["payload"] == _payload(path))
-    except (OSError, ValueError, KeyError):
+    except _UNREADABLE:
         return False
 
 

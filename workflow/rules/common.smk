@@ -133,6 +133,7 @@ def products_of(name, experiment):
     """Every file a run leaves for one experiment, figures aside: what is deleted is made again."""
     pair = f"{experiment.dataset}/{experiment.network}"
     stores = [f"datasets/{experiment.dataset}", f"limiting/{pair}", f"statistics/{name}"]
+    tables = [name]
     per_width = ["ensembles"]
     if experiment.measure != "kernel_profile":
         stores.append(f"spectrum/{pair}")
@@ -140,9 +141,10 @@ def products_of(name, experiment):
         stores.append(f"gaussian/{name}")
     if experiment.measure == "width_scaling":
         per_width.append("dynamics")
+        tables.append(f"{name}.widths")
         stores += [f"initial_kernels/{name}/width-{n}" for n in experiment.initial.widths]
     stores += [f"{kind}/{name}/width-{n}" for kind in per_width for n in experiment.widths]
-    return [*map(store, stores), f"results/tables/{name}.csv"]
+    return [*map(store, stores), *(f"results/tables/{table}.csv" for table in tables)]
 
 
 def figure_files(name):
@@ -158,4 +160,4 @@ FIGURES = [file for name in study.selected for file in figure_files(name)]
 # again. The rest of it is left for its rule to replace.
 for damaged in damaged_stores(Path("results")):
     print(f"{damaged} has lost some of its files: it will be made again", file=sys.stderr)
-    (damaged / "zarr.json").unlink()
+    (damaged / "zarr.json").unlink(missing_ok=True)

@@ -1,0 +1,82 @@
+# The verbs of ntkflow; CI calls these and nothing else. GNU make 3.81 (macOS) is enough.
+#
+#   make VERB CORES=4        use four cores for a workflow (default: all)
+#   make VERB ARGS="..."     hand further arguments to the tool behind the verb
+#   make PYTHON=/path VERB   choose the interpreter that .venv is made from
+
+CORES ?= all
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKED := $(VENV)/.locked-requirements
+READY := $(VENV)/.ready
+PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.PHONY: help environment figures smoke test lint bench lock schema clean
+.DELETE_ON_ERROR:
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+figures: $(READY) ## main job: the study of config/config.yaml, into results/
+	$(BIN)/snakemake --cores $(CORES) $(ARGS)
+
+smoke: $(READY) ## the same workflow on tiny networks, into results/smoke/results/
+	$(BIN)/snakemake --cores $(CORES) --directory results/smoke \
+		--configfile config/smoke.yaml $(ARGS)
+
+test: $(READY) ## the test suite; ARGS=--slow adds the slow tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## style, formatting and types of Python and of Snakemake
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+bench: $(READY) ## run the study from scratch elsewhere and print where the time goes
+	$(BIN)/python benchmarks/rule_times.py $(ARGS)
+
+lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade for newer versions
+	$(BIN)/uv pip compile --universal --generate-hashes --fork-strategy fewest \
+		--python-version 3.11 --group dev --custom-compile-command "make lock" \
+		--output-file requirements.lock --quiet $(ARGS) pyproject.toml
+
+schema: $(READY) ## write the schema of the configuration and the table of stores, from the code
+	$(BIN)/python -m ntkflow.configuration > workflow/schemas/config.schema.json
+	$(BIN)/python -m ntkflow.stores > docs/stores.md
+
+clean: ## remove all results and caches; the environment stays
+	rm -rf results .snakemake .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+environment: $(READY) ## .venv, with exactly the locked requirements and this package
+
+# Each stamp is written last, so that an interrupted set-up is taken up again from the start.
+# Everything installed is checked against the lock: setuptools comes first because one
+# requirement (connection-pool, of Snakemake) exists as source only, and without build isolation
+# pip builds it with the setuptools it finds rather than fetching one that is not locked.
+$(LOCKED): requirements.lock
+	@python=; for candidate in $(PYTHON_CANDIDATES); do \
+		if "$$candidate" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
+			2>/dev/null; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "make: none of '$(PYTHON_CANDIDATES)' is a Python of version 3.11 or later that" \
+			"can make virtual environments."; \
+		echo "Install one (Debian, Ubuntu: apt install python3-venv; macOS: brew install" \
+			"python@3.13) or name it: make PYTHON=/path/to/python3.13 ..."; \
+		exit 1; \
+	fi >&2; \
+	echo "Creating $(VENV) from $$python and installing requirements.lock," \
+		"once, a minute or two"; \
+	"$$python" -m venv --clear $(VENV)
+	@sed -n '/^setuptools==/,/^    # /p' requirements.lock > $(VENV)/setuptools.lock
+	@$(PIP) install --quiet --require-hashes --requirement $(VENV)/setuptools.lock
+	$(PIP) install --require-hashes --no-build-isolation --use-pep517 \
+		--requirement requirements.lock
+	@touch $@
+
+$(READY): $(LOCKED) pyproject.toml
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

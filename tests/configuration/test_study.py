@@ -1,0 +1,289 @@
+import contextlib
+import copy
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from snakemake.utils import update_config
+
+from ntkflow.configuration.study import ConfigurationError, Study, read_study
+
+CONFIG = Path(__file__).parents[2] / "config"
+DEFAULT = yaml.safe_load((CONFIG / "config.yaml").read_text(encoding="utf-8"))
+
+
+def overlaid(name):
+    """The default with another file over it, as `snakemake --configfile` does it."""
+    config = copy.deepcopy(DEFAULT)
+    update_config(config, yaml.safe_load((CONFIG / name).read_text(encoding="utf-8")))
+    return config
+
+
+def changed(path, value):
+    """The default configuration with one value replaced, or removed if it is `...`."""
+    config = copy.deepcopy(DEFAULT)
+    *parents, last = path.split(".")
+    node = config
+    for key in parents:
+        node = node[key]
+    if value is ...:
+        del node[last]
+    else:
+        node[last] = value
+    return config
+
+
+def refusal(config):
+    with pytest.raises(ConfigurationError) as refused:
+        read_study(config)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CONFIG.glob("*.yaml")))
+def test_shipped_configurations_are_valid(name):
+    study = read_study(overlaid(name))
+    assert set(study.selected) == set(study.run) <= set(study.experiments)
+    measures = {experiment.measure for experiment in study.selected.values()}
+    assert len(measures) == 4
+
+
+def test_defaults_are_filled_in():
+    config = changed("run", ...)
+    del config["seed"], config["networks"]["relu_4"]["beta"]
+    study = read_study(config)
+    assert list(study.selected) == list(config["experiments"])
+    assert (study.seed, study.networks["relu_4"].beta) == (0, 0.1)
+    training = study.experiments["kernel_on_the_circle"].training
+    assert (training.precision, training.recorded_kernels) == ("float32", [0, 200])
+    assert training.recorded_functions[0] == 0
+    assert training.recorded_functions[-1] == 200
+
+
+CIRCLE = "experiments.functions_on_the_circle"
+COMPONENT = "experiments.along_a_component"
+SCALING = "experiments.approach_to_the_limit"
+PROFILE = "experiments.kernel_on_the_circle"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        # Misspelt, missing, of the wrong type, out of range.
+        ("sed", 1, "sed: unknown key"),
+        (f"{PROFILE}.width", [5], f"{PROFILE}.width: unknown key"),
+        (f"{PROFILE}.training.rate", 1.0, f"{PROFILE}.training.rate: unknown key"),
+        (f"{PROFILE}.training.steps", ..., f"{PROFILE}.training.steps: missing, expected a value"),
+        ("networks", ..., "networks: missing, expected a value"),
+        ("networks.relu_4.depth", "four", "networks.relu_4.depth: found 'four'; it should be a va"),
+        ("networks.relu_4.depth", 0, "networks.relu_4.depth: found 0; it should be greater than 0"),
+        ("networks.relu_4", None, "networks.relu_4: found None; it should be a valid dictionary"),
+        ("networks.relu_4.beta", -0.1, "networks.relu_4.beta: found -0.1; it should be greater"),
+        ("networks.relu_4.beta", math.nan, "networks.relu_4.beta: found nan; it should be a fin"),
+        (f"{PROFILE}.seeds", 0, f"{PROFILE}.seeds: found 0; it should be greater than 0"),
+        (f"{PROFILE}.widths", [5, 0], f"{PROFILE}.widths.1: found 0; it should be greater than 0"),
+        (f"{PROFILE}.widths", [], f"{PROFILE}.widths: found []; "),
+        (f"{PROFILE}.training.learning_rate", math.inf, "learning_rate: found inf; it should be"),
+        (f"{PROFILE}.training.precision", "float16", "found 'float16'; it should be 'float32' or"),
+        (f"{PROFILE}.training.steps", 2**31, "found 2147483648; it should be less than 2147483"),
+        ("datasets.digits.train.preprocessing", "none", "datasets.digits.train.preprocessing: "),
+        ("datasets.digits.target.label", 10, "datasets.digits.target.label: found 10; it should"),
+        ("seed", -1, "seed: found -1; it should be greater than or equal to 0"),
+        # Names that do not exist, in the registries and in the file.
+        (
+            f"{PROFILE}.measure",
+            "kernel_profil",
+            f"{PROFILE}.measure: found 'kernel_profil', expected one of 'kernel_profile', ",
+        ),
+        (f"{PROFILE}.measure", ..., f"{PROFILE}: missing the key 'measure'"),
+        ("datasets.digits.train.inputs", "cifar", "datasets.digits.train.inputs: found 'cifar', e"),
+        ("datasets.digits.target.kind", "onehot", "datasets.digits.target.kind: found 'onehot', "),
+        (
+            "networks.relu_4.activation",
+            "rleu",
+            "networks.relu_4.activation: activation 'rleu' is not known; choose one of ['abs'",
+        ),
+        (
+            "networks.relu_4.activation",
+            {"name": "leaky_relu", "slop": 0.1},
+            "its parameters are ['slope']",
+        ),
+        (
+            "networks.relu_4.activation",
+            {"name": "leaky_relu", "slope": "steep"},
+            "networks.relu_4.activation.slope: found 'steep'; ",
+        ),
+        (f"{PROFILE}.dataset", "digit", "expected the name of dataset defined here (did you mean"),
+        (f"{PROFILE}.network", "xyz", f"{PROFILE}.network: found 'xyz', expected the name of netw"),
+        ("run", ["along_a_component", "nothing"], "run.1: found 'nothing', expected the name of"),
+        ("networks.relu 4", {"depth": 4, "activation": "relu"}, "networks.relu 4"),
+        # Values that do not agree with one another.
+        (
+            "networks.relu_4.width_ratios",
+            [1.0],
+            "networks.relu_4: `width_ratios`: found 1, expected depth - 1 = 3",
+        ),
+        (
+            "datasets.sphere_product.test.features",
+            3,
+            "datasets.sphere_product: `test` has 3 features and `train` 4",
+        ),
+        (
+            "datasets.gaussian_product.train.features",
+            3,
+            "datasets.gaussian_product: `test` has 2 features and `train` 3",
+        ),
+        (
+            "datasets.sphere_product.target.terms",
+            [{"powers": [1, 1]}],
+            "datasets.sphere_product: `target.terms`: found 2 powers, expected one for each of the "
+            "4 features",
+        ),
+        (
+            "datasets.four_points.target.values",
+            [1.0],
+            "datasets.four_points: `target.values`: found 1, expected 4, one a training point",
+        ),
+        ("datasets.four_points.train.samples", 4, "datasets.four_points.train: give either `angle"),
+        ("datasets.four_points.test", {"inputs": "circle"}, "give either `angles` or `samples`"),
+        (
+            "datasets.four_points.target",
+            {"kind": "one_hot"},
+            "datasets.four_points: `target.kind` one_hot needs labelled inputs: digits or mnist",
+        ),
+        ("datasets.digits.label_noise", 1.5, "`label_noise` is a probability here; found 1.5"),
+        (
+            "networks.relu_4.outputs",
+            2,
+            f"{PROFILE}.network: 'relu_4' has 2 outputs, the target of data set 'gaussian_product'"
+            " has 1",
+        ),
+        (f"{PROFILE}.widths", [50, 50], f"{PROFILE}.widths: found [50, 50], expected each width "),
+        (
+            f"{PROFILE}.dataset",
+            "sphere_product",
+            f"{PROFILE}.dataset: 'sphere_product' needs `test` points on the circle here",
+        ),
+        (f"{PROFILE}.training.kernel_steps", [], "training.kernel_steps: found none, expected at"),
+        (
+            f"{PROFILE}.training.kernel_steps",
+            [201],
+            f"{PROFILE}.training: `kernel_steps`: found 201, beyond the 200 steps",
+        ),
+        (f"{CIRCLE}.training.function_steps", [0, 1001], "`function_steps`: found 1001, beyond th"),
+        (f"{CIRCLE}.band_times", [1001], f"{CIRCLE}.band_times: found 1001, training ends at t ="),
+        (f"{CIRCLE}.band_times", [math.nan], f"{CIRCLE}.band_times.0: found nan; it should be "),
+        (f"{COMPONENT}.component", 512, f"{COMPONENT}.component: found 512, the data set has 512"),
+        (f"{COMPONENT}.training.kernel_steps", [1], "kernel_steps: expected 0 among them, for the"),
+        (f"{SCALING}.widths", [64], f"{SCALING}.widths: found [64], expected at least two to fit"),
+        (f"{SCALING}.training.kernel_steps", [0], "kernel_steps: found [0], expected 0 and a l"),
+        (f"{SCALING}.initial", ..., f"{SCALING}.initial: missing, expected a value"),
+        (f"{SCALING}.initial.draws", 1, f"{SCALING}.initial.draws: found 1; it should be greater"),
+        (
+            f"{SCALING}.initial.widths",
+            [16, 16],
+            f"{SCALING}.initial.widths: found [16, 16], expected each width once",
+        ),
+    ],
+)
+def test_refusal_names_the_key_and_what_was_expected(path, value, message):
+    assert message in refusal(changed(path, value))
+
+
+def test_every_fault_has_its_line():
+    config = changed("seed", -1)
+    config["networks"]["relu_5"]["dept"] = 5
+    lines = refusal(config).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["seed", "networks.relu_5.dept"]
+
+
+@pytest.mark.parametrize("config", [{}, {"datasets": []}, [], None, {1: 2}, {"run": {"a": 1}}])
+def test_what_is_no_configuration_at_all_is_refused(config):
+    assert refusal(config)
+
+
+@given(
+    count=st.integers(2, 200),
+    spacing=st.sampled_from(["geometric", "linear"]),
+    last=st.integers(1, 10**6),
+)
+def test_spaced_records_run_from_first_to_last_step(count, spacing, last):
+    config = changed(f"{PROFILE}.training.kernel_steps", None)
+    spaced = {"count": count, "spacing": spacing}
+    config["experiments"]["kernel_on_the_circle"]["training"] |= {
+        "steps": last,
+        "function_steps": spaced,
+    }
+    steps = read_study(config).experiments["kernel_on_the_circle"].recorded_functions
+    assert steps == sorted(set(steps))
+    assert (steps[0], steps[-1]) == (0, last)
+    assert len(steps) <= count + 1
+    if last > 20 * count and spacing == "linear":
+        assert len(steps) == count
+        assert max(b - a for a, b in pairwise(steps)) - min(b - a for a, b in pairwise(steps)) <= 1
+
+
+def nodes(value, path=()):
+    """Paths of all nodes of nested mappings and lists."""
+    yield path
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in items:
+            yield from nodes(inner, (*path, key))
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([10**400, -(10**400), 2**31, 2**63, 0, 1, 2]),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(["relu", "leaky_relu", "polynomial", "circle", "mnist", "zero", "digits"]),
+    st.dates(),
+)
+KEYS = st.one_of(
+    st.text(max_size=5),
+    st.integers(),
+    st.sampled_from(["name", "slope", "coefficients", "inputs", "kind", "count", "measure"]),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=5,
+)
+ACTIVATION = st.fixed_dictionaries(
+    {"name": st.sampled_from(["leaky_relu", "polynomial", "relu", "tanh"])},
+    optional={"slope": VALUES, "coefficients": VALUES, "": VALUES},
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    changes=st.lists(
+        st.tuples(st.sampled_from([*nodes(DEFAULT)]), VALUES | ACTIVATION), min_size=1, max_size=3
+    )
+)
+def test_whatever_is_written_gives_a_study_or_a_configuration_error(changes):
+    config = copy.deepcopy(DEFAULT)
+    for path, value in changes:
+        config = _replaced(config, path, value)
+    try:
+        study = read_study(config)
+    except ConfigurationError:
+        return
+    assert isinstance(study, Study)
+    assert all(network.label for network in study.networks.values())
+
+
+def _replaced(config, path, value):
+    """`config` with the node at `path` replaced, where an earlier change has left it there."""
+    if not path:
+        return value
+    key, *rest = path
+    with contextlib.suppress(KeyError, IndexError, TypeError):
+        config[key] = _replaced(config[key], rest, value)
+    return config

@@ -1,0 +1,58 @@
+"""What all tests share: strict JAX, slow tests on request, reference kernels and MNIST files."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+REFERENCE = Path(__file__).parent / "reference"
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the slow tests too, as CI=true does")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow") or os.environ.get("CI", "").lower() == "true":
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: runs with --slow or CI=true"))
+
+
+@pytest.fixture
+def key() -> jax.Array:
+    """Key of a test's random numbers."""
+    return jax.random.key(0)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Callable[[str], dict[str, Any]]:
+    """Loader of a case of `tests/reference` by name, with its conventions as the dict `meta`."""
+
+    def load(case: str) -> dict[str, Any]:
+        with np.load(REFERENCE / f"{case}.npz") as arrays:
+            return {**arrays, "meta": json.loads(str(arrays["meta"]))}
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    """Folder with the original files of the MNIST test split, where there is one."""
+    named = os.environ.get("NTKFLOW_MNIST_DIR")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data" / "mnist"
+    for file in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"):
+        if not (folder / file).is_file():
+            pytest.skip(f"no {file} in {folder}: name its folder in NTKFLOW_MNIST_DIR")
+    return folder

@@ -1,0 +1,53 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from ntkflow.kernels.empirical import Sweep, layerwise_ntk
+from ntkflow.networks.mlp import apply, empirical_ntk, init
+from tests.networks import examples
+
+
+@pytest.mark.parametrize("name", examples.ARCHITECTURES)
+def test_layerwise_ntk_is_the_jacobian_contraction(name, key):
+    architecture = examples.ARCHITECTURES[name]
+    parameters = init(key, 3, architecture, jnp.float64)
+    x1, x2 = examples.inputs(4), examples.inputs(6, seed=1)
+    found = jax.jit(lambda a, b: empirical_ntk(parameters, a, b, architecture))(x1, x2)
+    assert found.shape == (4, 6, architecture.outputs, architecture.outputs)
+    expected = examples.jacobian_ntk(parameters, x1, x2, architecture)
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
+
+
+def test_ntk_is_finite_differences_of_the_function(key):
+    """sum_p (df_k/dtheta_p)(df_k'/dtheta_p), each derivative a central difference."""
+    architecture = examples.ARCHITECTURES["three outputs"]
+    parameters = init(key, 3, architecture, jnp.float64)
+    x = examples.inputs(3)
+    theta, unravel = ravel_pytree(parameters)
+    function = jax.jit(jax.vmap(lambda theta: apply(unravel(theta), x, architecture)))
+    step = 1e-5 * np.eye(len(theta))
+    columns = (function(theta[None] + step) - function(theta[None] - step)) / 2e-5
+    expected = np.einsum("pnk,pml->nmkl", columns, columns)
+    found = empirical_ntk(parameters, x, x, architecture)
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", examples.ARCHITECTURES)
+def test_symmetric_and_positive_semidefinite(name, key):
+    architecture = examples.ARCHITECTURES[name]
+    parameters = init(key, 3, architecture, jnp.float64)
+    x = examples.inputs(5)
+    ntk = np.asarray(jax.jit(lambda x: empirical_ntk(parameters, x, x, architecture))(x))
+    size = 5 * architecture.outputs
+    matrix = ntk.transpose(0, 2, 1, 3).reshape(size, size)
+    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-13, atol=1e-14)
+    assert np.linalg.eigvalsh(matrix)[0] >= -1e-13 * np.trace(matrix)
+
+
+def test_one_layer_by_hand():
+    """a = (1, 2), d = 3: (4 (1 + 4)/2 + 0.25) x 9."""
+    layer = Sweep(jnp.array([[1.0, 2.0]]), jnp.full((1, 1, 1), 3.0))
+    found = layerwise_ntk([layer], [layer], beta=0.5, weight_gain=2.0)
+    np.testing.assert_allclose(found, np.full((1, 1, 1, 1), (4 * 2.5 + 0.25) * 9))

@@ -1,0 +1,187 @@
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ntkflow.kernels.activations import activation
+from ntkflow.kernels.dynamics import Components, kernel_flow
+from ntkflow.networks.mlp import Architecture, apply, empirical_ntk, init, seed_keys
+from ntkflow.networks.training import DivergenceError, Schedule, initial_kernels, train_ensemble
+from tests.networks import examples
+
+RELU = Architecture((8, 8), activation("relu"), beta=0.1)
+LINEAR = Architecture((), activation("relu"), beta=0.2, weight_gain=1.3)
+TWO_OUTPUTS = Architecture((6,), activation("tanh"), beta=0.3, weight_gain=1.5, outputs=2)
+SAMPLES = 5
+X = np.asarray(examples.inputs(7))
+KEYS = seed_keys(0, 8, 3)
+
+
+def targets(outputs):
+    """Unknown beyond the training points."""
+    y = np.random.default_rng(1).normal(size=(len(X), outputs))
+    y[SAMPLES:] = np.nan
+    return y
+
+
+def train(architecture, schedule, **options):
+    options = {"dtype": jnp.float64, "keys": KEYS, **options}
+    target = options.pop("target", targets(architecture.outputs))
+    return train_ensemble(
+        options.pop("keys"), X, target, SAMPLES, architecture, schedule, **options
+    )
+
+
+def test_one_step_by_plain_gradient():
+    y = targets(2)
+    records = train(TWO_OUTPUTS, Schedule(0.7, (0, 1), (1,)))
+    for seed, key in enumerate(KEYS):
+
+        def cost(theta):
+            residual = apply(theta, X[:SAMPLES], TWO_OUTPUTS) - y[:SAMPLES]
+            return sum(jnp.sum(row**2) for row in residual) / (2 * SAMPLES)
+
+        theta = init(key, 3, TWO_OUTPUTS, jnp.float64)
+        value, gradient = jax.value_and_grad(cost)(theta)
+        after = jax.tree.map(lambda p, g: p - 0.7 * g, theta, gradient)
+        np.testing.assert_allclose(records.f[seed, 0], apply(theta, X, TWO_OUTPUTS), rtol=1e-12)
+        np.testing.assert_allclose(records.f[seed, 1], apply(after, X, TWO_OUTPUTS), rtol=1e-12)
+        np.testing.assert_allclose(records.cost[seed], [value, cost(after)], rtol=1e-12)
+        ntk = empirical_ntk(after, jnp.asarray(X), jnp.asarray(X), TWO_OUTPUTS)
+        np.testing.assert_allclose(records.ntk[seed, 0], ntk, rtol=1e-11, atol=1e-13)
+
+
+def test_linear_network_follows_its_closed_form():
+    """Depth 1: r_k = (1 - eta Theta/N)^k r_0 on the training points, Theta constant."""
+    steps, rate = (0, 1, 2, 7, 50), 0.6
+    records = train(LINEAR, Schedule(rate, steps, (0, 50)))
+    ntk = 1.3**2 * X @ X.T / 3 + 0.2**2
+    np.testing.assert_allclose(records.ntk[0, :, :, :, 0, 0], [ntk, ntk], rtol=1e-12)
+    eigenvalues, vectors = np.linalg.eigh(ntk[:SAMPLES, :SAMPLES] / SAMPLES)
+    y = targets(1)[:SAMPLES]
+    start = records.f[:, 0, :SAMPLES] - y
+    for index, step in enumerate(steps):
+        decay = (vectors * (1 - rate * eigenvalues) ** step) @ vectors.T
+        residual = records.f[:, index, :SAMPLES] - y
+        np.testing.assert_allclose(residual, decay @ start, rtol=1e-10, atol=1e-12)
+        cost = np.sum((decay @ start) ** 2, axis=(1, 2)) / (2 * SAMPLES)
+        np.testing.assert_allclose(records.cost[:, index], cost, rtol=1e-10)
+
+
+def test_records_do_not_depend_on_what_else_is_recorded():
+    every = train(RELU, Schedule(0.5, tuple(range(13)), (0, 4, 12)))
+    some = train(RELU, Schedule(0.5, (0, 1, 5, 12), (4,)))
+    assert every.f.shape == (3, 13, 7, 1)
+    np.testing.assert_array_equal(some.f, every.f[:, [0, 1, 5, 12]])
+    np.testing.assert_array_equal(some.cost, every.cost[:, [0, 1, 5, 12]])
+    np.testing.assert_array_equal(some.ntk, every.ntk[:, [1]])
+    none = train(RELU, Schedule(0.5, (12,)))
+    assert none.ntk.shape == (3, 0, 7, 7, 1, 1)
+    np.testing.assert_array_equal(none.f[:, 0], every.f[:, 12])
+
+
+def test_batches_of_seeds_give_the_same_networks():
+    schedule = Schedule(0.5, (0, 20), (20,))
+    lines = []
+    together = train(RELU, schedule, progress=lines.append)
+    assert lines[-1].startswith("seeds 0 to 2: step 20 of 20, mean cost ")
+    lines.clear()
+    # Less than one network of 113 parameters: one at a time all the same.
+    apart = train(RELU, schedule, memory=100.0, progress=lines.append)
+    assert [line.split(":")[0] for line in lines[::2]] == [f"seeds {i} to {i}" for i in range(3)]
+    pairs = train(RELU, schedule, memory=2.5 * 3 * 8 * 113)
+    for other in (apart, pairs):
+        for one, two in zip(together, other, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-10, atol=1e-12)
+
+
+def test_goal_is_the_target_or_lies_beside_f0():
+    schedule = Schedule(0.5, (0, 3))
+    target = np.full((7, 1), 0.25)
+    plain = train(RELU, schedule, target=target)
+    np.testing.assert_array_equal(plain.goal, np.broadcast_to(target, (3, 7, 1)))
+    beside = train(RELU, schedule, target=target, relative=True)
+    np.testing.assert_allclose(beside.goal - beside.f[:, 0], 0.25, rtol=1e-14)
+    np.testing.assert_allclose(beside.cost[:, 0], 0.25**2 / 2, rtol=1e-14)
+
+
+def test_targets_beyond_the_training_points_are_not_used():
+    schedule = Schedule(0.5, (0, 5), (5,))
+    known = np.where(np.isnan(targets(1)), 100.0, targets(1))
+    with_nan, without = train(RELU, schedule), train(RELU, schedule, target=known)
+    np.testing.assert_array_equal(with_nan.f, without.f)
+    np.testing.assert_array_equal(with_nan.cost, without.cost)
+    assert np.isnan(with_nan.goal[:, SAMPLES:]).all()
+
+
+@pytest.mark.parametrize(("architecture", "rate"), [(LINEAR, 3.0), (RELU, 1e30)])
+def test_divergence_says_what_to_do(architecture, rate):
+    """Of a cost that grows, and of one that is not finite."""
+    with pytest.raises(DivergenceError) as refusal:
+        train(architecture, Schedule(rate, (0, 40)))
+    found = re.fullmatch(
+        r"gradient descent diverged by step 40: the cost of a network went from \S+ to \S+ with "
+        r"learning_rate (\S+)\. It is stable below 2/lambda_1 = (\S+) \(lambda_1 = (\S+), the "
+        r"largest eigenvalue of Theta\(0\)/N on the training points\); set learning_rate to (\S+) "
+        r"or less",
+        str(refusal.value),
+    )
+    stated, bound, largest, advised = map(float, found.groups())
+    ntk = initial_kernels(KEYS[:1], X[:SAMPLES], architecture, dtype=jnp.float64)
+    expected = np.linalg.eigvalsh(ntk[0, :, :, 0, 0] / SAMPLES)[-1]
+    assert stated == rate
+    assert largest == pytest.approx(expected, rel=5e-3)
+    assert bound == pytest.approx(2 / expected, rel=5e-3)
+    assert advised == pytest.approx(1 / expected, rel=5e-2)
+    train(architecture, Schedule(advised, (0, 40)))
+
+
+@pytest.mark.parametrize(
+    ("name", "function_error", "kernel_error"),
+    # Measured: 2e-7 and 1e-7 for tanh, 2e-6 and 2e-2 for ReLU. A ReLU unit near zero at one input
+    # may be on in one precision and off in the other, which moves the NTK by a share of 1/n.
+    [("tanh", 1e-6, 1e-6), ("relu", 1e-4, 1 / 16)],
+)
+def test_what_float32_costs(name, function_error, kernel_error):
+    """Relative errors after 200 steps, against float64 from the same draw; at t = 0 rounding."""
+    architecture = Architecture((64, 64), activation(name), beta=0.1)
+    schedule = Schedule(1.0, (0, 200), (0, 200))
+    single = train(architecture, schedule, dtype=jnp.float32)
+    double = train(architecture, schedule)
+    assert single.f.dtype == single.ntk.dtype == np.float32
+    for one, two, tolerance in (
+        (single.f, double.f, function_error),
+        (single.ntk, double.ntk, kernel_error),
+    ):
+        error = np.linalg.norm(one[:, 0] - two[:, 0])
+        assert error < 1e-6 * np.linalg.norm(two[:, 0])
+        error = np.linalg.norm(one[:, 1] - two[:, 1])
+        assert error < tolerance * np.linalg.norm(two[:, 1])
+
+
+def test_initial_kernels_are_those_of_training():
+    trained = train(TWO_OUTPUTS, Schedule(0.1, (0,), (0,)))
+    for memory in (1e9, 1.0):
+        kernels = initial_kernels(KEYS, X, TWO_OUTPUTS, dtype=jnp.float64, memory=memory)
+        np.testing.assert_allclose(kernels, trained.ntk[:, 0], rtol=1e-11, atol=1e-13)
+
+
+def test_wide_network_follows_its_kernel_flow():
+    """From its own f_0, with its own NTK at t = 0: the distance is of order n^(-1/2)."""
+    architecture = Architecture((1024, 1024), activation("relu"), beta=0.1)
+    records = train(architecture, Schedule(0.2, (0, 5, 50), (0,)), keys=KEYS[:1])
+    ntk = records.ntk[0, 0, :, :, 0, 0]
+    eigenvalues, vectors = np.linalg.eigh(ntk[:SAMPLES, :SAMPLES] / SAMPLES)
+    functions = ntk[:, :SAMPLES] @ vectors / (SAMPLES**0.5 * eigenvalues)
+    flow = kernel_flow(
+        Components(jnp.asarray(eigenvalues), jnp.asarray(functions)),
+        jnp.asarray(records.f[:, 0]),
+        jnp.asarray(records.goal[:, :SAMPLES]),
+        jnp.array([0.0, 1.0, 10.0]),
+    )
+    moved = np.linalg.norm(records.f - records.f[:, :1], axis=(2, 3))
+    apart = np.linalg.norm(records.f - flow, axis=(2, 3))
+    assert np.all(moved[:, 1:] > 0.1)
+    assert np.all(apart[:, 1:] < 0.05 * moved[:, 1:])

@@ -1,0 +1,74 @@
+"""One real run of the smoke study, in a copy of the repository, for all tests of the workflow."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+CODE = ("Snakefile", "workflow", "ntkflow", "config", "environment.yml", "profiles")
+# Further experiments, so that one run also covers several outputs, other activations and layouts.
+OVERLAYS = ("config/smoke.yaml", "tests/workflow/variants.yaml")
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A copy of the code, in which Snakemake is run."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, ok: bool = True) -> str:
+        """What Snakemake prints, with the smoke study unless another configuration is given."""
+        if "--configfile" not in arguments:
+            arguments = (*arguments, "--configfile", *OVERLAYS)
+        # A user's shell has none of the variables of the test run.
+        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CI")}
+        run = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert (run.returncode == 0) is ok, run.stdout
+        return run.stdout
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Jobs that a run would execute, by rule."""
+        plan = self.snakemake("--dry-run", *arguments)
+        jobs = re.findall(r"^(\w+) +(\d+)$", plan, flags=re.MULTILINE)
+        return {rule: int(count) for rule, count in jobs if rule not in ("all", "total")}
+
+    def results(self) -> dict[str, bytes]:
+        """Every product by its path; logs and timings are not products."""
+        root = self.folder / "results"
+        return {
+            str(file.relative_to(root)): file.read_bytes()
+            for file in sorted(root.rglob("*"))
+            if file.is_file() and file.relative_to(root).parts[0] not in ("logs", "benchmarks")
+        }
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The copy in which the smoke study has run once; leave it finished, with the same results."""
+    folder = tmp_path_factory.mktemp("workflow") / "clone"
+    folder.mkdir()
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in (*CODE, "tests/workflow/variants.yaml"):
+        source, target = REPOSITORY / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=ignore)
+        else:
+            shutil.copy(source, target)
+    clone = Clone(folder)
+    clone.snakemake()
+    return clone

@@ -1,0 +1,195 @@
+"""The workflow on real input, end to end: what it leaves, what it re-runs, what it rebuilds."""
+
+import json
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from ntkflow.imports import package_sources
+from ntkflow.stores.zarr import open_store
+from tests.workflow.conftest import Clone
+
+EXPERIMENTS = {
+    "kernel_on_the_circle": "kernel_profile",
+    "functions_on_the_circle": "function_bands",
+    "along_a_component": "principal_component",
+    "approach_to_the_limit": "width_scaling",
+    "ten_outputs": "width_scaling",
+    "tapered_tanh": "function_bands",
+}
+
+
+def test_every_experiment_has_figures_and_tables(finished: Clone) -> None:
+    results = finished.folder / "results"
+    for name in EXPERIMENTS:
+        for suffix, start in ((".pdf", b"%PDF"), (".png", b"\x89PNG"), (".svg", b"<?xml")):
+            assert (results / "figures" / f"{name}{suffix}").read_bytes().startswith(start)
+        assert len((results / "tables" / f"{name}.csv").read_text().splitlines()) > 1
+
+
+def test_stores_open_with_plain_xarray_and_tell_where_they_come_from(finished: Clone) -> None:
+    stores = sorted((finished.folder / "results").rglob("*.zarr"))
+    assert len(stores) > 30
+    for path in stores:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            dataset = xr.open_zarr(path)
+        assert all("units" in dataset[name].attrs for name in dataset.variables), path
+        configuration = json.loads(dataset.attrs["configuration"])
+        assert configuration
+        assert json.loads(dataset.attrs["versions"])["jax"]
+        assert dataset.attrs["precision"] in ("float32", "float64")
+        assert dataset.attrs["code_revision"]
+
+
+def test_several_outputs_tend_to_the_identity(finished: Clone) -> None:
+    folder = finished.folder / "results" / "initial_kernels" / "ten_outputs" / "width-16.zarr"
+    ntk = open_store(folder, "initial_kernels")["ntk"].mean("seed").mean(("sample", "sample_prime"))
+    diagonal = ntk.values.diagonal().mean()
+    off_diagonal = (ntk.values.sum() - ntk.values.trace()) / 90
+    assert abs(off_diagonal) < 0.1 * diagonal
+
+
+def test_a_second_run_has_nothing_to_do(finished: Clone) -> None:
+    assert "Nothing to be done" in finished.snakemake()
+
+
+LOST = {
+    "figures/along_a_component.svg": "plot_principal_component",
+    "tables/functions_on_the_circle.csv": "measure_function_bands",
+    "tables/ten_outputs.widths.csv": "measure_width_scaling",
+    "limiting/digits": "compute_limiting_kernel",
+    "spectrum": "decompose_kernel",
+    "ensembles/along_a_component/width-50.zarr": "train_networks",
+    "gaussian/tapered_tanh.zarr/zarr.json": "solve_gaussian",
+    # Chunks: the store is noticed to be damaged.
+    "initial_kernels/ten_outputs/width-16.zarr/ntk/c": "compute_initial_kernels",
+    "datasets/random_circle.zarr/x/c/0/0": "make_dataset",
+}
+
+
+def test_what_is_deleted_is_made_again_byte_for_byte(finished: Clone) -> None:
+    before = finished.results()
+    for lost in LOST:
+        path = finished.folder / "results" / lost
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    assert set(LOST.values()) <= finished.planned().keys()
+    finished.snakemake()
+    assert finished.results() == before
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["figures/style.py", "figures/paper.mplstyle", "kernels/hermite.py", "analysis/bootstrap.py"],
+)
+def test_a_changed_module_reruns_exactly_the_rules_that_reach_it(
+    finished: Clone, module: str
+) -> None:
+    path = finished.folder / "ntkflow" / module
+    original = path.read_bytes()
+    path.write_bytes(original + b"\n# changed\n")
+    try:
+        plan = finished.snakemake("--dry-run", "--workflow-profile", "none")
+    finally:
+        path.write_bytes(original)
+    updated = {
+        block.split(":", 1)[0].removeprefix("rule ")
+        for block in plan.split("\n[")
+        for block in block.partition("]\n")[2:]
+        if "Updated input files" in block and module in block.partition("reason:")[2]
+    }
+    scripts = sorted((finished.folder / "workflow" / "scripts").glob("*.py"))
+    reaching = {
+        script.stem
+        for script in scripts
+        if Path("ntkflow", module) in package_sources(script, finished.folder)
+    }
+    assert updated == reaching
+    assert 0 < len(reaching) < len(scripts)
+
+
+def test_a_changed_experiment_leaves_the_others_alone(finished: Clone, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("experiments: {along_a_component: {amplitude: 0.25}}")
+    configuration = ("--configfile", "config/smoke.yaml", "tests/workflow/variants.yaml")
+    planned = finished.planned(*configuration, str(overlay))
+    assert planned == {
+        "train_networks": 2,
+        "measure_principal_component": 1,
+        "plot_principal_component": 1,
+    }
+
+
+def test_figures_need_neither_jax_nor_dask_arrays(finished: Clone, tmp_path: Path) -> None:
+    # xarray itself imports dask.base, where Dask is installed, to ask whether an array is lazy.
+    program = f"""
+import runpy, sys
+from pathlib import Path
+from types import SimpleNamespace
+script = runpy.run_path("workflow/scripts/plot_width_scaling.py")
+statistics = "results/statistics/approach_to_the_limit.zarr/zarr.json"
+script["main"](SimpleNamespace(
+    input=SimpleNamespace(statistics=statistics), output=[{str(tmp_path / "figure.svg")!r}]
+))
+print(sorted({{"jax", "dask.array"}} & sys.modules.keys()))
+"""
+    run = [sys.executable, "-c", program]
+    loaded = subprocess.run(
+        run,
+        cwd=finished.folder,
+        env={"PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ("experiments: {along_a_component: {amplitud: 1}}", "along_a_component.amplitud: unknown"),
+        ("networks: {relu_4: {depth: 0}}", "networks.relu_4.depth: found 0"),
+        ("run: [nothing]", "run.0: found 'nothing'"),
+    ],
+)
+def test_a_bad_configuration_is_refused_before_any_job(
+    finished: Clone, tmp_path: Path, overlay: str, message: str
+) -> None:
+    file = tmp_path / "overlay.yaml"
+    file.write_text(overlay)
+    printed = finished.snakemake("--configfile", str(file), "--directory", str(tmp_path), ok=False)
+    assert message in printed
+    assert "Traceback" not in printed
+    assert not (tmp_path / "results").exists()
+
+
+def test_divergence_is_one_clear_line_and_leaves_no_store(finished: Clone, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(
+        "run: [kernel_on_the_circle]\n"
+        "experiments: {kernel_on_the_circle: {widths: [50], training: {learning_rate: 500}}}"
+    )
+    configuration = ("--configfile", "config/smoke.yaml", str(overlay))
+    printed = finished.snakemake(*configuration, "--directory", str(tmp_path), ok=False)
+    (line,) = [text for text in printed.splitlines() if "gradient descent diverged" in text][:1]
+    assert "learning_rate 500" in line
+    assert "2/lambda_1" in line
+    assert not list(tmp_path.rglob("width-50.zarr"))
+
+
+@pytest.mark.parametrize("overlays", [(), ("config/paper.yaml",)])
+def test_the_studies_can_be_planned(
+    finished: Clone, tmp_path: Path, overlays: tuple[str, ...]
+) -> None:
+    configuration = ("--configfile", *(overlays or ("config/config.yaml",)))
+    planned = finished.planned(*configuration, "--directory", str(tmp_path))
+    assert planned["train_networks"] >= 13
