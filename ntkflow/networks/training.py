@@ -101,7 +101,9 @@ def train_ensemble(
     for seeds in _batches(len(keys), _footprint(points, architecture), memory):
         chunk = keys[seeds]
         goal = _goal(chunk, points, target, architecture, relative)
-        report = partial(_report, progress, f"seeds {seeds[0]} to {seeds[-1]}", schedule)
+        report = partial(
+            _report, progress, f"networks {seeds[0] + 1}-{seeds[-1] + 1} of {len(keys)}", schedule
+        )
         batches.append(_train(chunk, points, goal, samples, architecture, schedule, report))
     return Ensemble(*(np.concatenate(parts) for parts in zip(*batches, strict=True)))
 

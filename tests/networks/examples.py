@@ -10,11 +10,11 @@ from ntkflow.kernels.activations import activation
 from ntkflow.networks.mlp import Architecture, apply
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "relu": Architecture((7, 5, 6), activation("relu"), beta=0.1),
+    "relu": Architecture((7, 5), activation("relu"), beta=0.1),
     "three outputs": Architecture((4, 9), activation("tanh"), 0.3, weight_gain=1.5, outputs=3),
     "gelu": Architecture((8,), activation("gelu"), beta=0.0, weight_gain=2**0.5, outputs=2),
     "linear": Architecture((), activation("relu"), beta=0.2, outputs=2),
-    "softplus": Architecture((3, 3, 3, 3), activation("softplus"), beta=0.5),
+    "softplus": Architecture((3, 2, 3), activation("softplus"), beta=0.5),
 }
 
 

@@ -39,13 +39,14 @@ def test_one_hidden_unit_by_hand():
 @pytest.mark.parametrize("name", examples.ARCHITECTURES)
 def test_shapes_and_parameter_count(name, key):
     architecture = examples.ARCHITECTURES[name]
-    parameters = init(key, 3, architecture, jnp.float64)
+    parameters = jax.eval_shape(lambda: init(key, 3, architecture, jnp.float64))
     widths = (3, *architecture.hidden_widths, architecture.outputs)
     shapes = [(layer.weight.shape, layer.bias.shape) for layer in parameters]
     assert shapes == [((a, b), (b,)) for a, b in pairwise(widths)]
     assert len(parameters) == architecture.depth
     assert parameter_count(3, architecture) == sum(p.size for p in jax.tree.leaves(parameters))
-    assert apply(parameters, examples.inputs(4), architecture).shape == (4, architecture.outputs)
+    f = jax.eval_shape(lambda theta: apply(theta, examples.inputs(4), architecture), parameters)
+    assert f.shape == (4, architecture.outputs)
 
 
 def test_initialisation_is_standard_normal(key):
@@ -88,18 +89,16 @@ def test_keys_stay_what_they_are():
     )
 
 
-@pytest.mark.parametrize("name", examples.ARCHITECTURES)
+@pytest.mark.parametrize("name", ["relu", "three outputs", "linear"])
 def test_sweep_gives_activities_and_sensitivities(name, key):
     """d_k^{l+1} is the derivative of f_k in a shift of z^{l+1}, which a bias is."""
     architecture = examples.ARCHITECTURES[name]
     parameters = init(key, 3, architecture, jnp.float64)
     x = examples.inputs(4)
-    layers = sweep(parameters, x, architecture)
+    layers = jax.jit(lambda theta: sweep(theta, x, architecture))(parameters)
     assert len(layers) == architecture.depth
     np.testing.assert_array_equal(layers[0].activity, x)
-    if architecture.beta == 0:
-        return
-    jacobian = jax.jacobian(lambda theta: apply(theta, x, architecture))(parameters)
+    jacobian = jax.jit(jax.jacobian(lambda theta: apply(theta, x, architecture)))(parameters)
     for layer, derivative in zip(layers, jacobian, strict=True):
         expected = derivative.bias / architecture.beta
         np.testing.assert_allclose(layer.sensitivity, expected, rtol=1e-11, atol=1e-13)
@@ -109,7 +108,7 @@ def test_sweep_gives_activities_and_sensitivities(name, key):
 def test_mean_over_seeds_is_the_limiting_kernel(name):
     """NNGP kernel and NTK of wide networks, within 5 standard errors of their mean.
 
-    With 300 networks that gives a false alarm with probability below 1e-5 for all 18 entries; the
+    With 200 networks that gives a false alarm with probability below 1e-5 for all 18 entries; the
     bias at n = 256, of order 1/n, is a fraction of a standard error. The keys are fixed: the
     outcome is the same each time.
     """
@@ -129,7 +128,7 @@ def test_mean_over_seeds_is_the_limiting_kernel(name):
         return jax.lax.map(one, keys, batch_size=20)
 
     limit = limiting_kernels(points, points, activation=chosen, depth=3, beta=0.1)
-    for samples, expected in zip(measure(seed_keys(0, 256, 300)), limit, strict=True):
+    for samples, expected in zip(measure(seed_keys(0, 256, 200)), limit, strict=True):
         samples = np.asarray(samples, float)
         error = samples.std(axis=0, ddof=1) / len(samples) ** 0.5
         np.testing.assert_array_less(np.abs(samples.mean(axis=0) - expected), 5 * error)
