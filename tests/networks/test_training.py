@@ -91,7 +91,7 @@ def test_batches_of_seeds_give_the_same_networks():
     lines.clear()
     # Less than one network of 41 parameters: one at a time all the same.
     apart = train(RELU, schedule, memory=100.0, progress=lines.append)
-    assert [line.split(":")[0] for line in lines[::2]] == [f"seeds {i} to {i}" for i in range(3)]
+    assert [line.split(":")[0] for line in lines[::2]] == [f"networks {i}-{i} of 3" for i in (1, 2, 3)]
     pairs = train(RELU, schedule, memory=2.5 * 3 * 8 * 41)
     for other in (apart, pairs):
         for one, two in zip(together, other, strict=True):
