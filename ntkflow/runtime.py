@@ -21,7 +21,6 @@ import ntkflow
 __all__ = [
     "configure_dask",
     "configure_jax",
-    "inherited",
     "progress",
     "provenance",
     "run",
@@ -36,12 +35,14 @@ def run(main: Callable[[Any], None], smk: Any) -> None:
 
     The traceback goes to the rule's log file, the process exits with status 1.
     """
-    job = " ".join([smk.rule, *(f"{key}={value}" for key, value in smk.wildcards.items())])
+    job = _job(smk)
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter(f"{job}: %(message)s"))
     terminal.addFilter(_SparseProgress())
     file = logging.FileHandler(str(smk.log[0]), mode="w", encoding="utf-8")
-    logging.basicConfig(level=logging.INFO, handlers=[terminal, file], force=True)
+    logging.basicConfig(
+        level=logging.INFO, format="%(message)s", handlers=[terminal, file], force=True
+    )
     logging.getLogger("jax").setLevel(logging.WARNING)
     try:
         main(smk)
@@ -93,13 +94,25 @@ def progress(line: str) -> None:
     LOG.info(line)
 
 
-def provenance(configuration: Mapping[str, Any], precision: str = "float64") -> dict[str, str]:
-    """Attributes that tell how a store came to be; the same for two runs alike."""
+def provenance(smk: Any, *sources: Any, precision: str = "float64") -> dict[str, str]:
+    """Attributes that tell how a store came to be; the same for two runs alike.
+
+    Parameters
+    ----------
+    smk
+        The `snakemake` object of the script that writes the store.
+    sources
+        Datasets of the stores it is made from.
+    precision
+        Of the arithmetic, unless a source was computed in less.
+    """
     versions = {"ntkflow": ntkflow.__version__, "python": platform.python_version()}
     versions |= {name: version(name) for name in RECORDED_PACKAGES}
+    precisions = [precision, *(source.attrs["precision"] for source in sources)]
     return {
-        "configuration": json.dumps(configuration, sort_keys=True, default=str),
-        "precision": precision,
+        "job": _job(smk),
+        "configuration": json.dumps(_concerned(smk.config, smk.wildcards), sort_keys=True),
+        "precision": "float32" if "float32" in precisions else precision,
         "versions": json.dumps(versions),
         "code_revision": _revision(),
         "device": _device(),
@@ -108,11 +121,24 @@ def provenance(configuration: Mapping[str, Any], precision: str = "float64") -> 
     }
 
 
-def inherited(*stores: Any) -> dict[str, str]:
-    """Provenance of what is made from stores: this code's, with the configuration of the first."""
-    first = stores[0].attrs
-    own = provenance(json.loads(first["configuration"]))
-    return own | {"device": first["device"]}
+def _job(smk: Any) -> str:
+    return " ".join([smk.rule, *(f"{key}={value}" for key, value in smk.wildcards.items())])
+
+
+def _concerned(config: Mapping[str, Any], wildcards: Any) -> dict[str, Any]:
+    """The part of the configuration that concerns a job; a configuration of its own."""
+    named = dict(wildcards.items())
+    names = {key: named.get(key) for key in ("dataset", "network", "experiment")}
+    if names["experiment"] is not None:
+        experiment = config["experiments"][names["experiment"]]
+        names |= {key: experiment[key] for key in ("dataset", "network")}
+    sections = {
+        f"{key}s": {} if name is None else {name: config[f"{key}s"][name]}
+        for key, name in names.items()
+    }
+    plain = {key: value for key, value in config.items() if key not in (*sections, "run")}
+    run = {} if names["experiment"] is None else {"run": [names["experiment"]]}
+    return {**plain, **run, **sections}
 
 
 def _device() -> str:

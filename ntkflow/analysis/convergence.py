@@ -4,6 +4,8 @@ Theta_inf below stands for Theta_inf (x) Id over outputs (JGH Theorem 1); norms 
 all pairs of points and outputs.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -23,6 +25,9 @@ KERNEL_DIMS = ("sample", "sample_prime", "output", "output_prime")
 
 FEWEST_DRAWS = 20
 """Below, a resample may hold a single draw, and then no pair of different ones."""
+
+BLOCK_ENTRIES = 2**22
+"""Kernel entries converted to double precision at once: 32 MB, whatever the number of draws."""
 
 
 def limit_on_same_points(kernels: xr.Dataset, limiting: xr.Dataset) -> xr.DataArray:
@@ -58,10 +63,21 @@ def initial_spread(initial: xr.Dataset, limiting: xr.Dataset) -> NDArray[np.floa
     limit = limit_on_same_points(initial, limiting)
     outputs = initial.sizes["output"]
     identity = xr.DataArray(np.eye(outputs), dims=("output", "output_prime"))
-    kernels = initial["ntk"].reset_coords(drop=True).astype(np.float64).compute()
-    distance = _norm(kernels - limit * identity, KERNEL_DIMS)
-    scale = np.sqrt(outputs) * _norm(limit, KERNEL_DIMS[:2])
-    return (distance / scale).to_numpy()
+    expected = limit * identity
+    distances = [
+        _norm(block.astype(np.float64) - expected, KERNEL_DIMS).to_numpy()
+        for block in _blocks_of_draws(initial["ntk"])
+    ]
+    return np.concatenate(distances) / _norm(expected, KERNEL_DIMS).to_numpy()
+
+
+def _blocks_of_draws(kernels: xr.DataArray) -> Iterator[xr.DataArray]:
+    """The kernels (seed, ...) of a few draws at a time, loaded, at most `BLOCK_ENTRIES` entries."""
+    draws = kernels.sizes["seed"]
+    rows = max(1, BLOCK_ENTRIES // (kernels.size // draws))
+    for start in range(0, draws, rows):
+        block = kernels.isel(seed=slice(start, start + rows))
+        yield block.reset_coords(drop=True).compute()
 
 
 def mean_errors(initial: xr.Dataset, limiting: xr.Dataset) -> NDArray[np.float64]:
@@ -88,13 +104,19 @@ def mean_errors(initial: xr.Dataset, limiting: xr.Dataset) -> NDArray[np.float64
             f"the limiting NTK on {len(limit)} points has no entry other than 0 off the diagonal; "
             "its relative bias needs one"
         )
-    pairs = {
+    diagonal = xr.DataArray(np.arange(initial.sizes["output"]), dims="same_output")
+    kept = {
         "sample": xr.DataArray(rows, dims="pair"),
         "sample_prime": xr.DataArray(columns, dims="pair"),
+        "output": diagonal,
+        "output_prime": diagonal,
     }
-    blocks = initial["ntk"].reset_coords(drop=True).compute().isel(pairs).astype(np.float64)
-    kernels = blocks.transpose("seed", "pair", "output", "output_prime").to_numpy()
-    return (np.trace(kernels, axis1=2, axis2=3) / kernels.shape[2] - limit[rows, columns]) / scale
+    means = [
+        block.isel(kept).astype(np.float64).mean("same_output", skipna=False)
+        for block in _blocks_of_draws(initial["ntk"])
+    ]
+    kernels = np.concatenate([mean.transpose("seed", "pair").to_numpy() for mean in means])
+    return (kernels - limit[rows, columns]) / scale
 
 
 def squared_bias(errors: NDArray[np.float64]) -> float:

@@ -117,7 +117,8 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     """Eigenvalues of Theta(X, X) / N, one row a component.
 
     Columns: the limiting kernel's; mean and standard deviation over the widest networks at t = 0;
-    the three of JGH Section 6 (MNIST, one network of width 10000), NaN elsewhere.
+    the three that JGH Section 6 gives for MNIST (one network of width 10000), NaN elsewhere. The
+    last are MNIST's whatever the data set of the table.
     """
     widest = int(statistics["width"].max())
     networks = statistics["network_eigenvalue"].sel(width=widest).transpose("seed", "component")
@@ -129,6 +130,6 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
             "network_width": widest,
             "network_mean": sample.mean().to_numpy(),
             "network_deviation": sample.std(ddof=1).to_numpy(),
-            "jgh_2018": [JGH_EIGENVALUES.get(int(i), np.nan) for i in sample.columns],
+            "jgh_2018_mnist": [JGH_EIGENVALUES.get(int(i), np.nan) for i in sample.columns],
         }
     )

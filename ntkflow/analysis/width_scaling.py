@@ -1,10 +1,15 @@
 """Approach to the infinite-width limit over a grid of widths, with fitted exponents.
 
-Every value and every exponent comes with the 95 % percentile interval of a bootstrap over
-initialisations: seeds are resampled within each width, and the line is fitted anew. All widths
-weigh the same in a fit. Weights from the noise would narrow the interval of the bias, whose noise
-grows with n relative to it, but lean on the narrow networks, where the next order in 1/n bends
-the line; such an interval misses the exponent far more often than it says.
+Every value and every exponent comes with a 95 % interval from a bootstrap over initialisations:
+seeds are resampled within each width, and the line is fitted anew. Means have the expanded
+percentile interval of `bootstrap`; the bias and the exponents have the plain one, since the bias
+has many draws and a slope pools the degrees of freedom of all widths. At six widths with S = 5, 10
+and 20 initialisations each, the interval of a slope covers 0.91, 0.93 and 0.94 where they are
+normal, 0.91, 0.92 and 0.93 where they are log-normal with sigma 0.5 (4000 trials).
+
+All widths weigh the same in a fit. Weights from the noise would narrow the interval of the bias,
+whose noise grows with n relative to it, but lean on the narrow networks, where the next order in
+1/n bends the line; such an interval misses the exponent far more often than it says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +21,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ntkflow.analysis import convergence
-from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampled_means
+from ntkflow.analysis.bootstrap import (
+    REPLICATES,
+    interval_of_mean,
+    percentile_interval,
+    resampled_means,
+)
 from ntkflow.analysis.ensembles import recorded_kernels
 from ntkflow.stores.schema import conform
 
@@ -46,6 +56,8 @@ class Estimate(NamedTuple):
     """A statistic at one width."""
 
     value: float
+    interval: NDArray[np.float64]
+    """Lower and upper end."""
     replicates: NDArray[np.float64]
     """Bootstrap replicates of `value`."""
     spread: NDArray[np.float64]
@@ -76,7 +88,9 @@ def measure_width_scaling(
     `kernel_drift` and `distance_from_dynamics`; the spread is taken from the initial kernels or,
     at widths that have none, from the first kernels recorded in training. The bias is the square
     root of `convergence.squared_bias`. The fit uses the widths at which the lower end of the
-    value's interval is above zero; a bias below its own noise is not used.
+    value's interval is above zero. A bias below its own noise is not used. The other quantities
+    are means of norms, whose lower end is positive as long as there are two initialisations and
+    no norm is 0; of a single initialisation there is no interval, and it is not used.
 
     Parameters
     ----------
@@ -106,7 +120,7 @@ def measure_width_scaling(
             "dynamics for each ensemble"
         )
     widths = sorted({*ensembles, *initial})
-    missing = Estimate(np.nan, np.full(replicates, np.nan), np.empty(0))
+    missing = Estimate(np.nan, np.full(2, np.nan), np.full(replicates, np.nan), np.empty(0))
     by_width = []
     for n in widths:
         rng = np.random.default_rng([seed, n])
@@ -129,9 +143,11 @@ def _bias(
 ) -> Estimate:
     errors = convergence.mean_errors(initial, limiting)
     squares = convergence.squared_bias_replicates(errors, replicates, rng)
+    roots = np.sqrt(np.maximum(squares, 0))
     return Estimate(
         value=float(np.sqrt(max(convergence.squared_bias(errors), 0))),
-        replicates=np.sqrt(np.maximum(squares, 0)),
+        interval=percentile_interval(roots),
+        replicates=roots,
         spread=np.empty(0),
     )
 
@@ -150,7 +166,8 @@ def _trained_estimates(
 
 
 def _mean(values: NDArray[np.float64], replicates: int, rng: np.random.Generator) -> Estimate:
-    return Estimate(float(values.mean()), resampled_means(values, replicates, rng), values)
+    means = resampled_means(values, replicates, rng)
+    return Estimate(float(values.mean()), interval_of_mean(means, len(values)), means, values)
 
 
 def fit_power_law(
@@ -165,8 +182,8 @@ def fit_power_law(
     values
         Values (width,), positive.
     replicates
-        Bootstrap replicates of the values (replicate, width). Those below the lower end of a
-        value's interval count as that end, since a replicate of 0 has no logarithm.
+        Bootstrap replicates of the values (replicate, width). Those below their 2.5 % quantile at
+        a width count as that quantile, since a replicate of 0 has no logarithm.
 
     Returns
     -------
@@ -188,7 +205,7 @@ def _assemble(widths: Sequence[int], by_quantity: Sequence[Sequence[Estimate]]) 
     """The store, from estimates by quantity and width."""
     value = np.array([[e.value for e in row] for row in by_quantity])
     replicates = np.array([[e.replicates for e in row] for row in by_quantity])
-    low, high = percentile_interval(np.moveaxis(replicates, -1, 0))
+    low, high = np.array([[e.interval for e in row] for row in by_quantity]).transpose(2, 0, 1)
     used = low > 0
     fits = [
         fit_power_law(np.array(widths)[u], v[u], r[u].T)
@@ -228,8 +245,10 @@ def _padded_spread(by_quantity: Sequence[Sequence[Estimate]], drawn: int) -> NDA
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     """Fitted exponents, one row a quantity, each with its interval and a verdict.
 
-    The verdict is about the exponent the theory gives: the interval "contains" it, lies below it
-    ("steeper") or above it ("shallower"); "not enough data" where no line could be fitted.
+    The verdict is about the exponent the theory gives: the interval lies below it ("steeper"),
+    above it ("shallower"), or "contains" it; "inconclusive" if it contains 0 as well, ends
+    included, for such data cannot tell a decay from none. "not enough data" where no line could be
+    fitted.
     """
     names = ["exponent", "exponent_low", "exponent_high", "expected"]
     table = statistics[names].to_dataframe().reset_index()[["quantity", *names]]
@@ -237,8 +256,10 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
         table["exponent"].isna(),
         table["exponent_high"] < table["expected"],
         table["exponent_low"] > table["expected"],
+        (table["exponent_low"] <= 0) & (table["exponent_high"] >= 0),
     ]
-    verdicts = np.select(conditions, ["not enough data", "steeper", "shallower"], "contains")
+    outcomes = ["not enough data", "steeper", "shallower", "inconclusive"]
+    verdicts = np.select(conditions, outcomes, "contains")
     return table.assign(verdict=verdicts)
 
 

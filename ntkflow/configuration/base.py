@@ -1,13 +1,33 @@
 """What every key of the configuration shares."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["Finite", "PositiveFinite", "Strict"]
+__all__ = ["Count", "Fault", "Finite", "Natural", "NotBoolean", "PositiveFinite", "Strict"]
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-PositiveFinite = Annotated[PositiveFloat, Field(allow_inf_nan=False)]
+
+class Fault(ValueError):
+    """A value that does not agree with others; `key` is its path from the model that refuses."""
+
+    def __init__(self, key: str, complaint: str) -> None:
+        super().__init__(complaint)
+        self.key = key
+
+
+def _refuse_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"found {value}, expected a number, not a boolean")
+    return value
+
+
+# Python counts with True. Other conversions stay: YAML reads 1e-3, without a point, as a string.
+NotBoolean = BeforeValidator(_refuse_boolean)
+
+Count = Annotated[int, Field(gt=0), NotBoolean]
+Natural = Annotated[int, Field(ge=0), NotBoolean]
+Finite = Annotated[float, Field(allow_inf_nan=False), NotBoolean]
+PositiveFinite = Annotated[float, Field(gt=0, allow_inf_nan=False), NotBoolean]
 
 
 class Strict(BaseModel):

@@ -4,19 +4,33 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 from pydantic.config import JsonDict
 
-from ntkflow.configuration.base import Finite, PositiveFinite, Strict
+from ntkflow.configuration.base import (
+    Count,
+    Fault,
+    Finite,
+    Natural,
+    NotBoolean,
+    PositiveFinite,
+    Strict,
+)
 from ntkflow.configuration.datasets import DatasetConfig
+from ntkflow.configuration.networks import NetworkConfig
 
 __all__ = ["Experiment", "TrainingConfig"]
+
+INITIAL_KERNELS_LIMIT = 2**30
+"""Bytes of the initial kernels of one width, which are held in memory at once."""
+
+Width = Annotated[int, Field(gt=0, le=2**20), NotBoolean]
 
 
 class Spaced(Strict):
     """So many steps between the first and the last."""
 
-    count: Annotated[int, Field(ge=2, le=100_000)] = Field(
+    count: Annotated[int, Field(ge=2, le=100_000), NotBoolean] = Field(
         41, description="number of records, about"
     )
     spacing: Literal["geometric", "linear"] = Field("geometric", description="how they are spaced")
@@ -29,14 +43,14 @@ class Spaced(Strict):
         return sorted({0, *(min(round(step), last) for step in grid), last})
 
 
-Steps = list[Annotated[int, Field(ge=0)]]
+Steps = list[Natural]
 
 
 class TrainingConfig(Strict):
     """Full-batch gradient descent on least squares."""
 
     learning_rate: PositiveFinite = Field(1.0, description="eta; time is eta x steps")
-    steps: Annotated[int, Field(gt=0, lt=2**31)] = Field(
+    steps: Annotated[int, Field(gt=0, lt=2**31), NotBoolean] = Field(
         description="number of gradient-descent steps"
     )
     function_steps: Spaced | Steps = Field(
@@ -54,7 +68,7 @@ class TrainingConfig(Strict):
         for name in ("function_steps", "kernel_steps"):
             listed = getattr(self, name)
             if isinstance(listed, list) and any(step > self.steps for step in listed):
-                raise ValueError(f"`{name}`: found {max(listed)}, beyond the {self.steps} steps")
+                raise Fault(name, f"found {max(listed)}, expected at most the {self.steps} steps")
         return self
 
     @property
@@ -71,8 +85,8 @@ class TrainingConfig(Strict):
 class _Experiment(Strict):
     dataset: str = Field(description="name of a data set")
     network: str = Field(description="name of a network")
-    widths: list[PositiveInt] = Field(min_length=1, description="widths n")
-    seeds: PositiveInt = Field(10, description="initialisations a width")
+    widths: list[Width] = Field(min_length=1, description="widths n")
+    seeds: Count = Field(10, description="initialisations a width")
     training: TrainingConfig = Field(description="gradient descent")
 
     on_circle: ClassVar[bool] = False
@@ -81,8 +95,8 @@ class _Experiment(Strict):
     def recorded_functions(self) -> list[int]:
         return self.training.recorded_functions
 
-    def needs(self, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
-        """(key, complaint) for what this experiment needs of its data set and lacks."""
+    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
+        """(key, complaint) for what the experiment needs, of its data set say, and lacks."""
         if len(set(self.widths)) < len(self.widths):
             yield "widths", f"found {self.widths}, expected each width once"
         if self.on_circle and not dataset.probed_on_circle:
@@ -96,8 +110,8 @@ class KernelProfile(_Experiment):
     reference_angle: Finite = Field(0.0, description="angle of x_0, in radians")
     on_circle: ClassVar[bool] = True
 
-    def needs(self, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
-        yield from super().needs(dataset)
+    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
+        yield from super().needs(dataset, network)
         if not self.training.recorded_kernels:
             yield "training.kernel_steps", "found none, expected at least one step"
 
@@ -111,7 +125,7 @@ class FunctionBands(_Experiment):
     """Network functions against percentiles of the limiting Gaussian (JGH Figure 2)."""
 
     measure: Literal["function_bands"]
-    band_times: list[Annotated[float, Field(ge=0)]] = Field(
+    band_times: list[Annotated[float, Field(ge=0), NotBoolean]] = Field(
         [math.inf],
         min_length=1,
         description="times of the Gaussian; .inf against the last step",
@@ -119,8 +133,10 @@ class FunctionBands(_Experiment):
     )
     on_circle: ClassVar[bool] = True
 
-    def needs(self, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
-        yield from super().needs(dataset)
+    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
+        yield from super().needs(dataset, network)
+        if len(set(self.band_times)) < len(self.band_times):
+            yield "band_times", f"found {self.band_times}, expected each time once"
         last = self.training.steps * self.training.learning_rate
         for time in self.band_times:
             if math.isfinite(time) and time > last * (1 + 1e-9):
@@ -141,11 +157,11 @@ class PrincipalComponent(_Experiment):
     """
 
     measure: Literal["principal_component"]
-    component: PositiveInt = Field(2, description="which component, the largest eigenvalue is 1")
+    component: Count = Field(2, description="which component, the largest eigenvalue is 1")
     amplitude: PositiveFinite = Field(0.5, description="distance of the goal")
 
-    def needs(self, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
-        yield from super().needs(dataset)
+    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
+        yield from super().needs(dataset, network)
         if self.component >= dataset.train.count:
             yield (
                 "component",
@@ -158,8 +174,8 @@ class PrincipalComponent(_Experiment):
 class InitialKernels(Strict):
     """Kernels at initialisation, untrained: many, of narrow networks."""
 
-    widths: list[PositiveInt] = Field(min_length=1, description="widths n")
-    draws: Annotated[int, Field(ge=20)] = Field(description="initialisations a width")
+    widths: list[Width] = Field(min_length=1, description="widths n")
+    draws: Annotated[int, Field(ge=20), NotBoolean] = Field(description="initialisations a width")
 
 
 class WidthScaling(_Experiment):
@@ -170,10 +186,13 @@ class WidthScaling(_Experiment):
     """
 
     measure: Literal["width_scaling"]
+    seeds: Annotated[int, Field(ge=5), NotBoolean] = Field(
+        10, description="initialisations a width; with fewer than 5 an interval says nothing"
+    )
     initial: InitialKernels = Field(description="untrained networks, for the bias")
 
-    def needs(self, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
-        yield from super().needs(dataset)
+    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
+        yield from super().needs(dataset, network)
         if len(set(self.initial.widths)) < len(self.initial.widths):
             yield "initial.widths", f"found {self.initial.widths}, expected each width once"
         if len(self.widths) < 2:
@@ -181,6 +200,20 @@ class WidthScaling(_Experiment):
         kernel_steps = self.training.recorded_kernels
         if len(kernel_steps) < 2 or kernel_steps[0] != 0:
             yield "training.kernel_steps", f"found {kernel_steps}, expected 0 and a later step"
+        yield from self._too_large(dataset.points, network.outputs)
+
+    def _too_large(self, points: int, outputs: int) -> Iterator[tuple[str, str]]:
+        item = 8 if self.training.precision == "float64" else 4
+        draws, draw = self.initial.draws, points**2 * outputs**2 * item
+        most = INITIAL_KERNELS_LIMIT // draw
+        if draws > most:
+            remedy = f"at most {most} draws, or" if most >= 20 else "a data set of"
+            yield (
+                "initial.draws",
+                f"found {draws}, whose kernels take {-(-draws * draw // 2**20):,} MiB ({draws} "
+                f"draws x {points}^2 points x {outputs}^2 outputs x {item} bytes), expected "
+                f"{INITIAL_KERNELS_LIMIT // 2**20:,} MiB or less: {remedy} fewer points",
+            )
 
 
 Experiment = Annotated[

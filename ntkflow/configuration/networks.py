@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ntkflow.configuration.base import Finite, PositiveFinite, Strict
+from ntkflow.configuration.base import Count, Fault, Finite, NotBoolean, PositiveFinite, Strict
 
 __all__ = ["NetworkConfig"]
 
@@ -31,7 +31,7 @@ class ActivationConfig(BaseModel):
 class NetworkConfig(Strict):
     """A fully-connected network up to its width, in NTK parametrization."""
 
-    depth: PositiveInt = Field(description="L, the number of weight layers")
+    depth: Count = Field(description="L, the number of weight layers")
     activation: Annotated[
         ActivationConfig,
         BeforeValidator(
@@ -39,9 +39,11 @@ class NetworkConfig(Strict):
             json_schema_input_type=str | ActivationConfig,
         ),
     ] = Field(description="name, or mapping of `name` and parameters")
-    beta: Annotated[Finite, Field(ge=0)] = Field(0.1, description="factor of the biases")
+    beta: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
+        0.1, description="factor of the biases"
+    )
     weight_gain: PositiveFinite = Field(1.0, description="sigma_w, factor of the weights")
-    outputs: PositiveInt = Field(1, description="n_L")
+    outputs: Count = Field(1, description="n_L")
     width_ratios: list[PositiveFinite] | None = Field(
         None, description="width of each hidden layer over n, depth - 1 of them; all 1 by default"
     )
@@ -49,9 +51,10 @@ class NetworkConfig(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "NetworkConfig":
         if self.width_ratios is not None and len(self.width_ratios) != self.depth - 1:
-            raise ValueError(
-                f"`width_ratios`: found {len(self.width_ratios)}, expected depth - 1 = "
-                f"{self.depth - 1}, one a hidden layer"
+            raise Fault(
+                "width_ratios",
+                f"found {len(self.width_ratios)}, expected depth - 1 = {self.depth - 1}, one a "
+                "hidden layer",
             )
         return self
 
@@ -65,7 +68,9 @@ class NetworkConfig(Strict):
         parameters = ", ".join(f"{k} {v}" for k, v in self.activation.parameters.items())
         name = self.activation.name + (f" ({parameters})" if parameters else "")
         gain = "" if self.weight_gain == 1 else f", σ_w = {self.weight_gain:.4g}"
-        return f"{_TITLES.get(name, name)}, L = {self.depth}, β = {self.beta:g}{gain}"
+        widths = [f"{ratio:g}n" if ratio != 1 else "n" for ratio in self.width_ratios or []]
+        layers = f", widths {', '.join(widths)}" if widths else ""
+        return f"{_TITLES.get(name, name)}, L = {self.depth}, β = {self.beta:g}{gain}{layers}"
 
 
 _TITLES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}

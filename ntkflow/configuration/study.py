@@ -4,9 +4,9 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt, ValidationError
+from pydantic import Field, ValidationError
 
-from ntkflow.configuration.base import PositiveFinite, Strict
+from ntkflow.configuration.base import Count, Fault, NotBoolean, PositiveFinite, Strict
 from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.experiments import Experiment
 from ntkflow.configuration.networks import NetworkConfig
@@ -23,16 +23,18 @@ class ConfigurationError(ValueError):
 class Study(Strict):
     """Everything a run computes."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+    seed: Annotated[int, Field(ge=0, lt=2**32), NotBoolean] = Field(
         0, description="root of every network's key"
     )
-    kernel_block: PositiveInt = Field(
+    kernel_block: Count = Field(
         1024, description="rows and columns of a block of a limiting kernel"
     )
     training_memory: PositiveFinite = Field(
-        4.0, description="GiB for the parameters of networks trained together"
+        4.0, description="GiB for the networks of one width that are held at once"
     )
-    run: list[str] | None = Field(None, description="experiments to run; all by default")
+    run: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="experiments to run; all by default"
+    )
     datasets: dict[Name, DatasetConfig] = Field(description="data sets by name")
     networks: dict[Name, NetworkConfig] = Field(description="networks by name")
     experiments: dict[Name, Experiment] = Field(description="experiments by name")
@@ -55,8 +57,7 @@ def read_study(config: Mapping[str, Any]) -> Study:
     try:
         study = Study.model_validate(config)
     except ValidationError as error:
-        faults = [_describe(fault, config) for fault in error.errors()]
-        raise ConfigurationError("\n".join(dict.fromkeys(faults))) from None
+        raise ConfigurationError("\n".join(_lines(error, config))) from None
     faults = [*_reference_faults(study)]
     if faults:
         raise ConfigurationError("\n".join(faults))
@@ -64,7 +65,10 @@ def read_study(config: Mapping[str, Any]) -> Study:
 
 
 def _reference_faults(study: Study) -> Iterator[str]:
-    for index, name in enumerate(study.run or []):
+    run = study.run or []
+    if len(set(run)) < len(run):
+        yield f"run: found {_shorten(run)}, expected each experiment once"
+    for index, name in enumerate(run):
         if name not in study.experiments:
             yield f"run.{index}: " + _unknown(name, study.experiments, "experiment")
     for name, experiment in study.experiments.items():
@@ -76,14 +80,13 @@ def _reference_faults(study: Study) -> Iterator[str]:
                 yield f"{path}.{key}: " + _unknown(getattr(experiment, key), names, key)
         if not known:
             continue
-        dataset = study.datasets[experiment.dataset]
-        outputs = study.networks[experiment.network].outputs
-        if outputs != dataset.target.outputs:
+        dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
+        if network.outputs != dataset.target.outputs:
             yield (
-                f"{path}.network: {experiment.network!r} has {outputs} outputs, the target of data "
-                f"set {experiment.dataset!r} has {dataset.target.outputs}"
+                f"{path}.network: {experiment.network!r} has {network.outputs} outputs, the target "
+                f"of data set {experiment.dataset!r} has {dataset.target.outputs}"
             )
-        for key, complaint in experiment.needs(dataset):
+        for key, complaint in experiment.needs(dataset, network):
             yield f"{path}.{key}: {complaint}"
 
 
@@ -96,9 +99,35 @@ def _suggest(name: str, names: Sequence[str] | Mapping[str, Any]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else f": {', '.join(map(str, names))}"
 
 
-def _describe(fault: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    """One line for one pydantic error, with the path as it is written in the file."""
-    path, value = _path(fault["loc"], config, fault["type"] in ("missing", "extra_forbidden"))
+def _lines(error: ValidationError, config: Mapping[str, Any]) -> list[str]:
+    """One line a fault, each with its path as it is written in the file.
+
+    Pydantic reports a value that fits no member of a union once for each. A member that wants a
+    value of another kind (a list for a mapping) is left out where one looked into the value.
+    """
+    located = []
+    for fault in error.errors():
+        absent = fault["type"] in ("missing", "extra_forbidden")
+        located.append((fault, *_path(fault["loc"], config, absent)))
+    looked_into = {
+        tuple(path[:length])
+        for fault, path, _ in located
+        for length in range(len(path) + (not _of_another_kind(fault)))
+    }
+    lines = [
+        _describe(fault, path, value)
+        for fault, path, value in located
+        if not (_of_another_kind(fault) and tuple(path) in looked_into)
+    ]
+    return [*dict.fromkeys(lines)]
+
+
+def _of_another_kind(fault: Mapping[str, Any]) -> bool:
+    return fault["type"].endswith("_type")
+
+
+def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -> str:
+    """One line for one pydantic error."""
     where = ".".join(map(str, path)) or "(top level)"
     match fault["type"]:
         case "missing":
@@ -112,7 +141,9 @@ def _describe(fault: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         case "union_tag_not_found":
             return f"{where}: missing the key {fault['ctx']['discriminator']}"
         case "value_error":
-            return f"{where}: {fault['ctx']['error']}"
+            error = fault["ctx"]["error"]
+            key = f".{error.key}" if isinstance(error, Fault) else ""
+            return f"{where}{key}: {error}"
         case _:
             message = fault["msg"].replace("Input", "it").replace("String", "it")
             return f"{where}: found {_shorten(value)}; {message}"

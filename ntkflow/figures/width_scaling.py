@@ -121,7 +121,7 @@ def _draw_means(axes: Axes, panel: xr.Dataset, bottom: float) -> None:
 def _draw_fit(axes: Axes, panel: xr.Dataset) -> list[Line2D]:
     """The fitted power law over the widths it uses, labelled with its slope and interval."""
     if not math.isfinite(panel["exponent"]):
-        return [Line2D([], [], linestyle="none", label="below noise, no fit")]
+        return [Line2D([], [], linestyle="none", label="no fit")]
     ends = panel["width"].values[panel["used"].values][[0, -1]].astype(float)
     slope, low, high = (
         style.number(float(panel[name])) for name in ("exponent", "exponent_low", "exponent_high")

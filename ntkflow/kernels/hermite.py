@@ -22,7 +22,7 @@ from ntkflow.kernels.covariance import Covariance, from_moments
 
 __all__ = ["SERIES_TERMS", "hermite_coefficients", "hermite_dual", "hermite_truncation"]
 
-SERIES_TERMS = 256
+SERIES_TERMS = 512
 # Half-width and spacing: exp(-z^2/4) is below 1e-18 at the ends, and the rule resolves functions
 # analytic within 0.2 of the real axis (tanh(5 z), say) to rounding.
 NODES = np.arange(-13.0, 13.0 + 1 / 64, 1 / 32)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from ntkflow.aliases import AnyArray, Array, Float, Inputs, Key, OutputGram, Outputs, SeedKeys
+from ntkflow.aliases import AnyArray, Array, Float, Inputs, Key, Outputs, SeedKeys
 from ntkflow.networks.mlp import (
     Architecture,
     Parameters,
@@ -26,10 +26,13 @@ from ntkflow.networks.mlp import (
     parameter_count,
 )
 
-__all__ = ["DivergenceError", "Ensemble", "Schedule", "initial_kernels", "train_ensemble"]
+__all__ = ["DivergenceError", "Ensemble", "Schedule", "train_ensemble"]
 
 CACHE = 2**22
 """Bytes of a core's second-level cache, give or take."""
+
+GROWTH = 2.0
+"""Growth of the cost that counts as divergence; a narrow network's may rise a little."""
 
 Progress = Callable[[str], None]
 
@@ -87,14 +90,17 @@ def train_ensemble(
     dtype
         Precision of parameters and arithmetic.
     memory
-        Bytes that the parameters and their gradients may take. As many networks as fit train
-        together, vmapped over seeds, but no more than is fastest, and never less than one; each
-        batch runs the same compiled program.
+        Bytes that the parameters and their gradients may take. As many networks as fit train in
+        one compiled program, never less than one.
 
     Raises
     ------
     DivergenceError
-        If the cost of a network is not finite or has grown to twice its initial value.
+        If the cost of a network, looked at in every step, is not finite or exceeds twice its
+        initial value. Wide networks can recover from such growth and fit the data, but far from
+        the kernel's regime.
+    ValueError
+        If f is not finite at initialisation.
     """
     points, target = jnp.asarray(x, dtype), jnp.asarray(target, dtype)[None]
     batches = []
@@ -114,14 +120,19 @@ def _footprint(x: Inputs, architecture: Architecture) -> int:
 
 
 def _batches(seeds: int, footprint: int, memory: float) -> list[np.ndarray]:
-    """Seeds to train together, in batches of one size or two.
+    """Seeds to train in one program: as many as fit."""
+    return np.array_split(np.arange(seeds), math.ceil(seeds / max(1, memory // footprint)))
+
+
+def _side_by_side(x: Inputs, architecture: Architecture) -> int:
+    """How many networks of a program take each step together; the others wait their turn.
 
     On a CPU no more than keep parameters and gradients in a core's cache from step to step: one at
     a time, networks of width 1000 train 2.6 times as fast as ten in step. Narrow ones share each
-    step, so that its products are worth the name.
+    step, so that its products are worth the name. Other devices want all the work they can get.
     """
-    room = min(memory, CACHE) if jax.default_backend() == "cpu" else memory
-    return np.array_split(np.arange(seeds), math.ceil(seeds / max(1, room // footprint)))
+    room = CACHE if jax.default_backend() == "cpu" else 2**40
+    return int(max(1, room // _footprint(x, architecture)))
 
 
 def _goal(
@@ -150,21 +161,23 @@ def _train(
     schedule: Schedule,
     report: Callable[[int, np.ndarray], None],
 ) -> Ensemble:
-    """Train the networks of `keys` together."""
+    """Train the networks of `keys` in one program."""
     known, rate, previous = goal[:, :samples], schedule.learning_rate, 0
     parameters = _init(keys, x, architecture)
     first_costs = np.asarray(_cost(_apply(parameters, x[:samples], architecture), known))
+    _require_finite(first_costs)
     records = _blank(np.asarray(goal), schedule)
     for step in schedule.recorded:
         steps, previous = step - previous, step
-        parameters = _descend(parameters, x[:samples], known, rate, steps, architecture)
+        parameters, worst = _descend(parameters, x[:samples], known, rate, steps, architecture)
         f = _apply(parameters, x, architecture)
         costs = np.asarray(_cost(f[:, :samples], known))
         report(step, costs)
-        for network in _diverged(costs, first_costs):
+        worst = np.maximum(worst, costs)
+        for network in _diverged(worst, first_costs):
             raise DivergenceError(
                 f"gradient descent diverged by step {step}: the cost of a network went from "
-                f"{first_costs[network]:.3g} to {costs[network]:.3g} with learning_rate "
+                f"{first_costs[network]:.3g} to {worst[network]:.3g} with learning_rate "
                 f"{rate:g}. {_advice(keys[network], x[:samples], architecture)}"
             )
         if step in schedule.function_steps:
@@ -173,6 +186,14 @@ def _train(
         if step in schedule.kernel_steps:
             records.ntk[:, schedule.kernel_steps.index(step)] = _ntk(parameters, x, architecture)
     return records
+
+
+def _require_finite(first_costs: np.ndarray) -> None:
+    if not np.isfinite(first_costs).all():
+        raise ValueError(
+            "the networks' functions are not finite at initialisation; scale the inputs or "
+            "weight_gain down, or choose an activation that grows less"
+        )
 
 
 def _blank(goal: Float[np.ndarray, "s N k"], schedule: Schedule) -> Ensemble:
@@ -215,27 +236,42 @@ def _descend(
     rate: float,
     steps: int,
     architecture: Architecture,
-) -> Parameters:
-    """Gradient descent; `steps` is traced, so one program serves every interval of records."""
+) -> tuple[Parameters, Float[Array, " s"]]:
+    """Parameters after gradient descent, and the largest cost on the way.
 
-    def descend(parameters: Parameters, goal: Outputs) -> Parameters:
+    `steps` is traced, so one program serves every interval between records.
+    """
+
+    def loss(theta: Parameters, goal: Outputs) -> tuple[Array, Array]:
         # The rate scales the cost, not its gradient: one pass less over the parameters.
-        step = jax.grad(lambda theta: rate * _cost(apply(theta, x, architecture), goal))(parameters)
-        return jax.tree.map(jnp.subtract, parameters, step)
+        cost = _cost(apply(theta, x, architecture), goal)
+        return rate * cost, cost
 
-    step = jax.vmap(descend)
-    return jax.lax.fori_loop(0, steps, lambda _, theta: step(theta, goal), parameters)
+    def train(network: tuple[Parameters, Outputs]) -> tuple[Parameters, Array]:
+        theta, goal = network
+
+        def step(_: int, state: tuple[Parameters, Array]) -> tuple[Parameters, Array]:
+            theta, worst = state
+            change, cost = jax.grad(loss, has_aux=True)(theta, goal)
+            return jax.tree.map(jnp.subtract, theta, change), jnp.maximum(worst, cost)
+
+        return jax.lax.fori_loop(0, steps, step, (theta, jnp.zeros((), x.dtype)))
+
+    together = _side_by_side(x, architecture)
+    return jax.lax.map(train, (parameters, goal), batch_size=together)
 
 
-def _diverged(costs: np.ndarray, first_costs: np.ndarray) -> np.ndarray:
-    """Indices of the networks whose cost is not finite or has doubled."""
-    floor = np.finfo(costs.dtype).eps
-    return np.flatnonzero(~(costs <= 2 * np.maximum(first_costs, floor)))
+def _diverged(worst: np.ndarray, first_costs: np.ndarray) -> np.ndarray:
+    """Indices of the networks whose cost was not finite or has grown."""
+    floor = np.finfo(worst.dtype).eps
+    return np.flatnonzero(~(worst <= GROWTH * np.maximum(first_costs, floor)))
 
 
 def _advice(key: Key[Array, ""], x: Inputs, architecture: Architecture) -> str:
     """What learning rate is stable for the network of this key on the training points x."""
     ntk = np.asarray(_ntk(_init(key[None], x, architecture), x, architecture), dtype=float)[0]
+    if not np.isfinite(ntk).all():
+        return "Its Theta(0) is not finite: scale the inputs or weight_gain down"
     size = ntk.shape[0] * ntk.shape[2]
     matrix = ntk.transpose(0, 2, 1, 3).reshape(size, size) / len(x)
     largest = np.linalg.eigvalsh(matrix)[-1]
@@ -244,28 +280,3 @@ def _advice(key: Key[Array, ""], x: Inputs, architecture: Architecture) -> str:
         "eigenvalue of Theta(0)/N on the training points); set learning_rate to "
         f"{1 / largest:.2g} or less"
     )
-
-
-def initial_kernels(
-    keys: SeedKeys,
-    x: Inputs,
-    architecture: Architecture,
-    *,
-    dtype: DTypeLike = jnp.float32,
-    memory: float = 1e9,
-) -> Float[np.ndarray, "s N N k k"]:
-    """Empirical NTK at theta(0) between all rows of x, one a key.
-
-    `memory` bounds the bytes of parameters held at once, in at most one network's steps.
-    """
-    footprint = 2 * parameter_count(x.shape[1], architecture) * jnp.dtype(dtype).itemsize
-    batch = max(1, min(len(keys), int(memory // footprint)))
-    return np.asarray(_initial_kernels(keys, jnp.asarray(x, dtype), architecture, batch))
-
-
-@partial(jax.jit, static_argnums=(2, 3))
-def _initial_kernels(keys: SeedKeys, x: Inputs, architecture: Architecture, batch: int) -> Array:
-    def kernel(key: Key[Array, ""]) -> OutputGram:
-        return empirical_ntk(init(key, x.shape[1], architecture, x.dtype), x, x, architecture)
-
-    return jax.lax.map(kernel, keys, batch_size=batch)

@@ -1,10 +1,12 @@
 """Zarr stores on disk: written whole or not at all, checked when opened.
 
-A store is built beside its place and renamed onto it, so a killed writer leaves the old one or
+A store is built beside its place and renamed into it, so a killed writer leaves the old one or
 none. Its root attribute `payload` counts its files and bytes: a store that has lost a chunk is
-refused, not read as fill values. Chunks carry zstd checksums.
+refused, not read as fill values. Its attribute `sha256` is a digest of them all, so that the root
+file, by which rules know a store, differs whenever the data do. Chunks carry zstd checksums.
 """
 
+import hashlib
 import shutil
 import warnings
 from collections.abc import Iterable, Mapping
@@ -45,13 +47,18 @@ def write_store(
     labelled.to_zarr(
         building, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(labelled)
     )
-    zarr.open_group(building, mode="r+").attrs["payload"] = _payload(building)
+    written = {"payload": _payload(building), "sha256": _digest(building)}
+    zarr.open_group(building, mode="r+").attrs.update(written)
     with warnings.catch_warnings():
         # Not in the v3 specification yet; without it a plain `xarray.open_zarr` warns each reader.
         warnings.filterwarnings("ignore", "Consolidated metadata", category=UserWarning)
         zarr.consolidate_metadata(building)
-    shutil.rmtree(path, ignore_errors=True)
+    former = path.with_name(f".{path.name}.former")
+    shutil.rmtree(former, ignore_errors=True)
+    if path.exists():
+        path.rename(former)  # out of sight at once: no reader meets a store half removed
     building.rename(path)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def open_store(place: str | Path, kind: str) -> xr.Dataset:
@@ -87,10 +94,10 @@ def open_by_width(
     return {width: open_store(place, kind) for width, place in zip(widths, places, strict=True)}
 
 
-def damaged_stores(folder: Path) -> list[Path]:
-    """The stores below `folder` that have lost files since they were written."""
-    roots = (root.parent for root in sorted(folder.rglob("*.zarr/" + ROOT)))
-    return [path for path in roots if not path.name.startswith(".") and not _whole(path)]
+def damaged_stores(places: Iterable[str | Path]) -> list[Path]:
+    """Those of the stores that exist and have lost files since they were written."""
+    roots = (_folder(place) / ROOT for place in places)
+    return [root.parent for root in roots if root.is_file() and not _whole(root.parent)]
 
 
 _REMEDY = "delete it and run snakemake again"
@@ -111,8 +118,21 @@ def _whole(path: Path) -> bool:
 
 
 def _payload(path: Path) -> str:
-    files = [entry for entry in path.rglob("*") if entry.is_file() and entry != path / ROOT]
-    return f"{len(files)} files, {sum(entry.stat().st_size for entry in files)} bytes"
+    files = _files(path)
+    return f"{len(files)} files, {sum(file.stat().st_size for file in files)} bytes"
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    for file in _files(path):
+        digest.update(f"{file.relative_to(path).as_posix()} {file.stat().st_size}\n".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    """All files but the root's, in one order everywhere."""
+    return sorted(file for file in path.rglob("*") if file.is_file() and file != path / ROOT)
 
 
 def _portable(dataset: xr.Dataset) -> xr.Dataset:

@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkflow.analysis import bootstrap
-from ntkflow.analysis.bootstrap import mean_with_interval, resampled_means, resampling_weights
+from ntkflow.analysis.bootstrap import (
+    interval_of_mean,
+    mean_with_interval,
+    resampled_means,
+    resampling_weights,
+)
 
 
 @given(draws=st.integers(2, 30), replicates=st.integers(1, 40), seed=st.integers(0, 99))
@@ -31,16 +36,31 @@ def test_variance_of_resampled_means_is_that_of_the_mean():
     assert means.mean() == pytest.approx(values.mean(), abs=0.01)
 
 
-def test_coverage_of_the_interval():
-    draws = 10
-    # +-1.96 standard errors, where Student's t with 9 degrees of freedom would ask for 2.26
-    theory = 2 * scipy.stats.t.cdf(1.96, draws - 1) - 1
+@pytest.mark.parametrize("draws", [5, 10, 20])
+def test_normal_replicates_give_the_interval_of_student(draws):
+    replicates = scipy.stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
+    quantile = scipy.stats.t.ppf(0.975, draws - 1)
+    found = interval_of_mean(replicates, draws)
+    np.testing.assert_allclose(found, [-quantile, quantile], rtol=1e-3)
+
+
+# Over 10000 trials; the plain percentile interval covers 0.87 and 0.91.
+@pytest.mark.parametrize(("draws", "measured"), [(5, 0.92), (10, 0.94)])
+def test_coverage_of_the_interval(draws, measured):
     values = xr.DataArray(
-        np.random.default_rng(2).normal(size=(600, draws)), dims=("trial", "seed")
+        np.random.default_rng(draws).normal(size=(800, draws)), dims=("trial", "seed")
     )
     interval = mean_with_interval(values, "m")
     covered = (interval.m_low <= 0) & (interval.m_high >= 0)
-    assert float(covered.mean()) == pytest.approx(theory, abs=0.03)
+    # 2.5 standard errors of 800 trials
+    assert float(covered.mean()) == pytest.approx(measured, abs=0.025)
+
+
+@given(values=st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=8))
+def test_the_interval_stays_within_the_values(values):
+    summary = mean_with_interval(xr.DataArray(values, dims="seed"), "m")
+    assert min(values) * (1 - 1e-12) <= summary.m_low <= summary.m_high
+    assert summary.m_high <= max(values) * (1 + 1e-12)
 
 
 def test_missing_initialisations_are_left_out():

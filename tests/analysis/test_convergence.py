@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -145,6 +147,29 @@ def test_a_diverged_network_shows():
     f[1, 2, 0] = np.nan
     distance = convergence.distance_from_dynamics(ensemble.assign(f=f), dynamics)
     np.testing.assert_array_equal(np.isnan(distance), [False, True, False])
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_blocks_of_draws_give_the_same(monkeypatch, outputs):
+    ntk = noisy_kernels(np.random.default_rng(10), 20, outputs=outputs)
+    initial = examples.initial_kernels(ntk)
+    for function in (convergence.initial_spread, convergence.mean_errors):
+        expected = function(initial, examples.limiting())
+        for draws in (0.5, 1, 7, 20):
+            monkeypatch.setattr(convergence, "BLOCK_ENTRIES", int(draws * ntk[0].size))
+            found = function(initial, examples.limiting())
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_single_precision_is_converted_block_by_block(monkeypatch):
+    initial = examples.initial_kernels(noisy_kernels(np.random.default_rng(11), 20_000))
+    initial = initial.assign(ntk=initial["ntk"].astype(np.float32))
+    monkeypatch.setattr(convergence, "BLOCK_ENTRIES", 2**14)
+    tracemalloc.start()
+    convergence.initial_spread(initial, examples.limiting())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < initial["ntk"].nbytes  # one copy in double precision takes twice that
 
 
 def test_lazy_stores_give_the_same():

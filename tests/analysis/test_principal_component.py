@@ -105,7 +105,7 @@ def test_table(spectrum):
     np.testing.assert_allclose(table["limiting_eigenvalue"], spectrum.eigenvalue)
     np.testing.assert_allclose(table["network_mean"], np.mean(rows, axis=0))
     np.testing.assert_allclose(table["network_deviation"], np.std(rows, axis=0, ddof=1))
-    np.testing.assert_array_equal(table["jgh_2018"], [0.0457, 0.00108, 0.00078, np.nan])
+    np.testing.assert_array_equal(table["jgh_2018_mnist"], [0.0457, 0.00108, 0.00078, np.nan])
 
 
 def test_one_network_has_no_deviation(spectrum):

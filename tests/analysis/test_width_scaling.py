@@ -1,4 +1,3 @@
-import time
 import tracemalloc
 
 import numpy as np
@@ -202,6 +201,11 @@ def test_fewer_than_two_widths_give_no_line():
         (-0.5, -0.4, "contains"),
         (-1.1, -0.9, "steeper"),
         (-0.4, -0.3, "shallower"),
+        (-0.6, 0.1, "inconclusive"),
+        (-0.5, 0.0, "inconclusive"),
+        (-0.4, 0.1, "shallower"),
+        (0.0, 0.2, "shallower"),
+        (0.1, 0.2, "shallower"),
         (np.nan, np.nan, "not enough data"),
     ],
 )
@@ -233,15 +237,13 @@ def test_widths_of_ensembles_and_dynamics_must_agree():
         measure_width_scaling(**given)
 
 
-def test_two_thousand_draws_take_seconds_and_little_memory():
+def test_two_thousand_draws_take_little_memory():
     limit = examples.kernel(np.linspace(-3, 3, 32))
     noise = 0.1 * np.random.default_rng(0).normal(size=(2000, 32, 32))
     kernels = examples.initial_kernels(limit + noise)
     limiting = examples.limiting(limit, np.ones(32, bool))
     tracemalloc.start()
-    start = time.perf_counter()
     measure_width_scaling({}, {16: kernels}, {}, limiting)
-    seconds, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert seconds < 5
-    assert peak < 8 * kernels.nbytes
+    assert peak < 4 * kernels.nbytes

@@ -92,6 +92,15 @@ PROFILE = "experiments.kernel_on_the_circle"
         ("datasets.digits.train.preprocessing", "none", "datasets.digits.train.preprocessing: "),
         ("datasets.digits.target.label", 10, "datasets.digits.target.label: found 10; it should"),
         ("seed", -1, "seed: found -1; it should be greater than or equal to 0"),
+        (f"{PROFILE}.widths", [2**20 + 1], f"{PROFILE}.widths.0: found 1048577; it should be less"),
+        (f"{SCALING}.initial.widths", [2**21], f"{SCALING}.initial.widths.0: found 2097152; it s"),
+        (f"{SCALING}.seeds", 4, f"{SCALING}.seeds: found 4; it should be greater than or equal t"),
+        ("run", [], "run: found []; "),
+        # A boolean is no number.
+        ("networks.relu_4.depth", True, "networks.relu_4.depth: found True, expected a number"),
+        ("networks.relu_4.beta", False, "networks.relu_4.beta: found False, expected a number"),
+        (f"{PROFILE}.widths", [5, True], f"{PROFILE}.widths.1: found True, expected a number"),
+        ("seed", False, "seed: found False, expected a number, not a boolean"),
         # Names that do not exist, in the registries and in the file.
         (
             f"{PROFILE}.measure",
@@ -124,42 +133,74 @@ PROFILE = "experiments.kernel_on_the_circle"
         (
             "networks.relu_4.width_ratios",
             [1.0],
-            "networks.relu_4: `width_ratios`: found 1, expected depth - 1 = 3",
+            "networks.relu_4.width_ratios: found 1, expected depth - 1 = 3",
         ),
         (
             "datasets.sphere_product.test.features",
             3,
-            "datasets.sphere_product: `test` has 3 features and `train` 4",
+            "datasets.sphere_product.test: found 3 features, expected 4 as in `train`",
         ),
         (
             "datasets.gaussian_product.train.features",
             3,
-            "datasets.gaussian_product: `test` has 2 features and `train` 3",
+            "datasets.gaussian_product.test: found 2 features, expected 3 as in `train`",
         ),
         (
             "datasets.sphere_product.target.terms",
             [{"powers": [1, 1]}],
-            "datasets.sphere_product: `target.terms`: found 2 powers, expected one for each of the "
+            "datasets.sphere_product.target.terms.0.powers: found 2, expected one for each of the "
             "4 features",
         ),
         (
             "datasets.four_points.target.values",
             [1.0],
-            "datasets.four_points: `target.values`: found 1, expected 4, one a training point",
+            "datasets.four_points.target.values: found 1, expected 4, one a training point",
         ),
         ("datasets.four_points.train.samples", 4, "datasets.four_points.train: give either `angle"),
         ("datasets.four_points.test", {"inputs": "circle"}, "give either `angles` or `samples`"),
         (
             "datasets.four_points.target",
             {"kind": "one_hot"},
-            "datasets.four_points: `target.kind` one_hot needs labelled inputs: digits or mnist",
+            "datasets.four_points.target.kind: found one_hot, expected labelled inputs: digits "
+            "or mnist",
         ),
-        ("datasets.digits.label_noise", 1.5, "`label_noise` is a probability here; found 1.5"),
+        (
+            "datasets.digits.label_noise",
+            1.5,
+            "datasets.digits.label_noise: found 1.5, expected a prob",
+        ),
         (
             "networks.relu_4.outputs",
             2,
             f"{PROFILE}.network: 'relu_4' has 2 outputs, the target of data set 'gaussian_product'"
             " has 1",
+        ),
+        (
+            "run",
+            ["along_a_component", "along_a_component"],
+            "run: found ['along_a_component', 'along_a_component'], expected each experiment once",
+        ),
+        (
+            "datasets.digits.train.samples",
+            1798,
+            "datasets.digits.train.samples: found 1798, expect",
+        ),
+        (
+            "datasets.digits.test",
+            {"inputs": "digits", "samples": 1286},
+            "datasets.digits.test.samples: found 1286, expected at most 1285: digits has 1797 "
+            "images, 512 of them in `train`",
+        ),
+        (
+            "datasets.mnist.train.samples",
+            10_001,
+            "datasets.mnist.train.samples: found 10001, expected at most 10000: the test split of "
+            "mnist has 10000 images",
+        ),
+        (
+            "datasets.mnist.test",
+            {"inputs": "mnist", "split": "train", "samples": 60_001},
+            "datasets.mnist.test.samples: found 60001, expected at most 60000: the train split",
         ),
         (f"{PROFILE}.widths", [50, 50], f"{PROFILE}.widths: found [50, 50], expected each width "),
         (
@@ -171,11 +212,20 @@ PROFILE = "experiments.kernel_on_the_circle"
         (
             f"{PROFILE}.training.kernel_steps",
             [201],
-            f"{PROFILE}.training: `kernel_steps`: found 201, beyond the 200 steps",
+            f"{PROFILE}.training.kernel_steps: found 201, expected at most the 200 steps",
         ),
-        (f"{CIRCLE}.training.function_steps", [0, 1001], "`function_steps`: found 1001, beyond th"),
+        (
+            f"{CIRCLE}.training.function_steps",
+            [0, 1001],
+            ".function_steps: found 1001, expected at",
+        ),
         (f"{CIRCLE}.band_times", [1001], f"{CIRCLE}.band_times: found 1001, training ends at t ="),
         (f"{CIRCLE}.band_times", [math.nan], f"{CIRCLE}.band_times.0: found nan; it should be "),
+        (
+            f"{CIRCLE}.band_times",
+            [20, 20.0],
+            "band_times: found [20.0, 20.0], expected each time on",
+        ),
         (f"{COMPONENT}.component", 512, f"{COMPONENT}.component: found 512, the data set has 512"),
         (f"{COMPONENT}.training.kernel_steps", [1], "kernel_steps: expected 0 among them, for the"),
         (f"{SCALING}.widths", [64], f"{SCALING}.widths: found [64], expected at least two to fit"),
@@ -191,6 +241,83 @@ PROFILE = "experiments.kernel_on_the_circle"
 )
 def test_refusal_names_the_key_and_what_was_expected(path, value, message):
     assert message in refusal(changed(path, value))
+
+
+@pytest.mark.parametrize(
+    ("precision", "most"),
+    [("float32", 1_048_576), ("float64", 524_288)],  # 2^30 bytes / (16^2 points x 4 or 8 bytes)
+)
+def test_initial_kernels_take_a_gibibyte_at_most(precision, most):
+    config = changed(f"{SCALING}.training.precision", precision)
+    initial = config["experiments"]["approach_to_the_limit"]["initial"]
+    initial["draws"] = most
+    assert read_study(config)
+    initial["draws"] = most + 1
+    assert refusal(config).startswith(
+        f"{SCALING}.initial.draws: found {most + 1}, whose kernels take 1,025 MiB"
+    )
+    assert f"at most {most} draws, or fewer points" in refusal(config)
+
+
+def test_initial_kernels_too_large_for_any_number_of_draws():
+    config = changed("datasets.sphere_product.train.samples", 10_000)
+    assert "expected 1,024 MiB or less: a data set of fewer points" in refusal(config)
+
+
+def test_all_images_can_be_used():
+    config = changed("datasets.digits.test", {"inputs": "digits", "samples": 1797 - 512})
+    mnist = config["datasets"]["mnist"]
+    mnist["train"] |= {"split": "train", "samples": 60_000}
+    mnist["test"] = {"inputs": "mnist", "split": "test", "samples": 10_000}
+    assert read_study(config).datasets["mnist"].points == 70_000
+
+
+def test_numbers_that_yaml_reads_as_strings_are_numbers():
+    assert yaml.safe_load("1e-3") == "1e-3"
+    assert read_study(changed("networks.relu_4.beta", "1e-3")).networks["relu_4"].beta == 1e-3
+    activation = {"name": "polynomial", "coefficients": ["1e-3", 2]}
+    network = read_study(changed("networks.relu_4.activation", activation)).networks["relu_4"]
+    assert network.activation.parameters == {"coefficients": [1e-3, 2.0]}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "faults"),
+    [
+        (f"{PROFILE}.training.function_steps", {"count": 1}, [".count: found 1; it should be gr"]),
+        (f"{PROFILE}.training.function_steps", {"cont": 3}, [".cont: unknown key"]),
+        (f"{PROFILE}.training.function_steps", [0, "a"], [".1: found 'a'; it should be a valid i"]),
+        (f"{PROFILE}.training.function_steps", 5, [": found 5; ", ": found 5; "]),
+        (
+            "networks.relu_4.activation",
+            {"name": "leaky_relu", "slope": True},
+            [".slope: found True, expected a number"],
+        ),
+        (
+            "networks.relu_4.activation",
+            {"name": "polynomial", "coefficients": [1, "a"]},
+            [".coefficients.1: found 'a'; "],
+        ),
+    ],
+)
+def test_value_of_one_kind_is_not_held_against_another(path, value, faults):
+    lines = refusal(changed(path, value)).splitlines()
+    assert len(lines) == len(faults)
+    for line, fault in zip(lines, faults, strict=True):
+        assert line.startswith(path + fault)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "label"),
+    [
+        (None, "ReLU, L = 4, β = 0.1"),
+        ([2, 1, 0.5], "ReLU, L = 4, β = 0.1, widths 2n, n, 0.5n"),
+    ],
+)
+def test_label_names_the_widths_that_are_given(ratios, label):
+    assert (
+        read_study(changed("networks.relu_4.width_ratios", ratios)).networks["relu_4"].label
+        == label
+    )
 
 
 def test_every_fault_has_its_line():

@@ -18,7 +18,7 @@ def line(axes, label):
 
 
 def without_fit(store):
-    """The same store, its first quantity below the noise at every width."""
+    """The same store, no width of its first quantity in a fit."""
     store = store.copy(deep=True)
     store["used"][0] = False
     for name in ("exponent", "exponent_low", "exponent_high", "prefactor"):
@@ -93,11 +93,11 @@ def test_a_single_width_stands_in_the_middle(quantity, seeds):
     assert [label.get_text() for label in axes.get_xticklabels()] == ["100"]
 
 
-def test_a_quantity_below_the_noise_says_so_and_shows_no_fit():
+def test_a_quantity_without_a_fit_says_so():
     store = without_fit(examples.width_scaling(quantities=[DISTANCE]))
     (axes,) = width_scaling.draw(store).axes
     told = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert told == ["below noise, no fit", "theory −1/2"]
+    assert told == ["no fit", "theory −1/2"]
     assert not [each for each in axes.lines if str(each.get_label()).startswith("slope")]
 
 

@@ -115,6 +115,17 @@ def test_two_writings_are_equal_byte_for_byte(tmp_path):
     assert match == (one, [], [])
 
 
+def test_the_root_file_differs_whenever_the_data_do(tmp_path):
+    """Snakemake compares this file alone, by its content, to tell whether an input is new."""
+    roots = []
+    for name, value in (("a", 1.0), ("b", 1.0 + 1e-15)):
+        store = limiting(4)
+        store["ntk"][0, 1] = value
+        write_store(store, tmp_path / name, "limiting")
+        roots.append((tmp_path / name / "zarr.json").read_bytes())
+    assert roots[0] != roots[1]
+
+
 @pytest.mark.parametrize("moment", ["to_zarr", "_payload", "consolidate_metadata"])
 def test_a_writer_that_dies_leaves_the_old_store(moment, tmp_path, monkeypatch):
     path = tmp_path / "a.zarr"
@@ -133,7 +144,7 @@ def test_a_writer_that_dies_leaves_the_old_store(moment, tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             write_store(limiting(5), path, "limiting")
     assert open_store(path, "limiting").sizes["sample"] == 4
-    assert damaged_stores(tmp_path) == []
+    assert damaged_stores([path, tmp_path / "none.zarr"]) == []
     # What is left behind is no store, and does not stop the next writer.
     write_store(limiting(5), path, "limiting")
     assert open_store(path, "limiting").sizes["sample"] == 5
@@ -229,7 +240,7 @@ def test_a_damaged_store_is_refused_and_found(damage, tmp_path):
     damage(path)
     with pytest.raises(StoreError, match=r"a\.zarr: .*; delete it and run snakemake again"):
         open_store(path, "limiting")
-    assert damaged_stores(tmp_path) == [path]
+    assert damaged_stores([path / "zarr.json"]) == [path]
 
 
 def test_a_changed_byte_is_noticed_when_it_is_read(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
+from ntkflow.configuration.study import read_study
 from ntkflow.imports import package_sources
 from ntkflow.stores.zarr import open_store
 from tests.workflow.conftest import Clone
@@ -40,8 +41,8 @@ def test_stores_open_with_plain_xarray_and_tell_where_they_come_from(finished: C
             warnings.simplefilter("error")
             dataset = xr.open_zarr(path)
         assert all("units" in dataset[name].attrs for name in dataset.variables), path
-        configuration = json.loads(dataset.attrs["configuration"])
-        assert configuration
+        read_study(json.loads(dataset.attrs["configuration"]))
+        assert dataset.attrs["job"]
         assert json.loads(dataset.attrs["versions"])["jax"]
         assert dataset.attrs["precision"] in ("float32", "float64")
         assert dataset.attrs["code_revision"]
@@ -73,6 +74,7 @@ LOST = {
 }
 
 
+@pytest.mark.slow
 def test_what_is_deleted_is_made_again_byte_for_byte(finished: Clone) -> None:
     before = finished.results()
     for lost in LOST:
@@ -114,6 +116,22 @@ def test_a_changed_module_reruns_exactly_the_rules_that_reach_it(
     }
     assert updated == reaching
     assert 0 < len(reaching) < len(scripts)
+
+
+def test_what_lies_downstream_follows_after_an_interruption(finished: Clone) -> None:
+    """Inputs are compared by content: new data must show in the file that declares a store."""
+    module = finished.folder / "ntkflow" / "stores" / "inputs.py"
+    store = "results/datasets/sphere_product.zarr"
+    original, former = module.read_text(), finished.results()
+    changed = original.replace("default_rng(seed)", "default_rng(seed.spawn(1)[0])")
+    assert changed != original
+    module.write_text(changed)
+    finished.snakemake(f"{store}/zarr.json")  # and no further, as if the run had been stopped
+    planned = finished.planned("results/spectrum/sphere_product/relu_4.zarr/zarr.json")
+    assert {"compute_limiting_kernel", "decompose_kernel"} <= planned.keys()
+    module.write_text(original)
+    finished.snakemake()
+    assert finished.results() == former
 
 
 def test_a_changed_experiment_leaves_the_others_alone(finished: Clone, tmp_path: Path) -> None:

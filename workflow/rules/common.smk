@@ -157,7 +157,8 @@ PRODUCTS = sorted(
 FIGURES = [file for name in study.selected for file in figure_files(name)]
 
 # A store that has lost files is no store: without its root file it counts as missing and is made
-# again. The rest of it is left for its rule to replace.
-for damaged in damaged_stores(Path("results")):
-    print(f"{damaged} has lost some of its files: it will be made again", file=sys.stderr)
-    (damaged / "zarr.json").unlink(missing_ok=True)
+# again. Not while another run is at work here, whose stores may be on their way.
+if not any(Path(".snakemake/locks").glob("*")):
+    for damaged in damaged_stores(file for file in PRODUCTS if file.endswith("zarr.json")):
+        print(f"{damaged} has lost some of its files: it will be made again", file=sys.stderr)
+        (damaged / "zarr.json").unlink(missing_ok=True)

@@ -6,8 +6,8 @@ import numpy as np
 
 from ntkflow import runtime
 from ntkflow.kernels.activations import activation
+from ntkflow.networks.initial import initial_kernels
 from ntkflow.networks.mlp import Architecture, seed_keys
-from ntkflow.networks.training import initial_kernels
 from ntkflow.stores import labels
 from ntkflow.stores.zarr import open_store, write_store
 
@@ -26,9 +26,9 @@ def main(smk: Any) -> None:
     keys = seed_keys(params.seed, int(smk.wildcards.width), params.seeds)
     dtype = np.dtype(params.precision)
     ntk = initial_kernels(keys, dataset["x"].values, architecture, dtype=dtype)
-    path = smk.output.kernels
-    attributes = runtime.provenance(dict(params), params.precision)
-    write_store(labels.initial_kernels(dataset, ntk), path, "initial_kernels", attributes)
+    kernels = labels.initial_kernels(dataset, ntk)
+    attributes = runtime.provenance(smk, precision=params.precision)
+    write_store(kernels, smk.output.kernels, "initial_kernels", attributes)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,8 @@ def main(smk: Any) -> None:
     x = dataset["x"].values
     accuracy = {"series_truncation": series_truncation(x, **network)}
     nngp, ntk = lift(kernel, x, x, kernels=2, block=smk.params.block)
-    path = smk.output.kernels
-    attributes = runtime.provenance(smk.params.network) | accuracy
-    write_store(labels.limiting(dataset, nngp, ntk), path, "limiting", attributes)
+    attributes = runtime.provenance(smk) | accuracy
+    write_store(labels.limiting(dataset, nngp, ntk), smk.output.kernels, "limiting", attributes)
 
 
 if __name__ == "__main__":

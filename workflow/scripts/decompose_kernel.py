@@ -10,8 +10,8 @@ from ntkflow.stores.zarr import open_store, write_store
 def main(smk: Any) -> None:
     kernels = open_store(smk.input.kernels, "limiting")
     spectrum = decompose_kernel(kernels)
-    path = smk.output.spectrum
-    write_store(spectrum, path, "spectrum", runtime.inherited(kernels))
+    attributes = runtime.provenance(smk, kernels)
+    write_store(spectrum, smk.output.spectrum, "spectrum", attributes)
 
 
 if __name__ == "__main__":

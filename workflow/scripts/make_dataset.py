@@ -16,8 +16,8 @@ def main(smk: Any) -> None:
         label_noise=entry["label_noise"],
         seed=entry["seed"],
     )
-    path = smk.output.dataset
-    write_store(dataset, path, "dataset", runtime.provenance(entry))
+    attributes = runtime.provenance(smk)
+    write_store(dataset, smk.output.dataset, "dataset", attributes)
 
 
 if __name__ == "__main__":

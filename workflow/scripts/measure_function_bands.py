@@ -14,8 +14,8 @@ def main(smk: Any) -> None:
     dataset = open_store(smk.input.dataset, "dataset")
     statistics = function_bands.measure_function_bands(ensembles, gaussian, dataset)
     statistics = statistics.assign_attrs(params.labels)
-    path = smk.output.statistics
-    write_store(statistics, path, "function_bands", runtime.inherited(*ensembles.values()))
+    attributes = runtime.provenance(smk, *ensembles.values())
+    write_store(statistics, smk.output.statistics, "function_bands", attributes)
     function_bands.tabulate(statistics).to_csv(smk.output.table, index=False)
 
 

@@ -13,8 +13,8 @@ def main(smk: Any) -> None:
     kernels = open_store(smk.input.kernels, "limiting")
     statistics = kernel_profile.measure_kernel_profile(ensembles, kernels, params.reference_angle)
     statistics = statistics.assign_attrs(params.labels)
-    path = smk.output.statistics
-    write_store(statistics, path, "kernel_profile", runtime.inherited(*ensembles.values()))
+    attributes = runtime.provenance(smk, *ensembles.values())
+    write_store(statistics, smk.output.statistics, "kernel_profile", attributes)
     kernel_profile.tabulate(statistics).to_csv(smk.output.table, index=False)
 
 

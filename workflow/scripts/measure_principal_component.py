@@ -15,8 +15,8 @@ def main(smk: Any) -> None:
         ensembles, spectrum, params.component, params.amplitude
     )
     statistics = statistics.assign_attrs(params.labels)
-    path = smk.output.statistics
-    write_store(statistics, path, "principal_component", runtime.inherited(*ensembles.values()))
+    attributes = runtime.provenance(smk, *ensembles.values())
+    write_store(statistics, smk.output.statistics, "principal_component", attributes)
     principal_component.tabulate(statistics).to_csv(smk.output.table, index=False)
 
 

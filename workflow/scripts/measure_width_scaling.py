@@ -15,8 +15,8 @@ def main(smk: Any) -> None:
     kernels = open_store(smk.input.kernels, "limiting")
     statistics = width_scaling.measure_width_scaling(ensembles, initial, dynamics, kernels)
     statistics = statistics.assign_attrs(params.labels)
-    path = smk.output.statistics
-    write_store(statistics, path, "width_scaling", runtime.inherited(*ensembles.values()))
+    attributes = runtime.provenance(smk, *ensembles.values())
+    write_store(statistics, smk.output.statistics, "width_scaling", attributes)
     width_scaling.tabulate(statistics).to_csv(smk.output.table, index=False)
     width_scaling.tabulate_widths(statistics).to_csv(smk.output.widths, index=False)
 

@@ -16,8 +16,8 @@ def main(smk: Any) -> None:
     records = ensemble[["f", "goal"]].load().astype("float64")
     goal = records["goal"].values[:, : labels.training_count(ensemble)]
     f = kernel_flow(components, records["f"].values[:, 0], goal, ensemble["time"].values)
-    path = smk.output.dynamics
-    write_store(labels.dynamics(ensemble, f), path, "dynamics", runtime.inherited(ensemble))
+    attributes = runtime.provenance(smk, ensemble)
+    write_store(labels.dynamics(ensemble, f), smk.output.dynamics, "dynamics", attributes)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,8 @@ def main(smk: Any) -> None:
     targets = dataset["y"].values[: labels.training_count(dataset)]
     times = np.array([float(time) for time in smk.params.times])
     law = gaussian_function(components, kernels["nngp"].values, targets, times)
-    path = smk.output.gaussian
     gaussian = labels.gaussian(dataset, law.mean, law.variance, times)
-    write_store(gaussian, path, "gaussian", runtime.inherited(kernels))
+    write_store(gaussian, smk.output.gaussian, "gaussian", runtime.provenance(smk, kernels))
 
 
 if __name__ == "__main__":

@@ -45,8 +45,8 @@ def main(smk: Any) -> None:
     ensemble = labels.ensemble(
         dataset, **records._asdict(), **schedule, learning_rate=params.learning_rate
     )
-    path = smk.output.ensemble
-    write_store(ensemble, path, "ensemble", runtime.provenance(dict(params), params.precision))
+    attributes = runtime.provenance(smk, precision=params.precision)
+    write_store(ensemble, smk.output.ensemble, "ensemble", attributes)
 
 
 if __name__ == "__main__":

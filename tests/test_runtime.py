@@ -1,0 +1,81 @@
+"""The process around a script: what is logged, what a store says of its making."""
+
+import json
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import xarray as xr
+
+from ntkflow import runtime
+from ntkflow.configuration.study import read_study
+from tests.configuration.test_study import DEFAULT
+
+
+def job(tmp_path: Path, **wildcards: str) -> SimpleNamespace:
+    log = [str(tmp_path / "job.log")]
+    return SimpleNamespace(rule="train_networks", wildcards=wildcards, log=log, config=DEFAULT)
+
+
+def test_provenance_names_what_concerns_the_job(tmp_path: Path) -> None:
+    smk = job(tmp_path, experiment="along_a_component", width="100")
+    attributes = runtime.provenance(smk, precision="float32")
+    assert attributes["job"] == "train_networks experiment=along_a_component width=100"
+    configuration = json.loads(attributes["configuration"])
+    assert list(configuration["datasets"]) == ["digits"]
+    assert list(configuration["networks"]) == ["relu_5"]
+    assert list(configuration["experiments"]) == ["along_a_component"]
+    study = read_study(configuration)
+    whole = read_study(DEFAULT)
+    assert study.experiments["along_a_component"] == whole.experiments["along_a_component"]
+    assert attributes == runtime.provenance(smk, precision="float32")
+
+
+def test_what_is_made_from_float32_is_float32(tmp_path: Path) -> None:
+    smk = job(tmp_path, dataset="digits", network="relu_5")
+    single, double = (xr.Dataset(attrs={"precision": p}) for p in ("float32", "float64"))
+    assert runtime.provenance(smk, double, double)["precision"] == "float64"
+    assert runtime.provenance(smk, double, single)["precision"] == "float32"
+
+
+def test_an_error_is_one_line_and_the_log_has_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(smk: Any) -> None:
+        raise ValueError("digits: 5 found, 6 expected")
+
+    with pytest.raises(SystemExit) as end:
+        runtime.run(main, job(tmp_path, dataset="digits"))
+    assert end.value.code == 1
+    printed = capsys.readouterr().err
+    assert printed == "train_networks dataset=digits: digits: 5 found, 6 expected\n"
+    log = (tmp_path / "job.log").read_text()
+    assert "Traceback" in log
+    assert "5 found" in log
+
+
+def test_progress_is_sparse_on_the_terminal_and_whole_in_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr(runtime.time, "monotonic", lambda: 2.0 * next(clock))
+
+    def main(smk: Any) -> None:
+        for step in range(9):
+            runtime.progress(f"step {step}")
+
+    runtime.run(main, job(tmp_path))
+    steps = [line.rpartition(" ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert steps == ["2", "5", "8"]
+    assert (tmp_path / "job.log").read_text() == "".join(f"step {step}\n" for step in range(9))
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging():
+    yield
+    for handler in logging.getLogger().handlers[:]:
+        if isinstance(handler, logging.FileHandler):
+            handler.close()
+    logging.getLogger().handlers.clear()
