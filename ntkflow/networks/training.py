@@ -128,7 +128,7 @@ def _side_by_side(x: Inputs, architecture: Architecture) -> int:
     """How many networks of a program take each step together; the others wait their turn.
 
     On a CPU no more than keep parameters and gradients in a core's cache from step to step: one at
-    a time, networks of width 1000 train 2.6 times as fast as ten in step. Narrow ones share each
+    a time, networks of width 1000 train 1.8 times as fast as ten in step. Narrow ones share each
     step, so that its products are worth the name. Other devices want all the work they can get.
     """
     room = CACHE if jax.default_backend() == "cpu" else 2**40
