@@ -29,7 +29,7 @@ def layerwise_ntk(
 ) -> OutputGram:
     """Empirical NTK Theta_{kk'}(x, x') of a network in NTK parametrization, (n, m, k, k).
 
-    The gradient of f_k with respect to W^l is an outer product, and so is its Gram matrix an
+    The gradient of f_k with respect to W^l is an outer product, so its Gram matrix is an
     elementwise product of two; summed over layers,
     (sigma_w^2 <a^l(x), a^l(x')> / n_l + beta^2) <d_k^{l+1}(x), d_k'^{l+1}(x')>.
     Exact for the given parameters. O(N n^2 L) operations for the sweeps and O(N^2 n L) here.

@@ -2,7 +2,8 @@
 
 The cost is C(f) = ||f - f*||_pin^2 / 2, the mean over the training points, so that in function
 space gradient descent of learning rate eta follows kernel gradient descent at t = eta x steps
-(JGH Section 5) and is stable below eta = 2 / lambda_1, lambda_1 the largest eigenvalue of Theta(X, X)/N.
+(JGH Section 5). It is stable below eta = 2 / lambda_1, lambda_1 the largest eigenvalue of
+Theta(X, X)/N.
 """
 
 import math
