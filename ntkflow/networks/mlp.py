@@ -5,9 +5,10 @@ entry of W^l and b^l drawn from N(0, 1). Symbols to names: L `depth`, sigma `act
 `beta`, sigma_w `weight_gain` (1 in JGH), n_L `outputs`, n_1..n_{L-1} `hidden_widths`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Inputs, Key, OtherInputs, OutputGram, Outputs, SeedKeys
 from ntkflow.kernels.activations import Activation
+from ntkflow.kernels.activations import activation as named_activation
 from ntkflow.kernels.empirical import Sweep, layerwise_ntk
 
 __all__ = [
@@ -39,6 +41,13 @@ class Architecture:
     beta: float
     weight_gain: float = 1.0
     outputs: int = 1
+
+    @classmethod
+    def from_plain(
+        cls, hidden_widths: Sequence[int], activation: Mapping[str, Any], **rest: Any
+    ) -> "Architecture":
+        """From the values a configuration has; `activation` holds its name and parameters."""
+        return cls(tuple(hidden_widths), named_activation(**activation), **rest)
 
     @property
     def depth(self) -> int:

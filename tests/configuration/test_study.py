@@ -1,4 +1,3 @@
-import contextlib
 import copy
 import math
 from itertools import pairwise
@@ -6,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from ntkflow.configuration.study import ConfigurationError, Study, read_study
+from ntkflow.configuration.study import ConfigurationError, read_study
 
 CONFIG = Path(__file__).parents[2] / "config"
 DEFAULT = yaml.safe_load((CONFIG / "config.yaml").read_text(encoding="utf-8"))
@@ -351,66 +350,3 @@ def test_spaced_records_run_from_first_to_last_step(count, spacing, last):
     if last > 20 * count and spacing == "linear":
         assert len(steps) == count
         assert max(b - a for a, b in pairwise(steps)) - min(b - a for a, b in pairwise(steps)) <= 1
-
-
-def nodes(value, path=()):
-    """Paths of all nodes of nested mappings and lists."""
-    yield path
-    if isinstance(value, dict | list):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, inner in items:
-            yield from nodes(inner, (*path, key))
-
-
-SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.sampled_from([10**400, -(10**400), 2**31, 2**63, 0, 1, 2]),
-    st.floats(),
-    st.text(max_size=5),
-    st.sampled_from(["relu", "leaky_relu", "polynomial", "circle", "mnist", "zero", "digits"]),
-    st.dates(),
-)
-KEYS = st.one_of(
-    st.text(max_size=5),
-    st.integers(),
-    st.sampled_from(["name", "slope", "coefficients", "inputs", "kind", "count", "measure"]),
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
-    max_leaves=5,
-)
-ACTIVATION = st.fixed_dictionaries(
-    {"name": st.sampled_from(["leaky_relu", "polynomial", "relu", "tanh"])},
-    optional={"slope": VALUES, "coefficients": VALUES, "": VALUES},
-)
-
-
-@settings(deadline=None, max_examples=300)
-@given(
-    changes=st.lists(
-        st.tuples(st.sampled_from([*nodes(DEFAULT)]), VALUES | ACTIVATION), min_size=1, max_size=3
-    )
-)
-def test_whatever_is_written_gives_a_study_or_a_configuration_error(changes):
-    config = copy.deepcopy(DEFAULT)
-    for path, value in changes:
-        config = _replaced(config, path, value)
-    try:
-        study = read_study(config)
-    except ConfigurationError:
-        return
-    assert isinstance(study, Study)
-    assert all(network.label for network in study.networks.values())
-
-
-def _replaced(config, path, value):
-    """`config` with the node at `path` replaced, where an earlier change has left it there."""
-    if not path:
-        return value
-    key, *rest = path
-    with contextlib.suppress(KeyError, IndexError, TypeError):
-        config[key] = _replaced(config[key], rest, value)
-    return config

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import http.server
-import os
 import socket
 import struct
 import threading
@@ -248,12 +247,8 @@ def test_cache_that_cannot_be_made_is_reported(tmp_path: Path, down: str) -> Non
         mnist.download(IMAGES, tmp_path / "cache", [down])
 
 
-def test_real_test_split() -> None:
-    here = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "mnist"
-    folder = Path(os.environ.get(FOLDER_VARIABLE) or here)
-    if not folder.is_dir():
-        pytest.skip(f"no MNIST files: set {FOLDER_VARIABLE} to a folder with the original files")
-    images, labels = mnist.read_mnist("test", str(folder))
+def test_real_test_split(mnist_folder: Path) -> None:
+    images, labels = mnist.read_mnist("test", str(mnist_folder))
     assert images.shape == (10000, 784)
     # Published facts of the test split: counts of the digits 0 to 9, and the first ten digits.
     counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]

@@ -17,14 +17,10 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 ENVIRONMENT = f"{workflow.basedir}/environment.yml"
 
 
-def refuse_configuration(error):
-    raise WorkflowError(f"The configuration is not valid:\n{error}") from None
-
-
 try:
     study = read_study(config)
 except ConfigurationError as error:
-    refuse_configuration(error)
+    raise WorkflowError(f"The configuration is not valid:\n{error}") from None
 
 
 wildcard_constraints:
@@ -61,14 +57,14 @@ def experiment_of(wildcards):
     return study.experiments[wildcards.experiment]
 
 
-def network_of(wildcards):
-    name = getattr(wildcards, "network", None) or experiment_of(wildcards).network
-    return plain(study.networks[name])
-
-
-def hidden_widths_of(wildcards):
+def architecture_of(wildcards):
+    """The network of an experiment at one width."""
     network = study.networks[experiment_of(wildcards).network]
-    return network.hidden_widths(int(wildcards.width))
+    values = plain(network)
+    return {
+        "hidden_widths": network.hidden_widths(int(wildcards.width)),
+        **{key: values[key] for key in ("activation", "beta", "weight_gain", "outputs")},
+    }
 
 
 def dataset_store(wildcards):

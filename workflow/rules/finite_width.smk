@@ -13,8 +13,7 @@ rule train_networks:
         ENVIRONMENT
     threads: core_share
     params:
-        network=network_of,
-        hidden_widths=hidden_widths_of,
+        architecture=architecture_of,
         seed=study.seed,
         seeds=lambda wildcards: experiment_of(wildcards).seeds,
         learning_rate=lambda wildcards: experiment_of(wildcards).training.learning_rate,
@@ -41,8 +40,7 @@ rule compute_initial_kernels:
         ENVIRONMENT
     threads: core_share
     params:
-        network=network_of,
-        hidden_widths=hidden_widths_of,
+        architecture=architecture_of,
         seed=study.seed,
         seeds=lambda wildcards: experiment_of(wildcards).initial.draws,
         precision=lambda wildcards: experiment_of(wildcards).training.precision,

@@ -11,7 +11,7 @@ rule compute_limiting_kernel:
     conda:
         ENVIRONMENT
     params:
-        network=network_of,
+        network=lambda wildcards: plain(study.networks[wildcards.network]),
         block=study.kernel_block,
     script:
         "../scripts/compute_limiting_kernel.py"

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from ntkflow import runtime
-from ntkflow.kernels.activations import activation
 from ntkflow.networks.initial import initial_kernels
 from ntkflow.networks.mlp import Architecture, seed_keys
 from ntkflow.stores import labels
@@ -13,16 +12,10 @@ from ntkflow.stores.zarr import open_store, write_store
 
 
 def main(smk: Any) -> None:
-    params, network = smk.params, smk.params.network
+    params = smk.params
     runtime.configure_jax(smk.threads)
     dataset = open_store(smk.input.dataset, "dataset").load()
-    architecture = Architecture(
-        tuple(params.hidden_widths),
-        activation(**network["activation"]),
-        network["beta"],
-        network["weight_gain"],
-        network["outputs"],
-    )
+    architecture = Architecture.from_plain(**params.architecture)
     keys = seed_keys(params.seed, int(smk.wildcards.width), params.seeds)
     dtype = np.dtype(params.precision)
     ntk = initial_kernels(keys, dataset["x"].values, architecture, dtype=dtype)

@@ -6,7 +6,6 @@ import numpy as np
 
 from ntkflow import runtime
 from ntkflow.analysis.spectrum import component_target
-from ntkflow.kernels.activations import activation
 from ntkflow.networks.mlp import Architecture, seed_keys
 from ntkflow.networks.training import Schedule, train_ensemble
 from ntkflow.stores import labels
@@ -14,7 +13,7 @@ from ntkflow.stores.zarr import open_store, write_store
 
 
 def main(smk: Any) -> None:
-    params, network = smk.params, smk.params.network
+    params = smk.params
     runtime.configure_jax(smk.threads)
     dataset = open_store(smk.input.dataset, "dataset").load()
     target = dataset["y"].values
@@ -22,13 +21,7 @@ def main(smk: Any) -> None:
         spectrum = open_store(smk.input.spectrum[0], "spectrum")
         along = component_target(spectrum, **params.goal).values[:, np.newaxis]
         target = np.broadcast_to(along, target.shape)
-    architecture = Architecture(
-        tuple(params.hidden_widths),
-        activation(**network["activation"]),
-        network["beta"],
-        network["weight_gain"],
-        network["outputs"],
-    )
+    architecture = Architecture.from_plain(**params.architecture)
     schedule = {"function_steps": params.function_steps, "kernel_steps": params.kernel_steps}
     records = train_ensemble(
         seed_keys(params.seed, int(smk.wildcards.width), params.seeds),
