@@ -1,157 +1,120 @@
-"""Activations with their dual activations E[sigma(u) sigma(v)] and E[sigma'(u) sigma'(v)].
+"""Activations by name, and of any function.
 
-To add an activation, write a factory that returns an `Activation` and name it in `ACTIVATIONS`;
-`series_activation(name, function)` is enough for a smooth function: its dual comes from a Hermite
-series, whose truncation is measured (`Activation.truncation`) rather than assumed.
+`ACTIVATIONS` are those known by name. To add one, write a factory that returns an `Activation`;
+`from_function(name, function)` is enough for most. How a dual comes about, and its error, is the
+matter of the subclasses: closed forms, Hermite series (smooth functions), quadrature (kinks).
 """
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from inspect import signature
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntkflow.aliases import Array, Gram
-from ntkflow.kernels.covariance import Covariance, from_moments
-from ntkflow.kernels.hermite import SERIES_TERMS, hermite_dual, hermite_truncation
+from ntkflow.aliases import Gram
+from ntkflow.kernels.closed_forms import (
+    ClosedForm,
+    PiecewiseLinear,
+    cosine_moments,
+    erf_moments,
+    gelu_moments,
+    sine_moments,
+)
+from ntkflow.kernels.dual import (
+    Activation,
+    Elementwise,
+    Moments,
+    Variances,
+    derivative,
+    normalised,
+)
+from ntkflow.kernels.hermite import HermiteSeries
+from ntkflow.kernels.pairs import Pairs, angle
+from ntkflow.kernels.quadrature import gaussian_pairs, gaussian_squares, quadrature_error
 
-__all__ = ["ACTIVATIONS", "Activation", "Dual", "activation", "series_activation"]
-
-Elementwise = Callable[[Array], Array]
-Moments = Callable[[Array, Array, Array], tuple[Array, Array]]
-Dual = Callable[[Covariance], tuple[Covariance, Gram]]
-
-
-def _exact(variance: Array) -> Array:
-    return jnp.zeros_like(variance)
+__all__ = ["ACTIVATIONS", "Quadrature", "activation", "from_function"]
 
 
 @dataclass(frozen=True)
-class Activation:
-    """An activation sigma and what the limit n -> infinity needs of it.
+class Quadrature(Activation):
+    """Any continuous activation, smooth but for kinks at known places; see `quadrature`.
 
-    Attributes
+    Thousands of evaluations for each pair of points and layer, in float64: for few points, or
+    points of one norm, where it is needed on few angles.
+    """
+
+    kinks: tuple[float, ...]
+
+    @property
+    def _both(self) -> tuple[Elementwise, Elementwise]:
+        return self.function, derivative(self.function)
+
+    def square(self, variance: Variances) -> Variances:
+        return gaussian_squares((self.function,), self.kinks, jnp.sqrt(variance))[0]
+
+    def dual(
+        self, pairs: Pairs, one: Moments, two: Moments, *, acute: bool = False
+    ) -> tuple[Pairs, Gram]:
+        wide = jnp.float64
+        deviations = one.deviation[:, None].astype(wide), two.deviation[None, :].astype(wide)
+        cross, slope = gaussian_pairs(
+            self._both, self.kinks, *deviations, angle(Pairs(*(p.astype(wide) for p in pairs)))
+        )
+        dtype = pairs.minus.dtype
+        return normalised(cross.astype(dtype), one, two), slope.astype(dtype)
+
+    def error(self, variance: Variances) -> float:
+        return quadrature_error(self._both, self.kinks, jnp.sqrt(variance))
+
+
+def from_function(name: str, function: Elementwise, kinks: Sequence[float] = ()) -> Activation:
+    """An activation from a function of JAX arrays, elementwise and continuous.
+
+    Parameters
     ----------
+    name
+        As figures and messages call it.
     function
-        sigma, elementwise; its derivative comes from automatic differentiation.
-    dual
-        Maps the covariance of (u, v) to that of (sigma(u), sigma(v)) and to E[sigma'(u) sigma'(v)].
-    truncation
-        Relative part of E[sigma(u)^2] and E[sigma'(u)^2] that the dual misses at Var u = q. By
-        Cauchy-Schwarz the geometric mean of those of u and v bounds its error, relative to the
-        root mean squares. Zero for closed forms.
+        sigma. Its derivative comes from automatic differentiation.
+    kinks
+        Where it is not smooth: every jump of a derivative. Without one its dual is a Hermite
+        series, which is refused as too short if there are kinks after all.
+
+    Raises
+    ------
+    ValueError
+        If the function does not map an array elementwise to finite numbers.
     """
-
-    name: str
-    function: Elementwise
-    dual: Dual
-    truncation: Elementwise = _exact
-
-
-def _piecewise_linear(name: str, function: Elementwise, odd: float, even: float) -> Activation:
-    """sigma(z) = odd z + even |z|; see `_piecewise_linear_dual`."""
-    return Activation(name, function, partial(_piecewise_linear_dual, odd=odd, even=even))
-
-
-def _piecewise_linear_dual(
-    covariance: Covariance, *, odd: float, even: float
-) -> tuple[Covariance, Gram]:
-    """Arc-cosine kernels of degree 1 and 0 (Cho & Saul 2009) for sigma(z) = odd z + even |z|.
-
-    Cross terms vanish by symmetry, so with m = sqrt(q q')
-    E[sigma sigma] = odd^2 c + even^2 (2 m / pi)(sin phi + (pi/2 - phi) cos phi) and
-    E[sigma' sigma'] = odd^2 + even^2 (1 - 2 phi / pi).
-    """
-    minus, plus, phi = covariance.minus, covariance.plus, covariance.angle
-    scale = covariance.scale
-    folded = jnp.minimum(phi, jnp.pi - phi)  # |u||v| does not tell phi from pi - phi
-    magnitude_minus = jnp.minimum(minus, plus) - (2 / jnp.pi) * scale * _sine_minus_chord(folded)
-    norm = odd**2 + even**2
-    image = Covariance(
-        norm * covariance.q1,
-        norm * covariance.q2,
-        odd**2 * minus + even**2 * magnitude_minus,
-        odd**2 * plus + even**2 * (2 * scale - magnitude_minus),
-    )
-    return image, odd**2 + even**2 * (1 - 2 * phi / jnp.pi)
-
-
-def _sine_minus_chord(phi: Array) -> Array:
-    """Sin(phi) - phi cos(phi), by its series where the difference would cancel."""
-    square = phi**2
-    series = 1 / 3 - square * (
-        1 / 30 - square * (1 / 840 - square * (1 / 45360 - square / 3991680))
-    )
-    return jnp.where(phi < 0.2, phi * square * series, jnp.sin(phi) - phi * jnp.cos(phi))
-
-
-def _closed_form(name: str, function: Elementwise, moments: Moments) -> Activation:
-    """A smooth activation from (q, q', c) -> (E[sigma sigma], E[sigma' sigma'])."""
-
-    def dual(covariance: Covariance) -> tuple[Covariance, Gram]:
-        q1, q2 = covariance.q1, covariance.q2
-        cross, derivative = moments(q1, q2, covariance.cross)
-        return from_moments(moments(q1, q1, q1)[0], moments(q2, q2, q2)[0], cross), derivative
-
-    return Activation(name, function, dual)
-
-
-def _erf_moments(q1: Array, q2: Array, c: Array) -> tuple[Array, Array]:
-    """Williams (1997), equation 11."""
-    norm = (1 + 2 * q1) * (1 + 2 * q2)
-    cross = (2 / jnp.pi) * jnp.arcsin(2 * c / jnp.sqrt(norm))
-    return cross, (4 / jnp.pi) / jnp.sqrt(norm - 4 * c**2)
-
-
-def _gelu_moments(q1: Array, q2: Array, c: Array) -> tuple[Array, Array]:
-    """sigma(z) = z Phi(z), by Gaussian integration by parts from E[Phi(u) Phi(v)].
-
-    With D = (1 + q)(1 + q') - c^2: E[Phi Phi] = 1/4 + arcsin(c / sqrt((1+q)(1+q'))) / (2 pi) and
-    E[phi(u) phi(v)] = 1 / (2 pi sqrt(D)).
-    """
-    p1, p2 = 1 + q1, 1 + q2
-    determinant = p1 * p2 - c**2
-    orthant = 1 / 4 + jnp.arcsin(c / jnp.sqrt(p1 * p2)) / (2 * jnp.pi)
-    density = 1 / (2 * jnp.pi * jnp.sqrt(determinant))
-    cross = c * orthant + density * (q1 * (q2 - c**2 / p1) + c**2 / p2)
-    derivative = orthant + c * density * (1 / p1 + 1 / p2 + 1 / determinant)
-    return cross, derivative
-
-
-def _sine_moments(q1: Array, q2: Array, c: Array) -> tuple[Array, Array]:
-    """E[sin sin] = exp(-(q + q')/2) sinh c and E[cos cos] = exp(-(q + q')/2) cosh c."""
-    rising = jnp.exp(c - (q1 + q2) / 2) / 2
-    falling = jnp.exp(-c - (q1 + q2) / 2) / 2
-    return rising - falling, rising + falling
-
-
-def _cosine_moments(q1: Array, q2: Array, c: Array) -> tuple[Array, Array]:
-    sine, cosine = _sine_moments(q1, q2, c)
-    return cosine, sine
-
-
-def series_activation(name: str, function: Elementwise, terms: int = SERIES_TERMS) -> Activation:
-    """A smooth activation whose dual is its Hermite series, `terms` long; see `hermite`."""
-    slope = jax.vmap(jax.grad(function))
-    pair = (function, lambda z: slope(z.ravel()).reshape(z.shape))
-    return Activation(
-        name,
-        function,
-        partial(hermite_dual, functions=pair, terms=terms),
-        partial(hermite_truncation, functions=pair, terms=terms),
-    )
+    probe = jnp.asarray([-3.0, -1.0, -0.1, 0.2, 1.5, 4.0])
+    try:
+        both = [function(probe), derivative(function)(probe)]
+    except Exception as error:
+        raise ValueError(
+            f"activation {name!r}: not a function of JAX arrays that can be differentiated "
+            f"({type(error).__name__}: {error}); write it with jax.numpy"
+        ) from error
+    for found in both:
+        if found.shape != probe.shape or not bool(jnp.all(jnp.isfinite(found))):
+            raise ValueError(
+                f"activation {name!r}: at {probe} its values or derivatives are {found}; expected "
+                "one finite number for each entry"
+            )
+    places = tuple(sorted(float(kink) for kink in kinks))
+    return Quadrature(name, function, places) if places else HermiteSeries(name, function)
 
 
 def _leaky_relu(slope: float = 0.01) -> Activation:
-    return _piecewise_linear(
-        "leaky_relu",
-        lambda z: jax.nn.leaky_relu(z, slope),
-        odd=(1 + slope) / 2,
-        even=(1 - slope) / 2,
-    )
+    odd, even = (1 + slope) / 2, (1 - slope) / 2
+    function = partial(jax.nn.leaky_relu, negative_slope=slope)
+    return PiecewiseLinear("leaky_relu", function, odd=odd, even=even)
+
+
+def _elu(alpha: float = 1.0) -> Activation:
+    return from_function("elu", partial(jax.nn.elu, alpha=alpha), kinks=[0.0])
 
 
 def _polynomial(coefficients: Sequence[float]) -> Activation:
@@ -159,7 +122,7 @@ def _polynomial(coefficients: Sequence[float]) -> Activation:
     if not coefficients:
         raise ValueError("activation 'polynomial': no coefficients, expected at least one")
     descending = np.asarray(coefficients[::-1], dtype=float)
-    return series_activation(
+    return HermiteSeries(
         "polynomial",
         lambda z: jnp.polyval(jnp.asarray(descending, z.dtype), z),
         terms=len(coefficients),
@@ -167,42 +130,75 @@ def _polynomial(coefficients: Sequence[float]) -> Activation:
 
 
 ACTIVATIONS: Mapping[str, Callable[..., Activation]] = {
-    "relu": lambda: _piecewise_linear("relu", jax.nn.relu, odd=0.5, even=0.5),
+    "relu": lambda: PiecewiseLinear("relu", jax.nn.relu, odd=0.5, even=0.5),
     "leaky_relu": _leaky_relu,
-    "abs": lambda: _piecewise_linear("abs", jnp.abs, odd=0.0, even=1.0),
-    "identity": lambda: _piecewise_linear("identity", lambda z: z, odd=1.0, even=0.0),
-    "erf": lambda: _closed_form("erf", jax.scipy.special.erf, _erf_moments),
-    "gelu": lambda: _closed_form("gelu", partial(jax.nn.gelu, approximate=False), _gelu_moments),
-    "sin": lambda: _closed_form("sin", jnp.sin, _sine_moments),
-    "cos": lambda: _closed_form("cos", jnp.cos, _cosine_moments),
-    "tanh": lambda: series_activation("tanh", jnp.tanh),
-    "sigmoid": lambda: series_activation("sigmoid", jax.nn.sigmoid),
-    "softplus": lambda: series_activation("softplus", jax.nn.softplus),
-    "silu": lambda: series_activation("silu", jax.nn.silu),
+    "abs": lambda: PiecewiseLinear("abs", jnp.abs, odd=0.0, even=1.0),
+    "identity": lambda: PiecewiseLinear("identity", lambda z: z, odd=1.0, even=0.0),
+    "erf": lambda: ClosedForm("erf", jax.scipy.special.erf, erf_moments),
+    "gelu": lambda: ClosedForm("gelu", partial(jax.nn.gelu, approximate=False), gelu_moments),
+    "sin": lambda: ClosedForm("sin", jnp.sin, sine_moments),
+    "cos": lambda: ClosedForm("cos", jnp.cos, cosine_moments),
+    "tanh": lambda: HermiteSeries("tanh", jnp.tanh),
+    "sigmoid": lambda: HermiteSeries("sigmoid", jax.nn.sigmoid),
+    "softplus": lambda: HermiteSeries("softplus", jax.nn.softplus),
+    "silu": lambda: HermiteSeries("silu", jax.nn.silu),
+    "elu": _elu,
+    "selu": lambda: from_function("selu", jax.nn.selu, kinks=[0.0]),
     "polynomial": _polynomial,
 }
 
 
 def activation(name: str, **parameters: float | Sequence[float]) -> Activation:
-    """The activation registered under `name`, with its parameters.
+    """The activation registered under `name`, with its parameters; the same object each time.
+
+    A name "module:function" is that function of an importable module, with `kinks`, the list of
+    the points where it is not smooth, as in `from_function`.
 
     Raises
     ------
     ValueError
         If no activation has that name, or it takes other parameters.
     """
-    if name not in ACTIVATIONS:
-        raise ValueError(f"activation {name!r} is not known; choose one of {sorted(ACTIVATIONS)}")
-    factory = ACTIVATIONS[name]
+    hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
+    return _activation(name, tuple(sorted(hashable.items())))
+
+
+Parameters = tuple[tuple[str, float | Sequence[float]], ...]
+
+
+@cache
+def _activation(name: str, parameters: Parameters) -> Activation:
+    factory = _imported(name) if ":" in name else ACTIVATIONS.get(name)
+    if factory is None:
+        raise ValueError(
+            f"activation {name!r} is not known; choose one of {sorted(ACTIVATIONS)}, or "
+            "'module:function' for a function of your own"
+        )
     known = signature(factory).parameters
     try:
-        signature(factory).bind(**parameters)
+        signature(factory).bind(**dict(parameters))
     except TypeError as error:
         raise ValueError(
             f"activation {name!r}: {error}; its parameters are {list(known) or 'none'}"
         ) from None
-    for key, value in parameters.items():
+    for key, value in parameters:
         expected = "a number" if known[key].annotation is float else "a list of numbers"
         if isinstance(value, int | float) != (expected == "a number"):
             raise ValueError(f"activation {name!r}: {key} is {value!r}, expected {expected}")
-    return factory(**parameters)
+    return factory(**dict(parameters))
+
+
+def _imported(name: str) -> Callable[..., Activation]:
+    """Factory of the activation made from a function of an importable module."""
+    module, _, attribute = name.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"activation {name!r}: {error}; expected 'module:function', the module on PYTHONPATH"
+        ) from None
+
+    def factory(kinks: Sequence[float] = ()) -> Activation:
+        return from_function(attribute, function, kinks)
+
+    return factory

@@ -1,16 +1,17 @@
-"""Dual activations as power series in the cosine, from Hermite coefficients.
+"""Dual activations as power series in the correlation, from Hermite coefficients.
 
 With h_k the Hermite polynomials orthonormal under N(0, 1) and a_k(q) = E[sigma(sqrt(q) z) h_k(z)],
 Mehler's formula gives E[sigma(u) sigma(v)] = sum_k a_k(q) a_k(q') rho^k for any variances q, q' and
-cosine rho (Daniely, Frostig & Singer 2016, section 4). Truncated after K terms the error is at most
-the part of E[sigma(u)^2] that the first K coefficients miss (Parseval), which is measured.
+correlation rho (Daniely, Frostig & Singer 2016, section 4). Truncated after K terms the error is at
+most the part of E[sigma(u)^2] that the first K coefficients miss (Parseval), which is measured.
 
 The coefficients are integrals over the line of an analytic function with Gaussian decay; for these
 the trapezoidal rule converges geometrically in the step (Trefethen & Weideman 2014) and, unlike
 Gauss-Hermite nodes, has no trouble with many nodes.
 """
 
-from collections.abc import Callable
+import dataclasses
+from dataclasses import dataclass
 from functools import cache
 
 import jax
@@ -18,16 +19,78 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import Array, Float, Gram
-from ntkflow.kernels.covariance import Covariance, from_moments
+from ntkflow.kernels.dual import (
+    Activation,
+    Elementwise,
+    Moments,
+    Variances,
+    derivative,
+    normalised,
+)
+from ntkflow.kernels.pairs import Pairs
 
-__all__ = ["SERIES_TERMS", "hermite_coefficients", "hermite_dual", "hermite_truncation"]
+__all__ = ["SERIES_TERMS", "HermiteSeries"]
 
 SERIES_TERMS = 512
+"""Where a series is given up."""
+
+UNROLLED = 16
+"""Terms of a series in one compiled loop; series are lengthened to a multiple of it."""
+
 # Half-width and spacing: exp(-z^2/4) is below 1e-18 at the ends, and the rule resolves functions
 # analytic within 0.2 of the real axis (tanh(5 z), say) to rounding.
 NODES = np.arange(-13.0, 13.0 + 1 / 64, 1 / 32)
 
-Pair = tuple[Callable[[Array], Array], Callable[[Array], Array]]
+
+@dataclass(frozen=True)
+class HermiteSeries(Activation):
+    """A smooth activation whose dual is its Hermite series, `terms` long."""
+
+    terms: int = SERIES_TERMS
+
+    def square(self, variance: Variances) -> Variances:
+        return jnp.sum(_coefficients(self.function, variance, self.terms)[0] ** 2, axis=1)
+
+    def series(self, variance: Variances) -> tuple[Array, ...]:
+        return tuple(_coefficients(f, variance, self.terms)[0] for f in self._both)
+
+    def dual(
+        self, pairs: Pairs, one: Moments, two: Moments, *, acute: bool = False
+    ) -> tuple[Pairs, Gram]:
+        rho = pairs.correlation
+        cross, slope = (
+            _power_series(rows, columns, rho)
+            for rows, columns in zip(one.series, two.series, strict=True)
+        )
+        return normalised(cross, one, two), slope
+
+    def error(self, variance: Variances) -> float:
+        """Part of E[sigma(u)^2] or E[sigma'(u)^2], the larger, beyond the last term.
+
+        By Cauchy-Schwarz the geometric mean of those of u and v bounds the error of their pair.
+        """
+        missed = [0.0]
+        for function in self._both:
+            coefficients, square = _coefficients(function, variance, self.terms)
+            rest = jnp.abs(square - jnp.sum(coefficients**2, axis=1))
+            missed.append(float(jnp.max(rest / jnp.where(square > 0, square, 1))))
+        return max(missed)
+
+    def fitted(self, variance: Variances, dtype: np.dtype) -> "HermiteSeries":
+        """As many terms as leave out less than the rounding of `dtype`."""
+        negligible = 1e-9 if np.dtype(dtype) == np.float32 else 1e-18
+        needed = 1
+        for function in self._both:
+            squares = np.asarray(_coefficients(function, variance, self.terms)[0]) ** 2
+            rest = np.cumsum(squares[:, ::-1], axis=1)[:, ::-1]  # from each term to the last
+            matters = (rest > negligible * rest[:, :1]).any(axis=0)
+            needed = max(needed, int(np.count_nonzero(matters)))
+        terms = min(-(-needed // UNROLLED) * UNROLLED, self.terms)
+        return dataclasses.replace(self, terms=terms)
+
+    @property
+    def _both(self) -> tuple[Elementwise, Elementwise]:
+        return self.function, derivative(self.function)
 
 
 @cache
@@ -40,9 +103,9 @@ def _weighted_basis(terms: int) -> tuple[np.ndarray, np.ndarray]:
     return root, np.stack(basis[:terms])
 
 
-def hermite_coefficients(
-    function: Callable[[Array], Array], variance: Float[Array, " n"], terms: int
-) -> tuple[Float[Array, "n k"], Float[Array, " n"]]:
+def _coefficients(
+    function: Elementwise, variance: Variances, terms: int
+) -> tuple[Float[Array, "n k"], Variances]:
     """a_k(q) for k < terms, and E[function(sqrt(q) z)^2], for each variance q."""
     root, basis = _weighted_basis(terms)
     values = function(jnp.sqrt(variance)[:, None] * jnp.asarray(NODES[None], variance.dtype))
@@ -51,42 +114,13 @@ def hermite_coefficients(
     return coefficients, jnp.sum(weighted**2, axis=1)
 
 
-def hermite_dual(covariance: Covariance, *, functions: Pair, terms: int) -> tuple[Covariance, Gram]:
-    """Dual of sigma as in `Activation.dual`, with `functions` = (sigma, sigma')."""
-    (rows, columns), (row_slopes, column_slopes) = (
-        [
-            hermite_coefficients(function, q.ravel(), terms)[0]
-            for q in (covariance.q1, covariance.q2)
-        ]
-        for function in functions
-    )
-    cosine = covariance.cosine
-    image = from_moments(
-        jnp.sum(rows**2, axis=1)[:, None],
-        jnp.sum(columns**2, axis=1)[None, :],
-        _power_series(rows, columns, cosine),
-    )
-    return image, _power_series(row_slopes, column_slopes, cosine)
-
-
-@jax.jit
-def _power_series(rows: Float[Array, "n k"], columns: Float[Array, "m k"], cosine: Gram) -> Gram:
-    """sum_k rows[:, k] columns[:, k] cosine^k by Horner's rule."""
+def _power_series(rows: Float[Array, "n k"], columns: Float[Array, "m k"], rho: Gram) -> Gram:
+    """sum_k rows[:, k] columns[:, k] rho^k by Horner's rule."""
 
     def accumulate(total: Gram, coefficients: tuple[Array, Array]) -> tuple[Gram, None]:
         row, column = coefficients
-        return total * cosine + row[:, None] * column[None, :], None
+        return total * rho + row[:, None] * column[None, :], None
 
-    total, _ = jax.lax.scan(accumulate, jnp.zeros_like(cosine), (rows.T, columns.T), reverse=True)
-    return total
-
-
-def hermite_truncation(variance: Array, *, functions: Pair, terms: int) -> Array:
-    """Relative part of E[sigma(u)^2] or E[sigma'(u)^2], the larger, beyond the first `terms`."""
-
-    def missed(function: Callable[[Array], Array]) -> Array:
-        coefficients, square = hermite_coefficients(function, variance.ravel(), terms)
-        rest = jnp.abs(square - jnp.sum(coefficients**2, axis=1))
-        return rest / jnp.where(square > 0, square, 1)
-
-    return jnp.maximum(*(missed(function) for function in functions)).reshape(variance.shape)
+    both, start = (rows.T, columns.T), jnp.zeros_like(rho)
+    unroll = min(UNROLLED, rows.shape[1])
+    return jax.lax.scan(accumulate, start, both, reverse=True, unroll=unroll)[0]

@@ -1,25 +1,144 @@
-"""The NNGP kernel and the limiting NTK of a fully-connected network, by recursion over depth."""
+"""The NNGP kernel and the limiting NTK of a fully-connected network, by recursion over depth.
 
+What belongs to a single point (`Points`: its direction, and its variances layer by layer) is worked
+out once, in float64. What is left for a pair is a matrix product for the correlation of the inputs
+and then, layer by layer, the dual activation and a few products, in normalised quantities:
+
+    rho^1 = <x, x'> / (|x| |x'|) mixed with the bias,     T^1 = rho^1,
+    rho^{l+1} = correlation of sigma(u), sigma(v), mixed with the bias,
+    T^{l+1} = g g' T^l E[sigma' sigma'] + rho^{l+1},      g = sigma_w s^l / s^{l+1},
+    Sigma^L = s s' rho^L,  Theta_inf^L = s s' T^L,        s^l = sqrt(Sigma^l(x, x)).
+"""
+
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
-from ntkflow.aliases import Gram, Inputs, OtherInputs
-from ntkflow.kernels.activations import Activation
-from ntkflow.kernels.covariance import affine, from_moments, input_covariance
+from ntkflow.aliases import AnyArray, Array, Float, Gram, Inputs, OtherInputs
+from ntkflow.kernels.correlation import directions, input_pairs
+from ntkflow.kernels.dual import Activation, Moments, outer
+from ntkflow.kernels.pairs import Pairs, mixed
 
-__all__ = ["LimitingKernels", "TruncationError", "limiting_kernels", "series_truncation"]
+__all__ = ["Layer", "LimitingKernels", "Points", "limiting_kernels", "points", "recursion"]
+
+UNROLLED_LAYERS = 8
+"""Deeper networks loop over their layers instead: compiling would take seconds a layer."""
+
+Shares = tuple[Float[Array, " n"], Float[Array, " n"]]
 
 
 class LimitingKernels(NamedTuple):
-    """Sigma^L and Theta_inf^L of one pair of input lists."""
+    """Sigma^L and Theta_inf^L of one pair of input lists, each (n, m)."""
 
     nngp: Gram
     ntk: Gram
 
 
-class TruncationError(ArithmeticError):
-    """The Hermite series of a dual activation is too short for these inputs."""
+class Layer(NamedTuple):
+    """One hidden layer at n points: its dual's `Moments`, and what its output becomes next.
+
+    `shares` are the parts of the next pre-activation, of unit variance, that come from the layer
+    and from the bias; `carried` is the factor g above.
+    """
+
+    moments: Moments
+    shares: Shares
+    carried: Float[Array, " n"]
+
+
+class Points(NamedTuple):
+    """Inputs as the kernels see them.
+
+    Directions (n, d), `shares` of the first layer, the hidden layers stacked along a leading axis,
+    and the deviation s^L (n,) of the output.
+    """
+
+    direction: Inputs
+    shares: Shares
+    layers: Layer
+    deviation: Float[Array, " n"]
+
+
+@partial(jax.jit, static_argnames=("activation", "depth", "features", "dtype"))
+def points(
+    norm: Float[AnyArray, " n"],
+    direction: Inputs,
+    *,
+    features: int,
+    activation: Activation,
+    depth: int,
+    beta: float,
+    weight_gain: float = 1.0,
+    dtype: np.dtype,
+) -> Points:
+    """What the kernels of a network of `depth` L need of inputs in `directions` form, for `dtype`.
+
+    `features` is the dimension n_0 that the first layer divides by.
+    """
+    gain, bias = (jnp.asarray(factor, np.float64) for factor in (weight_gain, beta))
+
+    def layer(deviation: Array, _: None) -> tuple[Array, Layer]:
+        moments = activation.moments(deviation**2)
+        after = jnp.hypot(gain * moments.root, bias)
+        shares = _over(gain * moments.root, after), _over(bias, after)
+        return after, Layer(moments, shares, _over(gain * deviation, after))
+
+    root = jnp.asarray(norm, np.float64) / np.sqrt(features)
+    first = jnp.hypot(gain * root, bias)
+    last, layers = jax.lax.scan(layer, first, None, length=depth - 1)
+    shares = _over(gain * root, first), _over(bias, first)
+    kept = jax.tree.map(lambda array: array.astype(dtype), (shares, layers, last))
+    return Points(direction, *kept)
+
+
+def _over(share: Array, whole: Float[Array, " n"]) -> Float[Array, " n"]:
+    """Their ratio; 0 where the variance is 0, as it is at x = 0 without biases."""
+    return jnp.where(whole > 0, share / jnp.where(whole > 0, whole, 1), 0)
+
+
+def recursion(pairs: Pairs, one: Points, two: Points, activation: Activation) -> LimitingKernels:
+    """Kernels of all pairs of points, whose inputs are correlated as in `pairs`."""
+    pairs = mixed(pairs, one.shares, two.shares)
+    state = pairs, pairs.correlation
+
+    def step(
+        state: tuple[Pairs, Gram], layers: tuple[Layer, Layer], acute: bool
+    ) -> tuple[Pairs, Gram]:
+        (pairs, ntk), (first, second) = state, layers
+        image, slope = activation.dual(pairs, first.moments, second.moments, acute=acute)
+        pairs = mixed(image, first.shares, second.shares)
+        if activation.acute:  # the rest from `minus`, which costs less and loses nothing
+            pairs = Pairs(pairs.minus, 2 - pairs.minus, 1 - pairs.minus)
+        return pairs, outer(first.carried, second.carried) * ntk * slope + pairs.correlation
+
+    both = one.layers, two.layers
+    hidden = len(one.layers.carried)
+    unrolled = hidden if hidden < UNROLLED_LAYERS else 1
+    for index in range(unrolled):
+        layers = jax.tree.map(lambda array, index=index: array[index], both)
+        state = step(state, layers, acute=index > 0 and activation.acute)
+    if hidden > unrolled:
+        rest = jax.tree.map(lambda array: array[1:], both)
+        state, _ = jax.lax.scan(
+            lambda state, layers: (step(state, layers, activation.acute), None), state, rest
+        )
+    scale = outer(one.deviation, two.deviation)
+    (pairs, ntk) = state
+    return LimitingKernels(scale * pairs.correlation, scale * ntk)
+
+
+@partial(jax.jit, static_argnames=("activation", "diagonal"))
+def kernels_between(
+    one: Points, two: Points, *, activation: Activation, diagonal: bool = False
+) -> LimitingKernels:
+    """Kernels of all pairs; `diagonal` promises that the two are one list."""
+    pairs = input_pairs(
+        one.direction, two.direction, np.dtype(one.deviation.dtype), diagonal=diagonal
+    )
+    return recursion(pairs, one, two, activation)
 
 
 def limiting_kernels(
@@ -36,50 +155,12 @@ def limiting_kernels(
     JGH Proposition 1 and Theorem 1, with a gain sigma_w on the weights:
     Sigma^1 = sigma_w^2 x.x'/n_0 + beta^2, Sigma^{l+1} = sigma_w^2 E[sigma sigma] + beta^2,
     Theta^{l+1} = sigma_w^2 Theta^l E[sigma' sigma'] + Sigma^{l+1}. `depth` L counts weight layers.
-    Evaluated in the dtype of the inputs. In float64 the error is that of rounding, at any angle
-    between the inputs, for closed-form duals; else that of `series_truncation`.
+    Evaluated in the dtype of the inputs, all pairs at once; `tiles` is for many. In float64 the
+    error is that of rounding, at any angle between the inputs, plus `Activation.error`.
     """
-    gain, offset = weight_gain**2, beta**2
-    covariance = affine(input_covariance(x1, x2), gain, offset)
-    ntk = covariance.cross
-    for _ in range(depth - 1):
-        image, derivative = activation.dual(covariance)
-        covariance = affine(image, gain, offset)
-        ntk = gain * ntk * derivative + covariance.cross
-    return LimitingKernels(covariance.cross, ntk)
-
-
-def series_truncation(
-    x: Inputs,
-    *,
-    activation: Activation,
-    depth: int,
-    beta: float,
-    weight_gain: float = 1.0,
-    tolerance: float = 1e-6,
-) -> float:
-    """Largest relative truncation of a dual over the layers and inputs; 0 if in closed form.
-
-    Raises
-    ------
-    TruncationError
-        If it exceeds `tolerance`.
-    """
-    gain, offset = weight_gain**2, beta**2
-    variance = gain * jnp.sum(x**2, axis=1, keepdims=True) / x.shape[1] + offset
-    worst = 0.0
-    for layer in range(1, depth):
-        missed = float(jnp.max(activation.truncation(variance)))
-        worst = max(worst, missed)
-        if not worst <= tolerance:
-            raise TruncationError(
-                f"activation {activation.name!r}, layer {layer}: its Hermite series misses "
-                f"{missed:.1e} of the variance at pre-activation variances up to "
-                f"{float(jnp.max(variance)):.3g}; at most {tolerance:.0e} is accepted. Scale the "
-                "inputs or the weight gain down, or give the activation a closed-form dual"
-            )
-        # The image's q1 depends on q1 alone, so any one point will do for the other argument.
-        other = variance[:1]
-        image, _ = activation.dual(from_moments(variance, other, jnp.zeros_like(variance)))
-        variance = gain * image.q1 + offset
-    return worst
+    dtype, features = np.dtype(x1.dtype), x1.shape[1]
+    network = {"activation": activation, "depth": depth, "beta": beta, "weight_gain": weight_gain}
+    one, two = (
+        points(*directions(x, dtype), features=features, dtype=dtype, **network) for x in (x1, x2)
+    )
+    return kernels_between(one, two, activation=activation)

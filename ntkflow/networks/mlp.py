@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Inputs, Key, OtherInputs, OutputGram, Outputs, SeedKeys
-from ntkflow.kernels.activations import Activation
 from ntkflow.kernels.activations import activation as named_activation
+from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.empirical import Sweep, layerwise_ntk
 
 __all__ = [

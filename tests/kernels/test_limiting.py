@@ -1,4 +1,3 @@
-import re
 from functools import partial
 
 import jax
@@ -9,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkflow.kernels.activations import activation
-from ntkflow.kernels.limiting import TruncationError, limiting_kernels, series_truncation
+from ntkflow.kernels.limiting import limiting_kernels
 from tests.kernels import exact
 
 PARAMETRIZATIONS = {"jgh": (0.1, 1.0), "he": (0.0, 2**0.5)}
@@ -190,30 +189,3 @@ def test_rotated_inputs_give_the_same_kernel(kernels, x, seed):
     original = kernels(jnp.asarray(x), jnp.asarray(x))
     for a, b in zip(original, kernels(turned, turned), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
-
-
-def test_truncation_of_a_series_is_measured():
-    x = 0.5 * jnp.asarray(np.random.default_rng(2).normal(size=(2, 2)))
-    network = {"depth": 4, "beta": 0.1}
-    assert series_truncation(x, activation=activation("relu"), **network) == 0
-    assert 0 <= series_truncation(x, activation=activation("tanh"), **network) < 1e-12
-    polynomial = activation("polynomial", coefficients=[1, 0.5, -0.2])
-    assert series_truncation(x, activation=polynomial, **network) < 1e-13
-
-
-def test_series_too_short_is_refused():
-    x = 60 * jnp.eye(2)
-    with pytest.raises(TruncationError) as refusal:
-        series_truncation(x, activation=activation("tanh"), depth=3, beta=0.1)
-    message = str(refusal.value)
-    assert re.match(r"activation 'tanh', layer 1: its Hermite series misses \d", message)
-    assert "variances up to 1.8e+03; at most 1e-06 is accepted. Scale the inputs" in message
-
-
-def test_later_layers_are_measured_too():
-    """The variance grows by 100 from layer 1 to layer 2."""
-    network = {"activation": activation("softplus"), "beta": 0.1, "weight_gain": 20.0}
-    x = jnp.full((2, 2), 0.01)
-    assert series_truncation(x, depth=2, **network) < 1e-6
-    with pytest.raises(TruncationError, match="'softplus', layer 2"):
-        series_truncation(x, depth=3, tolerance=1e-12, **network)

@@ -1,0 +1,142 @@
+"""Kernels of inputs of one norm: one function of the angle, whatever the depth and activation.
+
+On a sphere Sigma^L and Theta_inf^L depend on the angle phi between two inputs alone. Both are
+evaluated once, by the recursion, at Chebyshev nodes of a variable t in [-1, 1] that phi is mapped
+to, and then at every pair by the series. With ReLU the kernels are analytic in phi (not in the
+cosine) but bend within some 3 pi / L of phi = 0; the map phi / (phi + stretch) evens that out.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntkflow.aliases import AnyArray, Array, Float, Gram, Inputs, OtherInputs
+from ntkflow.kernels.correlation import input_pairs
+from ntkflow.kernels.dual import Activation
+from ntkflow.kernels.limiting import LimitingKernels, Points, recursion
+from ntkflow.kernels.pairs import Pairs, angle
+
+__all__ = ["CosineSeries", "fit_series", "kernels_on_sphere"]
+
+NODES = (64, 256)
+"""Of the interpolant; the larger number where a series does not end within the smaller."""
+STRETCHES = (np.inf, 2.0, 0.6, 0.2, 0.06, 0.02)
+SHORT = 32
+"""Terms with which no other stretch is tried."""
+ACCURACY = {np.dtype(np.float32): 3e-8, np.dtype(np.float64): 1e-14}
+"""Of the series, relative to its largest value."""
+
+
+class CosineSeries(NamedTuple):
+    """Both kernels as functions of the angle.
+
+    Chebyshev coefficients (2, c) in t = 2 y - 1, y = (phi / pi) (pi + stretch) / (phi + stretch).
+    """
+
+    coefficients: Float[AnyArray, "2 c"]
+    stretch: float
+
+
+def fit_series(point: Points, activation: Activation, dtype: np.dtype) -> CosineSeries | None:
+    """The shortest series that serves all points like `point` in `dtype`, None if none does.
+
+    `point` is one input in float64. A series is held against the recursion between its nodes.
+    """
+    tolerance = ACCURACY[dtype]
+    best = None
+    for stretch in STRETCHES:
+        series = _shortest(point, activation, stretch, tolerance)
+        if best is None or series.coefficients.shape[1] < best.coefficients.shape[1]:
+            best = series
+        if best.coefficients.shape[1] <= SHORT:
+            break
+    assert best is not None
+    angles = np.concatenate([[0.0, np.pi], np.geomspace(1e-6, 1, 97) * np.pi])
+    exact = _at_angles(point, activation, angles)
+    found = np.stack(evaluate(best, jnp.asarray(angles)[None, :]))[:, 0]
+    error = np.max(np.abs(found - exact) / np.abs(exact).max(axis=1, keepdims=True))
+    return best if error <= 10 * tolerance else None
+
+
+def evaluate(series: CosineSeries, phi: Gram) -> LimitingKernels:
+    """Both kernels at angles phi, by Clenshaw's recurrence, in the dtype of `phi`."""
+    stretch = series.stretch
+    share = (
+        phi / np.pi if np.isinf(stretch) else phi * ((np.pi + stretch) / np.pi) / (phi + stretch)
+    )
+    t = 2 * share - 1
+    coefficients = jnp.asarray(series.coefficients, phi.dtype)
+    before = [jnp.zeros_like(t)] * 2
+    last = [jnp.zeros_like(t)] * 2
+    for k in range(coefficients.shape[1] - 1, 0, -1):
+        fresh = [coefficients[i, k] + 2 * t * last[i] - before[i] for i in (0, 1)]
+        before, last = last, fresh
+    return LimitingKernels(*(coefficients[i, 0] + t * last[i] - before[i] for i in (0, 1)))
+
+
+@partial(jax.jit, static_argnames=("stretch", "diagonal", "dtype"))
+def kernels_on_sphere(
+    x1: Inputs,
+    x2: OtherInputs,
+    coefficients: Float[AnyArray, "2 c"],
+    *,
+    stretch: float,
+    dtype: np.dtype,
+    diagonal: bool = False,
+) -> LimitingKernels:
+    """Kernels of all pairs of directions, of inputs that share one norm."""
+    pairs = input_pairs(x1, x2, dtype, diagonal=diagonal)
+    return evaluate(CosineSeries(coefficients, stretch), angle(pairs))
+
+
+def _shortest(
+    point: Points, activation: Activation, stretch: float, tolerance: float
+) -> CosineSeries:
+    """The series for one stretch, to a tolerance if any number of nodes gives it."""
+    for nodes in NODES:
+        coefficients = _chopped(_interpolated(point, activation, stretch, nodes), tolerance)
+        if coefficients.shape[1] < 0.8 * nodes:
+            break
+    return CosineSeries(coefficients, stretch)
+
+
+def _interpolated(
+    point: Points, activation: Activation, stretch: float, nodes: int
+) -> Float[np.ndarray, "2 c"]:
+    """Coefficients of the interpolant at Chebyshev points of the first kind."""
+    theta = np.pi * (np.arange(nodes) + 0.5) / nodes
+    share = (1 + np.cos(theta)) / 2
+    if np.isinf(stretch):
+        phi = np.pi * share
+    else:
+        part = share * np.pi / (np.pi + stretch)
+        phi = stretch * part / (1 - part)
+    basis = np.cos(np.outer(theta, np.arange(nodes)))
+    coefficients: np.ndarray = 2 / nodes * _at_angles(point, activation, phi) @ basis
+    coefficients[:, 0] /= 2
+    return coefficients
+
+
+def _at_angles(point: Points, activation: Activation, phi: np.ndarray) -> np.ndarray:
+    """Both kernels between inputs like `point` at angles phi, (2, c), by the recursion."""
+    return np.stack(_recursion_at(point, jnp.asarray(phi), activation=activation))[:, 0]
+
+
+@partial(jax.jit, static_argnames="activation")
+def _recursion_at(
+    point: Points, phi: Float[Array, " c"], *, activation: Activation
+) -> LimitingKernels:
+    half = phi[None, :] / 2
+    pairs = Pairs(2 * jnp.sin(half) ** 2, 2 * jnp.cos(half) ** 2, jnp.cos(phi)[None, :])
+    return recursion(pairs, point, point, activation)
+
+
+def _chopped(coefficients: np.ndarray, tolerance: float) -> np.ndarray:
+    """The series without its end, whose sum is below the tolerance in both kernels."""
+    scale = np.abs(coefficients).sum(axis=1, keepdims=True)
+    rest = np.cumsum(np.abs(coefficients[:, ::-1]), axis=1)[:, ::-1]
+    needed = np.count_nonzero((rest > tolerance * scale).any(axis=0))
+    return coefficients[:, : max(needed, 1)]

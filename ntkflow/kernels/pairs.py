@@ -1,0 +1,136 @@
+"""Correlations of pairs of Gaussian pre-activations, so that small angles stay accurate.
+
+Every limiting kernel is a function of q = Var u, q' = Var v and the correlation rho of u and v.
+With kinked activations (ReLU) it depends on the angle phi = arccos(rho), and near phi = 0 the
+arccosine loses half of the digits: rho holds 1 - phi^2/2 and rounds away phi. So what is carried
+from layer to layer is not rho but
+
+    minus = 1 - rho      and      plus = 1 + rho,
+
+both non-negative and both computed without cancellation. Of the two, the smaller one is all that an
+angle needs: with `folded` = min(minus, plus) and z = folded / 2,
+
+    phi = 2 arcsin(sqrt(z))            = sqrt(folded) A(folded)      (or pi minus it)
+    sin(phi) - phi cos(phi)            = folded^(3/2) B(folded),     its integral over `folded`,
+
+where A and B have the power series of the arcsine, with positive coefficients and no singularity
+before folded = 2. On [0, 1] polynomials of low degree give both to rounding, at the price of one
+square root, and neither near-duplicate nor antipodal inputs lose a digit.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from math import comb
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from ntkflow.aliases import Array, Gram
+
+__all__ = ["Fold", "Pairs", "angle", "fold", "from_correlation", "mixed"]
+
+# Degrees of A and B at which Chebyshev interpolation on [0, 1] has converged to rounding.
+DEGREES = {np.dtype(np.float32): (7, 6), np.dtype(np.float64): (21, 20)}
+
+
+class Pairs(NamedTuple):
+    """1 - rho, 1 + rho and rho itself for every pair of two lists of points.
+
+    Each is accurate where it is small. What a dual does not use is not computed.
+    """
+
+    minus: Gram
+    plus: Gram
+    correlation: Gram
+
+
+class Fold(NamedTuple):
+    """The angle of each pair, folded into [0, pi/2].
+
+    Attributes
+    ----------
+    complement
+        1 - |rho|.
+    angle
+        arccos |rho|, over pi.
+    chord
+        sin(phi) - phi cos(phi) at that angle, over pi.
+    """
+
+    complement: Gram
+    angle: Gram
+    chord: Gram
+
+
+def fold(pairs: Pairs, *, acute: bool = False) -> Fold:
+    """Angles of all pairs, folded; `acute` promises that no rho is negative."""
+    complement = pairs.minus if acute else jnp.minimum(pairs.minus, pairs.plus)
+    angles, chords = _polynomials(np.dtype(complement.dtype))
+    root = jnp.sqrt(complement)
+    return Fold(
+        complement,
+        root * _horner(angles, complement),
+        complement * root * _horner(chords, complement),
+    )
+
+
+def angle(pairs: Pairs) -> Gram:
+    """Phi = arccos(rho) in [0, pi], to full relative accuracy at both ends."""
+    folded = jnp.pi * fold(pairs).angle
+    return jnp.where(pairs.minus > pairs.plus, jnp.pi - folded, folded)
+
+
+def mixed(pairs: Pairs, one: tuple[Array, Array], two: tuple[Array, Array]) -> Pairs:
+    """The correlations of w u + b z and w' v + b' z, with z ~ N(0, 1) shared by all.
+
+    `one` = (w, b), (n,), and `two` = (w', b'), (m,), have w^2 + b^2 = 1: the map from normalised
+    post-activations of one layer to pre-activations of the next (JGH Proposition 1). The shares
+    enter by their differences, so that points of like norms stay as near as they were.
+    """
+    weight = one[0][:, None] * two[0][None, :]
+    bias = one[1][:, None] * two[1][None, :]
+    turn = ((one[0][:, None] - two[0][None, :]) ** 2 + (one[1][:, None] - two[1][None, :]) ** 2) / 2
+    return Pairs(
+        weight * pairs.minus + turn,
+        weight * pairs.plus + turn + 2 * bias,
+        weight * pairs.correlation + bias,
+    )
+
+
+def from_correlation(correlation: Gram) -> Pairs:
+    """From rho itself; accurate enough where what follows is smooth in rho."""
+    bounded = jnp.clip(correlation, -1, 1)
+    return Pairs(1 - bounded, 1 + bounded, bounded)
+
+
+def _horner(coefficients: np.ndarray, folded: Gram) -> Gram:
+    """A polynomial in 2 folded - 1, about the middle of [0, 1]: better conditioned than about 0."""
+    argument = 2 * folded - 1
+    total = jnp.full_like(argument, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        total = total * argument + coefficient.item()
+    return total
+
+
+@cache
+def _polynomials(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients of A / pi and B / pi, ascending in 2 folded - 1."""
+    # arcsin(y) / y = sum_k c_k y^(2k), c_k = binom(2k, k) / (4^k (2k + 1)); y^2 = z = folded / 2.
+    series = np.array([comb(2 * k, k) / 4**k / (2 * k + 1) for k in range(80)])
+    divisors = np.arange(80) + 1.5  # of the integral of folded^(k + 1/2)
+
+    def scaled(terms: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda folded: 2**0.5 / np.pi * np.polynomial.polynomial.polyval(folded / 2, terms)
+
+    angles, chords = DEGREES[dtype]
+    return (
+        _interpolated(scaled(series), angles),
+        _interpolated(scaled(series / divisors), chords),
+    )
+
+
+def _interpolated(function: Callable[[np.ndarray], np.ndarray], degree: int) -> np.ndarray:
+    """Coefficients, in powers of 2 x - 1, of the Chebyshev interpolant on [0, 1]."""
+    fitted = np.polynomial.Chebyshev.interpolate(lambda t: function((t + 1) / 2), degree)
+    return np.asarray(fitted.convert(kind=np.polynomial.Polynomial).coef)

@@ -1,0 +1,240 @@
+"""Limiting kernels of many inputs: what is common to all pairs first, then tile by tile.
+
+A tile is small enough for its correlations and kernels to stay in a core's cache between the matrix
+product, the recursion and the copy to where they belong; on the CPU that is a factor of four. On
+accelerators tiles are larger. Tiles of one list with itself are computed on and above the diagonal.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntkflow.aliases import AnyArray, Float
+from ntkflow.kernels.cosine import CosineSeries, fit_series, kernels_on_sphere
+from ntkflow.kernels.dual import Activation
+from ntkflow.kernels.limiting import LimitingKernels, Points, kernels_between, points
+
+__all__ = [
+    "Directed",
+    "DualError",
+    "Network",
+    "Plan",
+    "block_kernels",
+    "fill_tile",
+    "plan",
+    "strips",
+    "tile_pairs",
+]
+
+TILE = {"cpu": 1024}
+TILE_ELSEWHERE = 4096
+SAME_NORM = {np.dtype(np.float32): 2.0, np.dtype(np.float64): 8.0}
+"""Roundings of `dtype` by which norms may differ and count as one."""
+VECTORS = {"xla_cpu_prefer_vector_width": 512}
+"""Compiler options: XLA keeps to 256 bits where a CPU has 512. Other devices have no use for it."""
+
+REPRESENTATIVES = 33
+"""Quantiles of the norms at which variances, and the error of the dual, are looked at."""
+TOLERANCE = 1e-6
+"""Largest error of a dual activation that is accepted."""
+
+
+class DualError(ArithmeticError):
+    """A dual activation is not accurate, or a kernel not finite, for these inputs."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A fully-connected network in the limit n -> infinity, in NTK parametrization.
+
+    `depth` L counts weight layers; `beta` and `weight_gain` sigma_w as in `limiting_kernels`.
+    """
+
+    activation: Activation
+    depth: int
+    beta: float
+    weight_gain: float = 1.0
+
+
+Directed = tuple[np.ndarray, np.ndarray]
+"""Norms (n,) and directions (n, d) of inputs, from `correlation.directions`."""
+
+Strip = tuple[slice, Points]
+"""Some rows of the inputs, and their points."""
+
+
+class Plan(NamedTuple):
+    """How kernels of a set of inputs are computed.
+
+    Attributes
+    ----------
+    network
+        With an activation fitted to the variances that occur.
+    features
+        n_0.
+    dtype
+        Of the arithmetic and of the kernels.
+    series
+        Where all inputs have one norm, the kernels as functions of the angle.
+    dual_error
+        Largest estimated error of a dual over layers and inputs; 0 for closed forms.
+    """
+
+    network: Network
+    features: int
+    dtype: np.dtype
+    series: CosineSeries | None
+    dual_error: float
+
+
+def plan(norms: Float[AnyArray, " n"], features: int, network: Network, dtype: np.dtype) -> Plan:
+    """Look at the norms of all inputs, both lists together, before the kernels of any pair.
+
+    Raises
+    ------
+    DualError
+        If the activation's dual is less accurate than 1e-6, or a kernel exceeds the range of
+        `dtype`, at variances that occur.
+    """
+    dtype, wide = np.dtype(dtype), np.dtype(np.float64)
+    quantiles = np.quantile(norms, np.linspace(0, 1, REPRESENTATIVES), method="nearest")
+    chosen = Plan(network, features, wide, None, 0.0)
+    typical = _typical(np.unique(quantiles), chosen)
+    _check_range(typical, network, dtype)
+    error, fitted = _fit_dual(typical, network, dtype)
+    series = None
+    if network.depth > 1 and np.ptp(norms) <= SAME_NORM[dtype] * np.finfo(dtype).eps * norms.max():
+        one = _typical(quantiles[:1], chosen._replace(network=fitted))
+        series = fit_series(one, fitted.activation, dtype)
+    return Plan(fitted, features, dtype, series, error)
+
+
+def block_kernels(one: Directed, two: Directed | None, chosen: Plan) -> tuple[np.ndarray, ...]:
+    """Both kernels between two lists of inputs, or of the first with itself, (n, m) each."""
+    first = strips(one, chosen)
+    second = first if two is None else strips(two, chosen)
+    shape = (len(one[0]), len(one[0] if two is None else two[0]))
+    kernels = tuple(np.empty(shape, chosen.dtype) for _ in LimitingKernels._fields)
+    for row, column in tile_pairs(first, second):
+        fill_tile(kernels, row, column, chosen, mirrored=two is None)
+    return kernels
+
+
+def strips(inputs: Directed, chosen: Plan) -> list[Strip]:
+    """The inputs cut into strips, as few as tiles allow, all of one length.
+
+    The last is padded with zeros, so that tiles are compiled for one shape.
+    """
+    norm, direction = inputs
+    most = TILE.get(jax.default_backend(), TILE_ELSEWHERE)
+    length = -(-len(norm) // -(-len(norm) // most))
+    cut = []
+    for start in range(0, len(norm), length):
+        rows = slice(start, min(start + length, len(norm)))
+        rest = length - (rows.stop - rows.start)
+        padded = np.pad(norm[rows], (0, rest)), np.pad(direction[rows], ((0, rest), (0, 0)))
+        cut.append((rows, _points(padded, chosen)))
+    return cut
+
+
+def tile_pairs(first: list[Strip], second: list[Strip]) -> Iterator[tuple[Strip, Strip]]:
+    """Pairs of strips; of one list with itself those on and above the diagonal."""
+    for index, one in enumerate(first):
+        for two in second[index if first is second else 0 :]:
+            yield one, two
+
+
+def fill_tile(
+    kernels: tuple[np.ndarray, ...], one: Strip, two: Strip, chosen: Plan, *, mirrored: bool
+) -> None:
+    """Compute a tile and put it, and if `mirrored` its transpose, where it belongs."""
+    (rows, points1), (columns, points2) = one, two
+    diagonal = mirrored and rows == columns
+    tile = tile_kernels(points1, points2, chosen, diagonal=diagonal)
+    for kernel, values in zip(kernels, tile, strict=True):
+        inside = np.asarray(values)[: rows.stop - rows.start, : columns.stop - columns.start]
+        kernel[rows, columns] = inside
+        if diagonal:  # a product X X^T need not be symmetric in its last bits
+            lower = np.tri(len(inside), k=-1, dtype=bool)
+            np.copyto(kernel[rows, columns], inside.T, where=lower)
+        elif mirrored:
+            kernel[columns, rows] = inside.T
+
+
+_by_recursion = jax.jit(
+    kernels_between, static_argnames=("activation", "diagonal"), compiler_options=VECTORS
+)
+_on_sphere = jax.jit(
+    kernels_on_sphere, static_argnames=("stretch", "diagonal", "dtype"), compiler_options=VECTORS
+)
+
+
+def tile_kernels(
+    one: Points, two: Points, chosen: Plan, *, diagonal: bool = False
+) -> LimitingKernels:
+    """Both kernels between two strips; `diagonal` promises that they are one."""
+    if chosen.series is None:
+        activation = chosen.network.activation
+        return _by_recursion(one, two, activation=activation, diagonal=diagonal)
+    coefficients, stretch = chosen.series
+    return _on_sphere(
+        one.direction,
+        two.direction,
+        coefficients,
+        stretch=stretch,
+        dtype=chosen.dtype,
+        diagonal=diagonal,
+    )
+
+
+def _points(inputs: Directed, chosen: Plan) -> Points:
+    network = chosen.network
+    return points(
+        *inputs,
+        features=chosen.features,
+        activation=network.activation,
+        depth=1 if chosen.series is not None else network.depth,  # a series needs no layers
+        beta=network.beta,
+        weight_gain=network.weight_gain,
+        dtype=chosen.dtype,
+    )
+
+
+def _typical(norms: np.ndarray, chosen: Plan) -> Points:
+    """Inputs with these norms, along one line."""
+    return _points((norms, np.ones((len(norms), 1))), chosen)
+
+
+def _check_range(typical: Points, network: Network, dtype: np.dtype) -> None:
+    diagonal = kernels_between(typical, typical, activation=network.activation, diagonal=True)
+    largest = max(float(jnp.max(jnp.abs(kernel))) for kernel in diagonal)
+    # The recursion squares deviations, so that half of the range of exponents is out of bounds.
+    if not largest < np.finfo(dtype).max ** 0.5:
+        raise DualError(
+            f"activation {network.activation.name!r}, depth {network.depth}: kernels as large as "
+            f"{largest:.3g}, too large for {dtype}; scale the inputs or the weight gain down"
+        )
+
+
+def _fit_dual(typical: Points, network: Network, dtype: np.dtype) -> tuple[float, Network]:
+    """Error of the dual at the variances of all layers; the network with it fitted to them."""
+    activation, deviations = network.activation, typical.layers.moments.deviation
+    if network.depth == 1:
+        return 0.0, network
+    for layer, deviation in enumerate(deviations, 1):
+        error = activation.error(deviation**2)
+        if not error <= TOLERANCE:
+            raise DualError(
+                f"activation {activation.name!r}, layer {layer}: its dual is off by {error:.1e} "
+                f"at pre-activation variances up to {float(jnp.max(deviation)) ** 2:.3g}; at most "
+                f"{TOLERANCE:.0e} is accepted. Name the activation's kinks, scale the inputs or "
+                "the weight gain down, or give it a closed-form dual"
+            )
+    variances = jnp.unique(deviations.ravel()) ** 2
+    fitted = activation.fitted(variances, dtype)
+    return activation.error(variances), dataclasses.replace(network, activation=fitted)

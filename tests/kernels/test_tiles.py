@@ -1,0 +1,175 @@
+import re
+from itertools import product
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ntkflow.kernels import tiles
+from ntkflow.kernels.activations import activation, from_function
+from ntkflow.kernels.correlation import directions
+from ntkflow.kernels.hermite import HermiteSeries
+from ntkflow.kernels.limiting import limiting_kernels
+from ntkflow.kernels.tiles import DualError, Network, block_kernels, plan
+from tests.kernels import exact
+
+RELU = activation("relu")
+
+
+def directed(x, dtype=np.float64):
+    return tuple(map(np.asarray, directions(jnp.asarray(x), np.dtype(dtype))))
+
+
+def planned(x, network, dtype=np.float64):
+    return plan(directed(x)[0], x.shape[1], network, np.dtype(dtype))
+
+
+def computed(x, network, dtype=np.float64, others=None):
+    x = np.asarray(x, dtype)
+    lists = [x] if others is None else [x, np.asarray(others, dtype)]
+    chosen = planned(np.concatenate(lists), network, dtype)
+    rows = [directed(each, dtype) for each in lists]
+    return block_kernels(rows[0], rows[1] if others is not None else None, chosen)
+
+
+def on_sphere(rng, samples, features):
+    x = rng.normal(size=(samples, features))
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@settings(deadline=None, max_examples=8)
+@given(samples=st.integers(1, 40), tile=st.integers(1, 15), seed=st.integers(0, 99))
+def test_any_tile_gives_the_kernels_and_exact_symmetry(samples, tile, seed):
+    x = np.random.default_rng(seed).normal(size=(samples, 3))
+    network = Network(RELU, 3, 0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles, "TILE", {"cpu": tile})
+        found = computed(x, network)
+    points = jnp.asarray(x)
+    expected = limiting_kernels(points, points, activation=RELU, depth=3, beta=0.1)
+    for one, two in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-13)
+        np.testing.assert_array_equal(one, one.T)
+
+
+def test_rectangular_blocks():
+    rng = np.random.default_rng(0)
+    x, others = rng.normal(size=(7, 3)), rng.normal(size=(4, 3))
+    found = computed(x, Network(RELU, 3, 0.1), others=others)
+    expected = limiting_kernels(*map(jnp.asarray, (x, others)), activation=RELU, depth=3, beta=0.1)
+    for one, two in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [2, 4, 100])
+@pytest.mark.parametrize(("dtype", "accuracy"), [("float32", 1e-6), ("float64", 1e-12)])
+def test_hard_pairs_against_fifty_digits(dtype, accuracy, depth):
+    """Near-duplicates down to 1e-4 of the norm and below, antipodes, the diagonal, any norms."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(3, 40))
+    near = [x[0] * (1 + scale) + size * x[1] for size in (1e-6, 1e-4, 1e-2) for scale in (0, size)]
+    points = np.concatenate([x, near, -x[:1], 3 * x[:1]]).astype(dtype)
+    for beta, gain in ((0.1, 1.0), (0.0, 2**0.5)):
+        found = computed(points, Network(RELU, depth, beta, gain), dtype)
+        expected = exact.gram(points[:2], points, "relu", depth, beta, gain)
+        for one, two in zip(found, expected, strict=True):
+            scale = np.sqrt(np.outer(np.diag(one)[:2], np.diag(one)).astype(float))
+            assert np.max(np.abs(one[:2] - two) / scale) < accuracy * (1 + depth / 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [*product(["relu", "abs", "erf", "gelu", "tanh"], [2, 5]), ("relu", 40), ("elu", 3)],
+)
+def test_inputs_of_one_norm_are_a_function_of_the_angle(name, depth):
+    rng = np.random.default_rng(4)
+    x = on_sphere(rng, 6, 4)
+    x = np.concatenate([x, -x[:2], x[:1] + 1e-5 * x[1:2]])
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    network = Network(activation(name), depth, 0.1, 1.4)
+    assert planned(x, network).series is not None
+    found = computed(x, network)
+    points = jnp.asarray(x)
+    expected = limiting_kernels(
+        points, points, activation=network.activation, depth=depth, beta=0.1, weight_gain=1.4
+    )
+    for one, two in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, two, rtol=0, atol=1e-12 * np.max(two))
+
+
+def test_the_series_is_as_short_for_deep_networks():
+    """What makes the cost of inputs of one norm flat in depth."""
+    x = on_sphere(np.random.default_rng(5), 8, 20)
+    terms = [
+        planned(x, Network(RELU, depth, 0.0, 2**0.5), np.float32).series.coefficients.shape[1]
+        for depth in (2, 8, 32, 100)
+    ]
+    assert max(terms) <= 30
+
+
+def test_unlike_norms_have_no_series():
+    x = np.random.default_rng(6).normal(size=(5, 3))
+    assert planned(x, Network(RELU, 3, 0.1)).series is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 2**32 - 1), duplicates=st.integers(0, 10))
+def test_positive_semidefinite_to_rounding(dtype, seed, duplicates):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(40, 40))
+    x[20 : 20 + duplicates] = x[:duplicates] + 1e-4 * x[20 : 20 + duplicates]
+    for gram in computed(x, Network(RELU, 4, 0.1), dtype):
+        eigenvalues = np.linalg.eigvalsh(gram.astype(float))
+        assert eigenvalues[0] >= -10 * np.finfo(dtype).eps * eigenvalues[-1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("beta", [0.0, 0.1])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "erf", "gelu", "sin", "cos", "tanh"])
+def test_no_nan_anywhere(name, beta, dtype):
+    rng = np.random.default_rng(7)
+    x = np.zeros((8, 3))
+    x[1], x[2], x[3:] = 1e-6, 2.0, rng.normal(size=(5, 3))
+    x[4] = -x[3]
+    for gram in computed(x, Network(activation(name), 4, beta), dtype):
+        assert np.all(np.isfinite(gram))
+
+
+def test_error_of_the_dual_is_measured():
+    x = 0.5 * np.random.default_rng(2).normal(size=(2, 2))
+    assert planned(x, Network(RELU, 4, 0.1)).dual_error == 0
+    assert 0 <= planned(x, Network(activation("tanh"), 4, 0.1)).dual_error < 1e-12
+    polynomial = activation("polynomial", coefficients=[1, 0.5, -0.2])
+    assert planned(x, Network(polynomial, 4, 0.1)).dual_error < 1e-13
+
+
+def test_inaccurate_duals_are_refused():
+    with pytest.raises(DualError) as refusal:
+        planned(60 * np.eye(2), Network(activation("tanh"), 3, 0.1))
+    message = str(refusal.value)
+    assert re.match(r"activation 'tanh', layer 1: its dual is off by \d", message)
+    assert "variances up to 1.8e+03; at most 1e-06 is accepted. Name" in message
+
+
+def test_a_kink_that_is_not_named_is_noticed():
+    ramp = from_function("ramp", lambda z: jnp.maximum(z, 0))
+    with pytest.raises(DualError, match=r"'ramp', layer 1: .* Name the activation's kinks"):
+        planned(np.eye(3), Network(ramp, 3, 0.1))
+
+
+def test_later_layers_are_looked_at_too():
+    """The variance grows by 100 from layer 1 to layer 2."""
+    short = HermiteSeries("softplus", activation("softplus").function, terms=40)
+    x = np.full((2, 2), 0.01)
+    assert planned(x, Network(short, 2, 0.1, 20.0)).dual_error < 1e-6
+    with pytest.raises(DualError, match="'softplus', layer 2"):
+        planned(x, Network(short, 3, 0.1, 20.0))
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 1e15), ("float64", 1e120)])
+def test_kernels_out_of_range_are_refused(dtype, size):
+    with pytest.raises(DualError, match=f"'relu', depth 3: kernels as large as .* for {dtype}"):
+        planned(size * np.eye(3), Network(RELU, 3, 0.1), dtype)
