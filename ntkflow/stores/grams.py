@@ -1,46 +1,292 @@
-"""Gram matrices block by block, as Dask arrays."""
+"""Gram matrices of any size, block by block into one store.
 
-from collections.abc import Callable, Sequence
+Inputs are first brought into the form that kernels take and laid out on disk (`staging`), so that
+the memory of a run does not grow with their number and workers of a cluster find them. Each block
+is then one Dask task: it computes all kernels between two strips of inputs and writes them, and
+their transposes below the diagonal, as whole chunks. A chunk is there or it is not, whatever
+happens to the task; the next run computes the blocks that lack one and no others.
 
+What is under way lies beside the store, in a folder whose name carries the fingerprint of inputs,
+settings and code: chunks of another computation are never taken for this one's. One run at a time
+holds the folder; what it has put together becomes the store at the end.
+"""
+
+import errno
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cloudpickle
 import dask.array as da
 import numpy as np
-from numpy.typing import ArrayLike
+import xarray as xr
+import zarr
+from dask.delayed import delayed
 
-__all__ = ["lift"]
+from ntkflow.stores import labels
+from ntkflow.stores.building import adopt, claim, clear, explained, partial_folder, remove
+from ntkflow.stores.staging import (
+    LISTS,
+    Inputs,
+    Rows,
+    Staged,
+    check_shapes,
+    digest_inputs,
+    stage,
+    staged_rows,
+)
+from ntkflow.stores.zarr import (
+    ROOT,
+    SEAL,
+    finish_store,
+    former_store,
+    is_finished,
+    labelled_store,
+    store_folder,
+)
 
-BlockKernel = Callable[[np.ndarray, np.ndarray], Sequence[ArrayLike]]
+__all__ = ["BlockKernel", "Grid", "Recipe", "block_bytes", "grid_between", "write_grams"]
+
+NAMES = ("nngp", "ntk")
+COPIES = 4
+"""Of a block of both kernels in memory: its result, a transpose, bytes to write, and tiles."""
+
+BlockKernel = Callable[[Rows, Rows | None], Sequence[np.ndarray]]
+"""All kernels between two lists of inputs, or of the first with itself."""
+
+Compute = Callable[..., Any]
+"""Takes Dask tasks, and calls `on_done` with the number done, of how many, as each is done."""
 
 
-def lift(
-    kernel: BlockKernel, x1: np.ndarray, x2: np.ndarray, *, kernels: int, block: int
-) -> da.Array:
-    """Evaluate `kernel` on all pairs of rows of x1 (n, d) and x2 (m, d), lazily, block by block.
+class Recipe(NamedTuple):
+    """How kernels are computed.
 
-    Parameters
+    Attributes
     ----------
-    kernel
-        Maps (a, d) and (b, d) arrays to (a, b) arrays, several kernels in one pass.
-    kernels
-        How many it returns.
-    block
-        Rows and columns of a block; also the chunks of the result.
-
-    Returns
-    -------
-    (kernels, n, m) Dask array. It equals the kernel of whole x1 and x2 up to rounding.
+    directed
+        Norms and directions of a few inputs.
+    plan
+        (all norms, n_0) -> the kernel of blocks, and attributes of the store.
+    settings
+        All that values depend on besides the inputs: network, precision, code.
+    dtype
+        Of the kernels.
     """
-    rows = da.from_array(x1, chunks=(block, -1))
-    columns = da.from_array(x2, chunks=(block, -1))
-    return da.blockwise(
-        lambda a, b: np.stack([np.asarray(gram) for gram in kernel(a, b)]),
-        "kij",
-        rows,
-        "id",
-        columns,
-        "jd",
-        new_axes={"k": kernels},
-        concatenate=True,
-        align_arrays=False,  # all pairs of blocks are wanted: no cause for Dask to warn of so many
-        dtype=np.result_type(x1, x2),
-        meta=np.empty((0, 0, 0), np.result_type(x1, x2)),
+
+    directed: Callable[[np.ndarray], Rows]
+    plan: Callable[[np.ndarray, int], tuple[BlockKernel, Mapping[str, object]]]
+    settings: str
+    dtype: np.dtype
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Blocks of an (n, m) matrix, all of one shape but for the last of a row or column.
+
+    Of a `mirrored` matrix the blocks on and above the diagonal are computed, and the others are
+    their transposes.
+    """
+
+    shape: tuple[int, int]
+    block: int
+    mirrored: bool
+
+    @property
+    def chunk(self) -> tuple[int, int]:
+        """Rows and columns of a block: as even as `block` allows."""
+        rows, columns = (-(-n // -(-n // self.block)) for n in self.shape)
+        return rows, columns
+
+    @property
+    def blocks(self) -> list[tuple[int, int]]:
+        """Indices of the blocks that are computed."""
+        counts = (-(-n // c) for n, c in zip(self.shape, self.chunk, strict=True))
+        return [(i, j) for i, j in product(*map(range, counts)) if i <= j or not self.mirrored]
+
+    def written(self, i: int, j: int) -> list[tuple[int, int]]:
+        """Indices of the chunks that the task of a block writes."""
+        return [(i, j), (j, i)] if self.mirrored and i != j else [(i, j)]
+
+    def part(self, axis: int, index: int) -> slice:
+        """Rows (axis 0) or columns (axis 1) of a block."""
+        length = self.chunk[axis]
+        return slice(index * length, min((index + 1) * length, self.shape[axis]))
+
+
+def block_bytes(grid: Grid, dtype: np.dtype) -> int:
+    """Memory of one task, about, in bytes."""
+    return COPIES * len(NAMES) * grid.chunk[0] * grid.chunk[1] * np.dtype(dtype).itemsize
+
+
+def grid_between(inputs: Inputs, others: Inputs | None, block: int) -> Grid:
+    """Blocks between all inputs, or between them and others; ValueError if their shapes differ."""
+    lists = [inputs] if others is None else [inputs, others]
+    check_shapes(*lists)
+    return Grid((lists[0].shape[0], lists[-1].shape[0]), block, mirrored=others is None)
+
+
+def write_grams(
+    points: xr.Dataset,
+    inputs: Inputs,
+    others: Inputs | None,
+    place: str | Path,
+    recipe: Recipe,
+    *,
+    grid: Grid,
+    compute: Compute,
+    attributes: Mapping[str, object] | None = None,
+) -> None:
+    """Compute NNGP and NTK between all inputs, or between them and others, into a store.
+
+    A store of kind "limiting" at `place`, with the coordinates of `points`. Blocks that an earlier
+    run has left for the same inputs, settings and code are taken over, byte for byte; a store that
+    is finished is left as it is.
+
+    Raises
+    ------
+    ValueError
+        If the inputs are not finite floating-point numbers.
+    StoreError
+        If another run is at work on the store, or the disk is full or will be.
+    """
+    path = store_folder(place)
+    sources = [inputs] if others is None else [inputs, others]
+    settings = [recipe.settings, f"chunks {grid.chunk}", _description(points)]
+    settings += map(digest_inputs, sources, LISTS)
+    fingerprint = hashlib.sha256("\n".join(settings).encode()).hexdigest()
+    folder = partial_folder(path, fingerprint)
+    store = folder / "store"
+    if is_finished(path, fingerprint):
+        clear(folder)
+        shutil.rmtree(former_store(path), ignore_errors=True)
+        return
+    with claim(folder):
+        try:
+            if is_finished(path, fingerprint):  # by the run that held the folder until now
+                return
+            staged = [_stage(x, recipe, folder / f"inputs-{i}") for i, x in enumerate(sources)]
+            norms = np.concatenate([part.norms for part in staged])
+            kernel, facts = recipe.plan(norms, staged[0].features)
+            described: dict[str, Any] = {**(attributes or {}), **facts, "fingerprint": fingerprint}
+            _lay_out(points, store, grid, recipe.dtype, described)
+            adopt(path, store, NAMES, fingerprint)
+            _compute_missing(Task(Shared(kernel), folder, grid), compute, recipe.dtype)
+            zarr.open_group(store, mode="r+").attrs.update(described)
+            finish_store(store, path)
+        except OSError as error:
+            raise explained(error, path, folder) from error
+        finally:
+            if not store.exists():  # finished, or not begun
+                remove(folder)
+
+
+def _description(points: xr.Dataset) -> str:
+    """All coordinates that go into the store, as text."""
+    coordinates = (c for c in points.coords.values() if c.dims == ("sample",))
+    return repr(sorted((str(c.name), str(c.dtype), c.values.tolist()) for c in coordinates))
+
+
+def _stage(x: Inputs, recipe: Recipe, folder: Path) -> Staged:
+    if not folder.exists():
+        fresh = folder.with_name(f"{folder.name}.fresh")
+        shutil.rmtree(fresh, ignore_errors=True)
+        stage(x, recipe.directed, fresh)
+        fresh.rename(folder)
+    return Staged(np.load(folder / "norms.npy"), x.shape[1])
+
+
+def _lay_out(
+    points: xr.Dataset, store: Path, grid: Grid, dtype: np.dtype, attributes: Mapping[str, object]
+) -> None:
+    """The store without its chunks, if it is not there yet."""
+    if (store / ROOT).is_file():
+        return
+    shutil.rmtree(store, ignore_errors=True)
+    fresh = store.with_name("store.fresh")
+    shutil.rmtree(fresh, ignore_errors=True)
+    lazy = da.zeros(grid.shape, chunks=grid.chunk, dtype=dtype)
+    labelled = labelled_store(labels.limiting(points, lazy, lazy), "limiting", attributes)
+    for name in NAMES:
+        labelled[name].attrs["fingerprint"] = attributes["fingerprint"]
+    encoding = {name: {"compressors": (SEAL,), "chunks": grid.chunk} for name in NAMES}
+    labelled.to_zarr(
+        fresh, mode="w", zarr_format=3, consolidated=False, compute=False, encoding=encoding
     )
+    fresh.rename(store)
+
+
+class Shared:
+    """A value that travels with many tasks and is unpacked once in a process.
+
+    What is compiled for it there is then compiled once, too.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __reduce__(self) -> tuple[Callable[[bytes], "Shared"], tuple[bytes]]:
+        return _unpacked, (cloudpickle.dumps(self.value),)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(packed: bytes) -> Shared:
+    return Shared(cloudpickle.loads(packed))
+
+
+class Task(NamedTuple):
+    """What the tasks of a store share."""
+
+    kernel: Shared
+    folder: Path
+    grid: Grid
+
+
+def _compute_missing(task: Task, compute: Compute, dtype: np.dtype) -> None:
+    """Compute the blocks whose chunks are not all there."""
+    grid, store = task.grid, task.folder / "store"
+    size = grid.chunk[0] * grid.chunk[1] * np.dtype(dtype).itemsize + 4  # with its checksum
+    for debris in store.rglob("*.partial"):
+        debris.unlink(missing_ok=True)
+    missing = [
+        block
+        for block in grid.blocks
+        if any(not _has_size(file, size) for file in _files(store, grid, block))
+    ]
+    needed = size * len(NAMES) * sum(len(grid.written(*block)) for block in missing)
+    free = shutil.disk_usage(store).free
+    if free < needed:
+        raise OSError(errno.ENOSPC, f"{needed:,} bytes are needed and {free:,} are free")
+    steps = (partial(_write_block, task, block) for block in missing)
+    compute([delayed(step, pure=False, traverse=False)() for step in steps])
+
+
+def _write_block(task: Task, block: tuple[int, int]) -> None:
+    """Compute the kernels of a block and write them, each as one whole chunk or two."""
+    grid, folder = task.grid, task.folder
+    rows, columns = (grid.part(axis, index) for axis, index in enumerate(block))
+    one = staged_rows(folder / "inputs-0", rows)
+    if grid.mirrored:
+        two = None if rows == columns else staged_rows(folder / "inputs-0", columns)
+    else:
+        two = staged_rows(folder / "inputs-1", columns)
+    for name, gram in zip(NAMES, task.kernel.value(one, two), strict=True):
+        array = zarr.open_array(
+            folder / "store" / name, mode="r+", config={"write_empty_chunks": True}
+        )
+        array[rows, columns] = gram
+        if len(grid.written(*block)) > 1:
+            array[columns, rows] = gram.T
+
+
+def _files(store: Path, grid: Grid, block: tuple[int, int]) -> list[Path]:
+    places = product(NAMES, grid.written(*block))
+    return [store / name / "c" / str(i) / str(j) for name, (i, j) in places]
+
+
+def _has_size(file: Path, size: int) -> bool:
+    return file.is_file() and file.stat().st_size == size

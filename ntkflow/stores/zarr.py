@@ -3,10 +3,11 @@
 A store is built beside its place and renamed into it, so a killed writer leaves the old one or
 none. Its root attribute `payload` counts its files and bytes: a store that has lost a chunk is
 refused, not read as fill values. Its attribute `sha256` is a digest of them all, so that the root
-file, by which rules know a store, differs whenever the data do. Chunks carry zstd checksums.
+file, by which rules know a store, differs whenever the data do. Chunks carry checksums.
 """
 
 import hashlib
+import os
 import shutil
 import warnings
 from collections.abc import Iterable, Mapping
@@ -16,16 +17,28 @@ import xarray as xr
 import zarr
 import zarr.codecs
 
+from ntkflow.stores.checked import CheckedStore, StoreError, is_sealed
 from ntkflow.stores.schema import conform
 
-__all__ = ["StoreError", "damaged_stores", "open_by_width", "open_store", "write_store"]
+__all__ = [
+    "ROOT",
+    "SEAL",
+    "StoreError",
+    "damaged_stores",
+    "finish_store",
+    "former_store",
+    "is_finished",
+    "is_whole",
+    "labelled_store",
+    "open_by_width",
+    "open_store",
+    "store_folder",
+    "write_store",
+]
 
 ROOT = "zarr.json"
-COMPRESSOR = zarr.codecs.ZstdCodec(level=3, checksum=True)
-
-
-class StoreError(ValueError):
-    """A store is missing, damaged, or of another kind than expected."""
+SEAL = zarr.codecs.Crc32cCodec()
+COMPRESSORS = (zarr.codecs.ZstdCodec(level=3), SEAL)
 
 
 def write_store(
@@ -39,26 +52,43 @@ def write_store(
     Dask arrays are computed and written chunk by chunk. `place` is the store's folder or the root
     file in it, by which a rule declares it.
     """
-    path = _folder(place)
-    labelled = _portable(conform(dataset, kind).assign_attrs(attributes or {}))
+    path = store_folder(place)
     building = path.with_name(f".{path.name}.partial")
     shutil.rmtree(building, ignore_errors=True)
     building.parent.mkdir(parents=True, exist_ok=True)
+    labelled = labelled_store(dataset, kind, attributes)
     labelled.to_zarr(
         building, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(labelled)
     )
+    finish_store(building, path)
+
+
+def labelled_store(
+    dataset: xr.Dataset, kind: str, attributes: Mapping[str, object] | None = None
+) -> xr.Dataset:
+    """The Dataset with the labels of its kind and with attributes, of types that Zarr specifies."""
+    return _portable(conform(dataset, kind).assign_attrs(attributes or {}))
+
+
+def finish_store(building: Path, path: Path) -> None:
+    """Make a store of what has been written in `building`, and put it in its place."""
     written = {"payload": _payload(building), "sha256": _digest(building)}
     zarr.open_group(building, mode="r+").attrs.update(written)
     with warnings.catch_warnings():
         # Not in the v3 specification yet; without it a plain `xarray.open_zarr` warns each reader.
         warnings.filterwarnings("ignore", "Consolidated metadata", category=UserWarning)
         zarr.consolidate_metadata(building)
-    former = path.with_name(f".{path.name}.former")
+    former = former_store(path)
     shutil.rmtree(former, ignore_errors=True)
     if path.exists():
         path.rename(former)  # out of sight at once: no reader meets a store half removed
     building.rename(path)
     shutil.rmtree(former, ignore_errors=True)
+
+
+def former_store(path: Path) -> Path:
+    """Where a store is put out of sight that another replaces."""
+    return path.with_name(f".{path.name}.former")
 
 
 def open_store(place: str | Path, kind: str) -> xr.Dataset:
@@ -69,11 +99,11 @@ def open_store(place: str | Path, kind: str) -> xr.Dataset:
     StoreError
         If there is no store at `place`, it holds another kind, or some of its files are gone.
     """
-    path = _folder(place)
+    path = store_folder(place)
     if not (path / ROOT).is_file():
         raise StoreError(f"{path}: no Zarr store here; run snakemake to make it")
     try:
-        dataset = xr.open_zarr(path, chunks=None, consolidated=True)
+        dataset = xr.open_zarr(CheckedStore(path), chunks=None, consolidated=True)
     except _UNREADABLE as error:
         raise StoreError(f"{path}: not readable as a store ({error}); {_REMEDY}") from error
     if dataset.attrs.get("store") != kind:
@@ -96,8 +126,8 @@ def open_by_width(
 
 def damaged_stores(places: Iterable[str | Path]) -> list[Path]:
     """Those of the stores that exist and have lost files since they were written."""
-    roots = (_folder(place) / ROOT for place in places)
-    return [root.parent for root in roots if root.is_file() and not _whole(root.parent)]
+    roots = (store_folder(place) / ROOT for place in places)
+    return [root.parent for root in roots if root.is_file() and not is_whole(root.parent)]
 
 
 _REMEDY = "delete it and run snakemake again"
@@ -105,16 +135,27 @@ _REMEDY = "delete it and run snakemake again"
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
-def _folder(place: str | Path) -> Path:
+def store_folder(place: str | Path) -> Path:
+    """The folder of a store that is named by it or by its root file."""
     path = Path(place)
     return path.parent if path.name == ROOT else path
 
 
-def _whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
+    """Whether a store has all the files, in number and size, that it was written with."""
     try:
         return bool(zarr.open_group(path, mode="r").attrs["payload"] == _payload(path))
     except _UNREADABLE:
         return False
+
+
+def is_finished(path: Path, fingerprint: str) -> bool:
+    """Whether a whole store is there, written with this fingerprint."""
+    try:
+        found = zarr.open_group(path, mode="r").attrs.get("fingerprint")
+    except _UNREADABLE:
+        return False
+    return found == fingerprint and is_whole(path)
 
 
 def _payload(path: Path) -> str:
@@ -123,10 +164,16 @@ def _payload(path: Path) -> str:
 
 
 def _digest(path: Path) -> str:
+    """Of all files; a chunk that ends in its checksum stands for itself by that."""
     digest = hashlib.sha256()
+    sealed = {file.parent.name for file in path.glob("*/zarr.json") if is_sealed(file.parent)}
     for file in _files(path):
+        array, *chunk = file.relative_to(path).parts
         digest.update(f"{file.relative_to(path).as_posix()} {file.stat().st_size}\n".encode())
-        digest.update(file.read_bytes())
+        with file.open("rb") as content:
+            if array in sealed and chunk[0] == "c":
+                content.seek(-4, os.SEEK_END)
+            digest.update(content.read())
     return digest.hexdigest()
 
 
@@ -147,7 +194,7 @@ def _encoding(dataset: xr.Dataset) -> dict[str, dict[str, object]]:
     encoding: dict[str, dict[str, object]] = {}
     for name, array in dataset.variables.items():
         if array.dtype.kind in "bif":
-            encoding[str(name)] = {"compressors": (COMPRESSOR,)}
+            encoding[str(name)] = {"compressors": COMPRESSORS}
         if array.chunks is not None:
             encoding[str(name)]["chunks"] = tuple(sizes[0] for sizes in array.chunks)
     return encoding

@@ -1,72 +1,244 @@
-import dask
+"""Stores of Gram matrices, with a kernel of plain NumPy in place of the limiting ones."""
+
+import shutil
+import tracemalloc
+import warnings
+from functools import partial
+
+import google_crc32c
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import xarray as xr
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ntkflow.stores.grams import lift
+from ntkflow.scheduling.tasks import compute
+from ntkflow.stores.grams import Grid, Recipe, block_bytes, grid_between, write_grams
+from ntkflow.stores.zarr import open_store
+
+NAMES = ("nngp", "ntk")
+threads = partial(compute, scheduler={"kind": "threads"}, threads=2)
 
 
-def dense(x1, x2):
-    """Two kernels between all pairs of rows: x.x' and exp(-|x - x'|^2)."""
-    squared = np.sum((x1[:, None] - x2[None]) ** 2, axis=-1)
-    return x1 @ x2.T, np.exp(-squared)
+def inputs(n, d=3, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, d))
 
 
-@settings(deadline=None, max_examples=40)
+def directed(part):
+    norm = np.sqrt(np.sum(part**2, axis=1))
+    return norm, part / norm[:, None]
+
+
+def dense(one, two, dtype=np.float64):
+    """x.x' and exp(x.x' / (||x|| ||x'||)), from sums that no library splits."""
+    (norm1, direction1), (norm2, direction2) = one, two
+    cosine = np.sum(direction1[:, None] * direction2[None], axis=-1)
+    kernels = norm1[:, None] * norm2[None] * cosine, np.exp(cosine)
+    return [kernel.astype(dtype) for kernel in kernels]
+
+
+class Blocks:
+    """A kernel that keeps the shapes of the blocks it was asked for, and calls `before` each."""
+
+    def __init__(self, dtype=np.float64, before=lambda done: None):
+        self.dtype, self.before, self.shapes = dtype, before, []
+
+    def __call__(self, one, two):
+        self.before(len(self.shapes))
+        second = one if two is None else two
+        self.shapes.append((len(one[0]), len(second[0])))
+        return dense(one, second, self.dtype)
+
+
+def write(path, x, others=None, *, block, blocks=None, points=None, text="", compute=threads):
+    """Write a store; returns the shapes of the blocks that were computed for it."""
+    blocks = blocks or Blocks()
+    recipe = Recipe(
+        directed, lambda norms, features: (blocks, {"dual_error": 0.0}), text, blocks.dtype
+    )
+    points = described(len(x), len(x)) if points is None else points
+    grid = grid_between(x, others, block)
+    write_grams(points, x, others, path, recipe, grid=grid, compute=compute)
+    return blocks.shapes
+
+
+def contents(path):
+    """Bytes of all files of a store."""
+    return {str(f.relative_to(path)): f.read_bytes() for f in path.rglob("*") if f.is_file()}
+
+
+def identities(path):
+    """What changes if a chunk is written again: its inode and time, by array and place."""
+    chunks = (file for name in NAMES for file in path.glob(f"{name}/c/*/*"))
+    return {
+        str(file.relative_to(path)): (file.stat().st_ino, file.stat().st_mtime_ns)
+        for file in chunks
+        if file.suffix != ".partial"
+    }
+
+
+def under_way(folder):
+    """The store that a run has left unfinished beside its place."""
+    (store,) = folder.glob(".*.partial/store")
+    return store
+
+
+def interrupt_at(count):
+    def before(done):
+        if done == count:
+            raise KeyboardInterrupt
+
+    return before
+
+
+def in_order(tasks):
+    compute(tasks, {"kind": "threads"}, 1)
+
+
+sizes = st.integers(1, 40)
+
+
+@given(rows=sizes, columns=sizes, block=st.integers(1, 50), mirrored=st.booleans())
+def test_every_entry_is_in_one_written_chunk(rows, columns, block, mirrored):
+    grid = Grid((rows, rows if mirrored else columns), block, mirrored)
+    covered = np.zeros(grid.shape, int)
+    for computed in grid.blocks:
+        for i, j in grid.written(*computed):
+            covered[grid.part(0, i), grid.part(1, j)] += 1
+    assert (covered == 1).all()
+    assert max(grid.chunk) <= block
+    # No more chunks than blocks of the size asked for would make.
+    assert len(grid.blocks) == sum(
+        i <= j or not mirrored
+        for i in range(-(-grid.shape[0] // block))
+        for j in range(-(-grid.shape[1] // block))
+    )
+
+
+@settings(deadline=None, max_examples=15)
 @given(
-    rows=st.integers(1, 12),
-    columns=st.integers(1, 12),
-    block=st.integers(1, 15),
-    features=st.integers(1, 3),
+    rows=st.integers(1, 14),
+    columns=st.none() | st.integers(1, 14),
+    block=st.integers(1, 16),
+    dtype=st.sampled_from([np.float32, np.float64]),
 )
-def test_any_block_size_gives_the_dense_kernels(rows, columns, block, features):
-    rng = np.random.default_rng(0)
-    x1, x2 = rng.normal(size=(rows, features)), rng.normal(size=(columns, features))
-    seen = []
-
-    def kernel(a, b):
-        seen.append((len(a), len(b)))
-        return dense(a, b)
-
-    gram = lift(kernel, x1, x2, kernels=2, block=block)
-    assert not seen  # lazy
-    assert gram.shape == (2, rows, columns)
-    assert gram.dtype == x1.dtype
-    with dask.config.set(scheduler="synchronous"):
-        found = gram.compute()
-    np.testing.assert_allclose(found, np.stack(dense(x1, x2)), rtol=1e-13, atol=1e-15)
-    assert len(seen) == -(-rows // block) * -(-columns // block)
-    assert max(max(shape) for shape in seen) <= block
+def test_any_block_size_gives_the_dense_kernels(rows, columns, block, dtype, tmp_path_factory):
+    path = tmp_path_factory.mktemp("blocks") / "a.zarr"
+    x, others = inputs(rows), None if columns is None else inputs(columns, seed=1)
+    shapes = write(path, x, others, block=block, blocks=Blocks(dtype))
+    found = open_store(path, "limiting")
+    expected = dense(directed(x), directed(x if others is None else others), dtype)
+    for name, kernel in zip(NAMES, expected, strict=True):
+        values = found[name].values
+        assert values.dtype == dtype
+        np.testing.assert_array_equal(values, kernel)
+        if others is None:
+            np.testing.assert_array_equal(values, values.T)
+    assert len(shapes) == len(grid_between(x, others, block).blocks)
+    assert max(max(shape) for shape in shapes) <= block
 
 
-def test_chunks_are_the_blocks():
-    x = np.zeros((10, 2), np.float32)
-    gram = lift(dense, x, x[:7], kernels=2, block=4)
-    assert gram.chunks == ((2,), (4, 4, 2), (4, 3))
-    assert gram.dtype == np.float32
+def test_chunks_are_plain_numbers_and_their_checksum(tmp_path):
+    x = inputs(10)
+    write(tmp_path / "a.zarr", x, block=4)
+    chunks = sorted((tmp_path / "a.zarr").glob("n*/c/*/*"))
+    assert len(chunks) == 2 * 9
+    for chunk in chunks:
+        content = chunk.read_bytes()
+        assert len(content) == 4 * 4 * 8 + 4
+        assert google_crc32c.value(content[:-4]) == int.from_bytes(content[-4:], "little")
+    first = np.frombuffer((tmp_path / "a.zarr/nngp/c/0/1").read_bytes()[:-4], "<f8").reshape(4, 4)
+    np.testing.assert_array_equal(first, dense(directed(x[:4]), directed(x[4:8]))[0])
 
 
-def test_both_kernels_of_a_block_are_computed_in_one_pass():
-    calls = []
-
-    def kernel(a, b):
-        calls.append(1)
-        return dense(a, b)
-
-    x = np.random.default_rng(1).normal(size=(6, 2))
-    first, second = lift(kernel, x, x, kernels=2, block=3)
-    with dask.config.set(scheduler="synchronous"):
-        found = dask.compute(first, second)
-    assert len(calls) == 4
-    for one, two in zip(found, dense(x, x), strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-13)
+def test_plain_xarray_opens_a_store_without_warning(tmp_path):
+    x = inputs(7)
+    write(tmp_path / "a.zarr", x, block=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opened = xr.open_zarr(tmp_path / "a.zarr").load()
+    np.testing.assert_array_equal(opened["ntk"], dense(directed(x), directed(x))[1])
+    assert opened["ntk"].attrs["symbol"] == r"\Theta_\infty^L"
+    assert opened.attrs["dual_error"] == 0
 
 
-def test_a_kernel_that_fails_is_not_hidden():
-    def kernel(a, b):
-        raise ArithmeticError("no kernel")
+def test_zeros_are_written_as_any_number(tmp_path):
+    """A chunk of nothing but fill values would otherwise be missing for ever."""
+    x = np.concatenate([np.eye(2, 4)] * 2 + [np.eye(4)[2:]] * 2)
+    write(tmp_path / "a.zarr", x, block=4)
+    assert (tmp_path / "a.zarr/nngp/c/0/1").is_file()
+    assert write(tmp_path / "a.zarr", x, block=4) == []
 
-    gram = lift(kernel, np.zeros((2, 1)), np.zeros((2, 1)), kernels=1, block=1)
-    with pytest.raises(ArithmeticError, match="no kernel"):
-        gram.compute(scheduler="synchronous")
+
+def test_a_finished_store_is_left_as_it_is(tmp_path):
+    path, x = tmp_path / "a.zarr", inputs(9)
+    assert len(write(path, x, block=4)) == 6
+    before, whole = identities(path), contents(path)
+    assert write(path / "zarr.json", x, block=4) == []
+    assert identities(path) == before
+    assert contents(path) == whole
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def described(n, train):
+    return xr.Dataset(coords={"is_train": ("sample", np.arange(n) < train)})
+
+
+OTHER = {
+    "settings": {"text": "another activation"},
+    "inputs": {"x": inputs(9) + np.eye(9, 3) * 1e-15},
+    "precision of the inputs": {"x": inputs(9).astype(np.float32)},
+    "order": {"x": inputs(9)[::-1]},
+    "block": {"block": 2},
+    "second list": {"others": inputs(9)},
+    "points": {"points": described(9, 5)},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [(change, "without its root") for change in OTHER]
+    + [("settings", "whole"), ("points", "whole"), ("points", "under way")],
+)
+def test_another_computation_takes_over_nothing(change, state, tmp_path):
+    path, mine = tmp_path / "a.zarr", {"x": inputs(9), "block": 4, **OTHER[change]}
+    alone = write(tmp_path / "b.zarr", **mine)
+    if state == "under way":
+        with pytest.raises(KeyboardInterrupt):
+            write(path, inputs(9), block=4, blocks=Blocks(before=interrupt_at(4)))
+    else:
+        write(path, inputs(9), block=4)
+    if state == "without its root":
+        (path / "zarr.json").unlink()
+    assert sorted(write(path, **mine)) == sorted(alone)
+    assert contents(path) == contents(tmp_path / "b.zarr")
+
+
+def test_memory_does_not_grow_with_the_number_of_points(tmp_path):
+    """A task at a time: 6 blocks at first, then 78, of 14 times as many bytes."""
+    peaks = []
+    for n in (600, 600, 2400):  # the first also imports and caches
+        tracemalloc.start()
+        write(tmp_path / f"{n}.zarr", inputs(n), block=200, compute=in_order)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        shutil.rmtree(tmp_path / f"{n}.zarr")
+    bound = block_bytes(Grid((600, 600), 200, True), np.dtype(float))
+    assert max(peaks) < 2 * bound
+    assert peaks[2] - peaks[1] < bound  # the tasks themselves; the store grows by 86 MB
+
+
+@given(rows=st.integers(1, 9), block=st.integers(1, 9))
+def test_shapes_that_do_not_agree_are_refused(rows, block):
+    assume(rows != 3)
+    with pytest.raises(ValueError, match=r"^x2 has 2 features, expected 3, as x1 has$"):
+        grid_between(inputs(rows), inputs(rows, d=2), block)
+    for wrong in (np.zeros(rows), np.zeros((rows, 0)), np.zeros((0, 3)), np.zeros((rows, 3, 1))):
+        with pytest.raises(ValueError, match=r"^x1 has the shape \(.*\), expected \(samples, feat"):
+            grid_between(wrong, None, block)
+        with pytest.raises(ValueError, match=r"^x2 has the shape \(.*\), expected \(samples, feat"):
+            grid_between(inputs(rows), wrong, block)
+    with pytest.raises(
+        ValueError, match=r"^x1 has the shape \(\), expected \(samples, features\)$"
+    ):
+        grid_between([[1.0, 2.0]], None, block)

@@ -1,0 +1,133 @@
+"""Inputs laid out on disk for tasks that need a few rows at a time."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = [
+    "LISTS",
+    "Inputs",
+    "Rows",
+    "Staged",
+    "check_inputs",
+    "check_shapes",
+    "digest_inputs",
+    "native",
+    "stage",
+    "staged_rows",
+]
+
+STRIP = 4096  # inputs in memory at once
+LISTS = ("x1", "x2")
+"""What messages call the lists of inputs."""
+
+Rows = tuple[np.ndarray, np.ndarray]
+"""Norms (n,) and directions (n, d) of some inputs."""
+
+
+class Inputs(Protocol):
+    """An array of inputs (n, d), or what reads one by rows: NumPy, Zarr, xarray."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, d)."""
+
+    def __getitem__(self, rows: slice, /) -> Any:
+        """Some rows, or what NumPy makes an array of."""
+
+
+class Staged(NamedTuple):
+    """What is known of inputs once they are staged: all norms, and n_0."""
+
+    norms: np.ndarray
+    features: int
+
+
+def digest_inputs(x: Inputs, name: str) -> str:
+    """sha256 of all inputs, a strip at a time.
+
+    Raises
+    ------
+    ValueError
+        If they are not finite floating-point numbers; the message calls them by `name`.
+    """
+    digest = hashlib.sha256(f"{x.shape}\n".encode())
+    for rows in _strips(x.shape[0]):
+        part = np.ascontiguousarray(native(x[rows]))
+        _check_values(part, name, rows.start)
+        digest.update(f"{part.dtype.str}\n".encode())
+        digest.update(part.data)
+    return digest.hexdigest()
+
+
+def stage(x: Inputs, directed: Callable[[np.ndarray], Rows], folder: Path) -> None:
+    """Write norms and directions of all inputs into a new `folder`, a strip at a time."""
+    folder.mkdir(parents=True)
+    norms = np.empty(x.shape[0])
+    with (folder / "directions.npy").open("wb") as file:
+        for rows in _strips(x.shape[0]):
+            norms[rows], part = directed(native(x[rows]))
+            if rows.start == 0:
+                _write_header(file, part.dtype, x.shape)
+            file.write(np.ascontiguousarray(part).data)
+    with (folder / "norms.npy").open("wb") as file:
+        _write_header(file, norms.dtype, norms.shape)
+        file.write(norms.data)
+
+
+def _write_header(file: BinaryIO, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    """Begin an .npy file: neither a memory map nor `numpy.save` reports a full disk as such."""
+    described = {"descr": dtype.str, "fortran_order": False, "shape": tuple(map(int, shape))}
+    np.lib.format.write_array_header_2_0(file, described)
+
+
+def staged_rows(folder: Path, rows: slice) -> Rows:
+    """Some rows of what `stage` has written; no more is read."""
+    norms, directions = (
+        np.load(folder / f"{name}.npy", mmap_mode="r")[rows] for name in ("norms", "directions")
+    )
+    return np.array(norms), np.array(directions)
+
+
+def _strips(samples: int) -> list[slice]:
+    return [slice(start, min(start + STRIP, samples)) for start in range(0, samples, STRIP)]
+
+
+def native(x: ArrayLike) -> np.ndarray:
+    """The same numbers in the byte order of this machine: JAX would not notice another."""
+    array = np.asarray(x)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def check_inputs(*lists: np.ndarray) -> None:
+    """Refuse what `check_shapes` does, and numbers that are not finite or not floating-point."""
+    check_shapes(*lists)
+    for name, x in zip(LISTS, lists, strict=False):
+        _check_values(x, name, 0)
+
+
+def check_shapes(*lists: Inputs) -> None:
+    """Refuse x1, or x1 and x2, that are not non-empty arrays (n, d) with one d: ValueError."""
+    for name, x in zip(LISTS, lists, strict=False):
+        shape = getattr(x, "shape", ())
+        if len(shape) != 2 or 0 in shape:
+            raise ValueError(f"{name} has the shape {shape}, expected (samples, features)")
+    if lists[0].shape[1] != lists[-1].shape[1]:
+        raise ValueError(
+            f"x2 has {lists[-1].shape[1]} features, expected {lists[0].shape[1]}, as x1 has"
+        )
+
+
+def _check_values(part: np.ndarray, name: str, start: int) -> None:
+    if part.dtype.kind != "f" or part.dtype.itemsize > 8:
+        raise ValueError(
+            f"{name} is of dtype {part.dtype}, expected floating-point numbers of 64 bits at most"
+        )
+    finite = np.isfinite(part).all(axis=1)
+    if not finite.all():
+        row = start + int(np.argmin(finite))
+        raise ValueError(f"{name}, row {row} (of 0, 1, ...): not finite, expected finite numbers")

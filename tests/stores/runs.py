@@ -1,0 +1,75 @@
+"""Runs in processes of their own, which may be killed, and what must be there after the next."""
+
+import multiprocessing
+import sys
+import time
+from functools import partial
+
+from ntkflow.stores.zarr import StoreError
+from tests.stores.test_grams import NAMES, contents
+
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["hypothesis", "ntkflow.api", "psutil", "pytest"])
+REFUSED = 3  # exit status of a run that raised a StoreError
+
+
+class Run:
+    """A call in a process of its own."""
+
+    def __init__(self, function, *arguments):
+        self.answer, say = FORKED.Pipe(duplex=False)
+        target = partial(_refusable, function, *arguments)
+        self.process = FORKED.Process(target=target, args=(say,), daemon=True)
+        self.process.start()
+
+    def ended(self):
+        """Exit status, or minus the signal that ended it."""
+        self.process.join(120)
+        return self.process.exitcode
+
+    def until(self, condition):
+        """Wait for a condition, or the end."""
+        while self.process.is_alive() and not condition():
+            time.sleep(0.001)
+
+    @property
+    def refusal(self):
+        """The message of its StoreError, if it was refused."""
+        return self.answer.recv() if self.ended() == REFUSED else ""
+
+
+def _refusable(*arguments):
+    function, *others, say = arguments
+    try:
+        function(*others)
+    except StoreError as error:
+        say.send(str(error))
+        sys.exit(REFUSED)
+
+
+def whole_blocks(places, grid):
+    """The chunks of each block that has all of its own."""
+    blocks = (
+        [f"{name}/c/{i}/{j}" for name in NAMES for i, j in grid.written(*block)]
+        for block in grid.blocks
+    )
+    return [block for block in blocks if set(block) <= set(places)]
+
+
+def kept(folder, whole):
+    """Inode and time of the chunks below a folder that are as they should be, by place."""
+    found = {}
+    for file in folder.rglob("c/*/*"):
+        place = "/".join(file.parts[-4:])
+        if whole.get(place) == file.read_bytes():
+            found[place] = (file.stat().st_ino, file.stat().st_mtime_ns)
+    return found
+
+
+def check_completed(path, before, whole, computed, grid):
+    """The store is what it should be, and only blocks that were not there were computed."""
+    blocks = whole_blocks(before, grid)
+    assert computed == len(grid.blocks) - len(blocks)
+    after = kept(path, whole)
+    assert all(after[place] == before[place] for block in blocks for place in block)
+    assert contents(path) == whole

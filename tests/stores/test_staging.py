@@ -1,0 +1,130 @@
+"""Inputs on disk: as they were given, whatever holds them, and by rows."""
+
+import os
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ntkflow.stores import staging
+from ntkflow.stores.staging import check_inputs, digest_inputs, stage, staged_rows
+from tests.stores.test_grams import directed, inputs
+
+
+@settings(deadline=None, max_examples=25)
+@given(n=st.integers(1, 12), d=st.integers(1, 5), strip=st.integers(1, 13), data=st.data())
+def test_any_rows_are_those_of_the_inputs(n, d, strip, data, tmp_path_factory):
+    x, folder = inputs(n, d), tmp_path_factory.mktemp("staged") / "deep" / "inputs"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(staging, "STRIP", strip)
+        stage(x, directed, folder)
+    start = data.draw(st.integers(0, n - 1))
+    stop = data.draw(st.integers(start + 1, n))
+    found = staged_rows(folder, slice(start, stop))
+    for part, expected in zip(found, directed(x), strict=True):
+        np.testing.assert_array_equal(part, expected[start:stop])
+
+
+def test_directions_keep_their_precision(tmp_path):
+    def narrow(part):
+        norm, direction = directed(part)
+        return norm, direction.astype(np.float32)
+
+    stage(inputs(5), narrow, tmp_path / "inputs")
+    norm, direction = staged_rows(tmp_path / "inputs", slice(1, 3))
+    assert (norm.dtype, direction.dtype) == (np.float64, np.float32)
+
+
+def test_rows_do_not_depend_on_the_file_once_they_are_read(tmp_path):
+    stage(inputs(5), directed, tmp_path / "inputs")
+    _, direction = staged_rows(tmp_path / "inputs", slice(1, 3))
+    assert type(direction) is np.ndarray
+    assert direction.base is None
+
+
+def test_only_a_strip_is_in_memory(monkeypatch, tmp_path):
+    class Watched:
+        shape = (23, 3)
+        asked: list[int] = []  # noqa: RUF012
+
+        def __getitem__(self, rows):
+            self.asked.append(rows.stop - rows.start)
+            return inputs(23)[rows]
+
+    monkeypatch.setattr(staging, "STRIP", 5)
+    digest_inputs(Watched(), "x1")
+    stage(Watched(), directed, tmp_path / "inputs")
+    assert Watched.asked == 2 * [5, 5, 5, 5, 3]
+
+
+def holders(x, folder):
+    """The same inputs in all that may hold them."""
+    np.save(folder / "x.npy", x)
+    array = zarr.create_array(folder / "x.zarr", data=x, chunks=(2, 2))
+    return [
+        x,
+        np.asfortranarray(x),
+        np.repeat(x, 2, axis=0)[::2],
+        np.load(folder / "x.npy", mmap_mode="r"),
+        array,
+        xr.DataArray(x, dims=("sample", "feature")),
+        xr.DataArray(x, dims=("sample", "feature")).chunk(sample=3),
+    ]
+
+
+def test_inputs_are_the_same_in_whatever_holds_them(tmp_path):
+    x = inputs(7)
+    for index, held in enumerate(holders(x, tmp_path)):
+        assert digest_inputs(held, "x1") == digest_inputs(x, "x1"), type(held)
+        stage(held, directed, tmp_path / str(index))
+        np.testing.assert_array_equal(
+            staged_rows(tmp_path / str(index), slice(0, 7))[1], directed(x)[1]
+        )
+
+
+def test_digest_tells_inputs_apart():
+    x = inputs(6, 4)
+    changed = x.copy()
+    changed[5, 3] = np.nextafter(changed[5, 3], 9)
+    others = [changed, x[::-1], x.reshape(4, 6), x.reshape(8, 3), x[:5], x.astype(np.float32), -x]
+    assert len({digest_inputs(other, "x1") for other in (x, *others)}) == 1 + len(others)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 4, 5, 11])
+def test_row_that_is_not_finite_is_named(row, value, monkeypatch):
+    monkeypatch.setattr(staging, "STRIP", 5)
+    x = inputs(12)
+    x[row:, 1] = value  # the first of them
+    expected = rf"^x2, row {row} \(of 0, 1, \.\.\.\): not finite, expected finite numbers$"
+    with pytest.raises(ValueError, match=expected):
+        digest_inputs(x, "x2")
+    with pytest.raises(ValueError, match=expected):
+        check_inputs(inputs(2), x)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, bool, complex, object, "U3"])
+def test_other_numbers_are_refused(dtype):
+    x = inputs(3).astype(dtype)
+    with pytest.raises(ValueError, match=r"^x1 is of dtype .*, expected floating-point numbers$"):
+        digest_inputs(x, "x1")
+
+
+def test_a_full_disk_is_an_error_and_no_signal(tmp_path, monkeypatch):
+    """Writing to a memory map would kill the process, and `numpy.save` would not say why."""
+    monkeypatch.setattr(staging.np.lib.format, "open_memmap", None)
+    for name in ("directions.npy", "norms.npy"):
+        folder = tmp_path / name.removesuffix(".npy")
+        make = type(folder).mkdir
+
+        def with_full_disk(self, *arguments, make=make, name=name, **options):
+            make(self, *arguments, **options)
+            os.symlink("/dev/full", self / name)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(folder), "mkdir", with_full_disk)
+            with pytest.raises(OSError, match="No space left on device"):
+                stage(inputs(5000), directed, folder)
