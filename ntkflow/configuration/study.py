@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from ntkflow.configuration.base import Count, Fault, NotBoolean, PositiveFinite, Strict
+from ntkflow.configuration.base import Fault, NotBoolean, PositiveFinite, Strict
 from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.experiments import Experiment
+from ntkflow.configuration.kernels import KernelsConfig
 from ntkflow.configuration.networks import NetworkConfig
 
 __all__ = ["ConfigurationError", "Study", "read_study"]
@@ -26,8 +27,8 @@ class Study(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**32), NotBoolean] = Field(
         0, description="root of every network's key"
     )
-    kernel_block: Count = Field(
-        1024, description="rows and columns of a block of a limiting kernel"
+    kernels: KernelsConfig = Field(
+        KernelsConfig(), description="how limiting kernels are computed, and where"
     )
     training_memory: PositiveFinite = Field(
         4.0, description="GiB for the networks of one width that are held at once"
@@ -158,6 +159,9 @@ def _path(location: Sequence[str | int], config: Any, absent: bool) -> tuple[lis
     value = config
     for position, key in enumerate(location):
         inside = isinstance(value, Mapping) and key in value
+        # {kind: address, address: ...}: the member `address` of the union, then the key.
+        if inside and value.get("kind") == key and key != location[position - 1]:
+            inside = position == len(location) - 1
         inside |= isinstance(value, list) and isinstance(key, int) and key < len(value)
         if inside:
             value = value[key]
