@@ -9,6 +9,8 @@ import scipy.linalg
 import xarray as xr
 from numpy.typing import NDArray
 
+from ntkflow.analysis.blocks import symmetric_part
+from ntkflow.analysis.eigenpairs import fix_sign
 from ntkflow.stores.schema import conform
 
 __all__ = ["component_target", "decompose_kernel", "eigenfunction", "leading_eigenvalues"]
@@ -42,8 +44,8 @@ def decompose_kernel(limiting: xr.Dataset) -> xr.Dataset:
     is_train = limiting["is_train"].to_numpy()
     against_training = limiting["ntk"].isel(sample_prime=is_train).to_numpy()
     samples = against_training.shape[1]
-    eigenvalues, vectors = scipy.linalg.eigh(_checked_kernel(against_training[is_train]) / samples)
-    eigenvalues, vectors = eigenvalues[::-1], _fix_sign(vectors[:, ::-1])
+    eigenvalues, vectors = scipy.linalg.eigh(symmetric_part(against_training[is_train]) / samples)
+    eigenvalues, vectors = eigenvalues[::-1], fix_sign(vectors[:, ::-1])
 
     on_training = np.sqrt(samples) * vectors
     rounding = samples * np.finfo(against_training.dtype).eps
@@ -76,7 +78,7 @@ def leading_eigenvalues(kernel: NDArray[np.floating], count: int) -> NDArray[np.
     """
     samples = len(kernel)
     leading = [samples - count, samples - 1]
-    scaled = _checked_kernel(kernel) / samples
+    scaled = symmetric_part(kernel) / samples
     return scipy.linalg.eigvalsh(scaled, subset_by_index=leading)[::-1]
 
 
@@ -108,30 +110,3 @@ def component_target(spectrum: xr.Dataset, component: int, amplitude: float) -> 
         If the spectrum has no such component.
     """
     return amplitude * eigenfunction(spectrum, component).drop_vars("component")
-
-
-def _checked_kernel(kernel: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The kernel in float64, symmetric to the last bit."""
-    if kernel.size == 0:
-        raise ValueError("the kernel is empty; expected at least one training point")
-    if not np.all(np.isfinite(kernel)):
-        raise ValueError(
-            f"{np.count_nonzero(~np.isfinite(kernel))} of {kernel.size} kernel entries are not "
-            "finite; look at the inputs and at the activation"
-        )
-    asymmetry = np.abs(kernel - kernel.T).max()
-    tolerance = np.sqrt(np.finfo(kernel.dtype).eps) * np.abs(kernel).max()
-    if asymmetry > tolerance:
-        raise ValueError(
-            f"the kernel differs from its transpose by {asymmetry:.3g}, expected at most "
-            f"{tolerance:.3g}; rows and columns must be the same points in the same order"
-        )
-    double = kernel.astype(np.float64)
-    return (double + double.T) / 2
-
-
-def _fix_sign(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns with their largest entry positive; entries equal to rounding count as tied."""
-    magnitudes = np.abs(vectors)
-    largest = np.argmax(magnitudes >= (1 - 1e-8) * magnitudes.max(axis=0), axis=0)
-    return vectors * np.sign(np.take_along_axis(vectors, largest[None], axis=0))

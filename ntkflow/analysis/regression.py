@@ -1,0 +1,235 @@
+"""Kernel ridge regression with a kernel that need not fit in memory.
+
+The function minimises (1/2N) sum_i ||f(x_i) - y_i||^2 + (ridge/2) ||f||_K^2 over the reproducing
+kernel Hilbert space of K. By the representer theorem f(x) = sum_j K(x, x_j) a_j with
+(K + N ridge I) a = y: the cost is averaged over the N points, hence the N. Without a ridge, K the
+NTK, f is the mean over initialisations of the limiting network at infinite time (JGH Section 5);
+K the NNGP kernel, the posterior mean of a network whose last layer alone is trained to the end.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, NamedTuple
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, cg
+
+from ntkflow.analysis.blocks import (
+    Kernel,
+    dense_upper_triangle,
+    product,
+    smallest_memory,
+    symmetric_product,
+)
+from ntkflow.analysis.nystroem import (
+    COPIES,
+    affordable_rank,
+    nystroem_preconditioner,
+    precondition,
+)
+
+__all__ = ["Regression", "fit_kernel_regression", "predict"]
+
+Progress = Callable[[str], None]
+
+MOST_ITERATIONS = 1000
+
+VECTOR_COPIES = 12
+"""Arrays of the size of the targets that a solver holds at most."""
+
+
+class Regression(NamedTuple):
+    """The solution of (K + N ridge I) a = y."""
+
+    coefficients: NDArray[np.float64]
+    """a (N, k)."""
+    method: Literal["cholesky", "conjugate gradients"]
+    iterations: int
+    """Of conjugate gradients; 0 by Cholesky."""
+    residual: float
+    """||(K + N ridge I) a - y|| / ||y||, computed from the coefficients at the end."""
+
+
+def fit_kernel_regression(
+    kernel: Kernel,
+    targets: NDArray[np.floating],
+    *,
+    ridge: float = 0.0,
+    memory: float,
+    tolerance: float = 1e-8,
+    rank: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Regression:
+    """Solve (K + N ridge I) a = y for several outputs at once.
+
+    By Cholesky, in place, where K fits in memory in float64. Otherwise by conjugate gradients with
+    a Nystroem preconditioner; K remains where it lies, and is read once for each iteration, for all
+    outputs.
+
+    Parameters
+    ----------
+    kernel
+        K (N, N), symmetric, in memory or in a store.
+    targets
+        y (N, k).
+    ridge
+        Of the cost averaged over the points, 0 or more; N ridge is added to the diagonal.
+    memory
+        Bytes that all arrays may take together.
+    tolerance
+        Largest relative residual, by either method.
+    rank
+        Of the preconditioner. By default what half of the memory holds.
+    seed
+        Of the preconditioner.
+    progress
+        Called with a line for each iteration.
+
+    Raises
+    ------
+    ValueError
+        If the kernel is not square, finite and symmetric, targets are not one row a point and
+        finite, the ridge is negative, `memory` is too little, K + N ridge I is not positive
+        definite, or the residual does not come down to the tolerance.
+    """
+    y = _checked_targets(kernel, targets, ridge)
+    points, outputs = y.shape
+    report = progress or _silent
+    vectors = 8 * points * outputs * VECTOR_COPIES
+    dense = 8 * points**2 + vectors
+    if dense + smallest_memory(kernel) <= memory:
+        left = memory - dense
+        found = _by_cholesky(kernel, y, ridge, left)
+    else:
+        chosen = affordable_rank(kernel, memory - vectors) if rank is None else rank
+        left = memory - vectors - 8 * points * chosen * COPIES
+        found = _by_conjugate_gradients(kernel, y, ridge, left, tolerance, chosen, seed, report)
+    error = symmetric_product(kernel, found.coefficients, memory=left)
+    error += points * ridge * found.coefficients - y
+    residual = float(np.linalg.norm(error) / (np.linalg.norm(y) or 1))
+    if not residual <= tolerance:
+        raise _inaccurate(found._replace(residual=residual), tolerance, ridge)
+    return found._replace(residual=residual)
+
+
+def predict(
+    cross_kernel: Kernel, coefficients: NDArray[np.float64], *, memory: float
+) -> NDArray[np.float64]:
+    """f (M, k) at M points, from K (M, N) between them and the training points, and a (N, k).
+
+    `memory` is bytes for the blocks of K.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many coefficients as training points, or `memory` is too little.
+    """
+    return product(cross_kernel, coefficients, memory=memory)
+
+
+def _silent(line: str) -> None:
+    """No progress."""
+
+
+def _checked_targets(
+    kernel: Kernel, targets: NDArray[np.floating], ridge: float
+) -> NDArray[np.float64]:
+    if targets.ndim != 2 or len(targets) != kernel.shape[0]:
+        raise ValueError(
+            f"targets have the shape {targets.shape}, expected ({kernel.shape[0]}, outputs): one "
+            "row a point of the kernel"
+        )
+    if not np.isfinite(targets).all():
+        raise ValueError(
+            f"{np.count_nonzero(~np.isfinite(targets))} of {targets.size} targets are not finite; "
+            "choose a target that is defined at all training points"
+        )
+    if not ridge >= 0:
+        raise ValueError(f"ridge {ridge}, expected 0 or more")
+    return targets.astype(np.float64, copy=False)
+
+
+def _by_cholesky(
+    kernel: Kernel, targets: NDArray[np.float64], ridge: float, memory: float
+) -> Regression:
+    points = len(targets)
+    matrix = dense_upper_triangle(kernel, memory=memory)
+    matrix.flat[:: points + 1] += points * ridge
+    # LAPACK's own function: it leaves the pivot it fails at.
+    factor, failed = scipy.linalg.lapack.dpotrf(matrix.T, lower=True, overwrite_a=True, clean=False)
+    if failed > 0:
+        pivot = factor[failed - 1, failed - 1]
+        raise _indefinite(f"pivot {failed} of {points} of Cholesky is {pivot:.3g}", ridge)
+    coefficients = scipy.linalg.cho_solve((factor, True), targets, check_finite=False)
+    return Regression(coefficients, "cholesky", 0, np.nan)
+
+
+def _by_conjugate_gradients(
+    kernel: Kernel,
+    targets: NDArray[np.float64],
+    ridge: float,
+    memory: float,
+    tolerance: float,
+    rank: int,
+    seed: int,
+    progress: Progress,
+) -> Regression:
+    """On the system of all outputs one under the other, block diagonal with equal blocks."""
+    points, shape = len(targets), targets.shape
+    basis = nystroem_preconditioner(kernel, rank, ridge=points * ridge, seed=seed, memory=memory)
+    iterations = 0
+
+    def multiply(stacked: NDArray[np.float64]) -> NDArray[np.float64]:
+        nonlocal iterations
+        iterations += 1
+        direction = stacked.reshape(shape)
+        result = symmetric_product(kernel, direction, memory=memory)
+        result += points * ridge * direction
+        _check_curvature(direction, result, ridge)
+        return result.ravel()
+
+    def improve(stacked: NDArray[np.float64]) -> NDArray[np.float64]:
+        left = np.linalg.norm(stacked) / np.linalg.norm(targets)
+        progress(f"conjugate gradients: relative residual {left:.2g} after {iterations} iterations")
+        return precondition(basis, stacked.reshape(shape)).ravel()
+
+    operator = partial(LinearOperator, 2 * (targets.size,), dtype=np.float64)
+    # Half: the recurrence of the residual departs from the true one by rounding.
+    solution, _ = cg(
+        operator(matvec=multiply),
+        targets.ravel(),
+        M=operator(matvec=improve),
+        rtol=tolerance / 2,
+        maxiter=MOST_ITERATIONS,
+    )
+    return Regression(solution.reshape(shape), "conjugate gradients", iterations, np.nan)
+
+
+def _check_curvature(
+    direction: NDArray[np.float64], result: NDArray[np.float64], ridge: float
+) -> None:
+    """Refuse a matrix with p^T A p <= 0 for one of the directions p (N, k); A p is `result`."""
+    curvature = np.einsum("nk,nk->k", direction, result)
+    squares = np.einsum("nk,nk->k", direction, direction)
+    if (curvature[squares > 0] <= 0).any():
+        quotient = (curvature[squares > 0] / squares[squares > 0]).min()
+        raise _indefinite(f"its smallest eigenvalue is {quotient:.3g} or less", ridge)
+
+
+def _indefinite(found: str, ridge: float) -> ValueError:
+    return ValueError(
+        f"the kernel with a ridge of {ridge:g} is not positive definite: {found}. Raise the ridge, "
+        "compute the kernel in float64, or leave out points that occur twice"
+    )
+
+
+def _inaccurate(found: Regression, tolerance: float, ridge: float) -> ValueError:
+    iterations = f" in {found.iterations} iterations" if found.iterations else ""
+    return ValueError(
+        f"{found.method} reached a relative residual of {found.residual:.3g}{iterations}, expected "
+        f"{tolerance:.3g} or less: the kernel with a ridge of {ridge:g} is nearly singular. Raise "
+        "the ridge, allow more memory or a larger tolerance, or compute the kernel in float64"
+    )
