@@ -1,4 +1,4 @@
-"""The process around a rule's script: log file, JAX settings, Dask scheduler, provenance.
+"""The process around a rule's script: log file, JAX settings, provenance.
 
 The only process-wide state of the package. JAX and Dask are imported only by the scripts that
 compute with them: figures and statistics start without either.
@@ -19,7 +19,6 @@ from typing import Any
 import ntkflow
 
 __all__ = [
-    "configure_dask",
     "configure_jax",
     "progress",
     "provenance",
@@ -80,13 +79,6 @@ def configure_jax(threads: int) -> None:
     jax.config.update("jax_default_matmul_precision", "highest")
     # Pinned: flipping it changes every random number.
     jax.config.update("jax_threefry_partitionable", True)
-
-
-def configure_dask(threads: int) -> None:
-    """Blocks on so many threads of this process."""
-    import dask
-
-    dask.config.set(scheduler="threads", num_workers=threads)
 
 
 def progress(line: str) -> None:

@@ -1,0 +1,122 @@
+"""Limiting kernels as the store of Gram matrices takes them: a `Recipe` from plain arguments.
+
+float64 is turned on for what is called here, and not for the process.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntkflow.kernels import tiles
+from ntkflow.kernels.activations import activation as named_activation
+from ntkflow.kernels.activations import from_function
+from ntkflow.kernels.correlation import directions
+from ntkflow.kernels.dual import Activation
+from ntkflow.stores.grams import BlockKernel, Recipe
+from ntkflow.stores.staging import Rows
+
+__all__ = ["Chosen", "Function", "directed", "limiting_network", "limiting_recipe", "planned"]
+
+Function = Callable[[jax.Array], jax.Array]
+Chosen = str | Mapping[str, Any] | Function
+"""An activation: a name in the registry, a mapping of `name` and parameters, or a function."""
+
+PROBE = np.linspace(-12, 12, 4001)
+
+
+def limiting_recipe(
+    chosen: Chosen, kinks: Sequence[float], network: tiles.Network, dtype: np.dtype
+) -> Recipe:
+    """How the kernels of a network are computed, in `dtype`; `chosen` is its activation."""
+    return Recipe(
+        directed=partial(directed, dtype=dtype),
+        plan=partial(_block_kernel, network=network, dtype=dtype),
+        settings=_settings(chosen, kinks, network, dtype),
+        dtype=dtype,
+    )
+
+
+def limiting_network(
+    chosen: Chosen, kinks: Sequence[float], depth: int, beta: float, weight_gain: float
+) -> tiles.Network:
+    """A network in the limit n -> infinity.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not what it should be; the message says which.
+    """
+    if not (isinstance(depth, int) and depth > 0):
+        raise ValueError(f"depth is {depth!r}, expected the number of weight layers, 1 or more")
+    if not (np.isfinite(beta) and beta >= 0):
+        raise ValueError(f"beta is {beta!r}, expected a number, 0 or more")
+    if not (np.isfinite(weight_gain) and weight_gain > 0):
+        raise ValueError(f"weight_gain is {weight_gain!r}, expected a positive number")
+    return tiles.Network(_activation(chosen, kinks), depth, float(beta), float(weight_gain))
+
+
+def directed(part: np.ndarray, *, dtype: np.dtype) -> Rows:
+    """Norms and directions of some inputs."""
+    with jax.enable_x64(True):
+        norm, direction = directions(part, dtype)
+        return np.asarray(norm), np.asarray(direction)
+
+
+def planned(
+    norms: np.ndarray, features: int, network: tiles.Network, dtype: np.dtype
+) -> tiles.Plan:
+    """See `tiles.plan`."""
+    with jax.enable_x64(True):
+        return tiles.plan(norms, features, network, dtype)
+
+
+def _block_kernel(
+    norms: np.ndarray, features: int, *, network: tiles.Network, dtype: np.dtype
+) -> tuple[BlockKernel, Mapping[str, object]]:
+    chosen = planned(norms, features, network, dtype)
+    return partial(_block, chosen=chosen), {"dual_error": chosen.dual_error}
+
+
+def _block(one: Rows, two: Rows | None, *, chosen: tiles.Plan) -> Sequence[np.ndarray]:
+    with jax.enable_x64(True):
+        return tiles.block_kernels(one, two, chosen)
+
+
+def _activation(chosen: Chosen, kinks: Sequence[float]) -> Activation:
+    if callable(chosen):
+        with jax.enable_x64(True):
+            return from_function(getattr(chosen, "__name__", "function"), chosen, kinks)
+    named: dict[str, Any] = {"name": chosen} if isinstance(chosen, str) else dict(chosen)
+    if len(kinks):
+        named["kinks"] = list(kinks)
+    return named_activation(**named)
+
+
+def _settings(
+    chosen: Chosen, kinks: Sequence[float], network: tiles.Network, dtype: np.dtype
+) -> str:
+    """All that values of the kernels depend on besides the inputs, as text."""
+    sigma = f"{_sigma(chosen, network.activation)} {[float(kink) for kink in kinks]}"
+    code = hashlib.sha256()
+    for file in sorted(Path(tiles.__file__).parent.glob("*.py")):
+        code.update(file.read_bytes())
+    numbers = f"{network.depth} {network.beta!r} {network.weight_gain!r} {dtype}"
+    device = jax.devices()[0].device_kind
+    return f"{sigma} {numbers} {code.hexdigest()} jax {jax.__version__} {device}"
+
+
+def _sigma(chosen: Chosen, activation: Activation) -> str:
+    """An activation by its name or code, and by its values: imported code is pickled as a name."""
+    digest = hashlib.sha256(
+        cloudpickle.dumps(chosen) if callable(chosen) else repr(chosen).encode()
+    )
+    with jax.enable_x64(True):
+        digest.update(np.asarray(activation.function(jnp.asarray(PROBE))).tobytes())
+    return digest.hexdigest()
