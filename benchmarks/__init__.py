@@ -1,0 +1,1 @@
+"""Commands that measure times; nothing in ntkflow imports them."""
