@@ -85,6 +85,13 @@ class TrainingConfig(Strict):
 class _Experiment(Strict):
     dataset: str = Field(description="name of a data set")
     network: str = Field(description="name of a network")
+
+    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
+        """(key, complaint) for what the experiment needs, of its data set say, and lacks."""
+        yield from ()
+
+
+class _Trained(_Experiment):
     widths: list[Width] = Field(min_length=1, description="widths n")
     seeds: Count = Field(10, description="initialisations a width")
     training: TrainingConfig = Field(description="gradient descent")
@@ -96,14 +103,13 @@ class _Experiment(Strict):
         return self.training.recorded_functions
 
     def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
-        """(key, complaint) for what the experiment needs, of its data set say, and lacks."""
         if len(set(self.widths)) < len(self.widths):
             yield "widths", f"found {self.widths}, expected each width once"
         if self.on_circle and not dataset.probed_on_circle:
             yield "dataset", f"{self.dataset!r} needs `test` points on the circle here"
 
 
-class KernelProfile(_Experiment):
+class KernelProfile(_Trained):
     """Theta(x_0, x) along the circle, before and after training (JGH Figure 1)."""
 
     measure: Literal["kernel_profile"]
@@ -121,7 +127,7 @@ def _without_default(schema: JsonDict) -> None:
     del schema["default"]
 
 
-class FunctionBands(_Experiment):
+class FunctionBands(_Trained):
     """Network functions against percentiles of the limiting Gaussian (JGH Figure 2)."""
 
     measure: Literal["function_bands"]
@@ -150,7 +156,7 @@ class FunctionBands(_Experiment):
         return sorted({*self.training.recorded_functions, *extra})
 
 
-class PrincipalComponent(_Experiment):
+class PrincipalComponent(_Trained):
     """Training along one kernel principal component (JGH Figure 3).
 
     The goal is f_theta(0) + amplitude x f^(component), whatever the data set's target.
@@ -178,7 +184,7 @@ class InitialKernels(Strict):
     draws: Annotated[int, Field(ge=20), NotBoolean] = Field(description="initialisations a width")
 
 
-class WidthScaling(_Experiment):
+class WidthScaling(_Trained):
     """How fast finite networks approach the limit in n.
 
     The bias of the mean kernel falls like 1/n and its Monte-Carlo noise like (n draws)^(-1/2): it
@@ -216,7 +222,33 @@ class WidthScaling(_Experiment):
             )
 
 
+class KernelRegression(_Experiment):
+    """Classification by regression with the NNGP kernel and the limiting NTK; nothing is trained.
+
+    Without a ridge, regression with the NTK is the mean of the networks at infinite time.
+    """
+
+    measure: Literal["kernel_regression"]
+    sizes: list[Count] = Field(
+        min_length=1, description="training-set sizes; the first so many training points"
+    )
+    ridge: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
+        0.0, description="added to the eigenvalues of K / N"
+    )
+
+    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
+        if len(set(self.sizes)) < len(self.sizes):
+            yield "sizes", f"found {self.sizes}, expected each size once"
+        if max(self.sizes) > dataset.train.count:
+            yield (
+                "sizes",
+                f"found {max(self.sizes)}, the data set has {dataset.train.count} training points",
+            )
+        if dataset.target.kind != "one_hot" or dataset.test is None:
+            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
+
+
 Experiment = Annotated[
-    KernelProfile | FunctionBands | PrincipalComponent | WidthScaling,
+    KernelProfile | FunctionBands | PrincipalComponent | WidthScaling | KernelRegression,
     Field(discriminator="measure"),
 ]

@@ -17,6 +17,8 @@ Dimensions have one name each, everywhere:
 ``component``      kernel principal component, numbered from 1 as in the paper
 ``quantity``       name of a statistic in a width-scaling store
 ``quantile``       probability level of a limiting percentile
+``kernel``         which kernel a regression is with: nngp or ntk
+``size``           number of training points
 =================  ==========================================================================
 """
 
@@ -220,6 +222,22 @@ SCHEMAS: Mapping[str, Schema] = {
             "expected": Variable(("quantity",), "exponent the theory gives"),
         },
         {"width": WIDTH, "seed": SEED, "quantity": QUANTITY},
+    ),
+    "kernel_regression": Schema(
+        "Classification of test points by kernel regression, over training-set sizes",
+        {
+            "accuracy": Variable(("kernel", "size"), "share of test points classified right"),
+            "accuracy_low": Variable(("kernel", "size"), "lower end of its 95 % interval"),
+            "accuracy_high": Variable(("kernel", "size"), "upper end of its 95 % interval"),
+            "squared_error": Variable(("kernel", "size"), "mean square of f - f* on test points"),
+            "iterations": Variable(
+                ("kernel", "size"), "iterations of conjugate gradients; 0 by Cholesky", kinds="i"
+            ),
+        },
+        {
+            "kernel": Variable(("kernel",), "kernel of the regression", kinds="UOT"),
+            "size": Variable(("size",), "training-set size", "N", kinds="i"),
+        },
     ),
 }
 

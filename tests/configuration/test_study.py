@@ -47,7 +47,7 @@ def test_shipped_configurations_are_valid(name):
     study = read_study(overlaid(name))
     assert set(study.selected) == set(study.run) <= set(study.experiments)
     measures = {experiment.measure for experiment in study.selected.values()}
-    assert len(measures) == 4
+    assert len(measures) == 5
 
 
 def test_defaults_are_filled_in():
@@ -65,6 +65,7 @@ def test_defaults_are_filled_in():
 CIRCLE = "experiments.functions_on_the_circle"
 COMPONENT = "experiments.along_a_component"
 SCALING = "experiments.approach_to_the_limit"
+REGRESSION = "experiments.classification_of_digits"
 PROFILE = "experiments.kernel_on_the_circle"
 
 
@@ -229,6 +230,16 @@ PROFILE = "experiments.kernel_on_the_circle"
         (f"{COMPONENT}.training.kernel_steps", [1], "kernel_steps: expected 0 among them, for the"),
         (f"{SCALING}.widths", [64], f"{SCALING}.widths: found [64], expected at least two to fit"),
         (f"{SCALING}.training.kernel_steps", [0], "kernel_steps: found [0], expected 0 and a l"),
+        (f"{REGRESSION}.sizes", [20, 20], f"{REGRESSION}.sizes: found [20, 20], expected each s"),
+        (f"{REGRESSION}.sizes", [1298], ".sizes: found 1298, the data set has 1297 training poi"),
+        (f"{REGRESSION}.sizes", [], f"{REGRESSION}.sizes: found []"),
+        (f"{REGRESSION}.ridge", -1, f"{REGRESSION}.ridge: found -1"),
+        (f"{REGRESSION}.widths", [10], f"{REGRESSION}.widths: unknown key"),
+        (
+            f"{REGRESSION}.dataset",
+            "digits",
+            f"{REGRESSION}.dataset: 'digits' needs the target one_hot and `test` points here",
+        ),
         (f"{SCALING}.initial", ..., f"{SCALING}.initial: missing, expected a value"),
         (f"{SCALING}.initial.draws", 1, f"{SCALING}.initial.draws: found 1; it should be greater"),
         (
@@ -236,6 +247,20 @@ PROFILE = "experiments.kernel_on_the_circle"
             [16, 16],
             f"{SCALING}.initial.widths: found [16, 16], expected each width once",
         ),
+        # How limiting kernels are computed, and where.
+        ("kernel_block", 512, "kernel_block: unknown key"),
+        ("kernels", None, "kernels: found None; it should be a valid dictionary"),
+        ("kernels", {"block": 0}, "kernels.block: found 0; it should be greater than 0"),
+        ("kernels", {"memory": 0}, "kernels.memory: found 0; it should be greater than 0"),
+        ("kernels", {"precision": "float16"}, "kernels.precision: found 'float16'; it should be "),
+        (
+            "kernels",
+            {"scheduler": "thread"},
+            "kernels.scheduler.kind: found 'thread', expected one",
+        ),
+        ("kernels", {"scheduler": {}}, "kernels.scheduler: missing the key 'kind'"),
+        ("kernels", {"scheduler": "slurm"}, "kernels.scheduler.jobs: missing, expected a value"),
+        ("kernels", {"scheduler": "address"}, "kernels.scheduler.address: missing, expected a v"),
     ],
 )
 def test_refusal_names_the_key_and_what_was_expected(path, value, message):
@@ -350,3 +375,55 @@ def test_spaced_records_run_from_first_to_last_step(count, spacing, last):
     if last > 20 * count and spacing == "linear":
         assert len(steps) == count
         assert max(b - a for a, b in pairwise(steps)) - min(b - a for a, b in pairwise(steps)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "plain"),
+    [
+        ("threads", {"kind": "threads"}),
+        ("local", {"kind": "local", "threads_per_worker": 1}),
+        ({"kind": "address", "address": "tls://[::1]:8786"}, None),
+        ({"kind": "address", "address": "tcp://node-7.example.org:8786"}, None),
+        (
+            {"kind": "slurm", "jobs": 2, "walltime": "2-00:00:00"},
+            {
+                "kind": "slurm",
+                "jobs": 2,
+                "cores": 1,
+                "memory": "4GiB",
+                "walltime": "2-00:00:00",
+                "gpus": 0,
+                "extra": [],
+            },
+        ),
+    ],
+)
+def test_scheduler_is_a_kind_or_a_mapping(scheduler, plain):
+    kernels = read_study(changed("kernels", {"scheduler": scheduler})).kernels
+    assert kernels.model_dump(exclude_none=True)["scheduler"] == (plain or scheduler)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "message"),
+    [
+        ("address", "address", "host:8786", "expected the address that `dask scheduler` prints"),
+        ("address", "address", "tcp://host", "expected the address that `dask scheduler` prints"),
+        ("address", "address", "tcp://host:65536", "expected a port from 1 to 65535"),
+        ("address", "adress", "tcp://host:8786", "unknown key"),
+        ("local", "workers", 0, "it should be greater than 0"),
+        ("slurm", "memory", 4, "expected an amount with its unit, as in '4GiB'"),
+        ("slurm", "memory", "4 gigabytes", "expected an amount with its unit, as in '4GiB'"),
+        ("slurm", "walltime", yaml.safe_load("10:00:00"), "expected hours, minutes and seconds in"),
+        ("slurm", "walltime", "00:60:00", "expected hours, minutes and seconds in quotes"),
+        ("slurm", "gpus", True, "found True, expected a number"),
+        ("slurm", "account", "my lab", "expected a name without spaces"),
+        ("slurm", "extra", ["gres=gpu:1"], "expected an option of sbatch"),
+        ("slurm", "extra", ["--a\nrm"], "expected an option of sbatch"),
+    ],
+)
+def test_refusal_names_the_key_of_the_scheduler(kind, key, value, message):
+    required = {"address": {"address": "tcp://host:8786"}, "slurm": {"jobs": 2}}
+    scheduler = {"kind": kind, **required.get(kind, {}), key: value}
+    (line,) = refusal(changed("kernels", {"scheduler": scheduler})).splitlines()
+    assert line.startswith(f"kernels.scheduler.{key}")
+    assert message in line

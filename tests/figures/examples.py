@@ -196,3 +196,20 @@ def width_scaling(
         ),
         "width_scaling",
     )
+
+
+def kernel_regression(sizes: Sequence[int] = (20, 80, 320, 1280)) -> xr.Dataset:
+    """Errors that fall like N^(-1/2); the NTK is right about every point at the largest size."""
+    dims = ("kernel", "size")
+    error = np.array([[0.8], [1.0]]) / np.array(sizes) ** 0.5
+    error[1, -1] = 0.0
+    values = {
+        "accuracy": 1 - error,
+        "accuracy_low": 1 - 1.3 * error - 0.004,
+        "accuracy_high": 1 - 0.7 * error,
+        "squared_error": error / 10,
+        "iterations": np.zeros(error.shape, int),
+    }
+    variables = {name: (dims, array) for name, array in values.items()}
+    coordinates = {"kernel": ["nngp", "ntk"], "size": list(sizes)}
+    return conform(xr.Dataset(variables, coordinates, LABELS), "kernel_regression")

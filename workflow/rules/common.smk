@@ -1,13 +1,15 @@
 # The study behind the rules, and the paths they share.
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 # The package of this clone, not an installed one: it is the code whose changes re-run rules.
 sys.path.insert(0, str(workflow.basedir))
-os.environ.update(PYTHONPATH=str(workflow.basedir))
+PYTHONPATH = [str(workflow.basedir), *filter(None, [os.environ.get("PYTHONPATH")])]
+os.environ.update(PYTHONPATH=os.pathsep.join(PYTHONPATH))
 
 from ntkflow import imports
 from ntkflow.configuration.study import ConfigurationError, read_study
@@ -120,6 +122,30 @@ def labels_of(wildcards):
     return {"network_label": network.label, "dataset_label": experiment.dataset}
 
 
+def activation_code(wildcards):
+    """The file of an activation that is a user's own function: a change re-runs what it enters."""
+    named = wildcards.get("network") or experiment_of(wildcards).network
+    place, own, _ = study.networks[named].activation.name.partition(":")
+    return [find_spec(place).origin] if own else []
+
+
+def limiting_network(wildcards):
+    """What the limit n to infinity keeps of a network."""
+    values = plain(study.networks[wildcards.network])
+    return {key: values[key] for key in ("depth", "activation", "beta", "weight_gain")}
+
+
+def kernel_threads(wildcards):
+    """A small kernel is one block, for one core; a large one gets what there is."""
+    return 1 if study.datasets[wildcards.dataset].points <= study.kernels.block else 64
+
+
+def regression_threads(wildcards):
+    """As for the kernel that it solves with."""
+    dataset = study.datasets[experiment_of(wildcards).dataset]
+    return 1 if dataset.points <= study.kernels.block else 64
+
+
 def core_share(wildcards):
     """Narrow networks train side by side, one core each; wide ones get what there is."""
     return 1 if int(wildcards.width) <= 2048 else 64
@@ -131,6 +157,8 @@ def products_of(name, experiment):
     stores = [f"datasets/{experiment.dataset}", f"limiting/{pair}", f"statistics/{name}"]
     tables = [name]
     per_width = ["ensembles"]
+    if experiment.measure == "kernel_regression":
+        return [*map(store, stores), f"results/tables/{name}.csv"]
     if experiment.measure != "kernel_profile":
         stores.append(f"spectrum/{pair}")
     if experiment.measure == "function_bands":

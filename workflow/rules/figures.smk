@@ -87,3 +87,25 @@ rule plot_width_scaling:
         ENVIRONMENT
     script:
         "../scripts/plot_width_scaling.py"
+
+
+rule plot_kernel_regression:
+    input:
+        statistics=store("statistics/{experiment}"),
+        code=package_sources("plot_kernel_regression.py"),
+    output:
+        report(
+            multiext("results/figures/{experiment}", ".pdf", ".svg", ".png"),
+            caption="../report/kernel_regression.rst",
+            category="Figures",
+        ),
+    log:
+        "results/logs/plot_kernel_regression/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_kernel_regression/{experiment}.tsv"
+    wildcard_constraints:
+        experiment=measuring("kernel_regression"),
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/plot_kernel_regression.py"

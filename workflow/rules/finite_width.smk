@@ -3,6 +3,7 @@ rule train_networks:
         dataset=dataset_store,
         spectrum=target_along_component,
         code=package_sources("train_networks.py"),
+        activation=activation_code,
     output:
         ensemble=store("ensembles/{experiment}/width-{width}"),
     log:
@@ -30,6 +31,7 @@ rule compute_initial_kernels:
     input:
         dataset=dataset_store,
         code=package_sources("compute_initial_kernels.py"),
+        activation=activation_code,
     output:
         kernels=store("initial_kernels/{experiment}/width-{width}"),
     log:

@@ -2,6 +2,7 @@ rule compute_limiting_kernel:
     input:
         dataset=store("datasets/{dataset}"),
         code=package_sources("compute_limiting_kernel.py"),
+        activation=activation_code,
     output:
         kernels=store("limiting/{dataset}/{network}"),
     log:
@@ -10,9 +11,10 @@ rule compute_limiting_kernel:
         "results/benchmarks/compute_limiting_kernel/{dataset}/{network}.tsv"
     conda:
         ENVIRONMENT
+    threads: kernel_threads
     params:
-        network=lambda wildcards: plain(study.networks[wildcards.network]),
-        block=study.kernel_block,
+        network=limiting_network,
+        kernels=plain(study.kernels),
     script:
         "../scripts/compute_limiting_kernel.py"
 

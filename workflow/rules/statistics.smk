@@ -99,3 +99,29 @@ rule measure_width_scaling:
         labels=labels_of,
     script:
         "../scripts/measure_width_scaling.py"
+
+
+rule measure_kernel_regression:
+    input:
+        dataset=dataset_store,
+        kernels=limiting_store,
+        code=package_sources("measure_kernel_regression.py"),
+    output:
+        statistics=store("statistics/{experiment}"),
+        table="results/tables/{experiment}.csv",
+    log:
+        "results/logs/measure_kernel_regression/{experiment}.log",
+    benchmark:
+        "results/benchmarks/measure_kernel_regression/{experiment}.tsv"
+    wildcard_constraints:
+        experiment=measuring("kernel_regression"),
+    conda:
+        ENVIRONMENT
+    threads: regression_threads
+    params:
+        sizes=lambda wildcards: experiment_of(wildcards).sizes,
+        ridge=lambda wildcards: experiment_of(wildcards).ridge,
+        memory=study.kernels.memory * 2**30,
+        labels=labels_of,
+    script:
+        "../scripts/measure_kernel_regression.py"
