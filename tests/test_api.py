@@ -187,28 +187,20 @@ def test_function_that_is_edited_is_another(tmp_path, monkeypatch):
 
 
 def test_store_of_a_function_with_a_kink_is_taken_up_again(tmp_path):
+    def leaky(slope):
+        return lambda z: jnp.where(z > 0, z, slope * z)
+
     path, x = tmp_path / "a.zarr", inputs(7)
-
-    def again():
-        slope = 0.01
-        return stored(
-            path,
-            x,
-            depth=3,
-            block=4,
-            activation=lambda z: jnp.where(z > 0, z, slope * z),
-            kinks=[0.0],
-        )
-
-    opened, computed = again()
+    sigma, network = leaky(0.01), {"depth": 2, "block": 4, "kinks": [0.0]}
+    opened, computed = stored(path, x, activation=sigma, **network)
     assert computed == 3
-    expected = api.limiting_kernels(x, depth=3, activation="leaky_relu")
+    expected = api.limiting_kernels(x, depth=2, activation="leaky_relu")
     for name in ("nngp", "ntk"):
         np.testing.assert_allclose(opened[name], getattr(expected, name), rtol=1e-6)
     whole = contents(path)
-    assert again()[1] == 0
+    assert stored(path, x, activation=leaky(0.01), **network)[1] == 0
     (path / "ntk" / "c" / "0" / "1").unlink()
-    assert again()[1] == 1
+    assert stored(path, x, activation=sigma, **network)[1] == 1
     assert contents(path) == whole
 
 

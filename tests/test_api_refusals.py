@@ -38,7 +38,7 @@ REFUSED = {
     r"^weight_gain is nan, expected a positive number$": {"weight_gain": np.nan},
 }
 STORES = {
-    r"^x1 is of dtype int64, expected floating-point numbers$": {"x": np.ones((8, 3), int)},
+    r"^x1 is of dtype int64, expected floating-point numbers": {"x": np.ones((8, 3), int)},
     r"^x1 has the shape \(\), expected": {"x": [[1.0, 2.0]]},
     r"^memory is 1e-07 GiB, expected .* for one block of \(4, 4\)": {"memory": 1e-7},
     r"^memory is 0: .*greater than 0": {"memory": 0},
