@@ -121,7 +121,7 @@ def without_faults(run, folder):
 
 def chunks(folder):
     """How many chunks an unfinished run has written."""
-    return len(list(folder.glob(".*/store/*/c/*/*")))
+    return len(list(folder.glob(".*/*/store/*/c/*/*")))
 
 
 @pytest.mark.parametrize(

@@ -11,19 +11,21 @@ from pathlib import Path
 
 from ntkflow.stores.checked import StoreError, damaged_chunks
 
-__all__ = ["adopt", "claim", "clear", "explained", "partial_folder", "remove"]
+__all__ = ["adopt", "claim", "clear", "empty", "explained", "partial_folder"]
 
 CLAIM = "claim"  # a file: where folders are shared over NFS, they cannot be locked
 
 
-def partial_folder(path: Path, fingerprint: str) -> Path:
-    """Where a store with this fingerprint is put together: beside its place."""
-    return path.with_name(f".{path.name}.{fingerprint[:16]}.partial")
+def partial_folder(path: Path) -> Path:
+    """Where stores for this place are put together, one a folder: beside it."""
+    return path.with_name(f".{path.name}.partial")
 
 
 @contextmanager
 def claim(folder: Path) -> Iterator[None]:
     """Make the folder and hold it against other runs, until the end or the death of this process.
+
+    In the end it is removed if there is nothing in it.
 
     Raises
     ------
@@ -34,6 +36,8 @@ def claim(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        if not any(entry.name != CLAIM for entry in folder.glob("*")):
+            shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
 
 
@@ -69,21 +73,20 @@ def _not_locked(folder: Path, error: OSError) -> str:
     )
 
 
-def remove(folder: Path) -> None:
-    """Remove a folder that this process holds, what it is held by last."""
-    for entry in folder.iterdir():
+def empty(folder: Path) -> None:
+    """Remove all in a folder but what it is held by; files in use elsewhere may stay."""
+    for entry in folder.glob("*"):
         if entry.is_dir():
-            shutil.rmtree(entry)
+            shutil.rmtree(entry, ignore_errors=True)
         elif entry.name != CLAIM:
-            entry.unlink()
-    shutil.rmtree(folder, ignore_errors=True)
+            entry.unlink(missing_ok=True)
 
 
 def clear(folder: Path) -> None:
-    """Remove what a run has left that was killed after its store was finished."""
-    if folder.is_dir():
-        with suppress(StoreError), claim(folder):
-            remove(folder)
+    """Remove what a run has left in its folder that was killed after its store was finished."""
+    if folder.parent.is_dir():
+        with suppress(StoreError), claim(folder.parent):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def adopt(path: Path, store: Path, arrays: Sequence[str], fingerprint: str) -> None:

@@ -6,9 +6,10 @@ is then one Dask task: it computes all kernels between two strips of inputs and 
 their transposes below the diagonal, as whole chunks. A chunk is there or it is not, whatever
 happens to the task; the next run computes the blocks that lack one and no others.
 
-What is under way lies beside the store, in a folder whose name carries the fingerprint of inputs,
+What is under way lies beside the store, in a folder whose name is the fingerprint of inputs,
 settings and code: chunks of another computation are never taken for this one's. One run at a time
-holds the folder; what it has put together becomes the store at the end.
+is at work on a store; what it has put together takes the store's place at the end, and all that
+others have left there is removed.
 """
 
 import errno
@@ -29,7 +30,7 @@ import zarr
 from dask.delayed import delayed
 
 from ntkflow.stores import labels
-from ntkflow.stores.building import adopt, claim, clear, explained, partial_folder, remove
+from ntkflow.stores.building import adopt, claim, clear, empty, explained, partial_folder
 from ntkflow.stores.staging import (
     LISTS,
     Inputs,
@@ -154,18 +155,17 @@ def write_grams(
     StoreError
         If another run is at work on the store, or the disk is full or will be.
     """
-    path = store_folder(place)
+    path = store_folder(place).absolute()  # workers may be in another folder
     sources = [inputs] if others is None else [inputs, others]
-    settings = [recipe.settings, f"chunks {grid.chunk}", _description(points)]
-    settings += map(digest_inputs, sources, LISTS)
-    fingerprint = hashlib.sha256("\n".join(settings).encode()).hexdigest()
-    folder = partial_folder(path, fingerprint)
+    fingerprint = _fingerprint(recipe.settings, grid, points, sources)
+    beside = partial_folder(path)
+    folder = beside / fingerprint[:16]
     store = folder / "store"
     if is_finished(path, fingerprint):
         clear(folder)
         shutil.rmtree(former_store(path), ignore_errors=True)
         return
-    with claim(folder):
+    with claim(beside):
         try:
             if is_finished(path, fingerprint):  # by the run that held the folder until now
                 return
@@ -178,17 +178,21 @@ def write_grams(
             _compute_missing(Task(Shared(kernel), folder, grid), compute, recipe.dtype)
             zarr.open_group(store, mode="r+").attrs.update(described)
             finish_store(store, path)
+            empty(beside)
         except OSError as error:
             raise explained(error, path, folder) from error
         finally:
-            if not store.exists():  # finished, or not begun
-                remove(folder)
+            if not store.exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
-def _description(points: xr.Dataset) -> str:
-    """All coordinates that go into the store, as text."""
+def _fingerprint(settings: str, grid: Grid, points: xr.Dataset, sources: Sequence[Inputs]) -> str:
+    """Of all that the chunks and coordinates of a store depend on."""
     coordinates = (c for c in points.coords.values() if c.dims == ("sample",))
-    return repr(sorted((str(c.name), str(c.dtype), c.values.tolist()) for c in coordinates))
+    described = sorted((str(c.name), str(c.dtype), c.values.tolist()) for c in coordinates)
+    parts = [settings, f"chunks {grid.chunk}", repr(described)]
+    parts += map(digest_inputs, sources, LISTS)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _stage(x: Inputs, recipe: Recipe, folder: Path) -> Staged:

@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 from ntkflow.stores import building, grams
-from ntkflow.stores.building import claim, clear, remove
+from ntkflow.stores.building import claim, clear
 from ntkflow.stores.grams import Recipe, grid_between, write_grams
 from ntkflow.stores.zarr import StoreError, open_store
 from tests.stores.runs import whole_blocks
@@ -160,10 +160,37 @@ def test_what_a_run_left_that_was_killed_at_its_end_is_removed(tmp_path):
     folder = under_way(tmp_path).parent
     shutil.copytree(folder / "inputs-0", tmp_path / "inputs-0")
     write(path, x, block=4)
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (tmp_path / "inputs-0").rename(folder / "inputs-0")
     assert write(path, x, block=4) == []
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_another_computation_left_stays_until_one_takes_the_place(tmp_path):
+    path, x = tmp_path / "a.zarr", inputs(12)
+    write(path, x, block=4)
+    with pytest.raises(KeyboardInterrupt):
+        write(path, x, block=4, text="b", blocks=Blocks(before=interrupt_at(4)), compute=in_order)
+    assert write(path, x, block=4) == []
+    before = identities(under_way(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        write(path, x, block=4, text="b", blocks=Blocks(before=interrupt_at(1)), compute=in_order)
+    assert before.items() < identities(under_way(tmp_path)).items()
+    write(path, x, block=4, text="c")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_workers_may_be_in_another_folder(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def compute_elsewhere(tasks):
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        in_order(tasks)
+        monkeypatch.chdir(tmp_path)
+
+    write("a.zarr", inputs(5), block=4, compute=compute_elsewhere)
+    open_store(tmp_path / "a.zarr", "limiting").load()
 
 
 def test_folder_is_held_by_one_at_a_time(tmp_path):
@@ -173,20 +200,20 @@ def test_folder_is_held_by_one_at_a_time(tmp_path):
             with pytest.raises(StoreError, match=rf"^{folder}: another run is writing this st"):
                 with claim(folder):
                     pass
-        clear(folder)
-        assert folder.is_dir()
-    with claim(folder):
-        pass
-    clear(folder)
+        (folder / "store").mkdir()
+        clear(folder / "store")
+    assert (folder / "store").is_dir()
+    clear(folder / "store")
     assert list(folder.parent.iterdir()) == []
 
 
-def test_second_run_is_refused_and_the_first_goes_on(tmp_path):
+@pytest.mark.parametrize("other", [{}, {"text": "another activation"}])
+def test_second_run_is_refused_and_the_first_goes_on(other, tmp_path):
     path, x, refusals = tmp_path / "a.zarr", inputs(12), []
 
     def second(done):
         with pytest.raises(StoreError, match=r"another run is writing this store") as refusal:
-            write(path, x, block=4)
+            write(path, x, block=4, **other)
         refusals.append(refusal)
 
     write(tmp_path / "b.zarr", x, block=4)
@@ -225,7 +252,7 @@ def test_claim_of_a_folder_removed_meanwhile_is_made_again(tmp_path, monkeypatch
         if len(opened) == 1:  # removed before it is opened
             folder.rmdir()
         descriptor = open_(path, *arguments, **options)
-        remove(folder)
+        shutil.rmtree(folder)
         if len(opened) == 3:  # and made anew by a third run
             folder.mkdir()
             path.touch()

@@ -79,7 +79,7 @@ def identities(path):
 
 def under_way(folder):
     """The store that a run has left unfinished beside its place."""
-    (store,) = folder.glob(".*.partial/store")
+    (store,) = folder.glob(".*.partial/*/store")
     return store
 
 
