@@ -1,5 +1,6 @@
 """Inputs of the benchmarks, and what no computation of a kernel on them can do without."""
 
+import mmap
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +30,11 @@ def seconds(call: Callable[[], object]) -> float:
     return elapsed
 
 
-def interleave(calls: Mapping[str, Call], repeats: int) -> dict[str, list[float]]:
+def interleave(calls: Mapping[str, Call], repeats: int, memory: int = 0) -> dict[str, list[float]]:
     """Seconds of each call, in turn so that a busy machine slows all; after one round of warm-up.
+
+    So many bytes of `memory` are held between the calls and given up right before each, for it to
+    find: a virtual machine's free pages go back to its host, which takes its time to return them.
 
     Raises
     ------
@@ -39,8 +43,21 @@ def interleave(calls: Mapping[str, Call], repeats: int) -> dict[str, list[float]
     """
     if repeats < 1:
         raise ValueError(f"{repeats} repeats: at least one is needed")
-    rounds = [{name: call() for name, call in calls.items()} for _ in range(repeats + 1)]
-    return {name: [times[name] for times in rounds[1:]] for name in calls}
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    held = _touched(memory)
+    for _ in range(repeats + 1):
+        for name, call in calls.items():
+            del held
+            times[name].append(call())
+            held = _touched(memory)
+    return {name: measured[1:] for name, measured in times.items()}
+
+
+def _touched(size: int) -> np.ndarray:
+    """So many bytes, with memory behind each page."""
+    held = np.empty(size, np.uint8)
+    held[:: mmap.PAGESIZE] = 0
+    return held
 
 
 def products(x: np.ndarray, band: int) -> dict[str, Call]:

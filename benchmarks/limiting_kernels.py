@@ -50,6 +50,7 @@ GROUPS: Mapping[str, Sequence[Case]] = {
     ],
 }
 STORE = "store"
+HELD = 10  # matrices of N x N in memory that is free and ready before each call
 QUICK = 16  # --quick divides the number of inputs by this
 Times = Mapping[str, Sequence[float]]
 NOT_MEASURED, NO_KERNEL, FAILED = "not measured", "no kernel", "failed"
@@ -76,6 +77,7 @@ def measure(case: Case, kernels: Kernels, peer: Sequence[str], repeats: int) -> 
         "beta": BETA,
         "precision": case.precision,
     }
+    memory = HELD * case.samples**2 * x.itemsize
 
     def evaluate() -> Any:
         return kernels(x, **network)
@@ -85,12 +87,12 @@ def measure(case: Case, kernels: Kernels, peer: Sequence[str], repeats: int) -> 
     word, difference = absence(case, peer), None
     if not word:
         try:
-            times, ntk = beside_peer(calls, peer, x, network, repeats)
+            times, ntk = beside_peer(calls, peer, x, network, repeats, memory)
             difference = largest_difference(evaluate().ntk, ntk)
         except limiting_peer.PeerError as error:
             print(f"{case}: {error}", file=sys.stderr)
             word = FAILED
-    times = times or interleave(calls, repeats)
+    times = times or interleave(calls, repeats, memory)
     theirs = word or Timing.of(times["peer"])
     return KernelRow(case, Timing.of(times["ours"]), half_product(times), theirs, difference)
 
@@ -108,6 +110,7 @@ def beside_peer(
     x: np.ndarray,
     network: Mapping[str, Any],
     repeats: int,
+    memory: int,
 ) -> tuple[Times, np.ndarray]:
     """Seconds of the calls and of the peer, in turn, and the peer's NTK.
 
@@ -120,7 +123,7 @@ def beside_peer(
         given, ntk = (str(Path(folder) / name) for name in ("inputs.npy", "ntk.npy"))
         np.save(given, x)
         with limiting_peer.running(peer, {**network, "inputs": given, "ntk": ntk}) as process:
-            times = interleave({**calls, "peer": process.seconds}, repeats)
+            times = interleave({**calls, "peer": process.seconds}, repeats, memory)
         return times, np.load(ntk)
 
 

@@ -16,6 +16,7 @@ have full precision on every device.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -23,7 +24,6 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 import xarray as xr
-from dask.delayed import delayed
 from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
@@ -53,7 +53,6 @@ __all__ = [
 
 GIB = 2**30
 
-THREADS: Mapping[str, Any] = {"kind": "threads"}
 Filled = tuple[np.ndarray, np.ndarray]
 
 
@@ -94,7 +93,7 @@ def limiting_kernels(
         ``float64`` or ``float32``, of the kernels. In float32 they are off by some 1e-6 of
         sqrt(K(x, x) K(x', x')), for near-duplicates too.
     threads
-        At work at once; all cores by default.
+        Tiles at work at once; two a core by default, of which one waits for memory.
 
     Returns
     -------
@@ -121,8 +120,9 @@ def limiting_kernels(
     kernels = np.empty(shape, dtype), np.empty(shape, dtype)
     pairs = tiles.tile_pairs(strips[0], strips[-1])
     fill = partial(_fill_tile, kernels, chosen, x2 is None)
-    tasks = [delayed(partial(fill, *pair), pure=False, traverse=False)() for pair in pairs]
-    compute(tasks, THREADS, threads or _cores())
+    with ThreadPoolExecutor(threads or 2 * _cores()) as pool:
+        for _ in pool.map(lambda pair: fill(*pair), pairs):
+            pass
     return Kernels(*kernels)
 
 

@@ -31,8 +31,9 @@ __all__ = [
     "tile_pairs",
 ]
 
-TILE = {"cpu": 1024}
+TILE = {"cpu": 512}
 TILE_ELSEWHERE = 4096
+"""Most inputs of a strip. Where tiles are larger, allocators return their memory each time."""
 SAME_NORM = {np.dtype(np.float32): 2.0, np.dtype(np.float64): 8.0}
 """Roundings of `dtype` by which norms may differ and count as one."""
 VECTORS = {"xla_cpu_prefer_vector_width": 512}
