@@ -44,12 +44,12 @@ def interleave(calls: Mapping[str, Call], repeats: int, memory: int = 0) -> dict
     if repeats < 1:
         raise ValueError(f"{repeats} repeats: at least one is needed")
     times: dict[str, list[float]] = {name: [] for name in calls}
-    held = _touched(memory)
+    held = [_touched(memory)]
     for _ in range(repeats + 1):
         for name, call in calls.items():
-            del held
+            held.clear()
             times[name].append(call())
-            held = _touched(memory)
+            held.append(_touched(memory))
     return {name: measured[1:] for name, measured in times.items()}
 
 

@@ -22,7 +22,17 @@ from ntkflow.kernels.dual import Activation
 from ntkflow.stores.grams import BlockKernel, Recipe
 from ntkflow.stores.staging import Rows
 
-__all__ = ["Chosen", "Function", "directed", "limiting_network", "limiting_recipe", "planned"]
+__all__ = [
+    "Chosen",
+    "Function",
+    "activation_from",
+    "code_digest",
+    "directed",
+    "limiting_network",
+    "limiting_recipe",
+    "planned",
+    "sigma_digest",
+]
 
 Function = Callable[[jax.Array], jax.Array]
 Chosen = str | Mapping[str, Any] | Function
@@ -62,7 +72,7 @@ def limiting_network(
         raise ValueError(f"beta is {beta!r}, expected a number, 0 or more")
     if not (np.isfinite(weight_gain) and weight_gain > 0):
         raise ValueError(f"weight_gain is {weight_gain!r}, expected a positive number")
-    return tiles.Network(_activation(chosen, kinks), depth, float(beta), float(weight_gain))
+    return tiles.Network(activation_from(chosen, kinks), depth, float(beta), float(weight_gain))
 
 
 def directed(part: np.ndarray, *, dtype: np.dtype) -> Rows:
@@ -93,7 +103,8 @@ def _block(one: Rows, two: Rows | None, *, chosen: tiles.Plan) -> Sequence[np.nd
         return tiles.block_kernels(one, two, chosen)
 
 
-def _activation(chosen: Chosen, kinks: Sequence[float]) -> Activation:
+def activation_from(chosen: Chosen, kinks: Sequence[float]) -> Activation:
+    """An activation by its name, a mapping, or a function of JAX arrays."""
     if callable(chosen):
         with jax.enable_x64(True):
             return from_function(getattr(chosen, "__name__", "function"), chosen, kinks)
@@ -107,16 +118,21 @@ def _settings(
     chosen: Chosen, kinks: Sequence[float], network: tiles.Network, dtype: np.dtype
 ) -> str:
     """All that values of the kernels depend on besides the inputs, as text."""
-    sigma = f"{_sigma(chosen, network.activation)} {[float(kink) for kink in kinks]}"
-    code = hashlib.sha256()
-    for file in sorted(Path(tiles.__file__).parent.glob("*.py")):
-        code.update(file.read_bytes())
+    sigma = f"{sigma_digest(chosen, network.activation)} {[float(kink) for kink in kinks]}"
     numbers = f"{network.depth} {network.beta!r} {network.weight_gain!r} {dtype}"
-    device = jax.devices()[0].device_kind
-    return f"{sigma} {numbers} {code.hexdigest()} jax {jax.__version__} {device}"
+    return f"{sigma} {numbers} {code_digest(tiles.__file__)}"
 
 
-def _sigma(chosen: Chosen, activation: Activation) -> str:
+def code_digest(module: str) -> str:
+    """Of all kernels and of the folder that a module's file lies in; with JAX and the device."""
+    code = hashlib.sha256()
+    folders = dict.fromkeys((Path(tiles.__file__).parent, Path(module).parent))
+    for file in (file for folder in folders for file in sorted(folder.glob("*.py"))):
+        code.update(file.read_bytes())
+    return f"{code.hexdigest()} jax {jax.__version__} {jax.devices()[0].device_kind}"
+
+
+def sigma_digest(chosen: Chosen, activation: Activation) -> str:
     """An activation by its name or code, and by its values: imported code is pickled as a name."""
     digest = hashlib.sha256(
         cloudpickle.dumps(chosen) if callable(chosen) else repr(chosen).encode()

@@ -59,26 +59,27 @@ ROOMS = {
         frozenset({"cloudpickle", "jax", "numpy"}),
         files=True,
     ),
+    "finite": Room(
+        frozenset(
+            {"aliases", "networks", "networks.blockwise", "networks.mlp", "recipes"}
+            | {"stores.grams", "stores.staging"}
+        ),
+        frozenset({"jax", "numpy"}),
+    ),
+    "interface": Room(
+        frozenset(
+            {"", "analysis", "analysis.blocks", "analysis.eigenpairs", "analysis.regression"}
+            | {"configuration.kernels", "finite", "kernels.tiles", "recipes", "runtime"}
+            | {"scheduling.tasks", "stores.grams", "stores.grid", "stores.staging", "stores.zarr"}
+        ),
+        frozenset({"jax", "numpy", "pydantic", "xarray"}),
+        files=True,
+    ),
     "api": Room(
         frozenset(
-            {
-                "",
-                "configuration.kernels",
-                "analysis",
-                "analysis.blocks",
-                "analysis.eigenpairs",
-                "analysis.regression",
-                "kernels.tiles",
-                "recipes",
-                "runtime",
-                "scheduling.tasks",
-                "stores.grams",
-                "stores.staging",
-                "stores.zarr",
-            }
-        ),
-        frozenset({"dask", "jax", "numpy", "pydantic", "xarray"}),
-        files=True,
+            {"analysis.eigenpairs", "analysis.regression"}
+            | {"interface.empirical", "interface.limiting", "interface.solvers"}
+        )
     ),
     "aliases": Room(libraries=frozenset({"jaxtyping", "numpy"})),
     "imports": Room(files=True),

@@ -21,7 +21,7 @@ import pytest
 
 from ntkflow import api
 from ntkflow.stores import grams
-from ntkflow.stores.grams import grid_between
+from ntkflow.stores.grid import grid_between
 from ntkflow.stores.zarr import StoreError
 from tests.stores.runs import Run, check_completed, kept
 from tests.stores.test_checked import flip

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from psutil import Process
 
 from benchmarks import floors, limiting_peer, peer
 from benchmarks.limiting_kernels import (
@@ -197,6 +198,21 @@ def test_calls_are_interleaved_after_a_warm_up():
     assert times == {"a": [3.0, 5.0], "b": [4.0, 6.0]}
     with pytest.raises(ValueError, match="0 repeats"):
         floors.interleave({}, repeats=0)
+
+
+def test_memory_is_given_up_before_each_call():
+    def resident() -> float:
+        return float(Process().memory_info().rss)
+
+    def call() -> float:
+        during.append(resident())
+        return 0.0
+
+    during: list[float] = []
+    before = resident()
+    floors.interleave({"a": call, "b": call}, repeats=1, memory=256 << 20)
+    assert len(during) == 4
+    assert max(during) < before + (64 << 20)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])

@@ -41,7 +41,8 @@ def eigenvalues(preprocessing: str, depth: int, seed: int, folder: Path) -> np.n
         partial(limiting_kernels, activation=activation("relu"), depth=depth, beta=0.1)
     )
     x = dataset["x"].values
-    spectrum = decompose_kernel(labels.limiting(dataset, *map(np.asarray, kernels(x, x))))
+    named = {name: np.asarray(kernel) for name, kernel in kernels(x, x)._asdict().items()}
+    spectrum = decompose_kernel(labels.kernels(dataset, named))
     return spectrum["eigenvalue"].values[:3]
 
 

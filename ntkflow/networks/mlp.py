@@ -7,22 +7,34 @@ entry of W^l and b^l drawn from N(0, 1). Symbols to names: L `depth`, sigma `act
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from ntkflow.aliases import Array, Float, Inputs, Key, OtherInputs, OutputGram, Outputs, SeedKeys
+from ntkflow.aliases import (
+    AnyArray,
+    Array,
+    Float,
+    Inputs,
+    Key,
+    OtherInputs,
+    OutputGram,
+    Outputs,
+    SeedKeys,
+)
 from ntkflow.kernels.activations import activation as named_activation
 from ntkflow.kernels.dual import Activation
-from ntkflow.kernels.empirical import Sweep, layerwise_ntk
+from ntkflow.kernels.empirical import Sweep, layerwise_ntk, symmetric_ntk
 
 __all__ = [
     "Architecture",
     "Layer",
     "Parameters",
+    "Which",
     "apply",
     "empirical_ntk",
     "init",
@@ -58,11 +70,14 @@ class Architecture:
 class Layer(NamedTuple):
     """W^l, transposed so that a batch of rows multiplies it, and b^l."""
 
-    weight: Float[Array, "fan_in fan_out"]
-    bias: Float[Array, " fan_out"]
+    weight: Float[AnyArray, "fan_in fan_out"]
+    bias: Float[AnyArray, " fan_out"]
 
 
 Parameters = list[Layer]
+
+Which = int | Literal["all", "trace"]
+"""Outputs of which an empirical NTK is asked for."""
 
 
 def seed_keys(root: int, width: int, seeds: int) -> SeedKeys:
@@ -114,8 +129,13 @@ def apply(parameters: Parameters, x: Inputs, architecture: Architecture) -> Outp
     return _affine(parameters[-1], activity, architecture)
 
 
-def sweep(parameters: Parameters, x: Inputs, architecture: Architecture) -> list[Sweep]:
-    """a^l(x) and df_k/dz^{l+1}(x) for l = 0..L-1, one forward and one backward pass."""
+def sweep(
+    parameters: Parameters, x: Inputs, architecture: Architecture, output: int | None = None
+) -> list[Sweep]:
+    """a^l(x) and df_k/dz^{l+1}(x) for l = 0..L-1, one forward and one backward pass.
+
+    Of every output k, or of one, whose backward pass costs as little as that of a scalar network.
+    """
     activities, slopes = [x], []
     for layer in parameters[:-1]:
         preactivation = _affine(layer, activities[-1], architecture)
@@ -124,8 +144,10 @@ def sweep(parameters: Parameters, x: Inputs, architecture: Architecture) -> list
         )
         activities.append(activity)
         slopes.append(slope)
-    outputs = architecture.outputs
-    sensitivity = jnp.broadcast_to(jnp.eye(outputs, dtype=x.dtype), (len(x), outputs, outputs))
+    directions = jnp.eye(architecture.outputs, dtype=x.dtype)
+    if output is not None:
+        directions = directions[output][None]
+    sensitivity = jnp.broadcast_to(directions, (len(x), *directions.shape))
     sensitivities = [sensitivity]
     for layer, slope in zip(parameters[:0:-1], slopes[::-1], strict=True):
         pulled = _scale(layer, architecture) * (sensitivity @ layer.weight.T)
@@ -135,11 +157,35 @@ def sweep(parameters: Parameters, x: Inputs, architecture: Architecture) -> list
 
 
 def empirical_ntk(
-    parameters: Parameters, x1: Inputs, x2: OtherInputs, architecture: Architecture
+    parameters: Parameters,
+    x1: Inputs,
+    x2: OtherInputs,
+    architecture: Architecture,
+    *,
+    outputs: Which = "all",
+    dtype: DTypeLike | None = None,
 ) -> OutputGram:
-    """Theta_{kk'}(x, x') of the network at `parameters`, (n, m, n_L, n_L); see `layerwise_ntk`."""
-    sweeps1 = sweep(parameters, x1, architecture)
-    sweeps2 = sweeps1 if x2 is x1 else sweep(parameters, x2, architecture)
-    return layerwise_ntk(
-        sweeps1, sweeps2, beta=architecture.beta, weight_gain=architecture.weight_gain
+    """Theta_{kk'}(x, x') of the network at `parameters`, (n, m, k, k); see `layerwise_ntk`.
+
+    Where x2 is x1, the same object, half of the products are left out.
+
+    Parameters
+    ----------
+    outputs
+        ``all``: k = n_L; ``trace``: their sum over k = k', (n, m, 1, 1); or the number of one
+        output, (n, m, 1, 1).
+    dtype
+        In which products are added up; that of the parameters by default.
+    """
+    output = outputs if isinstance(outputs, int) else None
+    between = partial(
+        layerwise_ntk,
+        beta=architecture.beta,
+        weight_gain=architecture.weight_gain,
+        traced=outputs == "trace",
+        dtype=dtype,
     )
+    one = sweep(parameters, x1, architecture, output)
+    if x2 is x1:
+        return symmetric_ntk(one, between)
+    return between(one, sweep(parameters, x2, architecture, output))

@@ -16,7 +16,6 @@ import errno
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
@@ -31,12 +30,13 @@ from dask.delayed import delayed
 
 from ntkflow.stores import labels
 from ntkflow.stores.building import adopt, claim, clear, empty, explained, partial_folder
+from ntkflow.stores.grid import Grid
+from ntkflow.stores.schema import SCHEMAS
 from ntkflow.stores.staging import (
     LISTS,
     Inputs,
     Rows,
     Staged,
-    check_shapes,
     digest_inputs,
     stage,
     staged_rows,
@@ -51,11 +51,7 @@ from ntkflow.stores.zarr import (
     store_folder,
 )
 
-__all__ = ["BlockKernel", "Grid", "Recipe", "block_bytes", "grid_between", "write_grams"]
-
-NAMES = ("nngp", "ntk")
-COPIES = 4
-"""Of a block of both kernels in memory: its result, a transpose, bytes to write, and tiles."""
+__all__ = ["BlockKernel", "Recipe", "write_grams"]
 
 BlockKernel = Callable[[Rows, Rows | None], Sequence[np.ndarray]]
 """All kernels between two lists of inputs, or of the first with itself."""
@@ -77,58 +73,20 @@ class Recipe(NamedTuple):
         All that values depend on besides the inputs: network, precision, code.
     dtype
         Of the kernels.
+    kind
+        Of the store, whose variables the kernels are, in their order.
     """
 
     directed: Callable[[np.ndarray], Rows]
     plan: Callable[[np.ndarray, int], tuple[BlockKernel, Mapping[str, object]]]
     settings: str
     dtype: np.dtype
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Blocks of an (n, m) matrix, all of one shape but for the last of a row or column.
-
-    Of a `mirrored` matrix the blocks on and above the diagonal are computed, and the others are
-    their transposes.
-    """
-
-    shape: tuple[int, int]
-    block: int
-    mirrored: bool
+    kind: str = "limiting"
 
     @property
-    def chunk(self) -> tuple[int, int]:
-        """Rows and columns of a block: as even as `block` allows."""
-        rows, columns = (-(-n // -(-n // self.block)) for n in self.shape)
-        return rows, columns
-
-    @property
-    def blocks(self) -> list[tuple[int, int]]:
-        """Indices of the blocks that are computed."""
-        counts = (-(-n // c) for n, c in zip(self.shape, self.chunk, strict=True))
-        return [(i, j) for i, j in product(*map(range, counts)) if i <= j or not self.mirrored]
-
-    def written(self, i: int, j: int) -> list[tuple[int, int]]:
-        """Indices of the chunks that the task of a block writes."""
-        return [(i, j), (j, i)] if self.mirrored and i != j else [(i, j)]
-
-    def part(self, axis: int, index: int) -> slice:
-        """Rows (axis 0) or columns (axis 1) of a block."""
-        length = self.chunk[axis]
-        return slice(index * length, min((index + 1) * length, self.shape[axis]))
-
-
-def block_bytes(grid: Grid, dtype: np.dtype) -> int:
-    """Memory of one task, about, in bytes."""
-    return COPIES * len(NAMES) * grid.chunk[0] * grid.chunk[1] * np.dtype(dtype).itemsize
-
-
-def grid_between(inputs: Inputs, others: Inputs | None, block: int) -> Grid:
-    """Blocks between all inputs, or between them and others; ValueError if their shapes differ."""
-    lists = [inputs] if others is None else [inputs, others]
-    check_shapes(*lists)
-    return Grid((lists[0].shape[0], lists[-1].shape[0]), block, mirrored=others is None)
+    def names(self) -> tuple[str, ...]:
+        """Of the kernels."""
+        return tuple(SCHEMAS[self.kind].variables)
 
 
 def write_grams(
@@ -158,8 +116,7 @@ def write_grams(
     path = store_folder(place).absolute()  # workers may be in another folder
     sources = [inputs] if others is None else [inputs, others]
     fingerprint = _fingerprint(recipe.settings, grid, points, sources)
-    beside = partial_folder(path)
-    folder = beside / fingerprint[:16]
+    folder = (beside := partial_folder(path)) / fingerprint[:16]
     store = folder / "store"
     if is_finished(path, fingerprint):
         clear(folder)
@@ -173,9 +130,10 @@ def write_grams(
             norms = np.concatenate([part.norms for part in staged])
             kernel, facts = recipe.plan(norms, staged[0].features)
             described: dict[str, Any] = {**(attributes or {}), **facts, "fingerprint": fingerprint}
-            _lay_out(points, store, grid, recipe.dtype, described)
-            adopt(path, store, NAMES, fingerprint)
-            _compute_missing(Task(Shared(kernel), folder, grid), compute, recipe.dtype)
+            _lay_out(points, store, grid, recipe, described)
+            adopt(path, store, recipe.names, fingerprint)
+            task = Task(Shared(kernel), folder, grid, recipe.names)
+            _compute_missing(task, compute, recipe.dtype)
             zarr.open_group(store, mode="r+").attrs.update(described)
             finish_store(store, path)
             empty(beside)
@@ -205,7 +163,7 @@ def _stage(x: Inputs, recipe: Recipe, folder: Path) -> Staged:
 
 
 def _lay_out(
-    points: xr.Dataset, store: Path, grid: Grid, dtype: np.dtype, attributes: Mapping[str, object]
+    points: xr.Dataset, store: Path, grid: Grid, recipe: Recipe, attributes: Mapping[str, object]
 ) -> None:
     """The store without its chunks, if it is not there yet."""
     if (store / ROOT).is_file():
@@ -213,11 +171,12 @@ def _lay_out(
     shutil.rmtree(store, ignore_errors=True)
     fresh = store.with_name("store.fresh")
     shutil.rmtree(fresh, ignore_errors=True)
-    lazy = da.zeros(grid.shape, chunks=grid.chunk, dtype=dtype)
-    labelled = labelled_store(labels.limiting(points, lazy, lazy), "limiting", attributes)
-    for name in NAMES:
+    lazy = da.zeros(grid.shape, chunks=grid.chunk, dtype=recipe.dtype)
+    kernels = labels.kernels(points, dict.fromkeys(recipe.names, lazy))
+    labelled = labelled_store(kernels, recipe.kind, attributes)
+    for name in recipe.names:
         labelled[name].attrs["fingerprint"] = attributes["fingerprint"]
-    encoding = {name: {"compressors": (SEAL,), "chunks": grid.chunk} for name in NAMES}
+    encoding = {name: {"compressors": (SEAL,), "chunks": grid.chunk} for name in recipe.names}
     labelled.to_zarr(
         fresh, mode="w", zarr_format=3, consolidated=False, compute=False, encoding=encoding
     )
@@ -248,6 +207,7 @@ class Task(NamedTuple):
     kernel: Shared
     folder: Path
     grid: Grid
+    names: tuple[str, ...]
 
 
 def _compute_missing(task: Task, compute: Compute, dtype: np.dtype) -> None:
@@ -259,9 +219,9 @@ def _compute_missing(task: Task, compute: Compute, dtype: np.dtype) -> None:
     missing = [
         block
         for block in grid.blocks
-        if any(not _has_size(file, size) for file in _files(store, grid, block))
+        if any(not _has_size(file, size) for file in _files(task, block))
     ]
-    needed = size * len(NAMES) * sum(len(grid.written(*block)) for block in missing)
+    needed = size * len(task.names) * sum(len(grid.written(*block)) for block in missing)
     free = shutil.disk_usage(store).free
     if free < needed:
         raise OSError(errno.ENOSPC, f"{needed:,} bytes are needed and {free:,} are free")
@@ -278,7 +238,7 @@ def _write_block(task: Task, block: tuple[int, int]) -> None:
         two = None if rows == columns else staged_rows(folder / "inputs-0", columns)
     else:
         two = staged_rows(folder / "inputs-1", columns)
-    for name, gram in zip(NAMES, task.kernel.value(one, two), strict=True):
+    for name, gram in zip(task.names, task.kernel.value(one, two), strict=True):
         array = zarr.open_array(
             folder / "store" / name, mode="r+", config={"write_empty_chunks": True}
         )
@@ -287,9 +247,9 @@ def _write_block(task: Task, block: tuple[int, int]) -> None:
             array[columns, rows] = gram.T
 
 
-def _files(store: Path, grid: Grid, block: tuple[int, int]) -> list[Path]:
-    places = product(NAMES, grid.written(*block))
-    return [store / name / "c" / str(i) / str(j) for name, (i, j) in places]
+def _files(task: Task, block: tuple[int, int]) -> list[Path]:
+    places = product(task.names, task.grid.written(*block))
+    return [task.folder / "store" / name / "c" / str(i) / str(j) for name, (i, j) in places]
 
 
 def _has_size(file: Path, size: int) -> bool:

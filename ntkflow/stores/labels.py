@@ -4,7 +4,7 @@
 Arrays are in the order of `schema`'s dimensions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ntkflow.stores.schema import KERNEL_DIMS
 
-__all__ = ["dynamics", "ensemble", "gaussian", "initial_kernels", "limiting", "training_count"]
+__all__ = ["dynamics", "ensemble", "gaussian", "initial_kernels", "kernels", "training_count"]
 
 
 def training_count(points: xr.Dataset) -> int:
@@ -20,10 +20,10 @@ def training_count(points: xr.Dataset) -> int:
     return int(points["is_train"].sum())
 
 
-def limiting(points: xr.Dataset, nngp: ArrayLike, ntk: ArrayLike) -> xr.Dataset:
-    """Limiting kernels between all points."""
+def kernels(points: xr.Dataset, grams: Mapping[str, ArrayLike]) -> xr.Dataset:
+    """Kernels by name, between all points."""
     pairs = ("sample", "sample_prime")
-    return _at(points, {"nngp": (pairs, nngp), "ntk": (pairs, ntk)})
+    return _at(points, {name: (pairs, gram) for name, gram in grams.items()})
 
 
 def ensemble(

@@ -90,6 +90,11 @@ SCHEMAS: Mapping[str, Schema] = {
         },
         POINTS,
     ),
+    "empirical": Schema(
+        "Empirical NTK of one network: of one output, or the trace over outputs",
+        {"ntk": Variable(("sample", "sample_prime"), "empirical NTK", r"\Theta_{\theta}")},
+        POINTS,
+    ),
     "spectrum": Schema(
         "Kernel principal components of the limiting NTK on the training points (JGH Section 5)",
         {

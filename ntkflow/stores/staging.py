@@ -72,7 +72,7 @@ def stage(x: Inputs, directed: Callable[[np.ndarray], Rows], folder: Path) -> No
         for rows in _strips(x.shape[0]):
             norms[rows], part = directed(native(x[rows]))
             if rows.start == 0:
-                _write_header(file, part.dtype, x.shape)
+                _write_header(file, part.dtype, (x.shape[0], part.shape[1]))
             file.write(np.ascontiguousarray(part).data)
     with (folder / "norms.npy").open("wb") as file:
         _write_header(file, norms.dtype, norms.shape)

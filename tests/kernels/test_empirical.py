@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
+from ntkflow.kernels import empirical
+from ntkflow.kernels.activations import activation
 from ntkflow.kernels.empirical import Sweep, layerwise_ntk
-from ntkflow.networks.mlp import apply, empirical_ntk, init
+from ntkflow.networks.mlp import Architecture, apply, empirical_ntk, init
 from tests.networks import examples
 
 
@@ -44,6 +46,45 @@ def test_symmetric_and_positive_semidefinite(name, key):
     matrix = ntk.transpose(0, 2, 1, 3).reshape(size, size)
     np.testing.assert_allclose(matrix, matrix.T, rtol=1e-13, atol=1e-14)
     assert np.linalg.eigvalsh(matrix)[0] >= -1e-13 * np.trace(matrix)
+
+
+@pytest.mark.parametrize("name", ["relu", "three outputs"])
+@pytest.mark.parametrize("samples", [1, 7, 12])
+def test_half_of_the_products_gives_the_kernel_exactly_symmetric(name, samples, key, monkeypatch):
+    monkeypatch.setattr(empirical, "UNDIVIDED", 3)
+    architecture = examples.ARCHITECTURES[name]
+    parameters = init(key, 3, architecture, jnp.float64)
+    x = examples.inputs(samples)
+    half = empirical_ntk(parameters, x, x, architecture)
+    whole = empirical_ntk(parameters, x, jnp.array(x), architecture)
+    np.testing.assert_allclose(half, whole, rtol=1e-13, atol=1e-14)
+    np.testing.assert_array_equal(half, half.transpose(1, 0, 3, 2))
+
+
+def test_trace_and_single_outputs_are_parts_of_the_whole(key):
+    architecture = examples.ARCHITECTURES["three outputs"]
+    parameters = init(key, 3, architecture, jnp.float64)
+    for x1, x2 in ((examples.inputs(4), examples.inputs(6, seed=1)), [examples.inputs(5)] * 2):
+        whole = empirical_ntk(parameters, x1, x2, architecture)
+        trace = empirical_ntk(parameters, x1, x2, architecture, outputs="trace")
+        np.testing.assert_allclose(trace[:, :, 0, 0], np.einsum("nmkk->nm", whole), rtol=1e-12)
+        one = empirical_ntk(parameters, x1, x2, architecture, outputs=1)
+        np.testing.assert_allclose(one[:, :, 0, 0], whole[:, :, 1, 1], rtol=1e-12)
+
+
+def test_products_of_a_float32_network_may_be_added_in_float64(key):
+    architecture = Architecture((300,), activation("relu"), beta=0.1)
+    x = jnp.asarray(examples.inputs(9), jnp.float32)
+    parameters = init(key, 3, architecture, jnp.float32)
+    exact = init(key, 3, architecture, jnp.float64)
+    expected = np.asarray(empirical_ntk(exact, x.astype(float), x.astype(float), architecture))
+    errors = []
+    for dtype in (jnp.float32, jnp.float64):
+        found = empirical_ntk(parameters, x, x, architecture, dtype=dtype)
+        assert found.dtype == dtype
+        errors.append(np.abs(np.asarray(found) - expected).max() / expected.max())
+    assert errors[0] < 1e-6
+    assert errors[1] < 1e-6  # what is left are the roundings of activities and sensitivities
 
 
 def test_one_layer_by_hand():

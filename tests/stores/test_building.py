@@ -11,7 +11,8 @@ import zarr
 
 from ntkflow.stores import building, grams
 from ntkflow.stores.building import claim, clear
-from ntkflow.stores.grams import Recipe, grid_between, write_grams
+from ntkflow.stores.grams import Recipe, write_grams
+from ntkflow.stores.grid import grid_between
 from ntkflow.stores.zarr import StoreError, open_store
 from tests.stores.runs import whole_blocks
 from tests.stores.test_grams import (

@@ -13,7 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ntkflow.scheduling.tasks import compute
-from ntkflow.stores.grams import Grid, Recipe, block_bytes, grid_between, write_grams
+from ntkflow.stores.grams import Recipe, write_grams
+from ntkflow.stores.grid import Grid, block_bytes, grid_between
 from ntkflow.stores.zarr import open_store
 
 NAMES = ("nngp", "ntk")

@@ -39,7 +39,10 @@ def test_training_points_are_counted(points):
 def test_stores_fit_their_schemas_and_keep_the_points(points):
     records = ensemble(points)
     made = {
-        "limiting": labels.limiting(points, NTK[0, 0, ..., 0, 0], NTK[0, 1, ..., 0, 0]),
+        "limiting": labels.kernels(
+            points, {"nngp": NTK[0, 0, ..., 0, 0], "ntk": NTK[0, 1, ..., 0, 0]}
+        ),
+        "empirical": labels.kernels(points, {"ntk": NTK[0, 0, ..., 0, 0]}),
         "ensemble": records,
         "initial_kernels": labels.initial_kernels(points, NTK[:, 0]),
         "dynamics": labels.dynamics(records, F),
@@ -81,5 +84,5 @@ def test_dynamics_has_seeds_and_times_of_the_ensemble(points):
 def test_kernels_that_were_blocks_stay_lazy(points):
     da = pytest.importorskip("dask.array")
     lazy = da.from_array(NTK[0, 0, ..., 0, 0], chunks=2)
-    store = labels.limiting(points, lazy, lazy)
+    store = labels.kernels(points, {"nngp": lazy, "ntk": lazy})
     assert conform(store, "limiting").chunks["sample"] == (2, 1)

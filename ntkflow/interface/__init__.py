@@ -1,0 +1,1 @@
+"""The functions of ntkflow.api: kernels without the workflow."""

@@ -1,0 +1,124 @@
+"""The empirical NTK of many inputs, a block of them at a time.
+
+A network of width n keeps some 2 L n numbers of an input: its activities and sensitivities. Those
+of all inputs are kept while the kernel is put together if they fit in memory, and those of two
+blocks otherwise, at the price of computing them once for each pair of blocks.
+"""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+
+from ntkflow.aliases import Float, Inputs, OtherInputs, OutputGram
+from ntkflow.kernels.empirical import Sweep, layerwise_ntk, symmetric_ntk
+from ntkflow.networks.mlp import Architecture, Parameters, Which, sweep
+
+__all__ = ["between", "blockwise_ntk", "joined", "row_widths", "separate", "swept"]
+
+
+def blockwise_ntk(
+    parameters: Parameters,
+    x1: Inputs,
+    x2: OtherInputs | None,
+    architecture: Architecture,
+    *,
+    outputs: Which = "all",
+    dtype: DTypeLike | None = None,
+    block: int = 1024,
+    memory: float = 2**30,
+) -> Float[np.ndarray, "n m k k"]:
+    """`empirical_ntk` between all rows of x1 and of x2, or of x1, in blocks of so many rows.
+
+    `memory` bounds the bytes of activities and sensitivities, in at least two blocks' worth.
+    """
+    dtype = np.dtype(dtype or parameters[0].weight.dtype)
+    lists = [x1] if x2 is None else [x1, x2]
+    numbers = sum(map(len, lists)) * sum(row_widths(parameters, architecture, outputs))
+    kept = numbers * parameters[0].weight.dtype.itemsize <= memory
+
+    def sweeps_of(x: Inputs) -> Callable[[int], list[Sweep]]:
+        def sweeps(start: int) -> list[Sweep]:
+            return swept(parameters, x[start : start + block], architecture, outputs)
+
+        return cache(sweeps) if kept else sweeps
+
+    sweeps = [sweeps_of(x) for x in lists]
+    number = architecture.outputs if outputs == "all" else 1
+    kernel = np.empty((len(lists[0]), len(lists[-1]), number, number), dtype)
+    for row in range(0, len(lists[0]), block):
+        one, rows = sweeps[0](row), slice(row, row + block)
+        for column in range(row if x2 is None else 0, len(lists[-1]), block):
+            columns = slice(column, column + block)
+            two = None if x2 is None and row == column else sweeps[-1](column)
+            kernel[rows, columns] = between(one, two, architecture, outputs, dtype)
+            if x2 is None and row != column:
+                kernel[columns, rows] = kernel[rows, columns].transpose(1, 0, 3, 2)
+    return kernel
+
+
+def swept(
+    parameters: Parameters, x: Inputs, architecture: Architecture, outputs: Which
+) -> list[Sweep]:
+    """Activities and sensitivities of some inputs, of the outputs that are asked for."""
+    output = outputs if isinstance(outputs, int) else None
+    return _swept(parameters, jnp.asarray(x, parameters[0].weight.dtype), architecture, output)
+
+
+_swept = jax.jit(sweep, static_argnames=("architecture", "output"))
+
+
+def row_widths(parameters: Parameters, architecture: Architecture, outputs: Which) -> list[int]:
+    """How many numbers each layer keeps of an input: activities of all, then sensitivities."""
+    fans = [layer.weight.shape for layer in parameters]
+    number = 1 if isinstance(outputs, int) else architecture.outputs
+    return [fan_in for fan_in, _ in fans] + [number * fan_out for _, fan_out in fans]
+
+
+def joined(sweeps: list[Sweep]) -> Float[np.ndarray, "n w"]:
+    """All that is kept of each input, as one row."""
+    sensitivities = [np.asarray(s.sensitivity).reshape(len(s.activity), -1) for s in sweeps]
+    return np.concatenate([*(np.asarray(s.activity) for s in sweeps), *sensitivities], axis=1)
+
+
+def separate(rows: Float[np.ndarray, "n w"], widths: list[int], number: int) -> list[Sweep]:
+    """The inverse of `joined`; sensitivities of so many outputs."""
+    parts = np.split(rows, np.cumsum(widths)[:-1], axis=1)
+    layers = len(widths) // 2
+    return [
+        Sweep(activity, sensitivity.reshape(len(rows), number, -1))
+        for activity, sensitivity in zip(parts[:layers], parts[layers:], strict=True)
+    ]
+
+
+def between(
+    one: list[Sweep],
+    two: list[Sweep] | None,
+    architecture: Architecture,
+    outputs: Which,
+    dtype: np.dtype,
+) -> OutputGram:
+    """The kernel between two blocks of inputs, or of the first with itself."""
+    options = architecture.beta, architecture.weight_gain, outputs == "trace", np.dtype(dtype)
+    return _symmetric(one, *options) if two is None else _across(one, two, *options)
+
+
+@partial(jax.jit, static_argnums=(2, 3, 4, 5))
+def _across(
+    one: list[Sweep],
+    two: list[Sweep],
+    beta: float,
+    weight_gain: float,
+    traced: bool,
+    dtype: np.dtype,
+) -> OutputGram:
+    return layerwise_ntk(one, two, beta=beta, weight_gain=weight_gain, traced=traced, dtype=dtype)
+
+
+@partial(jax.jit, static_argnums=(1, 2, 3, 4))
+def _symmetric(sweeps: list[Sweep], *options: Any) -> OutputGram:
+    return symmetric_ntk(sweeps, lambda one, two: _across(one, two, *options))

@@ -1,0 +1,70 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ntkflow.networks import blockwise
+from ntkflow.networks.blockwise import blockwise_ntk, joined, row_widths, separate, swept
+from ntkflow.networks.mlp import Layer, empirical_ntk, init
+from tests.networks import examples
+
+
+@pytest.mark.parametrize("outputs", ["all", "trace", 2])
+@pytest.mark.parametrize("memory", [0, 2**30], ids=["again for each pair", "kept"])
+def test_blocks_are_parts_of_the_kernel(outputs, memory, key):
+    architecture = examples.ARCHITECTURES["three outputs"]
+    parameters = init(key, 3, architecture, jnp.float64)
+    x1, x2 = examples.inputs(7), examples.inputs(5, seed=1)
+    for others in (None, x2):
+        second = x1 if others is None else others
+        expected = empirical_ntk(parameters, x1, second, architecture, outputs=outputs)
+        found = blockwise_ntk(
+            parameters, x1, others, architecture, outputs=outputs, block=3, memory=memory
+        )
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+        if others is None:
+            np.testing.assert_array_equal(found, found.transpose(1, 0, 3, 2))
+
+
+def test_inputs_are_swept_once_if_that_fits_in_memory(key, monkeypatch):
+    architecture = examples.ARCHITECTURES["relu"]
+    parameters, x = init(key, 3, architecture, jnp.float64), examples.inputs(9)
+    calls = []
+
+    def counted(*arguments):
+        calls.append(len(arguments[1]))
+        return swept(*arguments)
+
+    monkeypatch.setattr(blockwise, "swept", counted)
+    width = 3 + 7 + 5 + 7 + 5 + 1  # a^0 .. a^2, d^1 .. d^3
+    blockwise_ntk(parameters, x, None, architecture, block=3, memory=9 * width * 8)
+    assert calls == [3, 3, 3]
+    blockwise_ntk(parameters, x, None, architecture, block=3, memory=9 * width * 8 - 1)
+    assert sum(calls) == 9 + 18
+
+
+@settings(deadline=None, max_examples=10)
+@given(
+    name=st.sampled_from(sorted(examples.ARCHITECTURES)),
+    outputs=st.sampled_from(["all", "trace", 0]),
+)
+def test_sweeps_go_through_rows(name, outputs):
+    architecture = examples.ARCHITECTURES[name]
+    x = examples.inputs(4)
+    parameters = [
+        Layer(np.ones((a, b)), np.ones(b))
+        for a, b in zip(
+            (3, *architecture.hidden_widths),
+            (*architecture.hidden_widths, architecture.outputs),
+            strict=True,
+        )
+    ]
+    sweeps = swept(parameters, x, architecture, outputs)
+    widths = row_widths(parameters, architecture, outputs)
+    rows = joined(sweeps)
+    assert rows.shape == (4, sum(widths))
+    number = 1 if outputs == 0 else architecture.outputs
+    for one, two in zip(sweeps, separate(rows, widths, number), strict=True):
+        np.testing.assert_array_equal(one.activity, two.activity)
+        np.testing.assert_array_equal(one.sensitivity, two.sensitivity)

@@ -1,0 +1,108 @@
+"""The empirical NTK from plain arguments: in memory, and in stores of any size."""
+
+import jax
+import numpy as np
+import pytest
+
+from ntkflow import api
+from tests.networks import examples
+from tests.stores.test_grams import contents, inputs
+
+THETA = api.initial_parameters([3, 6, 4, 2], seed=1)
+NETWORK = api.network(THETA, activation="tanh", beta=0.3)
+
+
+def stored(path, *lists, **options):
+    """A store, and the number of blocks computed for it."""
+    lines = []
+    opened = api.store_empirical_ntk(NETWORK, *lists, store=path, progress=lines.append, **options)
+    return opened, len(lines)
+
+
+def test_it_is_the_jacobian_contraction():
+    x, others = inputs(5), inputs(4, seed=1)
+    for second in (x, others):
+        found = api.empirical_ntk(NETWORK, x, None if second is x else second, block=3)
+        expected = examples.jacobian_ntk(NETWORK.parameters, x, second, NETWORK.architecture)
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
+        one = api.empirical_ntk(NETWORK, x, second, outputs=1)
+        np.testing.assert_allclose(one, expected[:, :, 1, 1], rtol=1e-11, atol=1e-12)
+
+
+def test_parameters_at_initialisation_are_those_of_the_seed():
+    assert [(w.shape, b.shape) for w, b in THETA] == [
+        ((3, 6), (6,)),
+        ((6, 4), (4,)),
+        ((4, 2), (2,)),
+    ]
+    again, other = (api.initial_parameters([3, 6, 4, 2], seed=seed) for seed in (1, 2))
+    np.testing.assert_array_equal(again[1][0], THETA[1][0])
+    assert not np.any(other[1][0] == THETA[1][0])
+
+
+@pytest.mark.parametrize(("outputs", "accumulate"), [("trace", None), (1, "float32")])
+def test_a_store_holds_the_kernel_and_is_taken_up_again(outputs, accumulate, tmp_path):
+    path, x = tmp_path / "a.zarr", inputs(11)
+    options = {"outputs": outputs, "accumulate": accumulate}
+    opened, computed = stored(path, x, block=4, **options)
+    assert computed == 6
+    expected = api.empirical_ntk(NETWORK, x, **options)
+    assert opened["ntk"].dtype == expected.dtype == (accumulate or "float64")
+    bound = 8 * np.finfo(expected.dtype).eps * expected.max()
+    np.testing.assert_allclose(opened["ntk"], expected, rtol=0, atol=bound)
+    np.testing.assert_array_equal(opened["ntk"].values, opened["ntk"].values.T)
+    whole = contents(path)
+    assert stored(path, x, block=4, **options)[1] == 0
+    (path / "ntk" / "c" / "0" / "1").unlink()
+    assert stored(path, x, block=4, **options)[1] == 1
+    assert contents(path) == whole
+
+
+def test_another_network_takes_over_nothing(tmp_path):
+    path, x = tmp_path / "a.zarr", inputs(8)
+    assert stored(path, x, block=4)[1] == 3
+    (path / "zarr.json").unlink()
+    moved = [(w, b + (number == 2)) for number, (w, b) in enumerate(THETA)]
+    trained = api.network(moved, activation="tanh", beta=0.3)
+    lines = []
+    api.store_empirical_ntk(trained, x, store=path, block=4, progress=lines.append)
+    assert len(lines) == 3
+
+
+def test_rectangular_stores(tmp_path):
+    x, others = inputs(7), inputs(5, seed=1)
+    opened, _ = stored(tmp_path / "a.zarr", x, others, block=4)
+    expected = api.empirical_ntk(NETWORK, x, others, outputs="trace")
+    np.testing.assert_allclose(opened["ntk"], expected, rtol=1e-12)
+
+
+def test_settings_of_jax_are_left_as_they_are():
+    with jax.enable_x64(False):
+        found = api.empirical_ntk(NETWORK, inputs(3), accumulate="float64")
+        assert found.dtype == np.float64
+        assert jax.numpy.ones(1).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("parameters", "complaint"),
+    [
+        ([], "parameters: found no layer"),
+        ([(np.ones((3, 2)), np.ones(3))], r"layer 1: weight \(3, 2\) and bias \(3,\), expected"),
+        ([(np.ones((3, 2)), np.ones(2)), (np.ones((3, 1)), np.ones(1))], "layer 2: 3 rows .* 2,"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(parameters, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        api.network(parameters)
+
+
+def test_other_arguments_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="x1 has 2 features, expected 3, the network's"):
+        api.empirical_ntk(NETWORK, np.ones((4, 2)))
+    for outputs in (2, "both", -1):
+        with pytest.raises(ValueError, match=f"outputs is {outputs!r}, expected .* below 2"):
+            api.empirical_ntk(NETWORK, inputs(4), outputs=outputs)
+    with pytest.raises(ValueError, match="outputs is 'all', expected 'trace'"):
+        stored(tmp_path / "a.zarr", inputs(4), outputs="all")
+    with pytest.raises(ValueError, match=r"widths are \[3\], expected"):
+        api.initial_parameters([3])
