@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help environment figures smoke test lint bench benchkernels lock schema clean
+.PHONY: help environment figures smoke test lint bench benchkernels benchempirical lock schema clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
@@ -40,6 +40,9 @@ bench: $(READY) ## run the study from scratch elsewhere and print where the time
 
 benchkernels: $(READY) ## time limiting kernels; ARGS="--make-peer DIR" beside neural-tangents
 	$(BIN)/python benchmarks/limiting_kernels.py $(ARGS)
+
+benchempirical: $(READY) ## time the empirical NTK; ARGS="--peer PYTHON" beside neural-tangents
+	$(BIN)/python benchmarks/empirical_ntk.py $(ARGS)
 
 lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade for newer versions
 	$(BIN)/uv pip compile --universal --generate-hashes --fork-strategy fewest \

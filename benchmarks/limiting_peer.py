@@ -48,11 +48,15 @@ class Peer:
             raise PeerError(f"the peer's process ended with status {status}; it said:\n{said}")
         return dict(json.loads(line))
 
-    def seconds(self) -> float:
-        """Have it evaluate both kernels once; the wall time that this took."""
+    def ask(self) -> dict[str, Any]:
+        """Have it evaluate once; its answer."""
         with contextlib.suppress(BrokenPipeError):  # it has ended; the missing answer says how
             cast("IO[bytes]", self.process.stdin).write(b"\n")
-        return float(self.answer()["seconds"])
+        return self.answer()
+
+    def seconds(self) -> float:
+        """Have it evaluate once; the wall time that this took."""
+        return float(self.ask()["seconds"])
 
 
 @contextlib.contextmanager

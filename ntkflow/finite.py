@@ -12,6 +12,7 @@ from functools import partial
 from itertools import pairwise
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -78,7 +79,8 @@ def network_of(
     ValueError
         If shapes do not follow each other; the message names the layer.
     """
-    layers = [Layer(np.asarray(w, dtype), np.asarray(b, dtype)) for w, b in parameters]
+    with _exact():
+        layers = [Layer(jnp.asarray(w, dtype), jnp.asarray(b, dtype)) for w, b in parameters]
     if not layers:
         raise ValueError("parameters: found no layer, expected one or more")
     for number, (weight, bias) in enumerate(layers, 1):
@@ -193,7 +195,7 @@ def _settings(network: Network, outputs: Which, dtype: np.dtype) -> str:
     for layer in network.parameters:
         for array in layer:
             digest.update(f"{array.shape} {array.dtype}\n".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            digest.update(np.asarray(array).data)
     architecture = network.architecture
     numbers = f"{architecture.beta!r} {architecture.weight_gain!r} {outputs} {dtype}"
     sigma = sigma_digest(network.chosen, architecture.activation)

@@ -1,0 +1,92 @@
+"""Evaluate one empirical NTK again and again; run by the Python of whatever is being measured.
+
+The one argument is JSON: inputs and ntk (paths of .npy files, read and written), widths n_0, .., 1,
+beta, and the way: ntkflow, jacobian (contraction in plain JAX), or one of the three implementations
+of neural-tangents. Talks as `peer.py` does; an answer also holds the peak of memory, in bytes above
+what the process had before its first evaluation.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+PEERS = {"contraction": 1, "ntk-vector products": 2, "structured derivatives": 3}
+
+
+def parameters(widths: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The same for everybody, in NTK parametrization."""
+    draw = np.random.default_rng(0).standard_normal
+    return [(draw((a, b), np.float32), draw(b, np.float32)) for a, b in pairwise(widths)]
+
+
+def evaluation(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """Inputs (n, d) -> the NTK of a network with one output, (n, n)."""
+    theta: Any = parameters(settings["widths"])
+    beta = settings["beta"]
+    if settings["way"] == "ntkflow":
+        from ntkflow import api
+
+        network = api.network(theta, beta=beta, precision="float32")
+        return lambda x: api.empirical_ntk(network, x, outputs=0)
+    import jax
+    import jax.numpy as jnp
+
+    def function(theta: Any, x: Any) -> Any:
+        for index, (weight, bias) in enumerate(theta):
+            x = jnp.maximum(x, 0) if index else x
+            x = x @ weight / weight.shape[0] ** 0.5 + beta * bias[None, :]
+        return x
+
+    if settings["way"] == "jacobian":
+
+        def ntk(x: Any, theta: Any) -> Any:
+            jacobian = jax.jacobian(function)(theta, x)
+            rows = [leaf.reshape(len(x), -1) for leaf in jax.tree.leaves(jacobian)]
+            return sum(jnp.matmul(row, row.T, precision="highest") for row in rows)
+    else:
+        import neural_tangents as nt
+        from neural_tangents import stax
+
+        dense = [stax.Dense(b.size, 1.0, beta, parameterization="ntk") for _, b in theta]
+        layers = [layer for each in dense for layer in (each, stax.Relu())][:-1]
+        theta = [each for w, b in theta for each in ((w, b[None]), ())][:-1]
+        peer = nt.empirical_ntk_fn(
+            stax.serial(*layers)[1],
+            vmap_axes=0,
+            implementation=nt.NtkImplementation(PEERS[settings["way"]]),
+        )
+
+        def ntk(x: Any, theta: Any) -> Any:
+            return peer(x, None, theta)
+
+    arrays = jax.tree_util.tree_map(jnp.asarray, theta)
+    compiled = jax.jit(ntk)
+    return lambda x: np.asarray(compiled(x, arrays))
+
+
+def peak() -> int:
+    """Of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main() -> None:
+    """Answer on standard output."""
+    settings = json.loads(sys.argv[1])
+    x, evaluate, before = np.load(settings["inputs"]), evaluation(settings), peak()
+    np.save(settings["ntk"], evaluate(x))
+    print(json.dumps({"versions": {}}), flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        evaluate(x)
+        seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds, "peak": peak() - before}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The benchmark of the empirical NTK: what it counts, whom it asks, that all compute the same."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import empirical_contender, empirical_ntk, limiting_peer
+
+
+def test_operations_are_those_of_the_products():
+    """n = 10, N = 3: forward 784 x 10 + 2 x 100 + 10, back 200 + 10, Grams 784 + 60 + 1."""
+    assert empirical_ntk.operations(10, 3) == 2 * 3 * (8050 + 210) + 9 * 845
+
+
+def test_jacobians_that_are_too_large_are_left_out():
+    assert list(empirical_ntk.ways(64, 32, None)) == ["ntkflow", "jacobian"]
+    assert len(empirical_ntk.ways(64, 32, "python")) == 5
+    assert list(empirical_ntk.ways(2048, 512, "python")) == ["ntkflow", "structured derivatives"]
+
+
+@pytest.mark.parametrize("way", ["ntkflow", "jacobian"])
+def test_ways_compute_the_kernel(way):
+    x = np.random.default_rng(1).normal(size=(3, 2)).astype(np.float32)
+    found = empirical_contender.evaluation({"widths": [2, 1], "beta": 0.5, "way": way})(x)
+    np.testing.assert_allclose(found.reshape(3, 3), x @ x.T / 2 + 0.25, rtol=1e-5)
+
+
+def test_contender_answers_with_seconds_and_memory(tmp_path):
+    x, ntk = tmp_path / "x.npy", tmp_path / "ntk.npy"
+    np.save(x, np.ones((2, 3), np.float32))
+    settings = {"inputs": str(x), "ntk": str(ntk), "widths": [3, 1], "beta": 0.0, "way": "ntkflow"}
+    command = [sys.executable, empirical_ntk.SCRIPT]
+    with limiting_peer.running(command, json.loads(json.dumps(settings))) as process:
+        answer = process.ask()
+    assert answer["seconds"] > 0
+    assert answer["peak"] >= 0
+    np.testing.assert_allclose(np.load(ntk), np.ones((2, 2)))
+
+
+def test_rows_compare_with_ours():
+    times = {"ntkflow": [2.0, 1.0, 3.0], "other": [4.0, 6.0, 5.0]}
+    kernels = {"ntkflow": np.eye(2), "other": np.eye(2) + 0.01}
+    peaks = {"ntkflow": 1 << 20, "other": 3 << 20}
+    speed = empirical_ntk.operations(8, 2) / 2
+    ours, other = empirical_ntk.rows(8, 2, times, peaks, kernels, 2 * speed)
+    assert ours[2:5] == ["ntkflow", "2", "1"]
+    assert ours[6:] == ["50%", "1", "1", "0e+00"]
+    assert other[6:] == ["20%", "2.5", "3", "1e-02"]
