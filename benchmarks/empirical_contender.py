@@ -19,7 +19,10 @@ import numpy as np
 PEERS = {"contraction": 1, "ntk-vector products": 2, "structured derivatives": 3}
 
 
-def parameters(widths: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+Parameters = list[tuple[np.ndarray, np.ndarray]]
+
+
+def parameters(widths: list[int]) -> Parameters:
     """The same for everybody, in NTK parametrization."""
     draw = np.random.default_rng(0).standard_normal
     return [(draw((a, b), np.float32), draw(b, np.float32)) for a, b in pairwise(widths)]
@@ -27,13 +30,22 @@ def parameters(widths: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def evaluation(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
     """Inputs (n, d) -> the NTK of a network with one output, (n, n)."""
-    theta: Any = parameters(settings["widths"])
-    beta = settings["beta"]
-    if settings["way"] == "ntkflow":
+    theta, beta, way = parameters(settings["widths"]), settings["beta"], settings["way"]
+    if way == "ntkflow":
         from ntkflow import api
 
         network = api.network(theta, beta=beta, precision="float32")
         return lambda x: api.empirical_ntk(network, x, outputs=0)
+    import jax
+    import jax.numpy as jnp
+
+    ntk, arguments = jacobian(theta, beta) if way == "jacobian" else peer(theta, beta, way)
+    compiled, arrays = jax.jit(ntk), jax.tree_util.tree_map(jnp.asarray, arguments)
+    return lambda x: np.asarray(compiled(x, arrays))
+
+
+def jacobian(theta: Parameters, beta: float) -> tuple[Callable[..., Any], Any]:
+    """Contraction of the Jacobian, and the parameters that it takes."""
     import jax
     import jax.numpy as jnp
 
@@ -43,31 +55,26 @@ def evaluation(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray
             x = x @ weight / weight.shape[0] ** 0.5 + beta * bias[None, :]
         return x
 
-    if settings["way"] == "jacobian":
+    def ntk(x: Any, theta: Any) -> Any:
+        leaves = jax.tree.leaves(jax.jacobian(function)(theta, x))
+        rows = [leaf.reshape(len(x), -1) for leaf in leaves]
+        return sum(jnp.matmul(row, row.T, precision="highest") for row in rows)
 
-        def ntk(x: Any, theta: Any) -> Any:
-            jacobian = jax.jacobian(function)(theta, x)
-            rows = [leaf.reshape(len(x), -1) for leaf in jax.tree.leaves(jacobian)]
-            return sum(jnp.matmul(row, row.T, precision="highest") for row in rows)
-    else:
-        import neural_tangents as nt
-        from neural_tangents import stax
+    return ntk, theta
 
-        dense = [stax.Dense(b.size, 1.0, beta, parameterization="ntk") for _, b in theta]
-        layers = [layer for each in dense for layer in (each, stax.Relu())][:-1]
-        theta = [each for w, b in theta for each in ((w, b[None]), ())][:-1]
-        peer = nt.empirical_ntk_fn(
-            stax.serial(*layers)[1],
-            vmap_axes=0,
-            implementation=nt.NtkImplementation(PEERS[settings["way"]]),
-        )
 
-        def ntk(x: Any, theta: Any) -> Any:
-            return peer(x, None, theta)
+def peer(theta: Parameters, beta: float, way: str) -> tuple[Callable[..., Any], Any]:
+    """One of neural-tangents' implementations, and the parameters as it has them."""
+    import neural_tangents as nt
+    from neural_tangents import stax
 
-    arrays = jax.tree_util.tree_map(jnp.asarray, theta)
-    compiled = jax.jit(ntk)
-    return lambda x: np.asarray(compiled(x, arrays))
+    dense = [stax.Dense(b.size, 1.0, beta, parameterization="ntk") for _, b in theta]
+    layers = [layer for each in dense for layer in (each, stax.Relu())][:-1]
+    ntk = nt.empirical_ntk_fn(
+        stax.serial(*layers)[1], vmap_axes=0, implementation=nt.NtkImplementation(PEERS[way])
+    )
+    arguments = [each for w, b in theta for each in ((w, b[None]), ())][:-1]
+    return lambda x, theta: ntk(x, None, theta), arguments
 
 
 def peak() -> int:

@@ -19,6 +19,7 @@ from typing import Any
 import ntkflow
 
 __all__ = [
+    "DeviceError",
     "configure_jax",
     "progress",
     "provenance",
@@ -68,8 +69,18 @@ class _SparseProgress(logging.Filter):
         return True
 
 
-def configure_jax(threads: int) -> None:
-    """float64 available, full-precision products on every device, so many threads on the CPU."""
+class DeviceError(RuntimeError):
+    """The device that was asked for is not there."""
+
+
+def configure_jax(threads: int, device: str = "auto") -> None:
+    """float64 available, full-precision products on every device, so many threads on the CPU.
+
+    Raises
+    ------
+    DeviceError
+        If `device` is ``gpu`` and JAX finds none.
+    """
     # XLA sizes its thread pool from this variable when the first device is asked for.
     os.environ.setdefault("NPROC", str(threads))
     import jax
@@ -79,6 +90,16 @@ def configure_jax(threads: int) -> None:
     jax.config.update("jax_default_matmul_precision", "highest")
     # Pinned: flipping it changes every random number.
     jax.config.update("jax_threefry_partitionable", True)
+    if device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    if device == "gpu":
+        try:
+            jax.devices("gpu")
+        except RuntimeError:
+            raise DeviceError(
+                "device: found 'gpu' in the configuration, but JAX finds no GPU here; install the "
+                "extra 'cuda' on a machine with one, or set device to 'auto' or 'cpu'"
+            ) from None
 
 
 def progress(line: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jax
 import pytest
 import xarray as xr
 
@@ -70,6 +71,26 @@ def test_progress_is_sparse_on_the_terminal_and_whole_in_the_log(
     steps = [line.rpartition(" ")[2] for line in capsys.readouterr().err.splitlines()]
     assert steps == ["2", "5", "8"]
     assert (tmp_path / "job.log").read_text() == "".join(f"step {step}\n" for step in range(9))
+
+
+def test_a_gpu_that_is_not_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def devices(kind: str) -> list[Any]:
+        raise RuntimeError(f"Unknown backend {kind}")
+
+    monkeypatch.setattr(jax, "devices", devices)
+    with pytest.raises(runtime.DeviceError, match=r"^device: found 'gpu' .* but JAX finds no GPU"):
+        runtime.configure_jax(1, "gpu")
+    runtime.configure_jax(1)
+
+
+def test_the_cpu_can_be_insisted_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings: dict[str, Any] = {}
+    monkeypatch.setattr(jax.config, "update", settings.__setitem__)
+    runtime.configure_jax(1, "cpu")
+    assert settings["jax_platforms"] == "cpu"
+    settings.clear()
+    runtime.configure_jax(1)
+    assert "jax_platforms" not in settings
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -26,6 +26,9 @@ class Study(Strict):
 
     seed: Annotated[int, Field(ge=0, lt=2**32), NotBoolean] = Field(
         0, description="root of every network's key"
+    )
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="what computes; auto is a GPU where JAX finds one"
     )
     kernels: KernelsConfig = Field(
         KernelsConfig(), description="how limiting kernels are computed, and where"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
@@ -79,7 +80,9 @@ def computing(
 ) -> Callable[..., Any]:
     """What computes Dask tasks, and says how many are done."""
     # Workers are processes of their own; in this one JAX's settings are its owner's.
-    prepare = None if scheduler["kind"] == "threads" else runtime.configure_jax
+    device = "cpu" if getattr(jax.config, "jax_platforms", None) == "cpu" else "auto"
+    on_workers = partial(runtime.configure_jax, device=device)
+    prepare = None if scheduler["kind"] == "threads" else on_workers
 
     def report(done: int, total: int, _: object) -> None:
         if progress is not None:

@@ -13,6 +13,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(PYTHONPATH))
 
 from ntkflow import imports
 from ntkflow.configuration.study import ConfigurationError, read_study
+from ntkflow.scheduling.gpus import visible_gpus
 from ntkflow.stores.zarr import damaged_stores
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
@@ -23,6 +24,10 @@ try:
     study = read_study(config)
 except ConfigurationError as error:
     raise WorkflowError(f"The configuration is not valid:\n{error}") from None
+
+
+# A job with a GPU takes most of its memory. The default profile lets one such job run at a time.
+GPUS = int(study.device == "gpu" or (study.device == "auto" and bool(visible_gpus(os.environ))))
 
 
 wildcard_constraints:

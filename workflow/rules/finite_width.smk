@@ -13,7 +13,10 @@ rule train_networks:
     conda:
         ENVIRONMENT
     threads: core_share
+    resources:
+        gpu=GPUS,
     params:
+        device=study.device,
         architecture=architecture_of,
         seed=study.seed,
         seeds=lambda wildcards: experiment_of(wildcards).seeds,
@@ -41,7 +44,10 @@ rule compute_initial_kernels:
     conda:
         ENVIRONMENT
     threads: core_share
+    resources:
+        gpu=GPUS,
     params:
+        device=study.device,
         architecture=architecture_of,
         seed=study.seed,
         seeds=lambda wildcards: experiment_of(wildcards).initial.draws,

@@ -12,7 +12,10 @@ rule compute_limiting_kernel:
     conda:
         ENVIRONMENT
     threads: kernel_threads
+    resources:
+        gpu=GPUS,
     params:
+        device=study.device,
         network=limiting_network,
         kernels=plain(study.kernels),
     script:
@@ -49,7 +52,10 @@ rule solve_gaussian:
         "results/benchmarks/solve_gaussian/{experiment}.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        gpu=GPUS,
     params:
+        device=study.device,
         times=lambda wildcards: [str(time) for time in experiment_of(wildcards).band_times],
     script:
         "../scripts/solve_gaussian.py"
@@ -68,5 +74,9 @@ rule solve_dynamics:
         "results/benchmarks/solve_dynamics/{experiment}/width-{width}.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        gpu=GPUS,
+    params:
+        device=study.device,
     script:
         "../scripts/solve_dynamics.py"

@@ -9,7 +9,7 @@ from ntkflow.stores.zarr import open_store, write_store
 
 
 def main(smk: Any) -> None:
-    runtime.configure_jax(smk.threads)
+    runtime.configure_jax(smk.threads, smk.params.device)
     ensemble = open_store(smk.input.ensemble, "ensemble")
     spectrum = open_store(smk.input.spectrum, "spectrum").dropna("component")
     components = Components(spectrum["eigenvalue"].values, spectrum["eigenfunction"].values)

@@ -11,7 +11,7 @@ from ntkflow.stores.zarr import open_store, write_store
 
 
 def main(smk: Any) -> None:
-    runtime.configure_jax(smk.threads)
+    runtime.configure_jax(smk.threads, smk.params.device)
     dataset = open_store(smk.input.dataset, "dataset")
     kernels = open_store(smk.input.kernels, "limiting")
     spectrum = open_store(smk.input.spectrum, "spectrum").dropna("component")
