@@ -11,8 +11,10 @@ from tests.networks import examples
 
 
 @pytest.mark.parametrize("outputs", ["all", "trace", 2])
-@pytest.mark.parametrize("memory", [0, 2**30], ids=["again for each pair", "kept"])
-def test_blocks_are_parts_of_the_kernel(outputs, memory, key):
+@pytest.mark.parametrize(
+    ("block", "memory"), [(3, 0), (3, 2**30), (7, 0)], ids=["again for each pair", "kept", "one"]
+)
+def test_blocks_are_parts_of_the_kernel(outputs, block, memory, key):
     architecture = examples.ARCHITECTURES["three outputs"]
     parameters = init(key, 3, architecture, jnp.float64)
     x1, x2 = examples.inputs(7), examples.inputs(5, seed=1)
@@ -20,7 +22,7 @@ def test_blocks_are_parts_of_the_kernel(outputs, memory, key):
         second = x1 if others is None else others
         expected = empirical_ntk(parameters, x1, second, architecture, outputs=outputs)
         found = blockwise_ntk(
-            parameters, x1, others, architecture, outputs=outputs, block=3, memory=memory
+            parameters, x1, others, architecture, outputs=outputs, block=block, memory=memory
         )
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
         if others is None:
