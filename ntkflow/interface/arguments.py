@@ -59,15 +59,19 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def at_once(grid: Grid, dtype: np.dtype, memory: float, threads: int) -> int:
-    """Blocks in memory at once: as many as threads, if they fit."""
+def at_once(grid: Grid, dtype: np.dtype, settings: KernelsConfig, threads: int | None) -> int:
+    """Blocks in memory at once, if they fit: two a thread, of which one is on its way to disk.
+
+    `threads` are all cores by default. Workers of a cluster have one block a thread.
+    """
     one = block_bytes(grid, dtype) / 2**30
-    if memory < one:
+    if settings.memory < one:
         raise ValueError(
-            f"memory is {memory:g} GiB, expected {one:.2g} or more for one block of {grid.chunk} "
-            f"in {dtype}; or make `block` smaller"
+            f"memory is {settings.memory:g} GiB, expected {one:.2g} or more for one block of "
+            f"{grid.chunk} in {dtype}; or make `block` smaller"
         )
-    return min(threads, int(memory / one))
+    wanted = (threads or cores()) * (2 if settings.scheduler.kind == "threads" else 1)
+    return min(wanted, int(settings.memory / one))
 
 
 def described(x: Inputs) -> xr.Dataset:

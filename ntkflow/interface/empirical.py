@@ -14,7 +14,6 @@ from ntkflow.interface.arguments import (
     at_once,
     checked,
     computing,
-    cores,
     described,
     dtype_of,
     floating,
@@ -154,7 +153,7 @@ def store_empirical_ntk(
     settings = checked(block, memory, scheduler)
     grid = grid_between(x1, x2, settings.block)
     network.check(x1.shape[1], outputs)
-    blocks = at_once(grid, dtype, settings.memory, threads or cores())
+    blocks = at_once(grid, dtype, settings, threads)
     write_grams(
         described(x1) if points is None else points,
         x1,

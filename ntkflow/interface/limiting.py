@@ -139,7 +139,8 @@ def store_limiting_kernels(
     scheduler
         ``threads``, or as the key `kernels.scheduler` of the configuration.
     threads
-        Blocks computed at once with ``threads``, within `memory`; all cores by default.
+        That compute with ``threads``; all cores by default. Twice as many blocks are under way,
+        within `memory`, as some are being written.
     points
         Dataset whose coordinates describe the rows of x1; by default all count as training points.
     attributes
@@ -157,7 +158,7 @@ def store_limiting_kernels(
     dtype = dtype_of(precision)
     settings = checked(block, memory, scheduler)
     grid = grid_between(x1, x2, settings.block)
-    blocks = at_once(grid, dtype, settings.memory, threads or cores())
+    blocks = at_once(grid, dtype, settings, threads)
     write_grams(
         described(x1) if points is None else points,
         x1,
