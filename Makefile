@@ -26,7 +26,7 @@ smoke: $(READY) ## the same workflow on tiny networks, into results/smoke/result
 		--configfile config/smoke.yaml $(ARGS)
 
 test: $(READY) ## the test suite; ARGS=--slow adds the slow tests
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(READY) ## style, formatting and types of Python and of Snakemake
 	$(BIN)/ruff check .

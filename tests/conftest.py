@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "workflow" not in item.path.parts)  # the longest file first
     if config.getoption("--slow") or os.environ.get("CI", "").lower() == "true":
         return
     for item in items:
