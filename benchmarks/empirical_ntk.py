@@ -65,9 +65,10 @@ def measure(width: int, samples: int, peer: str | None, repeats: int) -> list[li
     with tempfile.TemporaryDirectory(prefix="ntkflow-bench-") as folder, ExitStack() as stack:
         given = str(Path(folder) / "x.npy")
         np.save(given, x)
-        files = {way: str(Path(folder) / f"{way}.npy") for way in ways(width, samples, peer)}
+        pythons = ways(width, samples, peer)
+        files = {way: str(Path(folder) / f"{way}.npy") for way in pythons}
         calls = {}
-        for way, python in ways(width, samples, peer).items():
+        for way, python in pythons.items():
             settings = {"inputs": given, "ntk": files[way], "widths": widths, "beta": BETA}
             command = [python, SCRIPT]
             process = stack.enter_context(limiting_peer.running(command, {**settings, "way": way}))

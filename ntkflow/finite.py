@@ -1,8 +1,4 @@
-"""Empirical kernels of a given network, from plain arguments: in memory, and as a store takes them.
-
-Products have full precision on every device, and float64 is turned on for what is called here and
-not for the process.
-"""
+"""A given network from plain arguments, and its empirical kernel as a store takes it."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,12 +21,18 @@ from ntkflow.stores.staging import Rows
 
 __all__ = [
     "Network",
-    "Which",
-    "empirical_ntk",
     "empirical_recipe",
+    "exact",
     "initial_parameters",
     "network_of",
 ]
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """float64 available and products in full precision, for what is called inside."""
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        yield
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def network_of(
     ValueError
         If shapes do not follow each other; the message names the layer.
     """
-    with _exact():
+    with exact():
         layers = [Layer(jnp.asarray(w, dtype), jnp.asarray(b, dtype)) for w, b in parameters]
     if not layers:
         raise ValueError("parameters: found no layer, expected one or more")
@@ -111,30 +113,6 @@ def initial_parameters(seed: int, widths: Sequence[int]) -> list[tuple[np.ndarra
     return [(np.asarray(layer.weight), np.asarray(layer.bias)) for layer in layers]
 
 
-def empirical_ntk(
-    network: Network,
-    x1: np.ndarray,
-    x2: np.ndarray | None,
-    outputs: Which,
-    *,
-    dtype: np.dtype,
-    block: int,
-    memory: float,
-) -> np.ndarray:
-    """See `blockwise.blockwise_ntk`."""
-    with _exact():
-        return blockwise.blockwise_ntk(
-            network.parameters,
-            x1,
-            x2,
-            network.architecture,
-            outputs=outputs,
-            dtype=dtype,
-            block=block,
-            memory=memory,
-        )
-
-
 def empirical_recipe(network: Network, outputs: Which, dtype: np.dtype) -> Recipe:
     """How the store of one kernel is put together; activities and sensitivities are kept on disk.
 
@@ -149,14 +127,8 @@ def empirical_recipe(network: Network, outputs: Which, dtype: np.dtype) -> Recip
     )
 
 
-@contextmanager
-def _exact() -> Iterator[None]:
-    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
-        yield
-
-
 def _rows(part: np.ndarray, *, network: Network, outputs: Which) -> Rows:
-    with _exact():
+    with exact():
         sweeps = blockwise.swept(network.parameters, part, network.architecture, outputs)
         rows = blockwise.joined(sweeps)
     return np.linalg.norm(part.astype(np.float64), axis=1), rows
@@ -167,11 +139,11 @@ def _plan(
 ) -> tuple[BlockKernel, Mapping[str, object]]:
     # Tasks take what belongs to the network as a whole, and not its parameters.
     widths = blockwise.row_widths(network.parameters, network.architecture, outputs)
-    number = 1 if isinstance(outputs, int) else network.architecture.outputs
-    between = partial(
-        blockwise.between, architecture=network.architecture, outputs=outputs, dtype=dtype
+    number = blockwise.swept_outputs(network.architecture, outputs)
+    contract = partial(
+        blockwise.contract, architecture=network.architecture, outputs=outputs, dtype=dtype
     )
-    return partial(_block, widths=widths, number=number, between=between), {}
+    return partial(_block, widths=widths, number=number, contract=contract), {}
 
 
 def _block(
@@ -180,13 +152,13 @@ def _block(
     *,
     widths: list[int],
     number: int,
-    between: Callable[..., OutputGram],
+    contract: Callable[..., OutputGram],
 ) -> Sequence[np.ndarray]:
     first, second = (
         None if rows is None else blockwise.separate(rows[1], widths, number) for rows in (one, two)
     )
-    with _exact():
-        return [np.asarray(between(first, second))[:, :, 0, 0]]
+    with exact():
+        return [np.asarray(contract(first, second))[:, :, 0, 0]]
 
 
 def _settings(network: Network, outputs: Which, dtype: np.dtype) -> str:

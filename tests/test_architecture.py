@@ -69,7 +69,8 @@ ROOMS = {
     "interface": Room(
         frozenset(
             {"", "analysis", "analysis.blocks", "analysis.eigenpairs", "analysis.regression"}
-            | {"configuration.kernels", "finite", "kernels.tiles", "recipes", "runtime"}
+            | {"configuration.kernels", "finite", "kernels.tiles", "networks.blockwise"}
+            | {"networks.mlp", "recipes", "runtime"}
             | {"scheduling.tasks", "stores.grams", "stores.grid", "stores.staging", "stores.zarr"}
         ),
         frozenset({"jax", "numpy", "pydantic", "xarray"}),

@@ -200,7 +200,7 @@ def test_calls_are_interleaved_after_a_warm_up():
         floors.interleave({}, repeats=0)
 
 
-def test_memory_is_given_up_before_each_call():
+def test_memory_is_held_between_calls_and_given_up_before_each(monkeypatch):
     def resident() -> float:
         return float(Process().memory_info().rss)
 
@@ -209,10 +209,21 @@ def test_memory_is_given_up_before_each_call():
         return 0.0
 
     during: list[float] = []
+    held: list[float] = []
+    touched = floors._touched
+
+    def watched(size: int) -> np.ndarray:
+        memory = touched(size)
+        held.append(resident())
+        return memory
+
+    monkeypatch.setattr(floors, "_touched", watched)
     before = resident()
     floors.interleave({"a": call, "b": call}, repeats=1, memory=256 << 20)
     assert len(during) == 4
     assert max(during) < before + (64 << 20)
+    assert len(held) == 5
+    assert min(held) > before + (192 << 20)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])

@@ -18,6 +18,7 @@ from ntkflow.stores.grid import Grid, block_bytes
 from ntkflow.stores.staging import Inputs, native
 
 __all__ = [
+    "GIB",
     "at_once",
     "checked",
     "computing",
@@ -26,6 +27,8 @@ __all__ = [
     "dtype_of",
     "floating",
 ]
+
+GIB = 2**30
 
 
 def dtype_of(precision: str) -> np.dtype:
@@ -64,7 +67,7 @@ def at_once(grid: Grid, dtype: np.dtype, settings: KernelsConfig, threads: int |
 
     `threads` are all cores by default. Workers of a cluster have one block a thread.
     """
-    one = block_bytes(grid, dtype) / 2**30
+    one = block_bytes(grid, dtype) / GIB
     if settings.memory < one:
         raise ValueError(
             f"memory is {settings.memory:g} GiB, expected {one:.2g} or more for one block of "

@@ -9,8 +9,9 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from ntkflow import finite
-from ntkflow.finite import Network, Which, network_of
+from ntkflow.finite import Network, network_of
 from ntkflow.interface.arguments import (
+    GIB,
     at_once,
     checked,
     computing,
@@ -18,6 +19,8 @@ from ntkflow.interface.arguments import (
     dtype_of,
     floating,
 )
+from ntkflow.networks.blockwise import blockwise_ntk
+from ntkflow.networks.mlp import Which
 from ntkflow.recipes import Chosen
 from ntkflow.stores.grams import write_grams
 from ntkflow.stores.grid import grid_between
@@ -25,8 +28,6 @@ from ntkflow.stores.staging import Inputs, check_inputs
 from ntkflow.stores.zarr import open_store
 
 __all__ = ["Network", "empirical_ntk", "initial_parameters", "network", "store_empirical_ntk"]
-
-GIB = 2**30
 
 
 def initial_parameters(
@@ -113,15 +114,17 @@ def empirical_ntk(
     lists = [floating(x) for x in (x1, x2) if x is not None]
     check_inputs(*lists)
     network.check(lists[0].shape[1], outputs)
-    ntk = finite.empirical_ntk(
-        network,
-        lists[0],
-        None if x2 is None else lists[1],
-        outputs,
-        dtype=dtype_of(accumulate) if accumulate else network.dtype,
-        block=block,
-        memory=memory * GIB,
-    )
+    with finite.exact():
+        ntk = blockwise_ntk(
+            network.parameters,
+            lists[0],
+            None if x2 is None else lists[1],
+            network.architecture,
+            outputs=outputs,
+            dtype=dtype_of(accumulate) if accumulate else network.dtype,
+            block=block,
+            memory=memory * GIB,
+        )
     return ntk if outputs == "all" else ntk[:, :, 0, 0]
 
 

@@ -10,10 +10,9 @@ from ntkflow.analysis import eigenpairs, regression
 from ntkflow.analysis.blocks import Kernel
 from ntkflow.analysis.eigenpairs import Eigenpairs
 from ntkflow.analysis.regression import Regression
+from ntkflow.interface.arguments import GIB
 
 __all__ = ["extreme_eigenpairs", "kernel_regression", "predict"]
-
-GIB = 2**30
 
 
 def extreme_eigenpairs(

@@ -7,7 +7,6 @@ blocks otherwise, at the price of computing them once for each pair of blocks.
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +14,25 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Inputs, OtherInputs, OutputGram
-from ntkflow.kernels.empirical import Sweep, layerwise_ntk, symmetric_ntk
-from ntkflow.networks.mlp import Architecture, Parameters, Which, empirical_ntk, sweep
+from ntkflow.kernels.empirical import Sweep
+from ntkflow.networks.mlp import (
+    Architecture,
+    Parameters,
+    Which,
+    contracted,
+    empirical_ntk,
+    sweep,
+)
 
-__all__ = ["between", "blockwise_ntk", "joined", "row_widths", "separate", "swept"]
+__all__ = [
+    "blockwise_ntk",
+    "contract",
+    "joined",
+    "row_widths",
+    "separate",
+    "swept",
+    "swept_outputs",
+]
 
 
 def blockwise_ntk(
@@ -58,7 +72,7 @@ def blockwise_ntk(
         for column in range(row if x2 is None else 0, len(lists[-1]), block):
             columns = slice(column, column + block)
             two = None if x2 is None and row == column else sweeps[-1](column)
-            kernel[rows, columns] = between(one, two, architecture, outputs, dtype)
+            kernel[rows, columns] = contract(one, two, architecture, outputs, dtype)
             if x2 is None and row != column:
                 kernel[columns, rows] = kernel[rows, columns].transpose(1, 0, 3, 2)
     return kernel
@@ -81,17 +95,22 @@ def swept(
     parameters: Parameters, x: Inputs, architecture: Architecture, outputs: Which
 ) -> list[Sweep]:
     """Activities and sensitivities of some inputs, of the outputs that are asked for."""
-    output = outputs if isinstance(outputs, int) else None
-    return _swept(parameters, jnp.asarray(x, parameters[0].weight.dtype), architecture, output)
+    return _sweep(parameters, jnp.asarray(x, parameters[0].weight.dtype), architecture, outputs)
 
 
-_swept = jax.jit(sweep, static_argnames=("architecture", "output"))
+_sweep = jax.jit(sweep, static_argnames=("architecture", "outputs"))
+contract = jax.jit(contracted, static_argnames=("architecture", "outputs", "dtype"))
+
+
+def swept_outputs(architecture: Architecture, outputs: Which) -> int:
+    """Of how many outputs there are sensitivities."""
+    return 1 if isinstance(outputs, int) else architecture.outputs
 
 
 def row_widths(parameters: Parameters, architecture: Architecture, outputs: Which) -> list[int]:
     """How many numbers each layer keeps of an input: activities of all, then sensitivities."""
     fans = [layer.weight.shape for layer in parameters]
-    number = 1 if isinstance(outputs, int) else architecture.outputs
+    number = swept_outputs(architecture, outputs)
     return [fan_in for fan_in, _ in fans] + [number * fan_out for _, fan_out in fans]
 
 
@@ -109,32 +128,3 @@ def separate(rows: Float[np.ndarray, "n w"], widths: list[int], number: int) -> 
         Sweep(activity, sensitivity.reshape(len(rows), number, -1))
         for activity, sensitivity in zip(parts[:layers], parts[layers:], strict=True)
     ]
-
-
-def between(
-    one: list[Sweep],
-    two: list[Sweep] | None,
-    architecture: Architecture,
-    outputs: Which,
-    dtype: np.dtype,
-) -> OutputGram:
-    """The kernel between two blocks of inputs, or of the first with itself."""
-    options = architecture.beta, architecture.weight_gain, outputs == "trace", np.dtype(dtype)
-    return _symmetric(one, *options) if two is None else _across(one, two, *options)
-
-
-@partial(jax.jit, static_argnums=(2, 3, 4, 5))
-def _across(
-    one: list[Sweep],
-    two: list[Sweep],
-    beta: float,
-    weight_gain: float,
-    traced: bool,
-    dtype: np.dtype,
-) -> OutputGram:
-    return layerwise_ntk(one, two, beta=beta, weight_gain=weight_gain, traced=traced, dtype=dtype)
-
-
-@partial(jax.jit, static_argnums=(1, 2, 3, 4))
-def _symmetric(sweeps: list[Sweep], *options: Any) -> OutputGram:
-    return symmetric_ntk(sweeps, lambda one, two: _across(one, two, *options))

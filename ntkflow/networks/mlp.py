@@ -36,6 +36,7 @@ __all__ = [
     "Parameters",
     "Which",
     "apply",
+    "contracted",
     "empirical_ntk",
     "init",
     "parameter_count",
@@ -130,11 +131,11 @@ def apply(parameters: Parameters, x: Inputs, architecture: Architecture) -> Outp
 
 
 def sweep(
-    parameters: Parameters, x: Inputs, architecture: Architecture, output: int | None = None
+    parameters: Parameters, x: Inputs, architecture: Architecture, outputs: Which = "all"
 ) -> list[Sweep]:
     """a^l(x) and df_k/dz^{l+1}(x) for l = 0..L-1, one forward and one backward pass.
 
-    Of every output k, or of one, whose backward pass costs as little as that of a scalar network.
+    Of every output k, or of one, `outputs`, whose backward pass costs what a scalar network's does.
     """
     activities, slopes = [x], []
     for layer in parameters[:-1]:
@@ -145,8 +146,8 @@ def sweep(
         activities.append(activity)
         slopes.append(slope)
     directions = jnp.eye(architecture.outputs, dtype=x.dtype)
-    if output is not None:
-        directions = directions[output][None]
+    if isinstance(outputs, int):
+        directions = directions[outputs][None]
     sensitivity = jnp.broadcast_to(directions, (len(x), *directions.shape))
     sensitivities = [sensitivity]
     for layer, slope in zip(parameters[:0:-1], slopes[::-1], strict=True):
@@ -177,7 +178,19 @@ def empirical_ntk(
     dtype
         In which products are added up; that of the parameters by default.
     """
-    output = outputs if isinstance(outputs, int) else None
+    one = sweep(parameters, x1, architecture, outputs)
+    two = None if x2 is x1 else sweep(parameters, x2, architecture, outputs)
+    return contracted(one, two, architecture, outputs, dtype)
+
+
+def contracted(
+    one: list[Sweep],
+    two: list[Sweep] | None,
+    architecture: Architecture,
+    outputs: Which,
+    dtype: DTypeLike | None,
+) -> OutputGram:
+    """The kernel between the points of two sweeps, or of the first with themselves."""
     between = partial(
         layerwise_ntk,
         beta=architecture.beta,
@@ -185,7 +198,4 @@ def empirical_ntk(
         traced=outputs == "trace",
         dtype=dtype,
     )
-    one = sweep(parameters, x1, architecture, output)
-    if x2 is x1:
-        return symmetric_ntk(one, between)
-    return between(one, sweep(parameters, x2, architecture, output))
+    return symmetric_ntk(one, between) if two is None else between(one, two)

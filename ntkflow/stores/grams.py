@@ -116,7 +116,8 @@ def write_grams(
     path = store_folder(place).absolute()  # workers may be in another folder
     sources = [inputs] if others is None else [inputs, others]
     fingerprint = _fingerprint(recipe.settings, grid, points, sources)
-    folder = (beside := partial_folder(path)) / fingerprint[:16]
+    beside = partial_folder(path)
+    folder = beside / fingerprint[:16]
     store = folder / "store"
     if is_finished(path, fingerprint):
         clear(folder)
@@ -132,8 +133,7 @@ def write_grams(
             described: dict[str, Any] = {**(attributes or {}), **facts, "fingerprint": fingerprint}
             _lay_out(points, store, grid, recipe, described)
             adopt(path, store, recipe.names, fingerprint)
-            task = Task(Shared(kernel), folder, grid, recipe.names)
-            _compute_missing(task, compute, recipe.dtype)
+            _compute_missing(Task(Shared(kernel), folder, grid, recipe.names), compute)
             zarr.open_group(store, mode="r+").attrs.update(described)
             finish_store(store, path)
             empty(beside)
@@ -210,10 +210,11 @@ class Task(NamedTuple):
     names: tuple[str, ...]
 
 
-def _compute_missing(task: Task, compute: Compute, dtype: np.dtype) -> None:
+def _compute_missing(task: Task, compute: Compute) -> None:
     """Compute the blocks whose chunks are not all there."""
     grid, store = task.grid, task.folder / "store"
-    size = grid.chunk[0] * grid.chunk[1] * np.dtype(dtype).itemsize + 4  # with its checksum
+    dtype = zarr.open_array(store / task.names[0], mode="r").dtype
+    size = grid.chunk[0] * grid.chunk[1] * dtype.itemsize + 4  # with its checksum
     for debris in store.rglob("*.partial"):
         debris.unlink(missing_ok=True)
     missing = [

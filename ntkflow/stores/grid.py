@@ -10,7 +10,7 @@ from ntkflow.stores.staging import Inputs, check_shapes
 __all__ = ["Grid", "block_bytes", "grid_between"]
 
 COPIES = 4
-"""Of a block in memory: its result, a transpose, bytes to write, and tiles."""
+"""Of a block of two kernels in memory: its result, a transpose, bytes to write, and tiles."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Grid:
         return slice(index * length, min((index + 1) * length, self.shape[axis]))
 
 
-def block_bytes(grid: Grid, dtype: np.dtype, kernels: int = 2) -> int:
+def block_bytes(grid: Grid, dtype: np.dtype) -> int:
     """Memory of one task, about, in bytes."""
-    return COPIES * kernels * grid.chunk[0] * grid.chunk[1] * np.dtype(dtype).itemsize
+    return COPIES * 2 * grid.chunk[0] * grid.chunk[1] * np.dtype(dtype).itemsize
 
 
 def grid_between(inputs: Inputs, others: Inputs | None, block: int) -> Grid:

@@ -13,7 +13,7 @@ from ntkflow.stores.zarr import open_store, write_store
 
 def main(smk: Any) -> None:
     params = smk.params
-    runtime.configure_jax(smk.threads, smk.params.device)
+    runtime.configure_jax(smk.threads, params.device)
     dataset = open_store(smk.input.dataset, "dataset").load()
     architecture = Architecture.from_plain(**params.architecture)
     keys = seed_keys(params.seed, int(smk.wildcards.width), params.seeds)

@@ -9,7 +9,7 @@ from ntkflow.stores.zarr import open_store
 
 def main(smk: Any) -> None:
     params = smk.params
-    runtime.configure_jax(smk.threads, smk.params.device)
+    runtime.configure_jax(smk.threads, params.device)
     dataset = open_store(smk.input.dataset, "dataset")
     store_limiting_kernels(
         dataset["x"],
