@@ -6,21 +6,20 @@ blocks otherwise, at the price of computing them once for each pair of blocks.
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from ntkflow.aliases import Array, Float, Inputs, OtherInputs, OutputGram
+from ntkflow.aliases import Float, Inputs, OtherInputs
 from ntkflow.kernels.empirical import Sweep
 from ntkflow.networks.mlp import (
     Architecture,
     Parameters,
     Which,
     contracted,
-    empirical_ntk,
     sweep,
 )
 
@@ -52,9 +51,6 @@ def blockwise_ntk(
     """
     dtype = np.dtype(dtype or parameters[0].weight.dtype)
     lists = [x1] if x2 is None else [x1, x2]
-    if max(map(len, lists)) <= block:
-        points = [jnp.asarray(x, parameters[0].weight.dtype) for x in lists]
-        return np.asarray(_whole(parameters, points, architecture, outputs, dtype))
     numbers = sum(map(len, lists)) * sum(row_widths(parameters, architecture, outputs))
     kept = numbers * parameters[0].weight.dtype.itemsize <= memory
 
@@ -76,19 +72,6 @@ def blockwise_ntk(
             if x2 is None and row != column:
                 kernel[columns, rows] = kernel[rows, columns].transpose(1, 0, 3, 2)
     return kernel
-
-
-@partial(jax.jit, static_argnums=(2, 3, 4))
-def _whole(
-    parameters: Parameters,
-    points: list[Array],
-    architecture: Architecture,
-    outputs: Which,
-    dtype: np.dtype,
-) -> OutputGram:
-    """One program where one is enough."""
-    one, two = points[0], points[-1]
-    return empirical_ntk(parameters, one, two, architecture, outputs=outputs, dtype=dtype)
 
 
 def swept(
