@@ -4,6 +4,7 @@ The only process-wide state of the package. JAX and Dask are imported only by th
 compute with them: figures and statistics start without either.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ import ntkflow
 __all__ = [
     "DeviceError",
     "configure_jax",
+    "fingerprint",
     "progress",
     "provenance",
     "run",
@@ -43,7 +45,8 @@ def run(main: Callable[[Any], None], smk: Any) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(message)s", handlers=[terminal, file], force=True
     )
-    logging.getLogger("jax").setLevel(logging.WARNING)
+    for library in ("jax", "absl"):  # the latter is where Orbax logs
+        logging.getLogger(library).setLevel(logging.WARNING)
     try:
         main(smk)
     except Exception as error:
@@ -73,8 +76,11 @@ class DeviceError(RuntimeError):
     """The device that was asked for is not there."""
 
 
-def configure_jax(threads: int, device: str = "auto") -> None:
+def configure_jax(threads: int, device: str = "auto", cpu_devices: int | None = None) -> None:
     """float64 available, full-precision products on every device, so many threads on the CPU.
+
+    With `cpu_devices` JAX sees that many devices on the CPU, each with a thread of its own, in
+    place of one.
 
     Raises
     ------
@@ -90,6 +96,8 @@ def configure_jax(threads: int, device: str = "auto") -> None:
     jax.config.update("jax_default_matmul_precision", "highest")
     # Pinned: flipping it changes every random number.
     jax.config.update("jax_threefry_partitionable", True)
+    if cpu_devices is not None:
+        jax.config.update("jax_num_cpu_devices", cpu_devices)
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
     if device == "gpu":
@@ -132,6 +140,21 @@ def provenance(smk: Any, *sources: Any, precision: str = "float64") -> dict[str,
         "source": "ntkflow",
         "references": "Jacot, Gabriel & Hongler (2018), Neural Tangent Kernel, arXiv:1806.07572",
     }
+
+
+def fingerprint(smk: Any, *sources: Any) -> str:
+    """Of all that the results of a job depend on: its parameters, code, sources and machine."""
+    import jax
+
+    named = {"job": _job(smk), "params": dict(smk.params.items())}
+    machine = [version("jaxlib"), _device(), len(jax.devices())]
+    digest = hashlib.sha256(json.dumps([named, machine], sort_keys=True, default=str).encode())
+    for source in sources:
+        digest.update(source.attrs["sha256"].encode())
+    for file in smk.input:
+        if str(file).endswith(".py"):
+            digest.update(Path(file).read_bytes())
+    return digest.hexdigest()[:32]
 
 
 def _job(smk: Any) -> str:

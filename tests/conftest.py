@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).parents[1]
 REFERENCE = Path(__file__).parent / "reference"
 
 jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_num_cpu_devices", 3)  # ensembles are spread over all there are
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -31,7 +31,7 @@ ROOMS = {
     "kernels": Room(frozenset({"aliases"}), frozenset({"jax", "numpy"})),
     "networks": Room(
         frozenset({"aliases", "kernels.activations", "kernels.dual", "kernels.empirical"}),
-        frozenset({"jax", "numpy"}),
+        frozenset({"jax", "numpy", "optax"}),
     ),
     "stores": Room(
         libraries=frozenset(
@@ -42,7 +42,9 @@ ROOMS = {
     "analysis": Room(SCHEMA, frozenset({"numpy", "pandas", "scipy", "xarray"})),
     "figures": Room(SCHEMA, frozenset({"matplotlib", "numpy", "xarray"})),
     "figures.style": Room(SCHEMA, frozenset({"matplotlib", "numpy", "xarray"}), files=True),
-    "configuration": Room(frozenset({"kernels.activations"}), frozenset({"pydantic"})),
+    "configuration": Room(
+        frozenset({"kernels.activations", "networks", "networks.costs"}), frozenset({"pydantic"})
+    ),
     "scheduling": Room(libraries=frozenset({"dask", "dask_jobqueue", "distributed"}), files=True),
     "recipes": Room(
         frozenset(
@@ -81,6 +83,11 @@ ROOMS = {
             {"analysis.eigenpairs", "analysis.regression"}
             | {"interface.empirical", "interface.limiting", "interface.solvers"}
         )
+    ),
+    "checkpoints": Room(
+        frozenset({"networks.rounds", "stores.building", "stores.zarr"}),
+        frozenset({"google_crc32c", "numpy", "orbax"}),
+        files=True,
     ),
     "aliases": Room(libraries=frozenset({"jaxtyping", "numpy"})),
     "imports": Room(files=True),

@@ -152,10 +152,10 @@ def _mean_product(weights: NDArray[np.float64], errors: NDArray[np.float64]) -> 
 
 
 def kernel_drift(kernels: xr.DataArray) -> NDArray[np.float64]:
-    """||Theta(T) - Theta(0)|| / ||Theta(0)|| of each network (seed,).
+    """||Theta(t) - Theta(0)|| / ||Theta(0)|| of each network at each record (seed, kernel_step).
 
     `kernels` has dimensions (seed, kernel_step, sample, sample_prime, output, output_prime); the
-    first and the last recorded kernels are compared.
+    first recorded kernel stands for Theta(0).
 
     Raises
     ------
@@ -165,13 +165,19 @@ def kernel_drift(kernels: xr.DataArray) -> NDArray[np.float64]:
     records = kernels.sizes["kernel_step"]
     if records < 2:
         raise ValueError(
-            f"kernels were recorded at {records} step; drift needs the first and the last"
+            f"kernels were recorded at {records} step; drift needs the first and a later one"
         )
-    first, last = (
-        kernels.isel(kernel_step=k, drop=True).reset_coords(drop=True).astype(np.float64).compute()
-        for k in (0, -1)
-    )
-    return (_norm(last - first, KERNEL_DIMS) / _norm(first, KERNEL_DIMS)).to_numpy()
+    first = _record(kernels, 0)
+    # One record at a time: those of all steps in double precision would be large.
+    distances = [_norm(_record(kernels, k) - first, KERNEL_DIMS) for k in range(records)]
+    scale = _norm(first, KERNEL_DIMS).to_numpy()
+    return np.stack([distance.to_numpy() / scale for distance in distances], axis=1)
+
+
+def _record(kernels: xr.DataArray, k: int) -> xr.DataArray:
+    """The kernels (seed, ...) of one recorded step, loaded."""
+    record = kernels.isel(kernel_step=k, drop=True).reset_coords(drop=True)
+    return record.transpose("seed", ...).astype(np.float64).compute()
 
 
 def distance_from_dynamics(ensemble: xr.Dataset, dynamics: xr.Dataset) -> NDArray[np.float64]:

@@ -1,19 +1,11 @@
 """Approach to the infinite-width limit over a grid of widths, with fitted exponents.
 
-Every value and every exponent comes with a 95 % interval from a bootstrap over initialisations:
-seeds are resampled within each width, and the line is fitted anew. Means have the expanded
-percentile interval of `bootstrap`; the bias and the exponents have the plain one, since the bias
-has many draws and a slope pools the degrees of freedom of all widths. At six widths with S = 5, 10
-and 20 initialisations each, the interval of a slope covers 0.91, 0.93 and 0.94 where they are
-normal, 0.91, 0.92 and 0.93 where they are log-normal with sigma 0.5 (4000 trials).
-
-All widths weigh the same in a fit. Weights from the noise would narrow the interval of the bias,
-whose noise grows with n relative to it, but lean on the narrow networks, where the next order in
-1/n bends the line; such an interval misses the exponent far more often than it says.
+Intervals and fits are those of `power_law`. The bias alone has the plain percentile interval, since
+it has many draws. Its noise grows with n relative to it, and still all widths weigh the same:
+weights from the noise would narrow its interval, but lean on the narrow networks.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,56 +13,29 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ntkflow.analysis import convergence
-from ntkflow.analysis.bootstrap import (
-    REPLICATES,
-    interval_of_mean,
-    percentile_interval,
-    resampled_means,
-)
+from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval
 from ntkflow.analysis.ensembles import recorded_kernels
+from ntkflow.analysis.power_law import (
+    DRIFT_BOUND,
+    Estimate,
+    PowerLaw,
+    estimate_mean,
+    fit_power_law,
+)
 from ntkflow.stores.schema import conform
 
-__all__ = [
-    "EXPECTED",
-    "PowerLaw",
-    "fit_power_law",
-    "measure_width_scaling",
-    "tabulate",
-    "tabulate_widths",
-]
+__all__ = ["EXPECTED", "measure_width_scaling", "tabulate", "tabulate_widths"]
 
 EXPECTED: Mapping[str, float] = {
     "spread of the NTK at initialisation": -0.5,
     "bias of its mean, off the diagonal": -1.0,
-    "drift of the NTK during training": -0.5,
+    "drift of the NTK during training": DRIFT_BOUND,
     "distance of f from its limiting dynamics": -0.5,
 }
-"""Exponents of the theory by quantity. That of the drift is the bound of JGH and of Lee et al.
-(2019); -1 is the sharp order (Huang & Yau 2019; Dyer & Gur-Ari 2020), so a steeper drift agrees."""
+"""Exponents of the theory by quantity. That of the drift is an upper bound."""
 
 DRAWN = 50
 """Initialisations kept one by one for drawing, at most."""
-
-
-class Estimate(NamedTuple):
-    """A statistic at one width."""
-
-    value: float
-    interval: NDArray[np.float64]
-    """Lower and upper end."""
-    replicates: NDArray[np.float64]
-    """Bootstrap replicates of `value`."""
-    spread: NDArray[np.float64]
-    """The statistic of each initialisation; empty if it has none."""
-
-
-class PowerLaw(NamedTuple):
-    """value = prefactor x n^exponent, with the bootstrap interval of the exponent."""
-
-    exponent: float
-    exponent_low: float
-    exponent_high: float
-    prefactor: float
 
 
 def measure_width_scaling(
@@ -131,7 +96,7 @@ def measure_width_scaling(
         else:
             recorded_kernels(ensembles[n], n)
             untrained = ensembles[n].isel(kernel_step=0).compute()
-        spread = _mean(convergence.initial_spread(untrained, limiting), replicates, rng)
+        spread = estimate_mean(convergence.initial_spread(untrained, limiting), replicates, rng)
         if n in ensembles:
             drift, distance = _trained_estimates(ensembles[n], dynamics[n], n, replicates, rng)
         by_width.append((spread, bias, drift, distance))
@@ -162,43 +127,7 @@ def _trained_estimates(
     """Drift and distance."""
     drift = convergence.kernel_drift(recorded_kernels(ensemble, width))
     distance = convergence.distance_from_dynamics(ensemble, dynamics)
-    return _mean(drift, replicates, rng), _mean(distance, replicates, rng)
-
-
-def _mean(values: NDArray[np.float64], replicates: int, rng: np.random.Generator) -> Estimate:
-    means = resampled_means(values, replicates, rng)
-    return Estimate(float(values.mean()), interval_of_mean(means, len(values)), means, values)
-
-
-def fit_power_law(
-    widths: NDArray[np.int64], values: NDArray[np.float64], replicates: NDArray[np.float64]
-) -> PowerLaw:
-    """Least squares of log value against log n, with the percentile interval of the slope.
-
-    Parameters
-    ----------
-    widths
-        Widths (width,).
-    values
-        Values (width,), positive.
-    replicates
-        Bootstrap replicates of the values (replicate, width). Those below their 2.5 % quantile at
-        a width count as that quantile, since a replicate of 0 has no logarithm.
-
-    Returns
-    -------
-    PowerLaw
-        NaN throughout with fewer than two widths.
-    """
-    if len(widths) < 2:
-        return PowerLaw(np.nan, np.nan, np.nan, np.nan)
-    log_width = np.log(widths)
-    design = np.linalg.pinv(np.stack([log_width, np.ones_like(log_width)], axis=1))
-    slope, intercept = design @ np.log(values)
-    floor = percentile_interval(replicates)[0]
-    slopes = np.log(np.maximum(replicates, floor)) @ design[0]
-    low, high = percentile_interval(slopes)
-    return PowerLaw(float(slope), float(low), float(high), float(np.exp(intercept)))
+    return estimate_mean(drift[:, -1], replicates, rng), estimate_mean(distance, replicates, rng)
 
 
 def _assemble(widths: Sequence[int], by_quantity: Sequence[Sequence[Estimate]]) -> xr.Dataset:

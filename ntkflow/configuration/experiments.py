@@ -4,82 +4,29 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic.config import JsonDict
 
 from ntkflow.configuration.base import (
     Count,
-    Fault,
     Finite,
-    Natural,
     NotBoolean,
     PositiveFinite,
     Strict,
 )
 from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.configuration.training import TrainingConfig
 
-__all__ = ["Experiment", "TrainingConfig"]
+__all__ = ["Experiment"]
 
 INITIAL_KERNELS_LIMIT = 2**30
 """Bytes of the initial kernels of one width, which are held in memory at once."""
 
+RECORDED_KERNELS_LIMIT = 2**31
+"""Bytes of the kernels that are recorded in the training of one width, held at once too."""
+
 Width = Annotated[int, Field(gt=0, le=2**20), NotBoolean]
-
-
-class Spaced(Strict):
-    """So many steps between the first and the last."""
-
-    count: Annotated[int, Field(ge=2, le=100_000), NotBoolean] = Field(
-        41, description="number of records, about"
-    )
-    spacing: Literal["geometric", "linear"] = Field("geometric", description="how they are spaced")
-
-    def steps(self, last: int) -> list[int]:
-        if self.spacing == "linear":
-            grid = [last * i / (self.count - 1) for i in range(self.count)]
-        else:
-            grid = [0.0, *(last ** (i / (self.count - 2 or 1)) for i in range(self.count - 1))]
-        return sorted({0, *(min(round(step), last) for step in grid), last})
-
-
-Steps = list[Natural]
-
-
-class TrainingConfig(Strict):
-    """Full-batch gradient descent on least squares."""
-
-    learning_rate: PositiveFinite = Field(1.0, description="eta; time is eta x steps")
-    steps: Annotated[int, Field(gt=0, lt=2**31), NotBoolean] = Field(
-        description="number of gradient-descent steps"
-    )
-    function_steps: Spaced | Steps = Field(
-        Spaced(), description="steps at which f is recorded: listed, or count and spacing"
-    )
-    kernel_steps: Steps | None = Field(
-        None, description="steps at which the empirical NTK is recorded; first and last by default"
-    )
-    precision: Literal["float32", "float64"] = Field(
-        "float32", description="arithmetic of training and of the empirical NTK"
-    )
-
-    @model_validator(mode="after")
-    def _within(self) -> "TrainingConfig":
-        for name in ("function_steps", "kernel_steps"):
-            listed = getattr(self, name)
-            if isinstance(listed, list) and any(step > self.steps for step in listed):
-                raise Fault(name, f"found {max(listed)}, expected at most the {self.steps} steps")
-        return self
-
-    @property
-    def recorded_functions(self) -> list[int]:
-        if isinstance(self.function_steps, Spaced):
-            return self.function_steps.steps(self.steps)
-        return sorted({0, *self.function_steps, self.steps})
-
-    @property
-    def recorded_kernels(self) -> list[int]:
-        return sorted(set([0, self.steps] if self.kernel_steps is None else self.kernel_steps))
 
 
 class _Experiment(Strict):
@@ -97,6 +44,8 @@ class _Trained(_Experiment):
     training: TrainingConfig = Field(description="gradient descent")
 
     on_circle: ClassVar[bool] = False
+    departures: ClassVar[frozenset[str]] = frozenset()
+    """Keys of `training` that need not be as the theory has them."""
 
     @property
     def recorded_functions(self) -> list[int]:
@@ -107,6 +56,39 @@ class _Trained(_Experiment):
             yield "widths", f"found {self.widths}, expected each width once"
         if self.on_circle and not dataset.probed_on_circle:
             yield "dataset", f"{self.dataset!r} needs `test` points on the circle here"
+        yield from self._departs()
+        for key, complaint in self.training.needs(dataset):
+            yield f"training.{key}", complaint
+        yield from self._records_too_much(dataset, network)
+
+    def _departs(self) -> Iterator[tuple[str, str]]:
+        for key, (found, usual) in self.training.departures.items():
+            if key not in self.departures:
+                yield (
+                    f"training.{key}",
+                    f"found {found!r}, expected {usual!r}: the limit that networks are held "
+                    "against here is that of full-batch gradient descent on least squares",
+                )
+
+    def _no_drift(self) -> Iterator[tuple[str, str]]:
+        found = self.training.recorded_kernels
+        if len(found) < 2 or found[0] != 0:
+            yield "training.kernel_steps", f"found {found}, expected 0 and a later step"
+
+    def _records_too_much(
+        self, dataset: DatasetConfig, network: NetworkConfig
+    ) -> Iterator[tuple[str, str]]:
+        training = self.training
+        points, kernels = training.probed(dataset), self.seeds * len(training.recorded_kernels)
+        size = kernels * points**2 * network.outputs**2 * training.itemsize
+        if size > RECORDED_KERNELS_LIMIT:
+            yield (
+                "training.kernel_steps",
+                f"found {len(training.recorded_kernels)} steps, whose kernels take "
+                f"{size // 2**20:,} MiB a width ({kernels} kernels x {points}^2 points x "
+                f"{network.outputs}^2 outputs x {training.itemsize} bytes), expected "
+                f"{RECORDED_KERNELS_LIMIT // 2**20:,} MiB or less: fewer steps, seeds or points",
+            )
 
 
 class KernelProfile(_Trained):
@@ -115,6 +97,7 @@ class KernelProfile(_Trained):
     measure: Literal["kernel_profile"]
     reference_angle: Finite = Field(0.0, description="angle of x_0, in radians")
     on_circle: ClassVar[bool] = True
+    departures: ClassVar[frozenset[str]] = frozenset({"cost", "optimizer", "batch_size"})
 
     def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
         yield from super().needs(dataset, network)
@@ -203,13 +186,11 @@ class WidthScaling(_Trained):
             yield "initial.widths", f"found {self.initial.widths}, expected each width once"
         if len(self.widths) < 2:
             yield "widths", f"found {self.widths}, expected at least two to fit an exponent"
-        kernel_steps = self.training.recorded_kernels
-        if len(kernel_steps) < 2 or kernel_steps[0] != 0:
-            yield "training.kernel_steps", f"found {kernel_steps}, expected 0 and a later step"
+        yield from self._no_drift()
         yield from self._too_large(dataset.points, network.outputs)
 
     def _too_large(self, points: int, outputs: int) -> Iterator[tuple[str, str]]:
-        item = 8 if self.training.precision == "float64" else 4
+        item = self.training.itemsize
         draws, draw = self.initial.draws, points**2 * outputs**2 * item
         most = INITIAL_KERNELS_LIMIT // draw
         if draws > most:
@@ -220,6 +201,17 @@ class WidthScaling(_Trained):
                 f"draws x {points}^2 points x {outputs}^2 outputs x {item} bytes), expected "
                 f"{INITIAL_KERNELS_LIMIT // 2**20:,} MiB or less: {remedy} fewer points",
             )
+
+
+class KernelDrift(_Trained):
+    """What training does to the kernel and to the cost, by width (JGH Theorem 2)."""
+
+    measure: Literal["kernel_drift"]
+    departures: ClassVar[frozenset[str]] = frozenset({"cost", "optimizer", "batch_size", "probe"})
+
+    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
+        yield from super().needs(dataset, network)
+        yield from self._no_drift()
 
 
 class KernelRegression(_Experiment):
@@ -249,6 +241,11 @@ class KernelRegression(_Experiment):
 
 
 Experiment = Annotated[
-    KernelProfile | FunctionBands | PrincipalComponent | WidthScaling | KernelRegression,
+    KernelProfile
+    | FunctionBands
+    | PrincipalComponent
+    | WidthScaling
+    | KernelDrift
+    | KernelRegression,
     Field(discriminator="measure"),
 ]

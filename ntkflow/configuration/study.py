@@ -33,8 +33,11 @@ class Study(Strict):
     kernels: KernelsConfig = Field(
         KernelsConfig(), description="how limiting kernels are computed, and where"
     )
-    training_memory: PositiveFinite = Field(
-        4.0, description="GiB for the networks of one width that are held at once"
+    training_memory: PositiveFinite | None = Field(
+        None, description="GiB for the networks that train at the same time; what a GPU has, or 4"
+    )
+    checkpoint_minutes: PositiveFinite = Field(
+        2.0, description="between checkpoints of a training, in minutes"
     )
     run: Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="experiments to run; all by default"

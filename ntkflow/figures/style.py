@@ -56,6 +56,7 @@ MINUS = "−"
 GREY = "#b4b4b4"
 BLUE = "#0072b2"  # Okabe & Ito (2008)
 LIMIT: dict[str, Any] = {"color": INK, "linestyle": "dashed", "linewidth": 1.0}
+NETWORK_LINE: dict[str, Any] = {"linewidth": 0.7, "markersize": 2.5, "markeredgewidth": 0}
 LINE_SPACING = 1.0  # the lines of STIX are tall
 LABEL_GAP = 0.085  # least distance of two line-end labels, as a fraction of the axes' height
 
@@ -115,7 +116,11 @@ def fraction(value: float) -> str:
 
 
 def network_lines(
-    axes: Axes, x: xr.DataArray, networks: xr.DataArray, colours: dict[int, str]
+    axes: Axes,
+    x: xr.DataArray,
+    networks: xr.DataArray,
+    colours: dict[int, str],
+    marker: str = "",
 ) -> None:
     """Draw one thin line a network, the wide over the narrow.
 
@@ -129,12 +134,14 @@ def network_lines(
         Values (width, seed, dimension of `x`); NaN for networks that were not trained.
     colours
         Colour of each width.
+    marker
+        Of each value, small, where there are few.
     """
     # The more networks, the more transparent: overlapping lines must not hide each other.
     alpha = float(np.clip(1.6 / math.sqrt(networks.sizes["seed"]), 0.2, 0.9))
     for width, colour in colours.items():
         lines = networks.sel(width=width).transpose(*x.dims, "seed")
-        axes.plot(x, lines, color=colour, linewidth=0.7, alpha=alpha)
+        axes.plot(x, lines, color=colour, alpha=alpha, marker=marker, **NETWORK_LINE)
 
 
 def limit_line(axes: Axes, x: xr.DataArray, limit: xr.DataArray) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from inspect import signature
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +37,7 @@ from ntkflow.kernels.hermite import HermiteSeries
 from ntkflow.kernels.pairs import Pairs, angle
 from ntkflow.kernels.quadrature import gaussian_pairs, gaussian_squares, quadrature_error
 
-__all__ = ["ACTIVATIONS", "Quadrature", "activation", "from_function"]
+__all__ = ["ACTIVATIONS", "Quadrature", "activation", "from_function", "own_function"]
 
 
 @dataclass(frozen=True)
@@ -190,15 +191,20 @@ def _activation(name: str, parameters: Parameters) -> Activation:
 
 def _imported(name: str) -> Callable[..., Activation]:
     """Factory of the activation made from a function of an importable module."""
-    module, _, attribute = name.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(
-            f"activation {name!r}: {error}; expected 'module:function', the module on PYTHONPATH"
-        ) from None
+    function = own_function(name, "activation")
 
     def factory(kinks: Sequence[float] = ()) -> Activation:
-        return from_function(attribute, function, kinks)
+        return from_function(name.partition(":")[2], function, kinks)
 
     return factory
+
+
+def own_function(name: str, what: str) -> Callable[..., Any]:
+    """The function that "module:function" names; ValueError, about `what`, if there is none."""
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"{what} {name!r}: {error}; expected 'module:function', the module on PYTHONPATH"
+        ) from None

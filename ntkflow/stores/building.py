@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ntkflow.stores.checked import StoreError, damaged_chunks
 
-__all__ = ["adopt", "claim", "clear", "empty", "explained", "partial_folder"]
+__all__ = ["CLAIM", "adopt", "claim", "clear", "empty", "explained", "partial_folder"]
 
 CLAIM = "claim"  # a file: where folders are shared over NFS, they cannot be locked
 

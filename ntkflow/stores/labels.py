@@ -12,12 +12,26 @@ from numpy.typing import ArrayLike
 
 from ntkflow.stores.schema import KERNEL_DIMS
 
-__all__ = ["dynamics", "ensemble", "gaussian", "initial_kernels", "kernels", "training_count"]
+__all__ = [
+    "dynamics",
+    "ensemble",
+    "gaussian",
+    "initial_kernels",
+    "kernels",
+    "probe",
+    "training_count",
+]
 
 
 def training_count(points: xr.Dataset) -> int:
     """n, the number of training points; they come first."""
     return int(points["is_train"].sum())
+
+
+def probe(points: xr.Dataset, which: str) -> slice:
+    """The `train` or `test` points, or all."""
+    samples = training_count(points)
+    return {"all": slice(None), "train": slice(samples), "test": slice(samples, None)}[which]
 
 
 def kernels(points: xr.Dataset, grams: Mapping[str, ArrayLike]) -> xr.Dataset:

@@ -23,54 +23,29 @@ Dimensions have one name each, everywhere:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import xarray as xr
 
-__all__ = ["SCHEMAS", "Schema", "SchemaError", "Variable", "conform"]
+from ntkflow.stores.statistics import STATISTICS
+from ntkflow.stores.variables import (
+    COMPONENT,
+    KERNEL_STEP,
+    KERNEL_TIME,
+    POINTS,
+    SEED,
+    STEP,
+    TIME,
+    Schema,
+    Variable,
+)
+
+__all__ = ["KERNEL_DIMS", "SCHEMAS", "Schema", "SchemaError", "Variable", "conform"]
 
 
 class SchemaError(ValueError):
     """A Dataset does not hold what its kind of store promises."""
 
 
-@dataclass(frozen=True)
-class Variable:
-    """One array of a store: its dimensions, NumPy dtype kind(s), and labels."""
-
-    dims: tuple[str, ...]
-    long_name: str
-    symbol: str = ""
-    units: str = "1"
-    kinds: str = "f"
-    optional: bool = False
-
-    @property
-    def attrs(self) -> dict[str, str]:
-        labels = {"long_name": self.long_name, "symbol": self.symbol, "units": self.units}
-        return {name: value for name, value in labels.items() if value}
-
-
-@dataclass(frozen=True)
-class Schema:
-    """The data variables and the coordinates of one kind of store."""
-
-    title: str
-    variables: Mapping[str, Variable]
-    coordinates: Mapping[str, Variable] = field(default_factory=dict)
-
-
-IS_TRAIN = Variable(("sample",), "whether the point is in the training set", kinds="b")
-LABEL = Variable(("sample",), "digit shown", kinds="i", optional=True)
-ANGLE = Variable(("sample",), "angle of the input in the plane", r"\gamma", "rad", optional=True)
-SEED = Variable(("seed",), "index of the initialisation", kinds="i")
-STEP = Variable(("step",), "gradient-descent step", kinds="i")
-TIME = Variable(("step",), "training time, step x learning rate", "t")
-WIDTH = Variable(("width",), "network width", "n", kinds="i")
-COMPONENT = Variable(("component",), "kernel principal component", "i", kinds="i")
-QUANTITY = Variable(("quantity",), "name of the statistic", kinds="UOT")
-
-POINTS = {"is_train": IS_TRAIN, "label": LABEL, "angle": ANGLE}
 KERNEL_DIMS = ("sample", "sample_prime", "output", "output_prime")
 
 SCHEMAS: Mapping[str, Schema] = {
@@ -110,7 +85,7 @@ SCHEMAS: Mapping[str, Schema] = {
         {
             "f": Variable(("seed", "step", "sample", "output"), "network function", r"f_\theta"),
             "goal": Variable(("seed", "sample", "output"), "function trained towards", "f^*"),
-            "cost": Variable(("seed", "step"), "least-squares cost", "C"),
+            "cost": Variable(("seed", "step"), "cost on the training points", "C"),
             "ntk": Variable(
                 ("seed", "kernel_step", *KERNEL_DIMS), "empirical NTK", r"\Theta", optional=True
             ),
@@ -120,8 +95,8 @@ SCHEMAS: Mapping[str, Schema] = {
             "seed": SEED,
             "step": STEP,
             "time": TIME,
-            "kernel_step": Variable(("kernel_step",), "step of a recorded kernel", kinds="i"),
-            "kernel_time": Variable(("kernel_step",), "time of a recorded kernel", "t"),
+            "kernel_step": KERNEL_STEP,
+            "kernel_time": KERNEL_TIME,
         },
     ),
     "initial_kernels": Schema(
@@ -146,104 +121,7 @@ SCHEMAS: Mapping[str, Schema] = {
         },
         {**POINTS, "time": Variable(("time",), "training time", "t")},
     ),
-    "kernel_profile": Schema(
-        "NTK between one point of the circle and all others (JGH Figure 1)",
-        {
-            "ntk": Variable(
-                ("width", "seed", "step", "sample"), "empirical NTK", r"\Theta(x_0, x)"
-            ),
-            "limiting_ntk": Variable(("sample",), "limiting NTK", r"\Theta_\infty^L(x_0, x)"),
-        },
-        {
-            "width": WIDTH,
-            "seed": SEED,
-            "step": STEP,
-            "time": TIME,
-            "angle": Variable(("sample",), "angle of x", r"\gamma", "rad"),
-        },
-    ),
-    "function_bands": Schema(
-        "Network functions against percentiles of the limiting Gaussian (JGH Figure 2)",
-        {
-            "f": Variable(
-                ("width", "seed", "time", "sample"), "network function", r"f_\theta(\gamma)"
-            ),
-            "percentile": Variable(
-                ("quantile", "time", "sample"), "percentile of the limiting Gaussian"
-            ),
-            "train_y": Variable(("train_sample",), "target of a training point", "f^*"),
-        },
-        {
-            "width": WIDTH,
-            "seed": SEED,
-            "time": Variable(("time",), "training time of the Gaussian; inf is the limit", "t"),
-            "network_time": Variable(("time",), "training time of the networks", "t"),
-            "quantile": Variable(("quantile",), "probability level"),
-            "angle": Variable(("sample",), "angle of x", r"\gamma", "rad"),
-            "train_angle": Variable(("train_sample",), "angle of a training point", "", "rad"),
-        },
-    ),
-    "principal_component": Schema(
-        "Training along one kernel principal component (JGH Figure 3)",
-        {
-            "eigenfunction": Variable(
-                ("sample", "component"), "eigenfunction on the batch", "f^{(i)}(x)"
-            ),
-            "along": Variable(
-                ("width", "seed", "step"), "distance to the goal along the component", "||g_t||"
-            ),
-            "across": Variable(
-                ("width", "seed", "step"), "deviation from the straight line", "||h_t||"
-            ),
-            "limiting_along": Variable(("step",), "limit of the former", r"||g_t||, n = \infty"),
-            "eigenvalue": Variable(("component",), "eigenvalue of the limiting NTK", r"\lambda_i"),
-            "network_eigenvalue": Variable(
-                ("width", "seed", "component"), "eigenvalue of the empirical NTK at t = 0"
-            ),
-        },
-        {
-            "label": LABEL,
-            "width": WIDTH,
-            "seed": SEED,
-            "step": STEP,
-            "time": TIME,
-            "component": COMPONENT,
-        },
-    ),
-    "width_scaling": Schema(
-        "Approach of finite networks to the limit, with fitted exponents (JGH Theorems 1, 2)",
-        {
-            "value": Variable(("quantity", "width"), "statistic at one width"),
-            "value_low": Variable(("quantity", "width"), "lower end of its 95 % interval"),
-            "value_high": Variable(("quantity", "width"), "upper end of its 95 % interval"),
-            "used": Variable(("quantity", "width"), "whether the fit uses it", kinds="b"),
-            "spread": Variable(
-                ("quantity", "width", "seed"), "statistic of one initialisation; NaN if none"
-            ),
-            "exponent": Variable(("quantity",), "slope of log value against log n"),
-            "exponent_low": Variable(("quantity",), "lower end of its 95 % interval"),
-            "exponent_high": Variable(("quantity",), "upper end of its 95 % interval"),
-            "prefactor": Variable(("quantity",), "value of the fitted line at n = 1"),
-            "expected": Variable(("quantity",), "exponent the theory gives"),
-        },
-        {"width": WIDTH, "seed": SEED, "quantity": QUANTITY},
-    ),
-    "kernel_regression": Schema(
-        "Classification of test points by kernel regression, over training-set sizes",
-        {
-            "accuracy": Variable(("kernel", "size"), "share of test points classified right"),
-            "accuracy_low": Variable(("kernel", "size"), "lower end of its 95 % interval"),
-            "accuracy_high": Variable(("kernel", "size"), "upper end of its 95 % interval"),
-            "squared_error": Variable(("kernel", "size"), "mean square of f - f* on test points"),
-            "iterations": Variable(
-                ("kernel", "size"), "iterations of conjugate gradients; 0 by Cholesky", kinds="i"
-            ),
-        },
-        {
-            "kernel": Variable(("kernel",), "kernel of the regression", kinds="UOT"),
-            "size": Variable(("size",), "training-set size", "N", kinds="i"),
-        },
-    ),
+    **STATISTICS,
 }
 
 

@@ -2,14 +2,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ntkflow.analysis import convergence
 from ntkflow.analysis.width_scaling import (
     DRAWN,
     EXPECTED,
-    fit_power_law,
     measure_width_scaling,
     tabulate,
     tabulate_widths,
@@ -155,43 +152,6 @@ def test_one_network_a_width_gives_no_exponent():
     assert drift.value.notnull().all()
     assert not drift.used.any()
     assert np.isnan(drift.exponent)
-
-
-@given(
-    exponent=st.floats(-3, 3),
-    prefactor=st.floats(1e-3, 1e3),
-    widths=st.lists(st.integers(1, 10_000), min_size=2, max_size=6, unique=True),
-)
-@settings(deadline=None)
-def test_an_exact_power_law_is_fitted_exactly(exponent, prefactor, widths):
-    values = prefactor * np.array(widths, float) ** exponent
-    fit = fit_power_law(np.array(widths), values, np.tile(values, (10, 1)))
-    np.testing.assert_allclose(fit[:3], exponent, atol=1e-6)
-    assert fit.prefactor == pytest.approx(prefactor, rel=1e-4)
-
-
-def test_fit_is_that_of_polyfit_and_its_interval_that_of_the_refits():
-    rng = np.random.default_rng(3)
-    values = rng.uniform(1, 2, size=5)
-    replicates = values * rng.uniform(0.9, 1.1, size=(500, 5))
-    fit = fit_power_law(np.array(WIDTHS), values, replicates)
-    slope, intercept = np.polyfit(np.log(WIDTHS), np.log(values), 1)
-    assert fit.exponent == pytest.approx(slope)
-    assert fit.prefactor == pytest.approx(np.exp(intercept))
-    slopes = [np.polyfit(np.log(WIDTHS), np.log(r), 1)[0] for r in replicates]
-    np.testing.assert_allclose(
-        [fit.exponent_low, fit.exponent_high], np.quantile(slopes, [0.025, 0.975]), rtol=0.02
-    )
-
-
-def test_replicates_of_zero_leave_the_interval_finite():
-    replicates = np.random.default_rng(4).uniform(0.5, 1.5, size=(1000, 3))
-    replicates[:20, 2] = 0
-    assert np.isfinite(fit_power_law(np.array([8, 16, 32]), np.ones(3), replicates)).all()
-
-
-def test_fewer_than_two_widths_give_no_line():
-    assert np.isnan(fit_power_law(np.array([8]), np.ones(1), np.ones((10, 1)))).all()
 
 
 @pytest.mark.parametrize(

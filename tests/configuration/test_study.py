@@ -47,7 +47,7 @@ def test_shipped_configurations_are_valid(name):
     study = read_study(overlaid(name))
     assert set(study.selected) == set(study.run) <= set(study.experiments)
     measures = {experiment.measure for experiment in study.selected.values()}
-    assert len(measures) == 5
+    assert len(measures) == 6
 
 
 def test_defaults_are_filled_in():
@@ -65,6 +65,7 @@ def test_defaults_are_filled_in():
 CIRCLE = "experiments.functions_on_the_circle"
 COMPONENT = "experiments.along_a_component"
 SCALING = "experiments.approach_to_the_limit"
+DRIFT = "experiments.drift_under_cross_entropy"
 REGRESSION = "experiments.classification_of_digits"
 PROFILE = "experiments.kernel_on_the_circle"
 
@@ -230,6 +231,14 @@ PROFILE = "experiments.kernel_on_the_circle"
         (f"{COMPONENT}.training.kernel_steps", [1], "kernel_steps: expected 0 among them, for the"),
         (f"{SCALING}.widths", [64], f"{SCALING}.widths: found [64], expected at least two to fit"),
         (f"{SCALING}.training.kernel_steps", [0], "kernel_steps: found [0], expected 0 and a l"),
+        (
+            f"{DRIFT}.training.kernel_steps",
+            [5, 9],
+            "kernel_steps: found [5, 9], expected 0 and a l",
+        ),
+        (f"{DRIFT}.training.kernel_steps", [0], "kernel_steps: found [0], expected 0 and a later"),
+        (f"{DRIFT}.training.kernel_steps", [], "kernel_steps: found [], expected 0 and a later s"),
+        (f"{DRIFT}.widths", [64, 64], f"{DRIFT}.widths: found [64, 64], expected each width once"),
         (f"{REGRESSION}.sizes", [20, 20], f"{REGRESSION}.sizes: found [20, 20], expected each s"),
         (f"{REGRESSION}.sizes", [1298], ".sizes: found 1298, the data set has 1297 training poi"),
         (f"{REGRESSION}.sizes", [], f"{REGRESSION}.sizes: found []"),

@@ -150,6 +150,50 @@ def principal_component(
     )
 
 
+def kernel_drift(
+    widths: Sequence[int] = (64, 128, 256, 512, 1024), seeds: int = 5, *, fitted: bool = True
+) -> xr.Dataset:
+    """Costs of ten classes that fall like 1/t at last, and kernels that drift like 1/n."""
+    rng = np.random.default_rng(0)
+    n = np.array(widths, float)[:, None, None]
+    step = np.unique(np.round(np.geomspace(1, 400, 30)).astype(int))
+    kernel_step = np.unique(np.round(np.geomspace(1, 400, 11)).astype(int))
+    step, kernel_step = np.append(0, step), np.append(0, kernel_step)
+    pace, size = np.exp(0.3 * rng.normal(size=(2, len(n), seeds, 1)))
+    drift = 9 * size / n * (kernel_step / (kernel_step + 30)) ** 0.8
+    mean = drift[..., -1].mean(axis=1)
+    error = 1.96 * drift[..., -1].std(axis=1) / seeds**0.5
+    slope, offset = np.nan, np.nan
+    if fitted and len(widths) > 1:
+        slope, offset = np.polyfit(np.log(widths), np.log(mean), 1)
+    return conform(
+        xr.Dataset(
+            {
+                "cost": (("width", "seed", "step"), 2.4 / (1 + pace * (1 + 20 / n) * step / 12)),
+                "drift": (("width", "seed", "kernel_step"), drift),
+                "mean_drift": ("width", mean),
+                "mean_drift_low": ("width", mean - error),
+                "mean_drift_high": ("width", mean + error),
+                "exponent": slope,
+                "exponent_low": slope - 0.1,
+                "exponent_high": slope + 0.1,
+                "prefactor": np.exp(offset),
+                "expected": -0.5,
+            },
+            {
+                "width": list(widths),
+                "seed": np.arange(seeds),
+                "step": step,
+                "time": ("step", step.astype(float)),
+                "kernel_step": kernel_step,
+                "kernel_time": ("kernel_step", kernel_step.astype(float)),
+            },
+            {**LABELS, "dataset_label": "some digits"},
+        ),
+        "kernel_drift",
+    )
+
+
 QUANTITIES = {
     "spread of the NTK at initialisation": -0.5,
     "bias of its mean, off the diagonal": -1.0,

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from ntkflow.figures import (
     function_bands,
+    kernel_drift,
     kernel_profile,
     principal_component,
     style,
@@ -27,8 +28,9 @@ FIGURES = [
     (function_bands.draw, examples.function_bands),
     (principal_component.draw, examples.principal_component),
     (width_scaling.draw, examples.width_scaling),
+    (kernel_drift.draw, examples.kernel_drift),
 ]
-NAMES = ["kernel_profile", "function_bands", "principal_component", "width_scaling"]
+NAMES = ["kernel_profile", "function_bands", "principal_component", "width_scaling", "kernel_drift"]
 
 
 @pytest.mark.parametrize(("draw", "example"), FIGURES, ids=NAMES)

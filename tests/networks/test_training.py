@@ -91,10 +91,10 @@ def test_batches_of_seeds_give_the_same_networks():
     assert lines[-1].startswith("networks 1-3 of 3: step 20 of 20, mean cost ")
     lines.clear()
     # Less than one network of 41 parameters: one at a time all the same.
-    apart = train(RELU, schedule, memory=100.0, progress=lines.append)
-    batches = [line.split(":")[0] for line in lines[::2]]
+    apart = train(RELU, schedule, memory=100.0, devices=jax.devices()[:1], progress=lines.append)
+    batches = list(dict.fromkeys(line.split(":")[0] for line in lines))
     assert batches == [f"networks {i}-{i} of 3" for i in (1, 2, 3)]
-    pairs = train(RELU, schedule, memory=2.5 * 3 * 8 * 41)
+    pairs = train(RELU, schedule, memory=2.5 * 8 * (5 * 41 + 2 * 9 * 7), devices=jax.devices()[:1])
     for other in (apart, pairs):
         for one, two in zip(together, other, strict=True):
             np.testing.assert_allclose(one, two, rtol=1e-10, atol=1e-12)
@@ -125,9 +125,9 @@ def test_divergence_says_what_to_do(architecture, rate):
     with pytest.raises(DivergenceError) as refusal:
         train(architecture, Schedule(rate, (0, 40)))
     found = re.fullmatch(
-        r"gradient descent diverged by step 40: the cost of a network went from \S+ to \S+ with "
+        r"gradient descent diverged by step \d+: the cost of a network went from \S+ to \S+ with "
         r"learning_rate (\S+)\. It is stable below 2/lambda_1 = (\S+) \(lambda_1 = (\S+), the "
-        r"largest eigenvalue of Theta\(0\)/N on the training points\); set learning_rate to (\S+) "
+        r"largest eigenvalue of Theta\(0\)/N on 5 training points\); set learning_rate to (\S+) "
         r"or less",
         str(refusal.value),
     )
@@ -147,7 +147,7 @@ def test_growth_between_records_is_noticed():
     ntk = initial_kernels(KEYS[:1], X[:SAMPLES], wide, dtype=jnp.float64)
     largest = np.linalg.eigvalsh(ntk[0, :, :, 0, 0] / SAMPLES)[-1]
     rate = 3.0 / largest
-    with pytest.raises(DivergenceError, match="by step 400"):
+    with pytest.raises(DivergenceError, match="by step"):
         train(wide, Schedule(rate, (0, 400)))
 
 

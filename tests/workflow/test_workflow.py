@@ -20,6 +20,7 @@ EXPERIMENTS = {
     "functions_on_the_circle": "function_bands",
     "along_a_component": "principal_component",
     "approach_to_the_limit": "width_scaling",
+    "drift_under_cross_entropy": "kernel_drift",
     "classification_of_digits": "kernel_regression",
     "ten_outputs": "width_scaling",
     "tapered_tanh": "function_bands",

@@ -74,6 +74,15 @@ def architecture_of(wildcards):
     }
 
 
+def training_of(wildcards):
+    """The training of an experiment, with the steps at which it records."""
+    experiment = experiment_of(wildcards)
+    values = plain(experiment.training)
+    values["function_steps"] = experiment.recorded_functions
+    values["kernel_steps"] = experiment.training.recorded_kernels
+    return values
+
+
 def dataset_store(wildcards):
     return store(f"datasets/{experiment_of(wildcards).dataset}")
 
@@ -127,11 +136,19 @@ def labels_of(wildcards):
     return {"network_label": network.label, "dataset_label": experiment.dataset}
 
 
-def activation_code(wildcards):
-    """The file of an activation that is a user's own function: a change re-runs what it enters."""
-    named = wildcards.get("network") or experiment_of(wildcards).network
-    place, own, _ = study.networks[named].activation.name.partition(":")
+def own_code(name):
+    """The file of a user's own function, "module:function": a change re-runs what it enters."""
+    place, own, _ = name.partition(":")
     return [find_spec(place).origin] if own else []
+
+
+def activation_code(wildcards):
+    named = wildcards.get("network") or experiment_of(wildcards).network
+    return own_code(study.networks[named].activation.name)
+
+
+def cost_code(wildcards):
+    return own_code(experiment_of(wildcards).training.cost)
 
 
 def limiting_network(wildcards):
@@ -159,12 +176,14 @@ def core_share(wildcards):
 def products_of(name, experiment):
     """Every file a run leaves for one experiment, figures aside: what is deleted is made again."""
     pair = f"{experiment.dataset}/{experiment.network}"
-    stores = [f"datasets/{experiment.dataset}", f"limiting/{pair}", f"statistics/{name}"]
+    stores = [f"datasets/{experiment.dataset}", f"statistics/{name}"]
     tables = [name]
     per_width = ["ensembles"]
+    if experiment.measure != "kernel_drift":
+        stores.append(f"limiting/{pair}")
     if experiment.measure == "kernel_regression":
         return [*map(store, stores), f"results/tables/{name}.csv"]
-    if experiment.measure != "kernel_profile":
+    if experiment.measure not in ("kernel_profile", "kernel_drift"):
         stores.append(f"spectrum/{pair}")
     if experiment.measure == "function_bands":
         stores.append(f"gaussian/{name}")

@@ -89,6 +89,30 @@ rule plot_width_scaling:
         "../scripts/plot_width_scaling.py"
 
 
+rule plot_kernel_drift:
+    input:
+        statistics=store("statistics/{experiment}"),
+        code=package_sources("plot_kernel_drift.py"),
+    output:
+        report(
+            multiext("results/figures/{experiment}", ".pdf", ".svg", ".png"),
+            caption="../report/kernel_drift.rst",
+            category="Figures",
+        ),
+    log:
+        "results/logs/plot_kernel_drift/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_kernel_drift/{experiment}.tsv"
+    wildcard_constraints:
+        experiment=measuring("kernel_drift"),
+    conda:
+        ENVIRONMENT
+    params:
+        training=training_of,  # for the caption
+    script:
+        "../scripts/plot_kernel_drift.py"
+
+
 rule plot_kernel_regression:
     input:
         statistics=store("statistics/{experiment}"),

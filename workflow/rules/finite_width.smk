@@ -4,6 +4,7 @@ rule train_networks:
         spectrum=target_along_component,
         code=package_sources("train_networks.py"),
         activation=activation_code,
+        cost=cost_code,
     output:
         ensemble=store("ensembles/{experiment}/width-{width}"),
     log:
@@ -20,12 +21,10 @@ rule train_networks:
         architecture=architecture_of,
         seed=study.seed,
         seeds=lambda wildcards: experiment_of(wildcards).seeds,
-        learning_rate=lambda wildcards: experiment_of(wildcards).training.learning_rate,
-        precision=lambda wildcards: experiment_of(wildcards).training.precision,
-        function_steps=lambda wildcards: experiment_of(wildcards).recorded_functions,
-        kernel_steps=lambda wildcards: experiment_of(wildcards).training.recorded_kernels,
+        training=training_of,
         goal=goal_of,
-        memory=study.training_memory * 2**30,
+        memory=study.training_memory,
+        checkpoint_minutes=study.checkpoint_minutes,
     script:
         "../scripts/train_networks.py"
 

@@ -101,6 +101,28 @@ rule measure_width_scaling:
         "../scripts/measure_width_scaling.py"
 
 
+rule measure_kernel_drift:
+    input:
+        ensembles=each_width("ensembles"),
+        code=package_sources("measure_kernel_drift.py"),
+    output:
+        statistics=store("statistics/{experiment}"),
+        table="results/tables/{experiment}.csv",
+    log:
+        "results/logs/measure_kernel_drift/{experiment}.log",
+    benchmark:
+        "results/benchmarks/measure_kernel_drift/{experiment}.tsv"
+    wildcard_constraints:
+        experiment=measuring("kernel_drift"),
+    conda:
+        ENVIRONMENT
+    params:
+        widths=widths_of,
+        labels=labels_of,
+    script:
+        "../scripts/measure_kernel_drift.py"
+
+
 rule measure_kernel_regression:
     input:
         dataset=dataset_store,

@@ -1,0 +1,245 @@
+"""The networks of one round, trained from their keys to the last record."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from ntkflow.aliases import Array, Float, Inputs, SeedKeys
+from ntkflow.networks import descent
+from ntkflow.networks.descent import State
+from ntkflow.networks.divergence import (
+    DivergenceError,
+    diverged,
+    require_finite,
+    stable_rates,
+)
+from ntkflow.networks.method import Method
+from ntkflow.networks.mlp import Architecture, empirical_ntk, init
+
+__all__ = ["Ensemble", "Keeper", "Kept", "Round", "Schedule", "Task", "goal_of", "train_round"]
+
+SEGMENT = 5.0
+"""Seconds between lines of progress, about; between two of them a training can be kept."""
+
+ADVISED = 512
+"""Training points on which lambda_1 is computed where training diverges."""
+
+
+class Schedule(NamedTuple):
+    """Learning rate, and the steps at which f and the empirical NTK are recorded, ascending.
+
+    Training runs to the last of them; 0 stands for the network at initialisation.
+    """
+
+    learning_rate: float
+    function_steps: tuple[int, ...]
+    kernel_steps: tuple[int, ...] = ()
+
+    @classmethod
+    def from_plain(
+        cls,
+        learning_rate: float,
+        function_steps: Sequence[int],
+        kernel_steps: Sequence[int],
+        **_: Any,
+    ) -> "Schedule":
+        """From the `training` of a configuration."""
+        return cls(learning_rate, tuple(function_steps), tuple(kernel_steps))
+
+    @property
+    def recorded(self) -> list[int]:
+        """Steps at which there is something to record."""
+        return sorted({*self.function_steps, *self.kernel_steps})
+
+
+class Ensemble(NamedTuple):
+    """Records of s networks at t steps and N points; `cost` is that of the training points."""
+
+    f: Float[np.ndarray, "s t N k"]
+    goal: Float[np.ndarray, "s N k"]
+    cost: Float[np.ndarray, "s t"]
+    ntk: Float[np.ndarray, "s kernel_t N N k k"]
+
+
+class Kept(NamedTuple):
+    """A training up to some moment: the round and its step, and all it takes to go on."""
+
+    round: int
+    step: int
+    arrays: list[np.ndarray]
+
+
+class Keeper(Protocol):
+    """Where a training is kept, which may be killed, and found again."""
+
+    def found(self) -> Kept | None:
+        """What was kept last."""
+
+    def due(self) -> bool:
+        """Whether it is time to keep it again."""
+
+    def keep(self, kept: Kept) -> None:
+        """Keep this, in place of what was kept before."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the networks of every round have in common."""
+
+    x: Inputs
+    recorded: slice
+    samples: int
+    architecture: Architecture
+    schedule: Schedule
+    method: Method
+    mesh: Mesh
+    keeper: Keeper
+    progress: Callable[[str], None]
+
+    def initial(self, keys: SeedKeys) -> State:
+        """Networks before their first step."""
+        return descent.initial_state(keys, self.x, self.samples, **self.settings)
+
+    def evaluated(self, state: State, y: Float[Array, "s n k"]) -> tuple[np.ndarray, np.ndarray]:
+        """f at all points, and the cost on the first n."""
+        settings = {key: self.settings[key] for key in ("architecture", "mesh")}
+        both = descent.evaluate(state.parameters, self.x, y, cost=self.method.cost, **settings)
+        return np.asarray(both[0]), np.asarray(both[1])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Of each step."""
+        return {
+            "architecture": self.architecture,
+            "method": self.method,
+            "rate": self.schedule.learning_rate,
+            "mesh": self.mesh,
+        }
+
+
+class Round(NamedTuple):
+    """Networks that train at the same time: their number, indices, keys and targets."""
+
+    number: int
+    networks: np.ndarray
+    keys: SeedKeys
+    y: Float[Array, "s n k"]
+
+
+def goal_of(
+    task: Task, keys: SeedKeys, target: Float[np.ndarray, "N k"], relative: bool
+) -> Float[np.ndarray, "s N k"]:
+    """The target of each network; `relative` to f_theta(0), it is another for each."""
+    if not relative:
+        return np.broadcast_to(target, (len(keys), *target.shape))
+    nothing = descent.spread(np.zeros((len(keys), 1, target.shape[1]), target.dtype), task.mesh)
+    return target + task.evaluated(task.initial(keys), nothing)[0]
+
+
+def train_round(task: Task, own: Round, records: Ensemble, kept: Kept | None) -> None:
+    """Train the networks of a round and fill in their records; go on from what was kept of it.
+
+    Raises
+    ------
+    DivergenceError, ValueError
+        As `train_ensemble`.
+    """
+    begun, first, start = _begun(task, own) if kept is None else _restored(task, own, kept)
+    marks = [step for step in task.schedule.recorded if step > begun]
+    for step, state in _segments(task, own, start, max(begun, 0), marks):
+        costs, worst = np.asarray(state.cost).T
+        if step in marks:
+            costs = _record(task, own, step, state, records)
+            worst = np.maximum(worst, costs)
+        _require_convergence(task, own, step, first, worst)
+        task.progress(
+            f"{_named(own, records)}: step {step} of {marks[-1]}, mean cost {costs.mean():.3e}"
+        )
+        if task.keeper.due():
+            leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
+            task.keeper.keep(Kept(own.number, step, [*records, first, *leaves]))
+
+
+def _named(own: Round, records: Ensemble) -> str:
+    return f"networks {own.networks[0] + 1}-{own.networks[-1] + 1} of {len(records.cost)}"
+
+
+def _begun(task: Task, own: Round) -> tuple[int, np.ndarray, State]:
+    """Nothing recorded yet; the cost at initialisation, and the networks."""
+    state = task.initial(own.keys)
+    _, costs = task.evaluated(state, own.y)
+    require_finite(costs)
+    return -1, costs, state
+
+
+def _restored(task: Task, own: Round, kept: Kept) -> tuple[int, np.ndarray, State]:
+    like = jax.eval_shape(task.initial, own.keys)
+    first, *leaves = kept.arrays[len(Ensemble._fields) :]
+    state = jax.tree.unflatten(jax.tree.structure(like), leaves)
+    return kept.step, first, descent.spread(state, task.mesh)
+
+
+def _segments(
+    task: Task, own: Round, state: State, step: int, marks: list[int]
+) -> Iterator[tuple[int, State]]:
+    """The networks at each of the marks, and every few seconds between them.
+
+    As many steps at once as take that long. It does not matter to the result.
+    """
+    stride = 1
+    for mark in marks:
+        while True:
+            steps, began = min(stride, mark - step), time.monotonic()
+            state = descent.advance(state, task.x, own.y, step, steps, **task.settings)
+            jax.block_until_ready(state.cost)
+            taken, step = time.monotonic() - began, step + steps
+            if steps == stride:  # not cut short by a mark
+                stride = _stride(stride, taken)
+            yield step, state
+            if step == mark:
+                break
+
+
+def _stride(stride: int, taken: float) -> int:
+    """Steps of the next call, where so many took so many seconds."""
+    return 2 * stride if taken < SEGMENT / 2 else max(1, int(stride * SEGMENT / taken))
+
+
+def _record(
+    task: Task, own: Round, step: int, state: State, records: Ensemble
+) -> Float[np.ndarray, " s"]:
+    """Fill in what is recorded at this step, and return the costs."""
+    f, costs = task.evaluated(state, own.y)
+    schedule, parameters = task.schedule, state.parameters
+    if step in schedule.function_steps:
+        place = own.networks, schedule.function_steps.index(step)
+        records.f[place], records.cost[place] = f[:, task.recorded], costs
+    if step in schedule.kernel_steps:
+        place = own.networks, schedule.kernel_steps.index(step)
+        x = task.x[task.recorded]
+        records.ntk[place] = descent.kernels(parameters, x, task.architecture, task.mesh)
+    return costs
+
+
+def _require_convergence(
+    task: Task, own: Round, step: int, first: np.ndarray, worst: np.ndarray
+) -> None:
+    for network in diverged(worst, first, task.method.is_gradient_descent):
+        key, x = own.keys[network], task.x[: min(task.samples, ADVISED)]
+        advice = stable_rates(_initial_kernel(task, key, x), task.method.cost.curvature)
+        raise DivergenceError(
+            f"gradient descent diverged by step {step}: the cost of a network went from "
+            f"{first[network]:.3g} to {worst[network]:.3g} with learning_rate "
+            f"{task.schedule.learning_rate:g}. {advice}"
+        )
+
+
+def _initial_kernel(task: Task, key: Any, x: Inputs) -> Array:
+    theta = init(key, x.shape[1], task.architecture, x.dtype)
+    return jax.jit(partial(empirical_ntk, architecture=task.architecture))(theta, x, x)
