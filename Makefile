@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help environment figures smoke test lint bench benchkernels benchempirical lock schema clean
+.PHONY: help environment figures smoke test lint bench benchkernels benchempirical benchtraining lock schema clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
@@ -43,6 +43,9 @@ benchkernels: $(READY) ## time limiting kernels; ARGS="--make-peer DIR" beside n
 
 benchempirical: $(READY) ## time the empirical NTK; ARGS="--peer PYTHON" beside neural-tangents
 	$(BIN)/python benchmarks/empirical_ntk.py $(ARGS)
+
+benchtraining: $(READY) ## time training; ARGS="--torch PYTHON" beside PyTorch
+	$(BIN)/python benchmarks/training.py $(ARGS)
 
 lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade for newer versions
 	$(BIN)/uv pip compile --universal --generate-hashes --fork-strategy fewest \

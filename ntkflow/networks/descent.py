@@ -32,10 +32,6 @@ __all__ = [
 ROWS = 8192
 """Points at which f is evaluated at once: of more, the activities would crowd the memory."""
 
-LARGE = 2**26
-"""Bytes of a network from which each step is a program of its own: a loop inside one would keep
-the gradients of all layers until its end, and the call is a small part of such a step."""
-
 SEEDS, EVERYWHERE = PartitionSpec("seed"), PartitionSpec()
 
 
@@ -125,6 +121,11 @@ def _state(
     return State(theta, moments, order, jax.random.key_data(key), cost)
 
 
+@partial(
+    jax.jit,
+    static_argnames=("architecture", "method", "rate", "mesh"),
+    donate_argnames="state",
+)
 def advance(
     state: State,
     x: Inputs,
@@ -139,43 +140,14 @@ def advance(
     """The networks so many steps later; `state`, which has made `first` steps, is used up.
 
     They are trained on the first n rows of x. The result is the same to the last bit however the
-    steps are divided among calls.
+    steps are divided among calls. Parameters change in place: beside them there are gradients.
     """
-    settings = {"architecture": architecture, "method": method, "rate": rate, "mesh": mesh}
-    size = sum(leaf.nbytes for leaf in jax.tree.leaves(state.parameters)) // len(state.cost)
-    if size < LARGE:
-        return _steps(state, x, y, first, steps, single=False, **settings)
-    for number in range(first, first + steps):
-        state = _steps(state, x, y, number, 1, single=True, **settings)
-    return state
-
-
-@partial(
-    jax.jit,
-    static_argnames=("architecture", "method", "rate", "mesh", "single"),
-    donate_argnames="state",
-)
-def _steps(
-    state: State,
-    x: Inputs,
-    y: Float[Array, "s n k"],
-    first: int,
-    steps: int,
-    *,
-    architecture: Architecture,
-    method: Method,
-    rate: float,
-    mesh: Mesh,
-    single: bool,
-) -> State:
-    """`first` and `steps` are traced, so that one program serves every interval."""
     step = partial(_step, architecture=architecture, method=method, rate=rate)
 
     def train(state: State, y: Outputs, x: Inputs, first: Array, steps: Array) -> State:
-        x = x[: len(y)]
-        if single:
-            return step(first, state, x, y)
-        return jax.lax.fori_loop(first, first + steps, lambda i, now: step(i, now, x, y), state)
+        known = x[: len(y)]
+        # Both numbers are traced, so that one program serves every interval.
+        return jax.lax.fori_loop(first, first + steps, lambda i, now: step(i, now, known, y), state)
 
     return _each(train, mesh, 2, 3)(state, y, x, first, steps)
 

@@ -118,14 +118,6 @@ def test_a_network_is_the_same_whatever_trains_beside_it(method):
         np.testing.assert_allclose(all_, apart, rtol=1e-10, atol=1e-13)
 
 
-def test_networks_beyond_a_size_take_each_step_alone(monkeypatch):
-    schedule = Schedule(0.3, (0, 1, 7))
-    usual = train(schedule)
-    monkeypatch.setattr("ntkflow.networks.descent.LARGE", 1)
-    for one, two in zip(usual, train(schedule), strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-14)
-
-
 def test_many_points_are_evaluated_in_parts(monkeypatch):
     usual = train(Schedule(0.3, (2,)))
     monkeypatch.setattr("ntkflow.networks.descent.ROWS", 4)
