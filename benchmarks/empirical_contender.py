@@ -1,9 +1,9 @@
 """Evaluate one empirical NTK again and again; run by the Python of whatever is being measured.
 
 The one argument is JSON: inputs and ntk (paths of .npy files, read and written), widths n_0, .., 1,
-beta, and the way: ntkflow, jacobian (contraction in plain JAX), or one of the three implementations
-of neural-tangents. Talks as `peer.py` does; an answer also holds the peak of memory, in bytes above
-what the process had before its first evaluation.
+beta, and the way: ntkflow, jacobian (contraction in plain JAX), torch.func (the same in PyTorch),
+or one of the three implementations of neural-tangents. Talks as `peer.py` does; an answer also
+holds the peak of memory, in bytes above what the process had before its first evaluation.
 """
 
 import json
@@ -36,6 +36,8 @@ def evaluation(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray
 
         network = api.network(theta, beta=beta, precision="float32")
         return lambda x: api.empirical_ntk(network, x, outputs=0)
+    if way == "torch.func":
+        return torch_func(theta, beta)
     import jax
     import jax.numpy as jnp
 
@@ -61,6 +63,27 @@ def jacobian(theta: Parameters, beta: float) -> tuple[Callable[..., Any], Any]:
         return sum(jnp.matmul(row, row.T, precision="highest") for row in rows)
 
     return ntk, theta
+
+
+def torch_func(theta: Parameters, beta: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Contraction of the Jacobian, by vmap of reverse mode."""
+    import torch
+    from torch.func import jacrev, vmap
+
+    def function(theta: Any, x: Any) -> Any:
+        for index, (weight, bias) in enumerate(theta):
+            x = torch.relu(x) if index else x
+            x = x @ weight / weight.shape[0] ** 0.5 + beta * bias
+        return x[0]
+
+    given = tuple((torch.from_numpy(w), torch.from_numpy(b)) for w, b in theta)
+
+    def ntk(x: np.ndarray) -> np.ndarray:
+        jacobian = vmap(jacrev(function), (None, 0))(given, torch.from_numpy(x))
+        rows = [leaf.flatten(1) for layer in jacobian for leaf in layer]
+        return np.asarray(sum(row @ row.T for row in rows))
+
+    return ntk
 
 
 def peer(theta: Parameters, beta: float, way: str) -> tuple[Callable[..., Any], Any]:

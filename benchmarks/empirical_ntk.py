@@ -48,16 +48,19 @@ def product_rate(width: int, samples: int, repeats: int) -> float:
     return 2.0 * samples * width**2 / median(interleave(call, 5 * repeats)["product"])
 
 
-def ways(width: int, samples: int, peer: str | None) -> dict[str, str]:
+def ways(width: int, samples: int, peer: str | None, torch: str | None = None) -> dict[str, str]:
     """The Python of each way that fits in memory."""
     parameters = FEATURES * width + (DEPTH - 2) * width**2
     small = 4.0 * samples * parameters < JACOBIAN_BYTES
     own = {"ntkflow": sys.executable, **({"jacobian": sys.executable} if small else {})}
+    own |= {"torch.func": torch} if torch and small else {}
     theirs = [way for way in PEERS if small or way == "structured derivatives"]
     return {**own, **({way: peer for way in theirs} if peer else {})}
 
 
-def measure(width: int, samples: int, peer: str | None, repeats: int) -> list[list[str]]:
+def measure(
+    width: int, samples: int, peer: str | None, torch: str | None, repeats: int
+) -> list[list[str]]:
     """Rows of the table for one case."""
     x = inputs("gaussian", samples, FEATURES, "float32")
     widths = [FEATURES, *[width] * (DEPTH - 1), 1]
@@ -65,7 +68,7 @@ def measure(width: int, samples: int, peer: str | None, repeats: int) -> list[li
     with tempfile.TemporaryDirectory(prefix="ntkflow-bench-") as folder, ExitStack() as stack:
         given = str(Path(folder) / "x.npy")
         np.save(given, x)
-        pythons = ways(width, samples, peer)
+        pythons = ways(width, samples, peer, torch)
         files = {way: str(Path(folder) / f"{way}.npy") for way in pythons}
         calls = {}
         for way, python in pythons.items():
@@ -107,12 +110,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     command = argparse.ArgumentParser(description="Time the empirical NTK.")
     command.add_argument("--peer", metavar="PYTHON", help="with neural-tangents installed")
+    command.add_argument("--torch", metavar="PYTHON", help="with PyTorch installed")
     command.add_argument("--repeats", type=int, default=5, help="of each time; default: 5")
     command.add_argument("--quick", action="store_true", help="one small case, to try it")
     options = command.parse_args(arguments)
     print(header(COLUMNS))
     for width, samples in ((64, 32),) if options.quick else CASES:
-        for cells in measure(width, samples, options.peer, options.repeats):
+        for cells in measure(width, samples, options.peer, options.torch, options.repeats):
             print(line(cells, COLUMNS), flush=True)
 
 

@@ -10,6 +10,7 @@
 
     network = api.network(api.initial_parameters([784, 1024, 1024, 1]))  # or trained ones
     ntk = api.empirical_ntk(network, x, outputs=0)  # (n, n)
+    trained = api.train(network, x, y, steps=[10, 100, 1000])  # trained.f, trained.networks
 
 What takes a kernel takes an array, or one opened from a store, which is then read block by block.
 
@@ -28,12 +29,14 @@ from ntkflow.interface.empirical import (
 )
 from ntkflow.interface.limiting import Kernels, limiting_kernels, store_limiting_kernels
 from ntkflow.interface.solvers import extreme_eigenpairs, kernel_regression, predict
+from ntkflow.interface.training import Training, train
 
 __all__ = [
     "Eigenpairs",
     "Kernels",
     "Network",
     "Regression",
+    "Training",
     "empirical_ntk",
     "extreme_eigenpairs",
     "initial_parameters",
@@ -43,4 +46,5 @@ __all__ = [
     "predict",
     "store_empirical_ntk",
     "store_limiting_kernels",
+    "train",
 ]

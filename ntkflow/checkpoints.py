@@ -51,7 +51,7 @@ class Checkpoints:
         try:
             return _unpacked(self._manager.restore(number, args=_ARGUMENTS))
         except Exception as error:  # whatever a damaged file makes Orbax raise
-            reason = str(error).splitlines()[0][:200]
+            reason = f"{type(error).__name__}: {error}"[:200].splitlines()[0]
             self._say(f"{self._folder}: not readable ({reason}); training starts again")
             self._manager.delete(number)
             return None
@@ -79,6 +79,7 @@ def _packed(kept: Kept) -> Any:
     arrays = {str(number): np.asarray(array) for number, array in enumerate(kept.arrays)}
     position = {
         "round": kept.round,
+        "networks": kept.networks,
         "step": kept.step,
         "sums": [_sum(array) for array in kept.arrays],
     }
@@ -101,7 +102,7 @@ def _unpacked(restored: Any) -> Kept:
     arrays = [np.asarray(whole[str(number)]) for number in range(len(position["sums"]))]
     if [_sum(array) for array in arrays] != position["sums"]:
         raise ValueError("its checksums do not fit")
-    return Kept(position["round"], position["step"], arrays)
+    return Kept(position["round"], position["networks"], position["step"], arrays)
 
 
 def _sum(array: np.ndarray) -> int:

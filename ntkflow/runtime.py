@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 LOG = logging.getLogger("ntkflow")
-RECORDED_PACKAGES = ("dask", "jax", "jaxlib", "numpy", "scipy", "xarray", "zarr")
+RECORDED_PACKAGES = ("dask", "jax", "jaxlib", "numpy", "optax", "scipy", "xarray", "zarr")
 
 
 def run(main: Callable[[Any], None], smk: Any) -> None:
@@ -76,11 +76,22 @@ class DeviceError(RuntimeError):
     """The device that was asked for is not there."""
 
 
-def configure_jax(threads: int, device: str = "auto", cpu_devices: int | None = None) -> None:
+def configure_jax(
+    threads: int,
+    device: str = "auto",
+    *,
+    cpu_devices: int | None = None,
+    deterministic: bool = False,
+) -> None:
     """float64 available, full-precision products on every device, so many threads on the CPU.
 
-    With `cpu_devices` JAX sees that many devices on the CPU, each with a thread of its own, in
-    place of one.
+    Parameters
+    ----------
+    cpu_devices
+        How many devices JAX sees on the CPU, in place of one. Each runs its programs on a thread
+        of its own; products are divided among the threads that all share.
+    deterministic
+        Sums in one order on a GPU too, so that a run and one that was resumed have the same bits.
 
     Raises
     ------
@@ -96,6 +107,9 @@ def configure_jax(threads: int, device: str = "auto", cpu_devices: int | None = 
     jax.config.update("jax_default_matmul_precision", "highest")
     # Pinned: flipping it changes every random number.
     jax.config.update("jax_threefry_partitionable", True)
+    if deterministic and "xla_gpu_deterministic_ops" not in os.environ.get("XLA_FLAGS", ""):
+        flags = [os.environ.get("XLA_FLAGS", ""), "--xla_gpu_deterministic_ops=true"]
+        os.environ["XLA_FLAGS"] = " ".join(flags).strip()
     if cpu_devices is not None:
         jax.config.update("jax_num_cpu_devices", cpu_devices)
     if device == "cpu":
@@ -136,7 +150,7 @@ def provenance(smk: Any, *sources: Any, precision: str = "float64") -> dict[str,
         "precision": "float32" if "float32" in precisions else precision,
         "versions": json.dumps(versions),
         "code_revision": _revision(),
-        "device": _device(),
+        **_computing(),
         "source": "ntkflow",
         "references": "Jacot, Gabriel & Hongler (2018), Neural Tangent Kernel, arXiv:1806.07572",
     }
@@ -147,7 +161,8 @@ def fingerprint(smk: Any, *sources: Any) -> str:
     import jax
 
     named = {"job": _job(smk), "params": dict(smk.params.items())}
-    machine = [version("jaxlib"), _device(), len(jax.devices())]
+    packages = {name: version(name) for name in RECORDED_PACKAGES}
+    machine = [packages, _device(), len(jax.devices())]
     digest = hashlib.sha256(json.dumps([named, machine], sort_keys=True, default=str).encode())
     for source in sources:
         digest.update(source.attrs["sha256"].encode())
@@ -175,6 +190,20 @@ def _concerned(config: Mapping[str, Any], wildcards: Any) -> dict[str, Any]:
     plain = {key: value for key, value in config.items() if key not in (*sections, "run")}
     run = {} if names["experiment"] is None else {"run": [names["experiment"]]}
     return {**plain, **run, **sections}
+
+
+def _computing() -> dict[str, str]:
+    """What computed, and how: JAX's settings where it did."""
+    jax = sys.modules.get("jax")
+    if jax is None:
+        return {"device": _device()}
+    precision = jax.config.jax_default_matmul_precision
+    counters = "partitionable" if jax.config.jax_threefry_partitionable else "not partitionable"
+    return {
+        "device": _device(),
+        "matrix_products": "full precision, no TF32" if precision == "highest" else str(precision),
+        "random_keys": f"threefry2x32, {counters}",
+    }
 
 
 def _device() -> str:

@@ -71,8 +71,10 @@ ROOMS = {
     "interface": Room(
         frozenset(
             {"", "analysis", "analysis.blocks", "analysis.eigenpairs", "analysis.regression"}
-            | {"configuration.kernels", "finite", "kernels.tiles", "networks.blockwise"}
-            | {"networks.mlp", "recipes", "runtime"}
+            | {"configuration.kernels", "finite", "kernels.tiles", "networks"}
+            | {"networks.blockwise", "networks.costs", "networks.descent", "networks.divergence"}
+            | {"networks.method", "networks.mlp", "networks.optimizers", "networks.segments"}
+            | {"recipes", "runtime"}
             | {"scheduling.tasks", "stores.grams", "stores.grid", "stores.staging", "stores.zarr"}
         ),
         frozenset({"jax", "numpy", "pydantic", "xarray"}),
@@ -82,6 +84,7 @@ ROOMS = {
         frozenset(
             {"analysis.eigenpairs", "analysis.regression"}
             | {"interface.empirical", "interface.limiting", "interface.solvers"}
+            | {"interface.training"}
         )
     ),
     "checkpoints": Room(
@@ -146,7 +149,7 @@ each_file = pytest.mark.parametrize("file", CODE, ids=lambda f: str(f.relative_t
 
 # What benchmarks import besides: one another, a library that Snakemake requires, and the peer that
 # one of them measures in an environment of its own.
-BESIDES = {"benchmarks", "psutil", "neural_tangents"}
+BESIDES = {"benchmarks", "psutil", "neural_tangents", "torch"}
 
 
 @each_module

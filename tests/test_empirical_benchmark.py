@@ -16,7 +16,7 @@ def test_operations_are_those_of_the_products():
 
 def test_jacobians_that_are_too_large_are_left_out():
     assert list(empirical_ntk.ways(64, 32, None)) == ["ntkflow", "jacobian"]
-    assert len(empirical_ntk.ways(64, 32, "python")) == 5
+    assert len(empirical_ntk.ways(64, 32, "python", "other")) == 6
     assert list(empirical_ntk.ways(2048, 512, "python")) == ["ntkflow", "structured derivatives"]
 
 

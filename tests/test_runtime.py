@@ -100,3 +100,30 @@ def _restore_logging():
         if isinstance(handler, logging.FileHandler):
             handler.close()
     logging.getLogger().handlers.clear()
+
+
+def test_provenance_says_how_jax_computed(tmp_path: Path) -> None:
+    attributes = runtime.provenance(job(tmp_path, dataset="digits"))
+    assert attributes["random_keys"] == "threefry2x32, partitionable"
+    with jax.default_matmul_precision("highest"):
+        attributes = runtime.provenance(job(tmp_path, dataset="digits"))
+        assert attributes["matrix_products"] == "full precision, no TF32"
+    with jax.default_matmul_precision("tensorfloat32"):
+        attributes = runtime.provenance(job(tmp_path, dataset="digits"))
+        assert attributes["matrix_products"] == "tensorfloat32"
+
+
+def test_fingerprint_is_of_all_that_a_result_depends_on(tmp_path: Path) -> None:
+    code = tmp_path / "code.py"
+    code.write_text("a = 1\n")
+
+    def of(digest: str = "abc", **params: object) -> str:
+        smk = job(tmp_path, width="8")
+        smk.params, smk.input = params, [str(code), "data.zarr/zarr.json"]
+        return runtime.fingerprint(smk, xr.Dataset(attrs={"sha256": digest}))
+
+    found = {of(seed=0), of(seed=1), of("def", seed=0), of(seed=0, steps=[1, 2])}
+    assert len(found) == 4
+    assert of(seed=1) in found
+    code.write_text("a = 2\n")
+    assert of(seed=1) not in found

@@ -98,4 +98,4 @@ def check_cost(cost: Cost, outputs: int, dtype: DTypeLike) -> None:
 
 def mean_cost(cost: Cost, f: Outputs, y: Outputs) -> Array:
     """C(f), a number."""
-    return jnp.sum(jax.vmap(cost.pointwise)(f, y)) / f.shape[0]
+    return jnp.sum(jax.vmap(cost.pointwise)(f, y).astype(f.dtype)) / f.shape[0]

@@ -15,13 +15,19 @@ class DivergenceError(ArithmeticError):
     """Gradient descent left the stable range of learning rates."""
 
 
-def require_finite(costs: Float[np.ndarray, " s"]) -> None:
-    """Refuse networks whose cost at initialisation is no number: ValueError."""
-    if not np.isfinite(costs).all():
+def require_finite(f: np.ndarray, costs: Float[np.ndarray, " s"], cost: str) -> None:
+    """Refuse networks whose functions, or costs, at initialisation are no numbers: ValueError."""
+    if np.isfinite(costs).all():
+        return
+    if np.isfinite(f).all():
         raise ValueError(
-            "the networks' functions are not finite at initialisation; scale the inputs or "
-            "weight_gain down, or choose an activation that grows less"
+            f"cost {cost!r} is not finite at initialisation, where f is; expected a function that "
+            "is finite for all f and the given targets"
         )
+    raise ValueError(
+        "the networks' functions are not finite at initialisation; scale the inputs or "
+        "weight_gain down, or choose an activation that grows less"
+    )
 
 
 def diverged(

@@ -1,7 +1,6 @@
 """The networks of one round, trained from their keys to the last record."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -21,11 +20,9 @@ from ntkflow.networks.divergence import (
 )
 from ntkflow.networks.method import Method
 from ntkflow.networks.mlp import Architecture, empirical_ntk, init
+from ntkflow.networks.segments import segments
 
 __all__ = ["Ensemble", "Keeper", "Kept", "Round", "Schedule", "Task", "goal_of", "train_round"]
-
-SEGMENT = 5.0
-"""Seconds between lines of progress, about; between two of them a training can be kept."""
 
 ADVISED = 512
 """Training points on which lambda_1 is computed where training diverges."""
@@ -68,9 +65,20 @@ class Ensemble(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A training up to some moment: the round and its step, and all it takes to go on."""
+    """A training up to some moment, and all it takes to go on.
+
+    Attributes
+    ----------
+    round, networks
+        Which networks were at it, by the number of the round and by their indices.
+    step
+        How many steps they had made.
+    arrays
+        Records, costs at initialisation, and the networks' state.
+    """
 
     round: int
+    networks: list[int]
     step: int
     arrays: list[np.ndarray]
 
@@ -150,9 +158,11 @@ def train_round(task: Task, own: Round, records: Ensemble, kept: Kept | None) ->
     DivergenceError, ValueError
         As `train_ensemble`.
     """
+    if kept is not None:
+        task.progress(f"{_named(own, records)}: goes on after step {kept.step}")
     begun, first, start = _begun(task, own) if kept is None else _restored(task, own, kept)
     marks = [step for step in task.schedule.recorded if step > begun]
-    for step, state in _segments(task, own, start, max(begun, 0), marks):
+    for step, state in segments(partial(_advance, task, own), start, max(begun, 0), marks):
         costs, worst = np.asarray(state.cost).T
         if step in marks:
             costs = _record(task, own, step, state, records)
@@ -162,8 +172,18 @@ def train_round(task: Task, own: Round, records: Ensemble, kept: Kept | None) ->
             f"{_named(own, records)}: step {step} of {marks[-1]}, mean cost {costs.mean():.3e}"
         )
         if task.keeper.due():
-            leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
-            task.keeper.keep(Kept(own.number, step, [*records, first, *leaves]))
+            task.keeper.keep(_kept(own, step, records, first, state))
+
+
+def _kept(own: Round, step: int, records: Ensemble, first: np.ndarray, state: State) -> Kept:
+    # A call of its own: views of the state that outlive it would keep the next step from using
+    # its memory.
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
+    return Kept(own.number, own.networks.tolist(), step, [*records, first, *leaves])
+
+
+def _advance(task: Task, own: Round, state: State, first: int, steps: int) -> State:
+    return descent.advance(state, task.x, own.y, first, steps, **task.settings)
 
 
 def _named(own: Round, records: Ensemble) -> str:
@@ -173,8 +193,8 @@ def _named(own: Round, records: Ensemble) -> str:
 def _begun(task: Task, own: Round) -> tuple[int, np.ndarray, State]:
     """Nothing recorded yet; the cost at initialisation, and the networks."""
     state = task.initial(own.keys)
-    _, costs = task.evaluated(state, own.y)
-    require_finite(costs)
+    f, costs = task.evaluated(state, own.y)
+    require_finite(f, costs, task.method.cost.name)
     return -1, costs, state
 
 
@@ -183,32 +203,6 @@ def _restored(task: Task, own: Round, kept: Kept) -> tuple[int, np.ndarray, Stat
     first, *leaves = kept.arrays[len(Ensemble._fields) :]
     state = jax.tree.unflatten(jax.tree.structure(like), leaves)
     return kept.step, first, descent.spread(state, task.mesh)
-
-
-def _segments(
-    task: Task, own: Round, state: State, step: int, marks: list[int]
-) -> Iterator[tuple[int, State]]:
-    """The networks at each of the marks, and every few seconds between them.
-
-    As many steps at once as take that long. It does not matter to the result.
-    """
-    stride = 1
-    for mark in marks:
-        while True:
-            steps, began = min(stride, mark - step), time.monotonic()
-            state = descent.advance(state, task.x, own.y, step, steps, **task.settings)
-            jax.block_until_ready(state.cost)
-            taken, step = time.monotonic() - began, step + steps
-            if steps == stride:  # not cut short by a mark
-                stride = _stride(stride, taken)
-            yield step, state
-            if step == mark:
-                break
-
-
-def _stride(stride: int, taken: float) -> int:
-    """Steps of the next call, where so many took so many seconds."""
-    return 2 * stride if taken < SEGMENT / 2 else max(1, int(stride * SEGMENT / taken))
 
 
 def _record(
@@ -230,13 +224,15 @@ def _record(
 def _require_convergence(
     task: Task, own: Round, step: int, first: np.ndarray, worst: np.ndarray
 ) -> None:
-    for network in diverged(worst, first, task.method.is_gradient_descent):
+    plain = task.method.is_gradient_descent
+    for network in diverged(worst, first, plain):
         key, x = own.keys[network], task.x[: min(task.samples, ADVISED)]
-        advice = stable_rates(_initial_kernel(task, key, x), task.method.cost.curvature)
+        curvature = task.method.cost.curvature if plain else None
+        advice = stable_rates(_initial_kernel(task, key, x), curvature)
+        what = "gradient descent" if plain else "training"
         raise DivergenceError(
-            f"gradient descent diverged by step {step}: the cost of a network went from "
-            f"{first[network]:.3g} to {worst[network]:.3g} with learning_rate "
-            f"{task.schedule.learning_rate:g}. {advice}"
+            f"{what} diverged by step {step}: the cost of a network went from {first[network]:.3g} "
+            f"to {worst[network]:.3g} with learning_rate {task.schedule.learning_rate:g}. {advice}"
         )
 
 

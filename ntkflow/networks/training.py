@@ -110,11 +110,11 @@ def train_ensemble(
     if method.batch is not None and not 0 < method.batch <= samples:
         raise ValueError(f"batch is {method.batch}, expected 1 to {samples}, the training points")
     points, y = jnp.asarray(x, dtype), np.asarray(target, dtype)
-    size = footprint(points, architecture, method)
+    size = footprint(points, samples, architecture, method)
     mesh, rounds = placement(len(keys), size, devices or jax.local_devices(), memory)
     points = descent.shared(points, mesh)
     task = Task(points, recorded, samples, architecture, schedule, method, mesh, keeper, progress)
-    records, kept = _blank(len(keys), y[recorded], schedule), keeper.found()
+    records, kept = _blank(len(keys), y[recorded], schedule), _found(keeper, rounds, progress)
     if kept is not None:
         records = Ensemble(*map(np.array, kept.arrays[: len(records)]))
     for number, networks in enumerate(rounds):
@@ -129,17 +129,28 @@ def train_ensemble(
     return records
 
 
-def footprint(x: Inputs, architecture: Architecture, method: Method) -> int:
+def _found(
+    keeper: Keeper, rounds: Sequence[np.ndarray], progress: Callable[[str], None]
+) -> Kept | None:
+    kept = keeper.found()
+    if kept is None or [kept.networks] == [each.tolist() for each in rounds[kept.round :][:1]]:
+        return kept
+    progress("networks are divided otherwise than when they were kept; training starts again")
+    return None
+
+
+def footprint(x: Inputs, samples: int, architecture: Architecture, method: Method) -> int:
     """Bytes of a network in training, at most.
 
     Parameters, their gradient, the change in flight and what the optimiser remembers of them, or
-    five copies, which it takes to draw them; the activities and sensitivities of an evaluation.
+    five copies, which it takes to draw them; the activities and sensitivities of a step on its
+    batch, or of an evaluation.
     """
     parameters = parameter_count(x.shape[1], architecture)
     remembered = jax.eval_shape(method.optimizer(1.0).init, jnp.zeros(1, x.dtype))
     copies = max(5, 3 + sum(leaf.size for leaf in jax.tree.leaves(remembered)))
     units = sum(architecture.hidden_widths) + architecture.outputs
-    activities = 2 * units * min(len(x), descent.ROWS)
+    activities = 2 * units * max(method.batch or samples, min(len(x), descent.ROWS))
     return int((copies * parameters + activities) * x.dtype.itemsize)
 
 

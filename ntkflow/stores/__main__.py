@@ -13,7 +13,8 @@ Written by `make schema` from [ntkflow/stores/schema.py](../ntkflow/stores/schem
 explains the dimensions. Every array carries `long_name` and `units`, most a `symbol` too. Optional
 ones are in italics. The attributes of a store tell how it came to be, among them `job` (rule and
 wildcards), `configuration` (a valid configuration of its own: the seed, and the data set, network
-and experiment concerned), `precision`, `versions`, `code_revision` and `device`.
+and experiment concerned), `precision`, `versions`, `code_revision` and `device`; where JAX has
+computed, `matrix_products` and `random_keys`.
 """
 
 

@@ -5,7 +5,7 @@ import optax
 import pytest
 
 from ntkflow.kernels.activations import activation
-from ntkflow.networks.costs import cost
+from ntkflow.networks.costs import Cost, cost
 from ntkflow.networks.method import Method
 from ntkflow.networks.mlp import Architecture, apply, init, seed_keys
 from ntkflow.networks.optimizers import optimizer
@@ -138,7 +138,7 @@ def test_records_of_some_points_are_those_of_all():
 def test_other_optimisers_may_rise_but_not_beyond_all_numbers():
     """Adam moves each parameter by its rate, however small the gradient is."""
     train(Schedule(1.0, (0, 5)), method=Method(optimizer=optimizer("adam")))
-    with pytest.raises(DivergenceError, match="went from"):
+    with pytest.raises(DivergenceError, match=r"^training diverged .* Set a smaller learning_rate"):
         train(Schedule(1e200, (0, 5)), method=Method(optimizer=optimizer("momentum")))
 
 
@@ -157,3 +157,17 @@ def test_batches_of_more_than_there_are_are_refused():
 def test_unknown_optimisers_are_refused():
     with pytest.raises(ValueError, match="optimizer 'lion' is not known; choose one of"):
         optimizer("lion")
+
+
+def test_a_cost_that_is_not_finite_is_named():
+    own = Cost("entropy", lambda f, y: -jnp.sum(y * jnp.log(f - 100)))
+    with pytest.raises(ValueError, match="cost 'entropy' is not finite at initialisation"):
+        train(Schedule(0.1, (0, 1)), method=Method(own))
+
+
+def test_a_cost_may_come_in_another_precision():
+    own = Cost("half", lambda f, y: jnp.sum((f - y) ** 2).astype(jnp.float64) / 2)
+    found = train(Schedule(0.1, (0, 3)), method=Method(own), dtype=jnp.float32)
+    np.testing.assert_allclose(
+        found.f, train(Schedule(0.1, (0, 3)), dtype=jnp.float32).f, rtol=1e-5
+    )

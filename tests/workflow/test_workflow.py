@@ -4,16 +4,19 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 import xarray as xr
 
 from ntkflow.configuration.study import read_study
 from ntkflow.imports import package_sources
 from ntkflow.stores.zarr import open_store
-from tests.workflow.conftest import Clone
+from tests.workflow.conftest import OVERLAYS, Clone
 
 EXPERIMENTS = {
     "kernel_on_the_circle": "kernel_profile",
@@ -212,3 +215,47 @@ def test_the_studies_can_be_planned(
     configuration = ("--configfile", *(overlays or ("config/config.yaml",)))
     planned = finished.planned(*configuration, "--directory", str(tmp_path))
     assert planned["train_networks"] >= 13
+
+
+@pytest.mark.slow
+def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_bytes(
+    finished: Clone, tmp_path: Path
+) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(
+        "checkpoint_minutes: 1.0e-6\n"
+        "experiments: {along_a_component: {training: {steps: 20000, learning_rate: 1.0}}}\n"
+    )
+    store = "results/ensembles/along_a_component/width-200.zarr"
+    arguments = (f"{store}/zarr.json", "--configfile", *OVERLAYS, str(overlay))
+    whole, killed = (Clone(tmp_path / name) for name in ("whole", "killed"))
+    for clone in (whole, killed):
+        shutil.copytree(finished.folder, clone.folder)
+        shutil.rmtree(clone.folder / store)
+    whole.snakemake(*arguments)
+
+    def kill() -> None:
+        place = killed.folder / "results/ensembles/along_a_component"
+        deadline = time.monotonic() + 120
+        while not any(place.glob(".width-200.zarr.training/*/[0-9]*")):
+            assert time.monotonic() < deadline, "no checkpoint was seen"
+            time.sleep(0.01)
+        for process in psutil.process_iter(["cmdline"]):
+            line = " ".join(process.info["cmdline"] or [])
+            if str(killed.folder) in line and "train_networks" in line:
+                process.kill()
+
+    with ThreadPoolExecutor(1) as threads:
+        killing = threads.submit(kill)
+        killed.snakemake(*arguments, ok=False)
+        killing.result()
+    killed.snakemake(*arguments)
+    log = killed.folder / "results/logs/train_networks/along_a_component/width-200.log"
+    assert "goes on after step" in log.read_text()
+    one, two = (clone.folder / store for clone in (whole, killed))
+    names = sorted(file.relative_to(one) for file in one.rglob("*") if file.is_file())
+    assert names
+    assert [(one / name).read_bytes() for name in names] == [
+        (two / name).read_bytes() for name in names
+    ]
+    assert not any(killed.folder.glob("results/**/.*training*"))

@@ -16,6 +16,8 @@ rule train_networks:
     threads: core_share
     resources:
         gpu=GPUS,
+        # Here because no result depends on it: a change does not re-run the rule.
+        checkpoint_seconds=int(60 * study.checkpoint_minutes),
     params:
         device=study.device,
         architecture=architecture_of,
@@ -24,7 +26,6 @@ rule train_networks:
         training=training_of,
         goal=goal_of,
         memory=study.training_memory,
-        checkpoint_minutes=study.checkpoint_minutes,
     script:
         "../scripts/train_networks.py"
 

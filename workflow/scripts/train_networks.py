@@ -15,7 +15,7 @@ from ntkflow.stores.zarr import open_store, write_store
 
 def main(smk: Any) -> None:
     params, training = smk.params, smk.params.training
-    runtime.configure_jax(smk.threads, params.device, cpu_devices=smk.threads)
+    runtime.configure_jax(smk.threads, params.device, cpu_devices=smk.threads, deterministic=True)
     sources = [open_store(smk.input.dataset, "dataset").load()]
     dataset, target = sources[0], sources[0]["y"].values
     if params.goal:
@@ -24,7 +24,7 @@ def main(smk: Any) -> None:
         target = np.broadcast_to(along, target.shape)
     schedule = Schedule.from_plain(**training)
     probe = labels.probe(dataset, training["probe"])
-    place, interval = smk.output.ensemble, 60 * params.checkpoint_minutes
+    place, interval = smk.output.ensemble, smk.resources.checkpoint_seconds
     with checkpoints(
         place, runtime.fingerprint(smk, *sources), interval, runtime.progress
     ) as keeper:
