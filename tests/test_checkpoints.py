@@ -74,7 +74,7 @@ def same(one, two):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("checkpoint", [0, 2, 5, 9])
+@pytest.mark.parametrize("checkpoint", [0, 6, 9])
 def test_interrupted_training_ends_with_the_same_bits(method, checkpoint, tmp_path):
     folder = tmp_path / "kept"
     keeper = Interrupting(folder, 0, print)
@@ -194,13 +194,13 @@ np.savez(sys.argv[2], *test_checkpoints.train(keeper, "adam on batches"))
 
 @pytest.mark.slow
 def test_killed_at_any_moment(tmp_path):
-    """25 times at most: while it compiles, trains, or writes a checkpoint."""
+    """25 times: while it trains, records, or writes a checkpoint, and after its end."""
     place, folder, steps = tmp_path / "records.npz", tmp_path / "kept", set()
     command = [sys.executable, "-u", "-c", KEPT_TRAINING, str(folder), str(place)]
     moments = random.Random(0)
     for _ in range(25):
         with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) as run:
-            run.stdout.readline()  # of progress: imports are over
+            next((line for line in run.stdout if b": step " in line), None)  # it has compiled
             time.sleep(moments.uniform(0, 0.3))
             run.kill()
         kept = Checkpoints(folder, 0, print).found() if folder.exists() else None
