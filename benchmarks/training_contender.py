@@ -1,12 +1,12 @@
 """Train the same networks again and again; run by the Python of whatever is being measured.
 
-The one argument is JSON: folder (x.npy, y.npy, theta-0.npy, .. and f.npy, which is written), widths
-n_0, .., 1, seeds, steps, beta, rate, and the way: ntkflow, jax or torch. Talks as `peer.py` does.
-Times are of the steps: not of drawing parameters or compilation; ntkflow's include its last record.
+The one argument is JSON: folder (with x.npy, y.npy, theta-0.npy, ..), widths n_0, .., 1, seeds,
+steps, beta, rate, and the way: ntkflow, jax or torch. f at the end is written into the folder,
+under the name of the way. Talks as `peer.py` does. Times are of the steps: not of drawing
+parameters or compilation; ntkflow's include its last record.
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -39,6 +39,7 @@ def data(settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 def ntkflow(settings: Mapping[str, Any]) -> Train:
     """`train_ensemble`, all networks at once; f is kept in the folder."""
     from ntkflow import runtime
+    from ntkflow.interface.arguments import cores
 
     runtime.configure_jax(cores(), "cpu", cpu_devices=cores())
     from ntkflow.kernels.activations import activation
@@ -141,12 +142,6 @@ WAYS: Mapping[str, Callable[[Mapping[str, Any]], Train]] = {
     "jax": jax_loop,
     "torch": torch_loop,
 }
-
-
-def cores() -> int:
-    """That this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def main() -> None:

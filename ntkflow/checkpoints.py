@@ -78,7 +78,6 @@ _ARGUMENTS = ocp.args.Composite(arrays=ocp.args.StandardRestore(), position=ocp.
 def _packed(kept: Kept) -> Any:
     arrays = {str(number): np.asarray(array) for number, array in enumerate(kept.arrays)}
     position = {
-        "round": kept.round,
         "networks": kept.networks,
         "step": kept.step,
         "sums": [_sum(array) for array in kept.arrays],
@@ -102,7 +101,7 @@ def _unpacked(restored: Any) -> Kept:
     arrays = [np.asarray(whole[str(number)]) for number in range(len(position["sums"]))]
     if [_sum(array) for array in arrays] != position["sums"]:
         raise ValueError("its checksums do not fit")
-    return Kept(position["round"], position["networks"], position["step"], arrays)
+    return Kept(position["networks"], position["step"], arrays)
 
 
 def _sum(array: np.ndarray) -> int:

@@ -4,7 +4,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["Count", "Fault", "Finite", "Natural", "NotBoolean", "PositiveFinite", "Strict"]
+__all__ = [
+    "Count",
+    "Fault",
+    "Finite",
+    "Natural",
+    "NotBoolean",
+    "PositiveFinite",
+    "Strict",
+    "shorthand",
+]
 
 
 class Fault(ValueError):
@@ -28,6 +37,14 @@ Count = Annotated[int, Field(gt=0), NotBoolean]
 Natural = Annotated[int, Field(ge=0), NotBoolean]
 Finite = Annotated[float, Field(allow_inf_nan=False), NotBoolean]
 PositiveFinite = Annotated[float, Field(gt=0, allow_inf_nan=False), NotBoolean]
+
+
+def shorthand(key: str, written: Any) -> BeforeValidator:
+    """A string stands for a mapping of this key alone; `written` is all that a file may hold."""
+    return BeforeValidator(
+        lambda value: {key: value} if isinstance(value, str) else value,
+        json_schema_input_type=written,
+    )
 
 
 class Strict(BaseModel):

@@ -4,14 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
 
-from ntkflow.configuration.base import Count, Natural, PositiveFinite, Strict
+from ntkflow.configuration.base import Count, Natural, PositiveFinite, Strict, shorthand
 
 __all__ = ["KernelsConfig"]
 
@@ -111,8 +110,5 @@ class KernelsConfig(Strict):
     )
     scheduler: Annotated[
         Scheduler,
-        BeforeValidator(
-            lambda v: {"kind": v} if isinstance(v, str) else v,
-            json_schema_input_type=Literal["threads", "local"] | Scheduler,
-        ),
+        shorthand("kind", Literal["threads", "local"] | Scheduler),
     ] = Field(Threads(kind="threads"), description="who computes the blocks: a kind, or a mapping")

@@ -2,9 +2,17 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ntkflow.configuration.base import Count, Fault, Finite, NotBoolean, PositiveFinite, Strict
+from ntkflow.configuration.base import (
+    Count,
+    Fault,
+    Finite,
+    NotBoolean,
+    PositiveFinite,
+    Strict,
+    shorthand,
+)
 
 __all__ = ["NetworkConfig"]
 
@@ -34,10 +42,7 @@ class NetworkConfig(Strict):
     depth: Count = Field(description="L, the number of weight layers")
     activation: Annotated[
         ActivationConfig,
-        BeforeValidator(
-            lambda v: {"name": v} if isinstance(v, str) else v,
-            json_schema_input_type=str | ActivationConfig,
-        ),
+        shorthand("name", str | ActivationConfig),
     ] = Field(description="name, or mapping of `name` and parameters")
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
         0.1, description="factor of the biases"

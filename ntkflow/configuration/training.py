@@ -3,9 +3,17 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from ntkflow.configuration.base import Count, Fault, Natural, NotBoolean, PositiveFinite, Strict
+from ntkflow.configuration.base import (
+    Count,
+    Fault,
+    Natural,
+    NotBoolean,
+    PositiveFinite,
+    Strict,
+    shorthand,
+)
 from ntkflow.configuration.datasets import DatasetConfig
 
 __all__ = ["TrainingConfig"]
@@ -56,12 +64,9 @@ class Adam(Strict):
 
 Optimizer = Annotated[
     Annotated[GradientDescent | Momentum | Adam, Field(discriminator="name")],
-    BeforeValidator(
-        lambda v: {"name": v} if isinstance(v, str) else v,
-        json_schema_input_type=Literal["gradient_descent", "momentum", "adam"]
-        | GradientDescent
-        | Momentum
-        | Adam,
+    shorthand(
+        "name",
+        Literal["gradient_descent", "momentum", "adam"] | GradientDescent | Momentum | Adam,
     ),
 ]
 

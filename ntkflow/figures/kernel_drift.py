@@ -19,7 +19,6 @@ from ntkflow.figures import style, width_axes
 
 __all__ = ["draw"]
 
-SHOWN_SEEDS = 50  # more points than this per width only add size to the file
 LEGEND_ROOM = 0.45  # height of the legend over that of the last drifts
 FEWEST_DECADES = 1.5  # of times, for a logarithmic axis
 END_ROOM = 1.08  # so that the last records stand inside
@@ -118,7 +117,7 @@ def _draw_last(axes: Axes, statistics: xr.Dataset, colours: dict[int, str], inch
     """Drift at the last record against width, in axes about `inches` wide."""
     widths = statistics["width"].values
     width_axes.set_width_limits(axes, widths)
-    last = statistics["drift"].isel(kernel_step=-1, seed=slice(SHOWN_SEEDS))
+    last = statistics["drift"].isel(kernel_step=-1, seed=slice(width_axes.SHOWN_SEEDS))
     networks = last.transpose("width", "seed").values
     places = width_axes.beside(widths, networks.shape[1])
     for place, values, colour in zip(places, networks, colours.values(), strict=True):

@@ -11,6 +11,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodF
 from ntkflow.figures import style
 
 __all__ = [
+    "SHOWN_SEEDS",
     "beside",
     "draw_fit",
     "draw_slope",
@@ -19,6 +20,9 @@ __all__ = [
     "value_ticks",
     "width_ticks",
 ]
+
+SHOWN_SEEDS = 50
+"""Points a width; more only add size to the file."""
 
 DIGIT_INCHES = 0.07  # width of a digit in a tick label, with some air
 

@@ -18,7 +18,6 @@ from ntkflow.figures import style, width_axes
 
 __all__ = ["draw"]
 
-SHOWN_SEEDS = 50  # more points than this per width only add size to the file
 TITLE_CHARACTERS = 15  # per inch
 SPREAD_POINT: dict[str, Any] = {"color": "#8fc1de", "markersize": 2.5, "markeredgewidth": 0}
 MEAN_POINT: dict[str, Any] = {"markeredgecolor": style.BLUE, "markersize": 3.5, "zorder": 4}
@@ -91,7 +90,7 @@ def _limits(panel: xr.Dataset) -> tuple[float, float]:
 
 def _shown_spread(panel: xr.Dataset) -> xr.DataArray:
     """The initialisations that are drawn, (width, seed)."""
-    return panel["spread"].isel(seed=slice(SHOWN_SEEDS)).transpose("width", "seed")
+    return panel["spread"].isel(seed=slice(width_axes.SHOWN_SEEDS)).transpose("width", "seed")
 
 
 def _draw_spread(axes: Axes, panel: xr.Dataset) -> None:

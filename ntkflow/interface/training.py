@@ -15,7 +15,7 @@ from ntkflow.finite import Network
 from ntkflow.interface.arguments import floating
 from ntkflow.networks import costs, descent, optimizers
 from ntkflow.networks.costs import Cost, Pointwise
-from ntkflow.networks.descent import State
+from ntkflow.networks.descent import Setting, State
 from ntkflow.networks.divergence import DivergenceError, diverged, require_finite
 from ntkflow.networks.method import Method
 from ntkflow.networks.mlp import apply
@@ -96,17 +96,11 @@ def train(
     ValueError
         If an argument is not what it should be; the message says which.
     """
-    marks, rate, batch = (
-        _marks(steps),
-        _rate(learning_rate),
-        None if batch is None else index(batch),
-    )
+    marks, rate = _marks(steps), _rate(learning_rate)
     known, target, where = _points(network, x, y, x if probe is None else probe)
-    if batch is not None and not 0 < batch <= len(known):
-        raise ValueError(f"batch is {batch}, expected 1 to {len(known)}, the training points")
-    method = Method(_cost(cost), _optimizer(optimizer), batch)
+    method = Method(_cost(cost), _optimizer(optimizer), None if batch is None else index(batch))
+    method.check(len(known), network.architecture.outputs, network.dtype)
     _check_targets(method.cost, target)
-    costs.check_cost(method.cost, network.architecture.outputs, network.dtype)
     found: list[tuple[np.ndarray, float, Network]] = []
     with finite.exact():
         for step, state, now in _trained(network, known, target, marks, method, rate, seed):
@@ -132,21 +126,18 @@ def _trained(
 ) -> Iterator[tuple[int, State, float]]:
     """(step, network, cost on all of x) every few seconds, and at the marks."""
     mesh = Mesh(np.array(jax.local_devices()[:1]), ("seed",))
-    settings = {"architecture": network.architecture, "method": method, "rate": rate, "mesh": mesh}
+    setting = Setting(network.architecture, method, rate, mesh)
     points, target = descent.shared(jnp.asarray(x), mesh), descent.spread(y[None], mesh)
     # `initial_parameters` of the same seed draws nothing at the last count.
     key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), 2**32 - 1)
-    start = descent.start_from(network.parameters, key, len(x), method, rate)
-    start = descent.spread(start, mesh)
+    start = descent.spread(descent.start_from(network.parameters, key, len(x), setting), mesh)
 
     def advance(state: State, first: int, steps: int) -> State:
-        return descent.advance(state, points, target, first, steps, **settings)
+        return descent.advance(state, points, target, first, steps, setting)
 
     first = None
     for step, state in segments(advance, start, 0, marks):
-        f, now = descent.evaluate(
-            state.parameters, points, target, network.architecture, method.cost, mesh
-        )
+        f, now = descent.evaluate(state.parameters, points, target, setting)
         first = np.asarray(now) if first is None else first
         worst = np.maximum(np.asarray(state.cost[:, 1]), np.asarray(now))
         if step == 0:

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import optax
+from jax.typing import DTypeLike
 
 from ntkflow.networks import costs, optimizers
 from ntkflow.networks.costs import LEAST_SQUARES, Cost
 from ntkflow.networks.optimizers import GRADIENT_DESCENT, Optimizer
 
-__all__ = ["Method", "transformation"]
+__all__ = ["Method"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class Method:
         """Whether the full gradient is followed, so that the cost ought to fall in each step."""
         return self.batch is None and self.optimizer is GRADIENT_DESCENT
 
-
-@cache
-def transformation(method: Method, rate: float) -> optax.GradientTransformation:
-    """The optimiser of a method at a learning rate; the same object each time."""
-    return method.optimizer(rate)
+    def check(self, samples: int, outputs: int, dtype: DTypeLike) -> None:
+        """Refuse a cost that is none, and batches of more points than there are: ValueError."""
+        costs.check_cost(self.cost, outputs, dtype)
+        if self.batch is not None and not 0 < self.batch <= samples:
+            raise ValueError(f"batch is {self.batch}, expected 1 to {samples}, the training points")

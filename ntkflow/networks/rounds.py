@@ -7,19 +7,17 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 
 from ntkflow.aliases import Array, Float, Inputs, SeedKeys
 from ntkflow.networks import descent
-from ntkflow.networks.descent import State
+from ntkflow.networks.descent import Setting, State
 from ntkflow.networks.divergence import (
     DivergenceError,
     diverged,
     require_finite,
     stable_rates,
 )
-from ntkflow.networks.method import Method
-from ntkflow.networks.mlp import Architecture, empirical_ntk, init
+from ntkflow.networks.initial import initial_kernels
 from ntkflow.networks.segments import segments
 
 __all__ = ["Ensemble", "Keeper", "Kept", "Round", "Schedule", "Task", "goal_of", "train_round"]
@@ -69,15 +67,14 @@ class Kept(NamedTuple):
 
     Attributes
     ----------
-    round, networks
-        Which networks were at it, by the number of the round and by their indices.
+    networks
+        Indices of those that were at it; the ones before have been trained.
     step
         How many steps they had made.
     arrays
         Records, costs at initialisation, and the networks' state.
     """
 
-    round: int
     networks: list[int]
     step: int
     arrays: list[np.ndarray]
@@ -103,38 +100,24 @@ class Task:
     x: Inputs
     recorded: slice
     samples: int
-    architecture: Architecture
+    setting: Setting
     schedule: Schedule
-    method: Method
-    mesh: Mesh
     keeper: Keeper
     progress: Callable[[str], None]
 
     def initial(self, keys: SeedKeys) -> State:
         """Networks before their first step."""
-        return descent.initial_state(keys, self.x, self.samples, **self.settings)
+        return descent.initial_state(keys, self.x, self.samples, self.setting)
 
     def evaluated(self, state: State, y: Float[Array, "s n k"]) -> tuple[np.ndarray, np.ndarray]:
         """f at all points, and the cost on the first n."""
-        settings = {key: self.settings[key] for key in ("architecture", "mesh")}
-        both = descent.evaluate(state.parameters, self.x, y, cost=self.method.cost, **settings)
-        return np.asarray(both[0]), np.asarray(both[1])
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Of each step."""
-        return {
-            "architecture": self.architecture,
-            "method": self.method,
-            "rate": self.schedule.learning_rate,
-            "mesh": self.mesh,
-        }
+        f, costs = descent.evaluate(state.parameters, self.x, y, self.setting)
+        return np.asarray(f), np.asarray(costs)
 
 
 class Round(NamedTuple):
-    """Networks that train at the same time: their number, indices, keys and targets."""
+    """Networks that train at the same time: their indices, keys and targets."""
 
-    number: int
     networks: np.ndarray
     keys: SeedKeys
     y: Float[Array, "s n k"]
@@ -146,7 +129,9 @@ def goal_of(
     """The target of each network; `relative` to f_theta(0), it is another for each."""
     if not relative:
         return np.broadcast_to(target, (len(keys), *target.shape))
-    nothing = descent.spread(np.zeros((len(keys), 1, target.shape[1]), target.dtype), task.mesh)
+    nothing = descent.spread(
+        np.zeros((len(keys), 1, target.shape[1]), target.dtype), task.setting.mesh
+    )
     return target + task.evaluated(task.initial(keys), nothing)[0]
 
 
@@ -179,11 +164,11 @@ def _kept(own: Round, step: int, records: Ensemble, first: np.ndarray, state: St
     # A call of its own: views of the state that outlive it would keep the next step from using
     # its memory.
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
-    return Kept(own.number, own.networks.tolist(), step, [*records, first, *leaves])
+    return Kept(own.networks.tolist(), step, [*records, first, *leaves])
 
 
 def _advance(task: Task, own: Round, state: State, first: int, steps: int) -> State:
-    return descent.advance(state, task.x, own.y, first, steps, **task.settings)
+    return descent.advance(state, task.x, own.y, first, steps, task.setting)
 
 
 def _named(own: Round, records: Ensemble) -> str:
@@ -194,7 +179,7 @@ def _begun(task: Task, own: Round) -> tuple[int, np.ndarray, State]:
     """Nothing recorded yet; the cost at initialisation, and the networks."""
     state = task.initial(own.keys)
     f, costs = task.evaluated(state, own.y)
-    require_finite(f, costs, task.method.cost.name)
+    require_finite(f, costs, task.setting.method.cost.name)
     return -1, costs, state
 
 
@@ -202,7 +187,7 @@ def _restored(task: Task, own: Round, kept: Kept) -> tuple[int, np.ndarray, Stat
     like = jax.eval_shape(task.initial, own.keys)
     first, *leaves = kept.arrays[len(Ensemble._fields) :]
     state = jax.tree.unflatten(jax.tree.structure(like), leaves)
-    return kept.step, first, descent.spread(state, task.mesh)
+    return kept.step, first, descent.spread(state, task.setting.mesh)
 
 
 def _record(
@@ -210,32 +195,28 @@ def _record(
 ) -> Float[np.ndarray, " s"]:
     """Fill in what is recorded at this step, and return the costs."""
     f, costs = task.evaluated(state, own.y)
-    schedule, parameters = task.schedule, state.parameters
+    schedule = task.schedule
     if step in schedule.function_steps:
         place = own.networks, schedule.function_steps.index(step)
         records.f[place], records.cost[place] = f[:, task.recorded], costs
     if step in schedule.kernel_steps:
         place = own.networks, schedule.kernel_steps.index(step)
         x = task.x[task.recorded]
-        records.ntk[place] = descent.kernels(parameters, x, task.architecture, task.mesh)
+        records.ntk[place] = descent.kernels(state.parameters, x, task.setting)
     return costs
 
 
 def _require_convergence(
     task: Task, own: Round, step: int, first: np.ndarray, worst: np.ndarray
 ) -> None:
-    plain = task.method.is_gradient_descent
+    method = task.setting.method
+    plain = method.is_gradient_descent
     for network in diverged(worst, first, plain):
-        key, x = own.keys[network], task.x[: min(task.samples, ADVISED)]
-        curvature = task.method.cost.curvature if plain else None
-        advice = stable_rates(_initial_kernel(task, key, x), curvature)
+        key, x = own.keys[network : network + 1], task.x[: min(task.samples, ADVISED)]
+        (ntk,) = initial_kernels(key, x, task.setting.architecture, dtype=x.dtype)
+        advice = stable_rates(ntk, method.cost.curvature if plain else None)
         what = "gradient descent" if plain else "training"
         raise DivergenceError(
             f"{what} diverged by step {step}: the cost of a network went from {first[network]:.3g} "
-            f"to {worst[network]:.3g} with learning_rate {task.schedule.learning_rate:g}. {advice}"
+            f"to {worst[network]:.3g} with learning_rate {task.setting.rate:g}. {advice}"
         )
-
-
-def _initial_kernel(task: Task, key: Any, x: Inputs) -> Array:
-    theta = init(key, x.shape[1], task.architecture, x.dtype)
-    return jax.jit(partial(empirical_ntk, architecture=task.architecture))(theta, x, x)

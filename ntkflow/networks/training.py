@@ -15,7 +15,6 @@ from jax.typing import DTypeLike
 
 from ntkflow.aliases import AnyArray, Float, Inputs, SeedKeys
 from ntkflow.networks import descent
-from ntkflow.networks.costs import check_cost
 from ntkflow.networks.divergence import DivergenceError
 from ntkflow.networks.method import Method
 from ntkflow.networks.mlp import Architecture, parameter_count
@@ -106,37 +105,33 @@ def train_ensemble(
         If f is not finite at initialisation, the cost is no function of f and f*, or a batch has
         more points than there are.
     """
-    check_cost(method.cost, architecture.outputs, dtype)
-    if method.batch is not None and not 0 < method.batch <= samples:
-        raise ValueError(f"batch is {method.batch}, expected 1 to {samples}, the training points")
+    method.check(samples, architecture.outputs, dtype)
     points, y = jnp.asarray(x, dtype), np.asarray(target, dtype)
     size = footprint(points, samples, architecture, method)
     mesh, rounds = placement(len(keys), size, devices or jax.local_devices(), memory)
+    setting = descent.Setting(architecture, method, schedule.learning_rate, mesh)
     points = descent.shared(points, mesh)
-    task = Task(points, recorded, samples, architecture, schedule, method, mesh, keeper, progress)
-    records, kept = _blank(len(keys), y[recorded], schedule), _found(keeper, rounds, progress)
+    task = Task(points, recorded, samples, setting, schedule, keeper, progress)
+    records, kept = _blank(len(keys), y[recorded], schedule), keeper.found()
+    done = 0 if kept is None else _rounds_before(kept, rounds)
+    if done is None:
+        progress("networks are divided otherwise than when they were kept; training starts again")
+        done, kept = 0, None
     if kept is not None:
         records = Ensemble(*map(np.array, kept.arrays[: len(records)]))
-    for number, networks in enumerate(rounds):
-        if kept is not None and number < kept.round:
-            continue
+    for networks in rounds[done:]:
         goal = goal_of(task, keys[networks], y, relative)
         records.goal[networks] = goal[:, recorded]
         known = descent.spread(goal[:, :samples], mesh)
-        own = Round(number, networks, keys[networks], known)
-        train_round(task, own, records, kept)
+        train_round(task, Round(networks, keys[networks], known), records, kept)
         kept = None
     return records
 
 
-def _found(
-    keeper: Keeper, rounds: Sequence[np.ndarray], progress: Callable[[str], None]
-) -> Kept | None:
-    kept = keeper.found()
-    if kept is None or [kept.networks] == [each.tolist() for each in rounds[kept.round :][:1]]:
-        return kept
-    progress("networks are divided otherwise than when they were kept; training starts again")
-    return None
+def _rounds_before(kept: Kept, rounds: Sequence[np.ndarray]) -> int | None:
+    """How many rounds come before the one that was kept; None if there is no such round."""
+    found = [number for number, each in enumerate(rounds) if each.tolist() == kept.networks]
+    return found[0] if found else None
 
 
 def footprint(x: Inputs, samples: int, architecture: Architecture, method: Method) -> int:

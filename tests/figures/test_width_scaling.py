@@ -80,7 +80,7 @@ def test_initialisations_are_small_points_up_to_a_number():
     store = examples.width_scaling(quantities=[SPREAD], seeds=200)
     (axes,) = width_scaling.draw(store).axes
     (points,) = [each for each in axes.lines if each.get_marker() == "."]
-    shown = store["spread"].isel(quantity=0, seed=slice(width_scaling.SHOWN_SEEDS))
+    shown = store["spread"].isel(quantity=0, seed=slice(width_axes.SHOWN_SEEDS))
     np.testing.assert_array_equal(points.get_ydata(), shown.values.ravel())
 
 
