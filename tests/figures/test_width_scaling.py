@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from ntkflow.figures import style, width_scaling
+from ntkflow.figures import style, width_axes, width_scaling
 from tests.figures import examples
 
 SPREAD, BIAS, DRIFT, DISTANCE = examples.QUANTITIES
