@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from ntkflow.aliases import AnyArray, Array, Float
 
-__all__ = ["Components", "GaussianFunction", "gaussian_function", "kernel_flow"]
+__all__ = ["Components", "GaussianFunction", "gaussian_function", "kernel_flow", "stepped"]
 
 
 class Components(NamedTuple):
@@ -79,3 +79,23 @@ def gaussian_function(
         means.append(jnp.matmul(share, targets, precision="highest"))
         variances.append(jnp.maximum(jnp.diagonal(nngp) - learnt, 0))
     return GaussianFunction(jnp.stack(means), jnp.stack(variances))
+
+
+def stepped(components: Components, rate: float) -> Components:
+    """Components whose flow at t = rate x s is s steps of gradient descent, exactly.
+
+    A step multiplies what is left of component i by 1 - rate lambda_i, as the flow of
+    -log(1 - rate lambda_i) / rate does in the time `rate`.
+
+    Raises
+    ------
+    ValueError
+        If the rate is 1 / lambda_1 or more: a component that is overshot follows no flow.
+    """
+    largest = float(components.eigenvalues.max())
+    if not rate * largest < 1:
+        raise ValueError(
+            f"learning rate {rate:g}: expected less than 1/lambda_1 = {1 / largest:.3g}, so that "
+            "no component is overshot"
+        )
+    return components._replace(eigenvalues=-jnp.log1p(-rate * components.eigenvalues) / rate)

@@ -4,7 +4,7 @@ import pytest
 import scipy.integrate
 import scipy.linalg
 
-from ntkflow.kernels.dynamics import Components, gaussian_function, kernel_flow
+from ntkflow.kernels.dynamics import Components, gaussian_function, kernel_flow, stepped
 
 SAMPLES = 8
 PARTS = ("train", "test")
@@ -103,3 +103,22 @@ def test_gaussian_is_the_image_of_the_initial_law(case):
     np.testing.assert_allclose(law.variance[0], np.diagonal(case["nngp"]), rtol=1e-14)
     np.testing.assert_array_equal(law.mean[0], 0)
     assert np.all(law.variance[2][:SAMPLES] < 1e-14)
+
+
+def test_steps_of_gradient_descent_are_a_flow(case):
+    """Against a loop: f(x) -= rate (1/N) sum_j K(x, x_j) (f - f*)(x_j)."""
+    eigenvalues, functions = case["components"]
+    rate = 0.5 / float(np.max(eigenvalues))
+    now = np.asarray(case["f0"])[0]
+    kernel = (np.asarray(functions) * np.asarray(eigenvalues)) @ np.asarray(functions)[:SAMPLES].T
+    for _ in range(7):
+        now = now - rate * kernel @ (now[:SAMPLES] - np.asarray(case["y"])) / SAMPLES
+    flow = kernel_flow(
+        stepped(case["components"], rate), case["f0"], case["y"][None], jnp.array([7 * rate])
+    )
+    np.testing.assert_allclose(flow[0, 0], now, atol=1e-12)
+
+
+def test_overshooting_steps_are_refused(case):
+    with pytest.raises(ValueError, match="1/lambda_1"):
+        stepped(case["components"], 1 / float(np.max(case["components"].eigenvalues)))
