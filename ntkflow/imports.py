@@ -11,6 +11,7 @@ from pathlib import Path
 __all__ = ["imported_names", "package_sources"]
 
 PACKAGE = Path(__file__).parent.name
+BESIDE = ("*.mplstyle", "*.jinja")
 
 
 def package_sources(script: Path, package_root: Path) -> list[Path]:
@@ -18,7 +19,7 @@ def package_sources(script: Path, package_root: Path) -> list[Path]:
 
     Found in the text, by `ast`, without running anything: imports inside functions count, modules
     named in strings do not. A module brings the `__init__.py` of each package around it, and the
-    style files (``*.mplstyle``) beside it.
+    style files (``*.mplstyle``) and templates (``*.jinja``) beside it.
 
     Parameters
     ----------
@@ -43,8 +44,9 @@ def package_sources(script: Path, package_root: Path) -> list[Path]:
         found = _imported_files(waiting.pop(), package_root) - reached
         reached |= found
         waiting += found
-    styles = {style for file in reached for style in file.parent.glob("*.mplstyle")}
-    return sorted(file.relative_to(package_root) for file in reached | styles)
+    folders = {file.parent for file in reached}
+    beside = {file for folder in folders for kind in BESIDE for file in folder.glob(kind)}
+    return sorted(file.relative_to(package_root) for file in reached | beside)
 
 
 def imported_names(file: Path, package_root: Path) -> Iterator[tuple[str, str | None]]:

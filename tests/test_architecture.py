@@ -27,6 +27,15 @@ class Room(NamedTuple):
 
 
 SCHEMA = frozenset({"stores.schema"})
+CLAIMS_USE = frozenset(
+    {"aliases", "analysis", "kernels", "networks"}
+    | {"analysis.bootstrap", "analysis.convergence", "analysis.eigenpairs", "analysis.ensembles"}
+    | {"analysis.power_law", "analysis.regression", "analysis.spectrum"}
+    | {"kernels.activations", "kernels.dual", "kernels.dynamics", "kernels.function_space"}
+    | {"kernels.limiting", "kernels.tiles"}
+    | {"networks.costs", "networks.initial", "networks.linearised", "networks.method"}
+    | {"networks.mlp", "networks.standard", "networks.training"}
+)
 ROOMS = {
     "kernels": Room(frozenset({"aliases"}), frozenset({"jax", "numpy"})),
     "networks": Room(
@@ -40,6 +49,12 @@ ROOMS = {
         files=True,
     ),
     "analysis": Room(SCHEMA, frozenset({"numpy", "pandas", "scipy", "xarray"})),
+    "claims": Room(
+        SCHEMA | CLAIMS_USE,
+        frozenset({"jax", "numpy", "optax", "scipy", "sklearn", "xarray"}),
+    ),
+    "claims.table": Room(libraries=frozenset({"pandas", "xarray"})),
+    "pages": Room(frozenset({"claims.evidence"}), frozenset({"jinja2", "numpy", "pandas"})),
     "figures": Room(SCHEMA, frozenset({"matplotlib", "numpy", "xarray"})),
     "figures.style": Room(SCHEMA, frozenset({"matplotlib", "numpy", "xarray"}), files=True),
     "configuration": Room(

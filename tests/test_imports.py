@@ -32,6 +32,7 @@ def package(tmp_path):
             "ntkflow/b/two.py": "def late():\n    from ntkflow import top\n    return top\n",
             "ntkflow/b/three.py": "value = 1\n",
             "ntkflow/b/look.mplstyle": "",
+            "ntkflow/b/page.jinja": "",
         },
     )
     return tmp_path / "ntkflow"
@@ -43,7 +44,12 @@ def reached(package: Path, text: str) -> list[str]:
     return [path.as_posix() for path in package_sources(script, package.parent)]
 
 
-ROOM_B = ["ntkflow/__init__.py", "ntkflow/b/__init__.py", "ntkflow/b/look.mplstyle"]
+ROOM_B = [
+    "ntkflow/__init__.py",
+    "ntkflow/b/__init__.py",
+    "ntkflow/b/look.mplstyle",
+    "ntkflow/b/page.jinja",
+]
 CHAIN = [*ROOM_B, "ntkflow/a/__init__.py", "ntkflow/a/one.py", "ntkflow/b/two.py", "ntkflow/top.py"]
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "GREY",
     "HALF_WIDTH",
     "INK",
+    "LIMIT",
     "LINE_SPACING",
     "angle_axis",
     "axis_label",

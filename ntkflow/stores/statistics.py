@@ -145,4 +145,35 @@ STATISTICS: Mapping[str, Schema] = {
             "size": Variable(("size",), "training-set size", "N", kinds="i"),
         },
     ),
+    "claim": Schema(
+        "A statement of the paper: numbers with what is expected of them, and curves",
+        {
+            "value": Variable(("quantity",), "measured number"),
+            "low": Variable(("quantity",), "lower end of its 95 % interval"),
+            "high": Variable(("quantity",), "upper end of its 95 % interval"),
+            "expected": Variable(("quantity",), "what the theory gives"),
+            "tolerance": Variable(("quantity",), "distance from it that still agrees"),
+            "resolution": Variable(("quantity",), "half of the longest interval that decides"),
+            "x": Variable(("series", "point"), "abscissa; NaN beyond the end of a series"),
+            "y": Variable(("series", "point"), "ordinate"),
+            "y_low": Variable(("series", "point"), "lower end of a bar or band; NaN if none"),
+            "y_high": Variable(("series", "point"), "upper end of a bar or band; NaN if none"),
+        },
+        {
+            "quantity": QUANTITY,
+            "relation": Variable(("quantity",), "equals, at most, at least", kinds="UOT"),
+            "verdict": Variable(
+                ("quantity",), "holds, does not hold, not enough data", kinds="UOT"
+            ),
+            "label": Variable(("series",), "what a series is", kinds="UOT"),
+            "look": Variable(("series",), "points, line, limit, guide or band", kinds="UOT"),
+            "width": Variable(("series",), "network width, 0 if of none", "n", kinds="i"),
+            "in_panel": Variable(("series",), "panel that a series is drawn in", kinds="i"),
+            "title": Variable(("panel",), "title of a panel", kinds="UOT"),
+            "x_label": Variable(("panel",), "label of its horizontal axis", kinds="UOT"),
+            "y_label": Variable(("panel",), "label of its vertical axis", kinds="UOT"),
+            "x_scale": Variable(("panel",), "linear, log or symlog", kinds="UOT"),
+            "y_scale": Variable(("panel",), "linear, log or symlog", kinds="UOT"),
+        },
+    ),
 }

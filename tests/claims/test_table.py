@@ -1,0 +1,88 @@
+"""The table says what the numbers say, in CSV and on the page."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+
+from ntkflow.claims.evidence import FAILS, HOLDS, Panel, Quantity, Series, evidence
+from ntkflow.claims.table import tabulate
+from ntkflow.pages.claims import page
+from tests.figures import examples
+
+SAID = {"paper": "Theorem 9", "statement": "One is <two> & three."}
+
+
+def stores():
+    numbers = [
+        Quantity.exact("error", 1e-15, "at most", 0.0, 1e-12),
+        Quantity("slope", -0.52, -0.6, -0.45, "equals", -0.5, 0.1, 0.25),
+    ]
+    claim = evidence(numbers, [Panel("", "x", "y", [Series("", [0], [1])])]).assign_attrs(SAID)
+    return {"nine": claim, "drift": examples.kernel_drift()}
+
+
+def test_one_row_a_number():
+    table = tabulate(stores())
+    nine = table[table["experiment"] == "nine"]
+    assert nine["quantity"].tolist() == ["error", "slope"]
+    assert nine["verdict"].tolist() == [HOLDS, HOLDS]
+    assert set(nine["figure"]) == {"figures/nine.png"}
+    assert set(nine["paper"]) == {"Theorem 9"}
+    assert table["paper"].tolist()[-1] == "Theorem 2"
+
+
+def test_verdicts_are_computed_and_not_read():
+    claim = stores()["nine"]
+    claim["value"].values[1] = claim["low"].values[1] = claim["high"].values[1] = 3.0
+    table = tabulate({"nine": claim})
+    assert claim["verdict"].values.tolist() == [HOLDS, HOLDS]
+    assert table["verdict"].tolist() == [HOLDS, FAILS]
+    assert set(table["claim_verdict"]) == {FAILS}
+
+
+class Page(HTMLParser):
+    """Elements of a page, checked to be closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.links, self.images = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        if tag == "a":
+            self.links.append(found["href"])
+        if tag == "img":
+            self.images.append((found["src"], found["alt"]))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_page_is_whole_and_offline():
+    text = page(tabulate(stores()))
+    found = Page(text)
+    assert not found.open
+    assert found.links == [
+        link
+        for name in ("nine", "drift")
+        for link in (f"figures/{name}.png", f"statistics/{name}.zarr")
+    ]
+    assert all(alt for _, alt in found.images)
+    assert "://" not in text
+    assert "One is &lt;two&gt; &amp; three." in text
+    assert "−0.6 to −0.45" in text
+    assert "≤ 1.0e−12" in text
+    assert re.search(r"✓\s+holds", text)
+
+
+def test_number_that_is_missing_has_a_dash():
+    claim = stores()["nine"]
+    claim["value"].values[1] = np.nan
+    claim["low"].values[1] = claim["high"].values[1] = np.nan
+    text = page(tabulate({"nine": claim}))
+    assert "?" in text
+    assert "nan" not in text
