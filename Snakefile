@@ -14,6 +14,7 @@ include: "workflow/rules/limiting.smk"
 include: "workflow/rules/finite_width.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/claims.smk"
 
 
 rule all:
@@ -21,8 +22,14 @@ rule all:
     input:
         PRODUCTS,
         FIGURES,
+        TABLES,
 
 
 rule figures:
     input:
         FIGURES,
+
+
+rule claims:
+    input:
+        TABLES,

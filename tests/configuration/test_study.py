@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
+from ntkflow.configuration.claims import CLAIMS
 from ntkflow.configuration.study import ConfigurationError, read_study
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -47,7 +48,12 @@ def test_shipped_configurations_are_valid(name):
     study = read_study(overlaid(name))
     assert set(study.selected) == set(study.run) <= set(study.experiments)
     measures = {experiment.measure for experiment in study.selected.values()}
-    assert len(measures) == 6
+    assert measures == {"kernel_profile", "function_bands", "principal_component"} | {
+        "width_scaling",
+        "kernel_drift",
+        "kernel_regression",
+        *CLAIMS,
+    }
 
 
 def test_defaults_are_filled_in():

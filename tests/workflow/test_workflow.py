@@ -7,12 +7,14 @@ import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from pathlib import Path
 
 import psutil
 import pytest
 import xarray as xr
 
+from ntkflow.configuration.claims import CLAIMS
 from ntkflow.configuration.study import read_study
 from ntkflow.imports import package_sources
 from ntkflow.stores.zarr import open_store
@@ -27,6 +29,8 @@ EXPERIMENTS = {
     "classification_of_digits": "kernel_regression",
     "ten_outputs": "width_scaling",
     "tapered_tanh": "function_bands",
+    "random_functions": "random_functions",
+    "component_rates": "component_rates",
 }
 
 
@@ -95,7 +99,13 @@ def test_what_is_deleted_is_made_again_byte_for_byte(finished: Clone) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["figures/style.py", "figures/paper.mplstyle", "kernels/hermite.py", "analysis/bootstrap.py"],
+    [
+        "figures/style.py",
+        "figures/paper.mplstyle",
+        "kernels/hermite.py",
+        "analysis/bootstrap.py",
+        "claims/random_functions.py",
+    ],
 )
 def test_a_changed_module_reruns_exactly_the_rules_that_reach_it(
     finished: Clone, module: str
@@ -107,20 +117,57 @@ def test_a_changed_module_reruns_exactly_the_rules_that_reach_it(
         plan = finished.snakemake("--dry-run", "--workflow-profile", "none")
     finally:
         path.write_bytes(original)
+    blocks = [block.partition("]\n")[2] for block in plan.split("\n[")]
+    reasons = {
+        block.split(":", 1)[0].removeprefix("rule "): block.partition("reason:")[2]
+        for block in blocks
+    }
+    # Of a rule whose other inputs are made anew too, Snakemake does not list the files.
     updated = {
-        block.split(":", 1)[0].removeprefix("rule ")
-        for block in plan.split("\n[")
-        for block in block.partition("]\n")[2:]
-        if "Updated input files" in block and module in block.partition("reason:")[2]
+        rule
+        for rule, reason in reasons.items()
+        if "Updated input files" in reason and module in reason
     }
-    scripts = sorted((finished.folder / "workflow" / "scripts").glob("*.py"))
-    reaching = {
-        script.stem
-        for script in scripts
-        if Path("ntkflow", module) in package_sources(script, finished.folder)
-    }
-    assert updated == reaching
-    assert 0 < len(reaching) < len(scripts)
+    rules = reached_modules(finished.folder)
+    reaching = {rule for rule, modules in rules.items() if Path("ntkflow", module) in modules}
+    assert updated <= reaching <= set(reasons)
+    assert 0 < len(updated)
+    assert len(reaching) < len(rules)
+
+
+def reached_modules(folder: Path) -> dict[str, set[Path]]:
+    """What each rule reaches: that of its script, and of the claim that the script runs."""
+    scripts = sorted((folder / "workflow" / "scripts").glob("*.py"))
+    found = {script.stem: {*package_sources(script, folder)} for script in scripts}
+    measuring, plotting = found.pop("measure_claim"), found.pop("plot_claim")
+    for claim in set(EXPERIMENTS) & set(CLAIMS):
+        module = Path("ntkflow", "claims", f"{claim}.py")
+        own = {module, *package_sources(folder / module, folder)}
+        found |= {f"measure_{claim}": measuring | own, f"plot_{claim}": plotting}
+    return found
+
+
+def test_table_of_claims(finished: Clone) -> None:
+    results = finished.folder / "results"
+    table = json.loads((results / "claims.json").read_text(encoding="utf-8"))
+    claimed = {row["experiment"] for row in table}
+    assert claimed == {"approach_to_the_limit", "ten_outputs", "drift_under_cross_entropy"} | (
+        set(EXPERIMENTS) & set(CLAIMS)
+    )
+    page = (results / "claims.html").read_text(encoding="utf-8")
+    for row in table:
+        assert (results / row["figure"]).is_file()
+        assert (results / row["store"]).is_dir()
+        assert row["quantity"] in unescape(page)
+
+
+@pytest.mark.slow
+def test_every_claim_is_measured(finished: Clone, tmp_path: Path) -> None:
+    clone = Clone(tmp_path / "clone")
+    shutil.copytree(finished.folder, clone.folder)
+    clone.snakemake("claims", "--configfile", "config/smoke.yaml")
+    table = json.loads((clone.folder / "results" / "claims.json").read_text(encoding="utf-8"))
+    assert {row["experiment"] for row in table} >= set(CLAIMS)
 
 
 def test_what_lies_downstream_follows_after_an_interruption(finished: Clone) -> None:

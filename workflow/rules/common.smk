@@ -12,6 +12,7 @@ PYTHONPATH = [str(workflow.basedir), *filter(None, [os.environ.get("PYTHONPATH")
 os.environ.update(PYTHONPATH=os.pathsep.join(PYTHONPATH))
 
 from ntkflow import imports
+from ntkflow.configuration.claims import CLAIMS
 from ntkflow.configuration.study import ConfigurationError, read_study
 from ntkflow.scheduling.gpus import visible_gpus
 from ntkflow.stores.zarr import damaged_stores
@@ -43,10 +44,14 @@ def store(path):
     return f"results/{path}.zarr/zarr.json"
 
 
-def package_sources(script):
-    """The package modules a script reaches: a change to one re-runs its rule."""
+def package_sources(script, *modules):
+    """The package modules a script reaches: a change to one re-runs its rule.
+
+    `modules`: files of those that it imports by name."""
     root = Path(workflow.basedir)
-    return [str(root / path) for path in imports.package_sources(SCRIPTS / script, root)]
+    starts = [SCRIPTS / script, *(root / module for module in modules)]
+    reached = {path for start in starts for path in imports.package_sources(start, root)}
+    return [str(root / path) for path in sorted({*reached, *map(Path, modules)})]
 
 
 def measuring(measure):
@@ -64,14 +69,17 @@ def experiment_of(wildcards):
     return study.experiments[wildcards.experiment]
 
 
-def architecture_of(wildcards):
-    """The network of an experiment at one width."""
-    network = study.networks[experiment_of(wildcards).network]
+def architecture(network, width):
+    """A network at one width."""
     values = plain(network)
     return {
-        "hidden_widths": network.hidden_widths(int(wildcards.width)),
+        "hidden_widths": network.hidden_widths(width),
         **{key: values[key] for key in ("activation", "beta", "weight_gain", "outputs")},
     }
+
+
+def architecture_of(wildcards):
+    return architecture(study.networks[experiment_of(wildcards).network], int(wildcards.width))
 
 
 def training_of(wildcards):
@@ -107,15 +115,19 @@ def each_width(product):
     return stores
 
 
+def along_component(experiment):
+    """Whether networks are trained along a kernel principal component."""
+    return hasattr(experiment, "amplitude")
+
+
 def target_along_component(wildcards):
     """The spectrum, where the goal is a kernel principal component and not the data set's target."""
-    along = experiment_of(wildcards).measure == "principal_component"
-    return [spectrum_store(wildcards)] if along else []
+    return [spectrum_store(wildcards)] if along_component(experiment_of(wildcards)) else []
 
 
 def goal_of(wildcards):
     experiment = experiment_of(wildcards)
-    if experiment.measure != "principal_component":
+    if not along_component(experiment):
         return {}
     return {"component": experiment.component, "amplitude": experiment.amplitude}
 
@@ -153,7 +165,8 @@ def cost_code(wildcards):
 
 def limiting_network(wildcards):
     """What the limit n to infinity keeps of a network."""
-    values = plain(study.networks[wildcards.network])
+    named = wildcards.get("network") or experiment_of(wildcards).network
+    values = plain(study.networks[named])
     return {key: values[key] for key in ("depth", "activation", "beta", "weight_gain")}
 
 
@@ -173,25 +186,51 @@ def core_share(wildcards):
     return 1 if int(wildcards.width) <= 2048 else 64
 
 
+def claim_sources(script, claim):
+    """The modules that a claim's script reaches; it imports the claim's own by name."""
+    return package_sources(script, f"ntkflow/claims/{claim}.py")
+
+
+def claim_ensembles(wildcards):
+    """Trained networks, where the claim is about what the workflow trains."""
+    trained = hasattr(experiment_of(wildcards), "training")
+    return each_width("ensembles")(wildcards) if trained else []
+
+
+def claim_widths(wildcards):
+    return list(getattr(experiment_of(wildcards), "widths", []))
+
+
+def claim_architectures(wildcards):
+    network = study.networks[experiment_of(wildcards).network]
+    return [architecture(network, width) for width in claim_widths(wildcards)]
+
+
+# What measures need besides the data set, and trained networks where they have a `training`; it is
+# the limiting kernel alone for those not here.
+NEEDS = {
+    "function_bands": ["limiting", "spectrum", "gaussian"],
+    "principal_component": ["limiting", "spectrum"],
+    "width_scaling": ["limiting", "spectrum", "dynamics", "widths"],
+    "kernel_drift": [],
+}
+
+
 def products_of(name, experiment):
     """Every file a run leaves for one experiment, figures aside: what is deleted is made again."""
+    needs = NEEDS.get(experiment.measure, ["limiting"])
     pair = f"{experiment.dataset}/{experiment.network}"
     stores = [f"datasets/{experiment.dataset}", f"statistics/{name}"]
-    tables = [name]
-    per_width = ["ensembles"]
-    if experiment.measure != "kernel_drift":
-        stores.append(f"limiting/{pair}")
-    if experiment.measure == "kernel_regression":
-        return [*map(store, stores), f"results/tables/{name}.csv"]
-    if experiment.measure not in ("kernel_profile", "kernel_drift"):
+    stores += [f"{kind}/{pair}" for kind in ("limiting", "spectrum") if kind in needs]
+    stores += [f"gaussian/{name}"] if "gaussian" in needs else []
+    if along_component(experiment):
         stores.append(f"spectrum/{pair}")
-    if experiment.measure == "function_bands":
-        stores.append(f"gaussian/{name}")
-    if experiment.measure == "width_scaling":
-        per_width.append("dynamics")
-        tables.append(f"{name}.widths")
+    if hasattr(experiment, "initial"):
         stores += [f"initial_kernels/{name}/width-{n}" for n in experiment.initial.widths]
+    trained = ["ensembles"] if hasattr(experiment, "training") else []
+    per_width = [*trained, *(["dynamics"] if "dynamics" in needs else [])]
     stores += [f"{kind}/{name}/width-{n}" for kind in per_width for n in experiment.widths]
+    tables = [name, *([f"{name}.widths"] if "widths" in needs else [])]
     return [*map(store, stores), *(f"results/tables/{table}.csv" for table in tables)]
 
 
@@ -202,6 +241,14 @@ def figure_files(name):
 PRODUCTS = sorted(
     {file for name, experiment in study.selected.items() for file in products_of(name, experiment)}
 )
+# Experiments with a row in the table of claims, and the kind of their statistics: also those whose
+# exponents the theorems state.
+CLAIMED = {
+    name: "claim" if experiment.measure in CLAIMS else experiment.measure
+    for name, experiment in study.selected.items()
+    if experiment.measure in (*CLAIMS, "width_scaling", "kernel_drift")
+}
+TABLES = [f"results/claims.{suffix}" for suffix in ("csv", "json", "html") if CLAIMED]
 FIGURES = [file for name in study.selected for file in figure_files(name)]
 
 # A store that has lost files is no store: without its root file it counts as missing and is made

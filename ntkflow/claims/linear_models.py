@@ -1,0 +1,57 @@
+"""Linear models of given functions, F_lin(theta) = P^(-1/2) sum_p theta_p f_p (JGH Section 3.1)."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntkflow.aliases import AnyArray, Array, Float
+from ntkflow.kernels.function_space import kernel_gradient
+from ntkflow.networks.costs import Cost, mean_cost
+
+__all__ = ["descent_error", "tangent_kernel"]
+
+
+def tangent_kernel(functions: Float[np.ndarray, "P m k"], samples: int) -> np.ndarray:
+    """Ktilde = (1/P) sum_p f_p (x) f_p between all points and the first n, (m, n, k, k)."""
+    data = functions[:, :samples]
+    return np.einsum("pmk,pnj->mnkj", functions, data, optimize=True) / len(functions)
+
+
+def descent_error(
+    cost: Cost, functions: Float[np.ndarray, "P m k"], y: Float[AnyArray, "n k"], steps: int
+) -> float:
+    """Gradient descent on theta against kernel gradient descent of F_lin with Ktilde.
+
+    Gradients of theta are automatic ones, of the cost as a function of theta alone. The rate is
+    1/lambda_1 of Ktilde/N, stable for costs of curvature 1 or less.
+
+    Parameters
+    ----------
+    functions
+        f_p at all points, those of the data first.
+    y
+        Targets there.
+
+    Returns
+    -------
+    float
+        Largest distance over steps and points, on and off the data, over that F_lin moved.
+    """
+    y, samples = jnp.asarray(y), len(y)
+    kernel = tangent_kernel(functions, samples)
+    side = samples * functions.shape[2]
+    gram = kernel[:samples].transpose(0, 2, 1, 3).reshape(side, side)
+    rate = samples / float(np.linalg.eigvalsh(gram)[-1])
+
+    def linear(theta: Array) -> Array:
+        return jnp.tensordot(theta, functions, 1) / np.sqrt(len(functions))
+
+    gradient = jax.jit(jax.grad(lambda theta: mean_cost(cost, linear(theta)[:samples], y)))
+    push = jax.jit(lambda now: kernel_gradient(cost.pointwise, kernel, now[:samples], y))
+    theta = jnp.ones(len(functions))
+    start = now = linear(theta)
+    error = 0.0
+    for _ in range(steps):
+        theta, now = theta - rate * gradient(theta), now - rate * push(now)
+        error = max(error, float(jnp.max(jnp.abs(linear(theta) - now))))
+    return error / float(jnp.max(jnp.abs(now - start)))
