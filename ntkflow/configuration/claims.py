@@ -55,6 +55,15 @@ class _Untrained(_Claim, BaseExperiment):
             yield "widths", f"found {self.widths}, expected at least {self.least}"
 
 
+class _Tested(_Claim, TrainedExperiment):
+    """A claim about networks that the workflow trains, away from the training points too."""
+
+    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
+        yield from super().needs(dataset, network)
+        if dataset.test is None:
+            yield "dataset", f"{self.dataset!r} needs `test` points here"
+
+
 class _Alone(_Claim, BaseExperiment):
     """A claim about kernels: no network is drawn."""
 
@@ -127,39 +136,26 @@ class PositiveDefiniteness(_Alone):
     frequencies: Count = Field(64, description="Fourier modes of the kernel on the circle")
 
 
-class ComponentRates(_Claim, TrainedExperiment):
+class ComponentRates(_Tested):
     """Each kernel principal component of the error decays at the rate of its eigenvalue."""
 
     paper = "Section 5"
     measure: Literal["component_rates"]
     components: Count = Field(3, description="components looked at, the largest eigenvalues")
 
-    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
-        yield from super().needs(dataset, network)
-        yield from _tested(self.dataset, dataset)
 
-
-class GaussianInTraining(_Claim, TrainedExperiment):
+class GaussianInTraining(_Tested):
     """Training on least squares keeps f Gaussian over initialisations, at every time."""
 
     paper = "Section 5"
     measure: Literal["gaussian_in_training"]
 
-    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
-        yield from super().needs(dataset, network)
-        yield from _tested(self.dataset, dataset)
 
-
-class EarlyStopping(_Claim, TrainedExperiment):
+class EarlyStopping(_Tested):
     """With noisy labels the test error has a minimum in time, where the kernel predicts it."""
 
     paper = "Section 5.1"
     measure: Literal["early_stopping"]
-
-    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
-        yield from super().needs(dataset, network)
-        if dataset.test is None:
-            yield "dataset", f"{self.dataset!r} needs `test` points here"
 
 
 class Parametrization(_Untrained):
@@ -215,11 +211,6 @@ class BayesianInference(_Untrained):
     def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
         yield from super().needs(dataset, network)
         yield from _classes(self.dataset, dataset)
-
-
-def _tested(name: str, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
-    if dataset.test is None:
-        yield "dataset", f"{name!r} needs `test` points here"
 
 
 def _classes(name: str, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
