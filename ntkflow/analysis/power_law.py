@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 
 from ntkflow.analysis.bootstrap import interval_of_mean, percentile_interval, resampled_means
 
-__all__ = ["DRIFT_BOUND", "Estimate", "PowerLaw", "estimate_mean", "fit_power_law"]
+__all__ = ["DRIFT", "DRIFT_BOUND", "Estimate", "PowerLaw", "estimate_mean", "fit_power_law"]
+
+DRIFT = "drift of the NTK during training"
+"""Its name among the quantities of a statistics store."""
 
 DRIFT_BOUND = -0.5
 """Exponent in n that bounds the drift of the NTK during training (JGH Theorem 2; Lee et al. 2019).

@@ -16,6 +16,7 @@ from ntkflow.analysis import convergence
 from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval
 from ntkflow.analysis.ensembles import recorded_kernels
 from ntkflow.analysis.power_law import (
+    DRIFT,
     DRIFT_BOUND,
     Estimate,
     PowerLaw,
@@ -29,7 +30,7 @@ __all__ = ["EXPECTED", "measure_width_scaling", "tabulate", "tabulate_widths"]
 EXPECTED: Mapping[str, float] = {
     "spread of the NTK at initialisation": -0.5,
     "bias of its mean, off the diagonal": -1.0,
-    "drift of the NTK during training": DRIFT_BOUND,
+    DRIFT: DRIFT_BOUND,
     "distance of f from its limiting dynamics": -0.5,
 }
 """Exponents of the theory by quantity. That of the drift is an upper bound."""

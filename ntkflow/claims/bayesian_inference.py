@@ -28,8 +28,9 @@ from sklearn.svm import SVC
 
 from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
 from ntkflow.analysis.regression import fit_kernel_regression, predict
-from ntkflow.claims.evidence import Panel, Quantity, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
 from ntkflow.claims.exponents import mean
+from ntkflow.claims.sources import Sources
 from ntkflow.networks.mlp import seed_keys
 from ntkflow.networks.training import Schedule, train_ensemble
 

@@ -16,9 +16,9 @@ import numpy as np
 import xarray as xr
 
 from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
-from ntkflow.analysis.spectrum import decompose_kernel
-from ntkflow.claims.evidence import Panel, Quantity, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
 from ntkflow.claims.exponents import exponent
+from ntkflow.claims.sources import Sources, limiting_components
 from ntkflow.kernels.dynamics import Components, kernel_flow, stepped
 
 __all__ = ["PRECISION", "measure"]
@@ -60,8 +60,7 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
     """
     if sources.dataset["is_train"].values.all():
         raise ValueError("f_t is measured off the data too, and the data set has no test points")
-    spectrum = decompose_kernel(sources.kernels).dropna("component")
-    basis = Components(spectrum["eigenvalue"].values, spectrum["eigenfunction"].values)
+    basis = limiting_components(sources)
     trained = {n: _trained(store, basis) for n, store in sorted(sources.ensembles.items())}
     widest = max(trained)
     count = min(components, len(basis.eigenvalues))

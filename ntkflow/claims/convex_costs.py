@@ -21,7 +21,8 @@ import scipy.integrate
 import scipy.linalg
 import xarray as xr
 
-from ntkflow.claims.evidence import Panel, Quantity, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
+from ntkflow.claims.sources import Sources
 from ntkflow.kernels.dynamics import Components, kernel_flow
 from ntkflow.kernels.function_space import dual_element, kernel_map
 from ntkflow.networks.costs import COSTS, Cost, mean_cost

@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from ntkflow.aliases import AnyArray, Float
-from ntkflow.analysis.spectrum import decompose_kernel
-from ntkflow.claims.evidence import Panel, Quantity, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
 from ntkflow.claims.exponents import mean
-from ntkflow.kernels.dynamics import Components, kernel_flow
+from ntkflow.claims.sources import Sources, limiting_components
+from ntkflow.kernels.dynamics import kernel_flow
 
 __all__ = ["PRECISION", "measure", "minimum_time", "square_errors"]
 
@@ -36,20 +36,16 @@ def measure(sources: Sources) -> xr.Dataset:
     """Errors on training and test points in time, and the time of the least test error."""
     y = np.asarray(sources.dataset["y"].values, np.float64)
     train = int(sources.dataset["is_train"].values.sum())
-    spectrum = decompose_kernel(sources.kernels).dropna("component")
-    components = Components(
-        np.asarray(spectrum["eigenvalue"].values, np.float64),
-        np.asarray(spectrum["eigenfunction"].values, np.float64),
-    )
     networks, widest = {}, max(sources.ensembles)
     for width, ensemble in sources.ensembles.items():
         f = np.asarray(ensemble["f"].values, np.float64)
         networks[width] = square_errors(f, y, train)
     ensemble = sources.ensembles[widest]
     time = np.asarray(ensemble["time"].values, np.float64)
-    start = np.asarray(ensemble["f"].values, np.float64)[:, 0]
+    start = np.asarray(ensemble["f"].isel(step=0).values, np.float64)
     goal = np.asarray(ensemble["goal"].values, np.float64)[:, :train]
-    limit = square_errors(np.asarray(kernel_flow(components, start, goal, time)), y, train)
+    flow = np.asarray(kernel_flow(limiting_components(sources), start, goal, time))
+    limit = square_errors(flow, y, train)
     test = {n: errors[1] for n, errors in networks.items()}
     return evidence(
         _quantities(test[widest], limit[1], time),

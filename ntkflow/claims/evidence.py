@@ -4,20 +4,16 @@ A claim's module has one function, ``measure(sources, **settings)``, that return
 verdict is written by hand: `verdict` is the rule, for all claims.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
 from ntkflow.stores.schema import conform
-
-if TYPE_CHECKING:  # the table of claims is made without JAX
-    from ntkflow.kernels.tiles import Network
-    from ntkflow.networks.mlp import Architecture
 
 __all__ = [
     "FAILS",
@@ -26,7 +22,6 @@ __all__ = [
     "Panel",
     "Quantity",
     "Series",
-    "Sources",
     "evidence",
     "overall",
     "verdict",
@@ -37,32 +32,6 @@ HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "not enough data"
 Relation = Literal["equals", "at most", "at least"]
 Look = Literal["points", "line", "limit", "guide", "band"]
 Scale = Literal["linear", "log", "symlog"]
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What a claim is measured from.
-
-    Attributes
-    ----------
-    dataset, kernels
-        The "dataset" store and the "limiting" store of its points.
-    ensembles
-        "ensemble" stores by width, where the claim is about trained networks.
-    architectures
-        The network at each width of the experiment.
-    limit
-        The network in the limit n -> infinity: activation, depth, beta, weight_gain.
-    seed
-        Root of every random key.
-    """
-
-    dataset: xr.Dataset
-    kernels: xr.Dataset
-    ensembles: Mapping[int, xr.Dataset]
-    architectures: "Mapping[int, Architecture]"
-    limit: "Network"
-    seed: int
 
 
 @dataclass(frozen=True)

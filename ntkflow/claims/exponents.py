@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from ntkflow.analysis.bootstrap import REPLICATES, interval_of_mean, resampled_means
-from ntkflow.analysis.power_law import Estimate, estimate_mean, fit_power_law
+from ntkflow.analysis.power_law import DRIFT, Estimate, estimate_mean, fit_power_law
 from ntkflow.claims.evidence import Quantity, Relation, Series
 
 __all__ = ["TOLERANCE", "exponent", "fitted", "from_statistics", "mean"]
@@ -110,13 +110,12 @@ def from_statistics(statistics: xr.Dataset) -> list[Quantity]:
 
     The drift of the kernel has a bound, the others a value.
     """
-    drift = "drift of the NTK during training"
     if statistics.attrs["store"] == "kernel_drift":
-        statistics = statistics.expand_dims(quantity=[drift])
+        statistics = statistics.expand_dims(quantity=[DRIFT])
     found = []
     for name in statistics["quantity"].values.tolist():
         part = statistics.sel(quantity=name)
-        relation: Relation = "at most" if name == drift else "equals"
+        relation: Relation = "at most" if name == DRIFT else "equals"
         value, low, high, expected = (
             float(part[key]) for key in ("exponent", "exponent_low", "exponent_high", "expected")
         )

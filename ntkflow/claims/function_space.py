@@ -24,8 +24,9 @@ import numpy as np
 import xarray as xr
 
 from ntkflow.aliases import AnyArray, Array, Float, Outputs
-from ntkflow.claims.evidence import Panel, Quantity, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
 from ntkflow.claims.linear_models import descent_error
+from ntkflow.claims.sources import Sources
 from ntkflow.kernels.function_space import (
     dual_element,
     inner_product,

@@ -12,9 +12,9 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
-from ntkflow.analysis.spectrum import decompose_kernel
-from ntkflow.claims.evidence import Panel, Quantity, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
 from ntkflow.claims.exponents import mean
+from ntkflow.claims.sources import Sources, limiting_components
 from ntkflow.kernels.dynamics import Components, gaussian_function, stepped
 
 __all__ = ["PRECISION", "measure"]
@@ -75,9 +75,8 @@ def measure(sources: Sources) -> xr.Dataset:
 
 def _basis(sources: Sources, store: xr.Dataset) -> Components:
     """Of the limiting NTK, for steps of the learning rate of `store`."""
-    spectrum = decompose_kernel(sources.kernels).dropna("component")
-    basis = Components(spectrum["eigenvalue"].values, spectrum["eigenfunction"].values)
-    return stepped(basis, float(store["time"].values[-1] / store["step"].values[-1]))
+    rate = float(store["time"].values[-1] / store["step"].values[-1])
+    return stepped(limiting_components(sources), rate)
 
 
 def _law(

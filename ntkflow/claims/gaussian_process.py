@@ -21,8 +21,9 @@ from ntkflow.aliases import Array, Float, Inputs, SeedKeys
 from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
 from ntkflow.analysis.convergence import squared_bias, squared_bias_replicates
 from ntkflow.analysis.power_law import Estimate
-from ntkflow.claims.evidence import Panel, Quantity, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
 from ntkflow.claims.exponents import fitted
+from ntkflow.claims.sources import Sources
 from ntkflow.networks.mlp import Architecture, apply, init, seed_keys
 
 __all__ = ["PRECISION", "measure"]

@@ -24,8 +24,9 @@ from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resample
 from ntkflow.analysis.ensembles import recorded_kernels
 from ntkflow.analysis.power_law import DRIFT_BOUND
 from ntkflow.analysis.spectrum import decompose_kernel
-from ntkflow.claims.evidence import Panel, Quantity, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
 from ntkflow.claims.exponents import exponent, mean
+from ntkflow.claims.sources import Sources
 
 __all__ = ["PRECISION", "Flight", "flight", "measure"]
 

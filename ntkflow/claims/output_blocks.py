@@ -8,8 +8,9 @@ terms that are nearly independent.
 import numpy as np
 import xarray as xr
 
-from ntkflow.claims.evidence import Panel, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Series, evidence
 from ntkflow.claims.exponents import exponent
+from ntkflow.claims.sources import Sources
 from ntkflow.networks.initial import initial_kernels
 from ntkflow.networks.mlp import seed_keys
 

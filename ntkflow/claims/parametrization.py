@@ -25,8 +25,9 @@ import xarray as xr
 
 from ntkflow.aliases import AnyArray, Array, Float, Inputs, Key, Outputs, SeedKeys
 from ntkflow.analysis.spectrum import leading_eigenvalues
-from ntkflow.claims.evidence import Panel, Quantity, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
 from ntkflow.claims.exponents import exponent, mean
+from ntkflow.claims.sources import Sources
 from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.networks.initial import initial_kernels
 from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
@@ -152,8 +153,7 @@ def trained(
         start = init(key, x.shape[1], network, x.dtype)
         same = standard_parameters(start, network)
         end, f = _descend(ntk, start, x, y, _alike(start, rate), steps)
-        equivalent = equivalent_rates(start, network, 1.0)
-        few = jax.tree.map(lambda factor: rate * factor, equivalent)
+        few = equivalent_rates(start, network, rate)
         _, twin = _descend(standard, same, x, y, few, min(COMPARED, steps))
         _, one = _descend(standard, same, x, y, _alike(same, common), 1)
         _, many = _descend(standard, same, x, y, _alike(same, divided), steps)
@@ -205,7 +205,10 @@ def _movement(runs: dict[int, Runs]) -> tuple[list[Quantity], list[Series]]:
         return [first], shown
     inner = {n: np.sqrt((run.moved[:, 1:-1] ** 2).mean(axis=1)) for n, run in runs.items()}
     hidden, more = exponent("exponent of hidden weights", inner, LAYER_BOUND, "at most")
-    return [hidden, first], [*_named("hidden", more), *_named("first, last", shown)]
+    return [hidden, first], [
+        *_named("hidden", hidden, more),
+        *_named("first, last", first, shown),
+    ]
 
 
 def _change(runs: dict[int, Runs]) -> tuple[list[Quantity], list[Series]]:
@@ -223,14 +226,14 @@ def _change(runs: dict[int, Runs]) -> tuple[list[Quantity], list[Series]]:
     ):
         found, shown = exponent(f"exponent of the change of f, {name}", values, expected)
         quantities.append(found)
-        drawn += _named(label, shown)
+        drawn += _named(label, found, shown)
     return quantities, drawn
 
 
-def _named(label: str, shown: Sequence[Series]) -> list[Series]:
+def _named(label: str, found: Quantity, shown: Sequence[Series]) -> list[Series]:
     """The line that was fitted, under a short name, and its points."""
     _, line, points = shown
-    slope = line.label.split(" [")[0].removeprefix("slope ")
+    slope = f"{found.value:.2f}".replace("-", "−")
     return [dataclasses.replace(line, label=f"{label}: {slope}"), points]
 
 

@@ -22,7 +22,8 @@ import numpy as np
 import xarray as xr
 from numpy.polynomial import Polynomial, hermite_e
 
-from ntkflow.claims.evidence import Panel, Quantity, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
+from ntkflow.claims.sources import Sources
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.limiting import LimitingKernels, limiting_kernels
 from ntkflow.kernels.tiles import Network
@@ -116,15 +117,7 @@ def _definite(
 
 
 def _kernels(x: np.ndarray, other: np.ndarray, network: Network) -> LimitingKernels:
-    points, others = jnp.asarray(x), jnp.asarray(other)
-    return limiting_kernels(
-        points,
-        others,
-        activation=network.activation,
-        depth=network.depth,
-        beta=network.beta,
-        weight_gain=network.weight_gain,
-    )
+    return limiting_kernels(jnp.asarray(x), jnp.asarray(other), **vars(network))
 
 
 def _smallest(

@@ -15,9 +15,10 @@ import numpy as np
 import scipy.linalg
 import xarray as xr
 
-from ntkflow.claims.evidence import Panel, Quantity, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, evidence
 from ntkflow.claims.exponents import exponent
 from ntkflow.claims.linear_models import descent_error
+from ntkflow.claims.sources import Sources
 from ntkflow.networks.costs import LEAST_SQUARES
 
 __all__ = ["LAWS", "PRECISION", "measure"]

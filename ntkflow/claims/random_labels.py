@@ -26,9 +26,9 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
-from ntkflow.analysis.spectrum import decompose_kernel
-from ntkflow.claims.evidence import Panel, Quantity, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
 from ntkflow.claims.exponents import mean
+from ntkflow.claims.sources import Sources, limiting_components
 from ntkflow.kernels.dynamics import Components, kernel_flow
 from ntkflow.networks.mlp import seed_keys
 from ntkflow.networks.training import Schedule, train_ensemble
@@ -83,14 +83,14 @@ def measure(
     goals = {"true": y[None], "random": random_goals(y, samples, max(seeds, LABELLINGS), random)}
     marks = np.unique(np.geomspace(1, steps, RECORDS).round().astype(int))
     schedule, times = Schedule(learning_rate, (0, *marks.tolist())), learning_rate * marks
-    found = {}
+    basis, found = limiting_components(sources), {}
     for kind, goal in goals.items():
         own = np.resize(goal[:seeds], (seeds, *y.shape))
         f = _networks(sources, width, own, schedule)
         found[kind] = {
             "networks": _accuracies([f[:, 1 + place] for place in range(len(marks))], own, samples),
-            "kernel": _kernel(sources, np.zeros_like(goal), goal, times),
-            "limit": _kernel(sources, f[:, 0].astype(np.float64), own, times),
+            "kernel": _kernel(basis, np.zeros_like(goal), goal, samples, times),
+            "limit": _kernel(basis, f[:, 0].astype(np.float64), own, samples, times),
         }
     return evidence(
         _numbers(found["true"], found["random"], y.shape[1], len(y) - samples),
@@ -125,12 +125,9 @@ def _networks(sources: Sources, width: int, goals: np.ndarray, schedule: Schedul
 
 
 def _kernel(
-    sources: Sources, start: np.ndarray, goals: np.ndarray, times: np.ndarray
+    basis: Components, start: np.ndarray, goals: np.ndarray, samples: int, times: np.ndarray
 ) -> Accuracies:
     """Of kernel gradient descent from `start` to each goal, both (member, point, output)."""
-    spectrum = decompose_kernel(sources.kernels).dropna("component")
-    basis = Components(spectrum["eigenvalue"].values, spectrum["eigenfunction"].values)
-    samples = int(sources.dataset["is_train"].values.sum())
     known = goals[:, :samples]
     functions = (np.asarray(kernel_flow(basis, start, known, np.array([t])))[:, 0] for t in times)
     return _accuracies(functions, goals, samples)

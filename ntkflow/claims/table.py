@@ -47,16 +47,13 @@ def tabulate(statistics: Mapping[str, xr.Dataset]) -> pd.DataFrame:
                     "paper": paper,
                     "statement": statement,
                     "claim_verdict": whole,
-                    **{_COLUMNS.get(k, k): v for k, v in asdict(quantity).items()},
+                    **asdict(quantity),
                     "verdict": verdict(quantity),
                     "figure": f"figures/{experiment}.png",
                     "store": f"statistics/{experiment}.zarr",
                 }
             )
-    return pd.DataFrame(rows)
-
-
-_COLUMNS = {"name": "quantity"}
+    return pd.DataFrame(rows).rename(columns={"name": "quantity"})
 
 
 def _said(store: xr.Dataset) -> tuple[str, str]:

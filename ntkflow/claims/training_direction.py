@@ -25,8 +25,9 @@ import xarray as xr
 
 from ntkflow.aliases import AnyArray, Array, Float, Inputs, OutputGram, SeedKeys
 from ntkflow.analysis.power_law import DRIFT_BOUND
-from ntkflow.claims.evidence import Panel, Series, Sources, evidence
+from ntkflow.claims.evidence import Panel, Series, evidence
 from ntkflow.claims.exponents import exponent, mean
+from ntkflow.claims.sources import Sources
 from ntkflow.kernels.function_space import kernel_map
 from ntkflow.networks.mlp import Architecture, Parameters, apply, empirical_ntk, init, seed_keys
 

@@ -64,6 +64,19 @@ class _Tested(_Claim, TrainedExperiment):
             yield "dataset", f"{self.dataset!r} needs `test` points here"
 
 
+class _Classifying(_Untrained):
+    """A claim about classes, for which networks are trained by its measure."""
+
+    seeds: Seeds = Field(3, description="initialisations")
+    learning_rate: PositiveFinite = Field(1.0, description="step in time")
+    steps: Count = Field(description="steps of gradient descent")
+
+    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
+        yield from super().needs(dataset, network)
+        if dataset.target.kind != "one_hot" or dataset.test is None:
+            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
+
+
 class _Alone(_Claim, BaseExperiment):
     """A claim about kernels: no network is drawn."""
 
@@ -183,39 +196,20 @@ class Inflation(_Claim, PrincipalComponent):
         yield from self._no_drift()
 
 
-class RandomLabels(_Untrained):
+class RandomLabels(_Classifying):
     """Networks, and kernels, fit random labels; on true ones they generalise."""
 
     paper = "Introduction"
     measure: Literal["random_labels"]
-    seeds: Seeds = Field(3, description="initialisations")
-    learning_rate: PositiveFinite = Field(1.0, description="step in time")
-    steps: Count = Field(description="steps of gradient descent")
     label_seed: Natural = Field(0, description="seed of the random labels")
 
-    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
-        yield from super().needs(dataset, network)
-        yield from _classes(self.dataset, dataset)
 
-
-class BayesianInference(_Untrained):
+class BayesianInference(_Classifying):
     """The kernel, in Bayesian inference or a support-vector machine, does as well as networks."""
 
     paper = "Introduction"
     measure: Literal["bayesian_inference"]
-    seeds: Seeds = Field(3, description="initialisations")
-    learning_rate: PositiveFinite = Field(1.0, description="step in time")
-    steps: Count = Field(description="steps of gradient descent")
     noise: PositiveFinite = Field(0.01, description="variance of the observations' noise")
-
-    def needs(self, dataset: DatasetConfig, network: NetworkConfig) -> Iterator[tuple[str, str]]:
-        yield from super().needs(dataset, network)
-        yield from _classes(self.dataset, dataset)
-
-
-def _classes(name: str, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
-    if dataset.target.kind != "one_hot" or dataset.test is None:
-        yield "dataset", f"{name!r} needs the target one_hot and `test` points here"
 
 
 Claim = (

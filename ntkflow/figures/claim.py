@@ -1,13 +1,11 @@
 """What a claim was measured by: the panels that its store describes."""
 
 import textwrap
-from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
@@ -45,20 +43,9 @@ def draw(statistics: xr.Dataset) -> Figure:
         figure = Figure(figsize=(style.FULL_WIDTH, HEIGHT))
         for place, axes in enumerate(figure.subplots(1, panels, squeeze=False)[0]):
             _draw_panel(axes, statistics, place, colours, style.FULL_WIDTH / panels)
-        _head(figure, statistics, style.width_key(colours))
+        statement = textwrap.fill(statistics.attrs["statement"], TITLE_CHARACTERS)
+        style.heading(figure, statistics, style.width_key(colours), f"{statement}\n")
         return style.fixed_layout(figure)
-
-
-def _head(figure: Figure, statistics: xr.Dataset, key: Sequence[Artist]) -> None:
-    """Statement and settings above the panels, then the key of the widths."""
-    settings = "; ".join(statistics.attrs[k] for k in ("dataset_label", "network_label"))
-    text = f"{textwrap.fill(statistics.attrs['statement'], TITLE_CHARACTERS)}\n{settings}"
-    if key:
-        figure.legend(
-            handles=key, loc="outside upper left", ncols=len(key), title=text, alignment="left"
-        )
-    else:
-        figure.suptitle(text, x=0.01, ha="left", fontsize=8.5)
 
 
 def _draw_panel(

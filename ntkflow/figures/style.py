@@ -163,9 +163,13 @@ def limit_key(label: str = r"limit, $n = \infty$") -> Line2D:
     return Line2D([], [], **LIMIT, label=label)
 
 
-def heading(figure: Figure, statistics: xr.Dataset, key: Sequence[Artist] = ()) -> None:
-    """Write above the panels what the figure shows, from the store's attributes, then the key."""
-    title = "; ".join(statistics.attrs[name] for name in ("dataset_label", "network_label"))
+def heading(
+    figure: Figure, statistics: xr.Dataset, key: Sequence[Artist] = (), before: str = ""
+) -> None:
+    """Write above the panels `before`, what they show, from the store's attributes, and the key."""
+    title = before + "; ".join(
+        statistics.attrs[name] for name in ("dataset_label", "network_label")
+    )
     if key:
         figure.legend(
             handles=key, loc="outside upper left", ncols=len(key), title=title, alignment="left"

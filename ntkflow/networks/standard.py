@@ -6,7 +6,7 @@ initialisation, W^l ~ N(0, sigma_w^2 / n_l) and b^l ~ N(0, beta^2).
 
 import jax.numpy as jnp
 
-from ntkflow.aliases import Inputs, Outputs
+from ntkflow.aliases import Array, Inputs, Outputs
 from ntkflow.kernels.dual import Activation
 from ntkflow.networks.mlp import Architecture, Layer, Parameters
 
@@ -32,7 +32,9 @@ def apply_standard(parameters: Parameters, x: Inputs, activation: Activation) ->
     return activity @ parameters[-1].weight + parameters[-1].bias[None, :]
 
 
-def equivalent_rates(parameters: Parameters, architecture: Architecture, rate: float) -> Parameters:
+def equivalent_rates(
+    parameters: Parameters, architecture: Architecture, rate: float | Array
+) -> Parameters:
     """Learning rates, one a layer's weights and biases, that leave f as in NTK parametrization.
 
     With W_std = c W, a step -eta dC/dW is a step -eta c^2 dC/dW_std: rates are

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from ntkflow.claims.evidence import Sources
+from ntkflow.claims.sources import Sources
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.kernels.tiles import Network

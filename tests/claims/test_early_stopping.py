@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ntkflow.analysis.spectrum import decompose_kernel
 from ntkflow.claims import early_stopping
-from ntkflow.claims.evidence import FAILS, HOLDS, Sources
+from ntkflow.claims.evidence import FAILS, HOLDS
+from ntkflow.claims.sources import Sources
 from ntkflow.kernels.dynamics import Components, kernel_flow
 from ntkflow.stores import labels
 from tests.claims.examples import sources, verdicts

@@ -8,7 +8,8 @@ import pytest
 
 from ntkflow.analysis.spectrum import component_target, decompose_kernel
 from ntkflow.claims import inflation
-from ntkflow.claims.evidence import FAILS, HOLDS, Sources
+from ntkflow.claims.evidence import FAILS, HOLDS
+from ntkflow.claims.sources import Sources
 from ntkflow.networks.mlp import seed_keys
 from ntkflow.networks.training import Schedule, train_ensemble
 from ntkflow.stores import labels

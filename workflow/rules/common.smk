@@ -13,6 +13,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(PYTHONPATH))
 
 from ntkflow import imports
 from ntkflow.configuration.claims import CLAIMS
+from ntkflow.configuration.measures import PrincipalComponent, TrainedExperiment
 from ntkflow.configuration.study import ConfigurationError, read_study
 from ntkflow.scheduling.gpus import visible_gpus
 from ntkflow.stores.zarr import damaged_stores
@@ -117,7 +118,7 @@ def each_width(product):
 
 def along_component(experiment):
     """Whether networks are trained along a kernel principal component."""
-    return hasattr(experiment, "amplitude")
+    return isinstance(experiment, PrincipalComponent)
 
 
 def target_along_component(wildcards):
@@ -193,7 +194,7 @@ def claim_sources(script, claim):
 
 def claim_ensembles(wildcards):
     """Trained networks, where the claim is about what the workflow trains."""
-    trained = hasattr(experiment_of(wildcards), "training")
+    trained = isinstance(experiment_of(wildcards), TrainedExperiment)
     return each_width("ensembles")(wildcards) if trained else []
 
 
@@ -207,10 +208,9 @@ def claim_architectures(wildcards):
 
 
 # What measures need besides the data set, and trained networks where they have a `training`; it is
-# the limiting kernel alone for those not here.
+# the limiting kernel alone for those not here, and the spectrum for those along a component.
 NEEDS = {
     "function_bands": ["limiting", "spectrum", "gaussian"],
-    "principal_component": ["limiting", "spectrum"],
     "width_scaling": ["limiting", "spectrum", "dynamics", "widths"],
     "kernel_drift": [],
 }
@@ -227,7 +227,7 @@ def products_of(name, experiment):
         stores.append(f"spectrum/{pair}")
     if hasattr(experiment, "initial"):
         stores += [f"initial_kernels/{name}/width-{n}" for n in experiment.initial.widths]
-    trained = ["ensembles"] if hasattr(experiment, "training") else []
+    trained = ["ensembles"] if isinstance(experiment, TrainedExperiment) else []
     per_width = [*trained, *(["dynamics"] if "dynamics" in needs else [])]
     stores += [f"{kind}/{name}/width-{n}" for kind in per_width for n in experiment.widths]
     tables = [name, *([f"{name}.widths"] if "widths" in needs else [])]

@@ -5,7 +5,7 @@ from typing import Any
 
 from ntkflow import runtime
 from ntkflow.claims import table
-from ntkflow.claims.evidence import Sources
+from ntkflow.claims.sources import Sources
 from ntkflow.kernels.activations import activation as named
 from ntkflow.kernels.tiles import Network
 from ntkflow.networks.mlp import Architecture
