@@ -21,7 +21,7 @@ for claim, model in CLAIMS.items():
         wildcard_constraints:
             experiment=measuring(claim),
         conda:
-            ENVIRONMENT
+            "../../environment.yml"
         resources:
             gpu=GPUS,
         params:
@@ -57,7 +57,7 @@ for claim, model in CLAIMS.items():
         wildcard_constraints:
             experiment=measuring(claim),
         conda:
-            ENVIRONMENT
+            "../../environment.yml"
         params:
             statement=model.statement(),
             paper=model.paper,
@@ -79,7 +79,7 @@ rule tabulate_claims:
     benchmark:
         "results/benchmarks/tabulate_claims.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         kinds=CLAIMED,
     script:

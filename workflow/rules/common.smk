@@ -6,10 +6,18 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# The package of this clone, not an installed one: it is the code whose changes re-run rules.
-sys.path.insert(0, str(workflow.basedir))
-PYTHONPATH = [str(workflow.basedir), *filter(None, [os.environ.get("PYTHONPATH")])]
-os.environ.update(PYTHONPATH=os.pathsep.join(PYTHONPATH))
+# The package of the clone, not an installed one: it is the code whose changes re-run rules. Where
+# the rules come from elsewhere, as by snakedeploy, there is none and the package is an installed one.
+CLONE = Path(str(workflow.current_basedir)).parents[1]
+if (CLONE / "ntkflow").is_dir():
+    sys.path.insert(0, str(CLONE))
+    PYTHONPATH = [str(CLONE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ.update(PYTHONPATH=os.pathsep.join(PYTHONPATH))
+elif find_spec("ntkflow") is None:
+    raise WorkflowError(
+        "Found no package ntkflow in the Python that runs snakemake; expected it there, as the rules "
+        "do not come from a clone: install it with pip, at the version of the workflow"
+    )
 
 from ntkflow import imports
 from ntkflow.configuration.claims import CLAIMS
@@ -18,8 +26,7 @@ from ntkflow.configuration.study import ConfigurationError, read_study
 from ntkflow.scheduling.gpus import visible_gpus
 from ntkflow.stores.zarr import damaged_stores
 
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-ENVIRONMENT = f"{workflow.basedir}/environment.yml"
+PACKAGE_ROOT = Path(find_spec("ntkflow").origin).parents[1]
 
 
 try:
@@ -49,10 +56,10 @@ def package_sources(script, *modules):
     """The package modules a script reaches: a change to one re-runs its rule.
 
     `modules`: files of those that it imports by name."""
-    root = Path(workflow.basedir)
-    starts = [SCRIPTS / script, *(root / module for module in modules)]
-    reached = {path for start in starts for path in imports.package_sources(start, root)}
-    return [str(root / path) for path in sorted({*reached, *map(Path, modules)})]
+    start = Path(workflow.source_path(f"../scripts/{script}"))
+    starts = [start, *(PACKAGE_ROOT / module for module in modules)]
+    reached = {path for start in starts for path in imports.package_sources(start, PACKAGE_ROOT)}
+    return [str(PACKAGE_ROOT / path) for path in sorted({*reached, *map(Path, modules)})]
 
 
 def measuring(measure):

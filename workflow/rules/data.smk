@@ -8,7 +8,7 @@ rule make_dataset:
     benchmark:
         "results/benchmarks/make_dataset/{dataset}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         dataset=lambda wildcards: plain(study.datasets[wildcards.dataset]),
     script:

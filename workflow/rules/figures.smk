@@ -18,7 +18,7 @@ rule plot_kernel_profile:
     wildcard_constraints:
         experiment=measuring("kernel_profile"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     script:
         "../scripts/plot_kernel_profile.py"
 
@@ -40,7 +40,7 @@ rule plot_function_bands:
     wildcard_constraints:
         experiment=measuring("function_bands"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     script:
         "../scripts/plot_function_bands.py"
 
@@ -62,7 +62,7 @@ rule plot_principal_component:
     wildcard_constraints:
         experiment=measuring("principal_component"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     script:
         "../scripts/plot_principal_component.py"
 
@@ -84,7 +84,7 @@ rule plot_width_scaling:
     wildcard_constraints:
         experiment=measuring("width_scaling"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     script:
         "../scripts/plot_width_scaling.py"
 
@@ -106,7 +106,7 @@ rule plot_kernel_drift:
     wildcard_constraints:
         experiment=measuring("kernel_drift"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         training=training_of,  # for the caption
     script:
@@ -130,6 +130,6 @@ rule plot_kernel_regression:
     wildcard_constraints:
         experiment=measuring("kernel_regression"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     script:
         "../scripts/plot_kernel_regression.py"

@@ -12,7 +12,7 @@ rule train_networks:
     benchmark:
         "results/benchmarks/train_networks/{experiment}/width-{width}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     threads: core_share
     resources:
         gpu=GPUS,
@@ -42,7 +42,7 @@ rule compute_initial_kernels:
     benchmark:
         "results/benchmarks/compute_initial_kernels/{experiment}/width-{width}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     threads: core_share
     resources:
         gpu=GPUS,

@@ -10,7 +10,7 @@ rule compute_limiting_kernel:
     benchmark:
         "results/benchmarks/compute_limiting_kernel/{dataset}/{network}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     threads: kernel_threads
     resources:
         gpu=GPUS,
@@ -33,7 +33,7 @@ rule decompose_kernel:
     benchmark:
         "results/benchmarks/decompose_kernel/{dataset}/{network}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     script:
         "../scripts/decompose_kernel.py"
 
@@ -51,7 +51,7 @@ rule solve_gaussian:
     benchmark:
         "results/benchmarks/solve_gaussian/{experiment}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     resources:
         gpu=GPUS,
     params:
@@ -73,7 +73,7 @@ rule solve_dynamics:
     benchmark:
         "results/benchmarks/solve_dynamics/{experiment}/width-{width}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     resources:
         gpu=GPUS,
     params:

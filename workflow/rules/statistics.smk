@@ -16,7 +16,7 @@ rule measure_kernel_profile:
     wildcard_constraints:
         experiment=measuring("kernel_profile"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         widths=widths_of,
         reference_angle=lambda wildcards: experiment_of(wildcards).reference_angle,
@@ -41,7 +41,7 @@ rule measure_function_bands:
     wildcard_constraints:
         experiment=measuring("function_bands"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         widths=widths_of,
         labels=labels_of,
@@ -64,7 +64,7 @@ rule measure_principal_component:
     wildcard_constraints:
         experiment=measuring("principal_component"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         widths=widths_of,
         component=lambda wildcards: experiment_of(wildcards).component,
@@ -92,7 +92,7 @@ rule measure_width_scaling:
     wildcard_constraints:
         experiment=measuring("width_scaling"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         widths=widths_of,
         initial_widths=lambda wildcards: experiment_of(wildcards).initial.widths,
@@ -115,7 +115,7 @@ rule measure_kernel_drift:
     wildcard_constraints:
         experiment=measuring("kernel_drift"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         widths=widths_of,
         labels=labels_of,
@@ -138,7 +138,7 @@ rule measure_kernel_regression:
     wildcard_constraints:
         experiment=measuring("kernel_regression"),
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     threads: regression_threads
     params:
         sizes=lambda wildcards: experiment_of(wildcards).sizes,
