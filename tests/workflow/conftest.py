@@ -56,19 +56,23 @@ class Clone:
         }
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """The copy in which the smoke study has run once; leave it finished, with the same results."""
-    folder = tmp_path_factory.mktemp("workflow") / "clone"
-    folder.mkdir()
+def copy_of_code(folder: Path, *names: str) -> None:
+    """Copy files and folders of the repository, by name."""
     ignore = shutil.ignore_patterns("__pycache__")
-    for name in (*CODE, "tests/workflow/variants.yaml"):
+    for name in names:
         source, target = REPOSITORY / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=ignore)
         else:
             shutil.copy(source, target)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The copy in which the smoke study has run once; leave it finished, with the same results."""
+    folder = tmp_path_factory.mktemp("workflow") / "clone"
+    copy_of_code(folder, *CODE, "tests/workflow/variants.yaml")
     clone = Clone(folder)
     clone.snakemake()
     return clone

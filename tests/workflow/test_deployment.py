@@ -1,0 +1,92 @@
+"""The workflow used from elsewhere, as the catalogue of workflows tells: snakedeploy, then Snakemake.
+
+Git is told that GitHub is a repository on this disk; all else is what a user has.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workflow.conftest import CODE, REPOSITORY, copy_of_code
+
+URL = "https://github.com/ntkflow/ntkflow"
+STUDY = """
+run: [drift]
+datasets:
+  points:
+    train: {inputs: gaussian, samples: 6, features: 2}
+    target: {kind: polynomial, terms: [{coefficient: 1.0, powers: [1, 1]}]}
+networks:
+  tanh_3: {depth: 3, activation: tanh}
+experiments:
+  drift:
+    measure: kernel_drift
+    dataset: points
+    network: tanh_3
+    widths: [8, 16]
+    seeds: 5
+    training: {learning_rate: 0.1, steps: 4}
+"""
+
+
+def ran(*command: str | Path, folder: Path, environment: dict[str, str], ok: bool = True) -> str:
+    run = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode == 0) is ok, run.stdout
+    return run.stdout
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> dict[str, str]:
+    """Environment in which GitHub is a repository of this code on this disk."""
+    repository = tmp_path / "hosting" / "ntkflow"
+    copy_of_code(repository, *CODE, "LICENSE")
+    identity = ["-c", "user.name=nobody", "-c", "user.email=nobody@localhost"]
+    environment = {
+        **{k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CI")},
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{tmp_path}/hosting/.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/ntkflow/",
+    }
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"], ["tag", "v9"]):
+        ran("git", *identity, *arguments, folder=repository, environment=environment)
+    return environment
+
+
+@pytest.mark.slow
+def test_deployed_workflow_runs_with_an_installed_package(
+    github: dict[str, str], tmp_path: Path
+) -> None:
+    place = tmp_path / "a folder of mine"
+    deploy = [Path(sys.executable).with_name("snakedeploy"), "deploy-workflow", URL, place]
+    ran(*deploy, "--tag", "v9", folder=tmp_path, environment=github)
+    assert not (place / "ntkflow").exists()
+    (place / "config" / "mine.yaml").write_text(STUDY, encoding="utf-8")
+    snakemake = [sys.executable, "-m", "snakemake", "--cores", "2"]
+    snakemake += ["--configfile", "config/mine.yaml"]
+    ran(*snakemake, folder=place, environment=github)
+    assert (place / "results" / "figures" / "drift.png").is_file()
+    assert "Nothing to be done" in ran(*snakemake, folder=place, environment=github)
+
+
+def test_catalogue_finds_what_it_looks_for() -> None:
+    """The workflow, its configuration and the statement of how it is used, in their places."""
+    assert (REPOSITORY / "workflow" / "Snakefile").is_file()
+    assert (REPOSITORY / "config" / "config.yaml").is_file()
+    assert (REPOSITORY / "config" / "README.md").is_file()
+    statement = REPOSITORY / ".snakemake-workflow-catalog.yml"
+    usage = yaml.safe_load(statement.read_text(encoding="utf-8"))["usage"]
+    assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
+    assert not usage["mandatory-flags"]["flags"]
