@@ -20,9 +20,13 @@ for claim, model in CLAIMS.items():
             f"results/benchmarks/measure_{claim}/{{experiment}}.tsv"
         wildcard_constraints:
             experiment=measuring(claim),
+        group:
+            "statistics"
         conda:
             "../../environment.yml"
         resources:
+            mem_mb=asked(statistics_request, "mem_mb"),
+            runtime=asked(statistics_request, "minutes"),
             gpu=GPUS,
         params:
             claim=claim,
@@ -56,6 +60,8 @@ for claim, model in CLAIMS.items():
             f"results/benchmarks/plot_{claim}/{{experiment}}.tsv"
         wildcard_constraints:
             experiment=measuring(claim),
+        group:
+            "statistics"
         conda:
             "../../environment.yml"
         params:

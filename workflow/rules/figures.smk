@@ -17,6 +17,8 @@ rule plot_kernel_profile:
         "results/benchmarks/plot_kernel_profile/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("kernel_profile"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
     script:
@@ -39,6 +41,8 @@ rule plot_function_bands:
         "results/benchmarks/plot_function_bands/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("function_bands"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
     script:
@@ -61,6 +65,8 @@ rule plot_principal_component:
         "results/benchmarks/plot_principal_component/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("principal_component"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
     script:
@@ -83,6 +89,8 @@ rule plot_width_scaling:
         "results/benchmarks/plot_width_scaling/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("width_scaling"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
     script:
@@ -105,6 +113,8 @@ rule plot_kernel_drift:
         "results/benchmarks/plot_kernel_drift/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("kernel_drift"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
     params:
@@ -129,6 +139,8 @@ rule plot_kernel_regression:
         "results/benchmarks/plot_kernel_regression/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("kernel_regression"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
     script:

@@ -15,6 +15,8 @@ rule train_networks:
         "../../environment.yml"
     threads: core_share
     resources:
+        mem_mb=asked(training_request, "mem_mb"),
+        runtime=asked(training_request, "minutes"),
         gpu=GPUS,
         # Here because no result depends on it: a change does not re-run the rule.
         checkpoint_seconds=int(60 * study.checkpoint_minutes),
@@ -45,6 +47,8 @@ rule compute_initial_kernels:
         "../../environment.yml"
     threads: core_share
     resources:
+        mem_mb=asked(untrained_request, "mem_mb"),
+        runtime=asked(untrained_request, "minutes"),
         gpu=GPUS,
     params:
         device=study.device,

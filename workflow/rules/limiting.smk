@@ -13,6 +13,8 @@ rule compute_limiting_kernel:
         "../../environment.yml"
     threads: kernel_threads
     resources:
+        mem_mb=asked(kernel_request, "mem_mb"),
+        runtime=asked(kernel_request, "minutes"),
         gpu=GPUS,
     params:
         device=study.device,
@@ -34,6 +36,9 @@ rule decompose_kernel:
         "results/benchmarks/decompose_kernel/{dataset}/{network}.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=asked(spectrum_request, "mem_mb"),
+        runtime=asked(spectrum_request, "minutes"),
     script:
         "../scripts/decompose_kernel.py"
 
@@ -53,6 +58,8 @@ rule solve_gaussian:
     conda:
         "../../environment.yml"
     resources:
+        mem_mb=asked(spectrum_request, "mem_mb"),
+        runtime=asked(spectrum_request, "minutes"),
         gpu=GPUS,
     params:
         device=study.device,
@@ -75,6 +82,8 @@ rule solve_dynamics:
     conda:
         "../../environment.yml"
     resources:
+        mem_mb=asked(spectrum_request, "mem_mb"),
+        runtime=asked(spectrum_request, "minutes"),
         gpu=GPUS,
     params:
         device=study.device,

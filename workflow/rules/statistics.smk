@@ -15,8 +15,13 @@ rule measure_kernel_profile:
         "results/benchmarks/measure_kernel_profile/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("kernel_profile"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=asked(statistics_request, "mem_mb"),
+        runtime=asked(statistics_request, "minutes"),
     params:
         widths=widths_of,
         reference_angle=lambda wildcards: experiment_of(wildcards).reference_angle,
@@ -40,8 +45,13 @@ rule measure_function_bands:
         "results/benchmarks/measure_function_bands/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("function_bands"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=asked(statistics_request, "mem_mb"),
+        runtime=asked(statistics_request, "minutes"),
     params:
         widths=widths_of,
         labels=labels_of,
@@ -63,8 +73,13 @@ rule measure_principal_component:
         "results/benchmarks/measure_principal_component/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("principal_component"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=asked(statistics_request, "mem_mb"),
+        runtime=asked(statistics_request, "minutes"),
     params:
         widths=widths_of,
         component=lambda wildcards: experiment_of(wildcards).component,
@@ -91,8 +106,13 @@ rule measure_width_scaling:
         "results/benchmarks/measure_width_scaling/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("width_scaling"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=asked(statistics_request, "mem_mb"),
+        runtime=asked(statistics_request, "minutes"),
     params:
         widths=widths_of,
         initial_widths=lambda wildcards: experiment_of(wildcards).initial.widths,
@@ -114,8 +134,13 @@ rule measure_kernel_drift:
         "results/benchmarks/measure_kernel_drift/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("kernel_drift"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=asked(statistics_request, "mem_mb"),
+        runtime=asked(statistics_request, "minutes"),
     params:
         widths=widths_of,
         labels=labels_of,
@@ -137,9 +162,14 @@ rule measure_kernel_regression:
         "results/benchmarks/measure_kernel_regression/{experiment}.tsv"
     wildcard_constraints:
         experiment=measuring("kernel_regression"),
+    group:
+        "statistics"
     conda:
         "../../environment.yml"
     threads: regression_threads
+    resources:
+        mem_mb=asked(statistics_request, "mem_mb"),
+        runtime=asked(statistics_request, "minutes"),
     params:
         sizes=lambda wildcards: experiment_of(wildcards).sizes,
         ridge=lambda wildcards: experiment_of(wildcards).ridge,

@@ -1,0 +1,59 @@
+# What jobs ask of a cluster, by the widths and numbers of points of the study.
+from ntkflow.scheduling import requests
+
+
+def asked(request, key):
+    """A resource of a job, which grows with each attempt; `request` estimates it for the first."""
+    return lambda wildcards, threads, attempt: getattr(
+        request(wildcards, threads).again(attempt), key
+    )
+
+
+def size_of(experiment, width):
+    dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
+    hidden = network.hidden_widths(width)
+    return requests.Size(dataset.points, dataset.train.features, hidden, network.outputs)
+
+
+def training_request(wildcards, cores):
+    experiment = experiment_of(wildcards)
+    return requests.training(
+        size_of(experiment, int(wildcards.width)),
+        seeds=experiment.seeds,
+        steps=experiment.training.steps,
+        functions=len(experiment.recorded_functions),
+        kernels=len(experiment.training.recorded_kernels),
+        memory=(study.training_memory or 4) * 2**30,
+        cores=cores,
+    )
+
+
+def untrained_request(wildcards, cores):
+    experiment = experiment_of(wildcards)
+    size = size_of(experiment, int(wildcards.width))
+    return requests.untrained(size, experiment.initial.draws, cores)
+
+
+def kernel_request(_, cores):
+    """Of the largest kernel of the study: jobs that are submitted together ask for the same."""
+    points = max(dataset.points for dataset in study.datasets.values())
+    depth = max(network.depth for network in study.networks.values())
+    return requests.kernel(points, depth, study.kernels.memory * 2**30, cores)
+
+
+def spectrum_request(wildcards, _):
+    named = wildcards.get("dataset") or experiment_of(wildcards).dataset
+    return requests.spectrum(study.datasets[named].points)
+
+
+def statistics_request(wildcards, _):
+    """Of a measure of the workflow's networks, or of one that trains its own."""
+    experiment = experiment_of(wildcards)
+    kernels = experiment.initial.draws if hasattr(experiment, "initial") else 0
+    if isinstance(experiment, TrainedExperiment):
+        records = experiment.seeds * len(experiment.training.recorded_kernels)
+        return requests.statistics(size_of(experiment, 1), max(kernels, records))
+    if not hasattr(experiment, "widths"):
+        return requests.statistics(size_of(experiment, 1))
+    steps = getattr(experiment, "seeds", 1) * getattr(experiment, "steps", 100)
+    return requests.statistics(size_of(experiment, max(experiment.widths)), steps=steps)
