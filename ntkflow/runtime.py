@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ __all__ = [
     "DeviceError",
     "configure_jax",
     "fingerprint",
+    "installed_packages",
     "progress",
     "provenance",
     "run",
@@ -154,6 +155,12 @@ def provenance(smk: Any, *sources: Any, precision: str = "float64") -> dict[str,
         "source": "ntkflow",
         "references": "Jacot, Gabriel & Hongler (2018), Neural Tangent Kernel, arXiv:1806.07572",
     }
+
+
+def installed_packages() -> dict[str, str]:
+    """Version of every distribution that this Python finds, by name; the first of two counts."""
+    found = [(package.metadata["Name"], package.version) for package in distributions()]
+    return dict(sorted(dict(reversed(found)).items()))
 
 
 def fingerprint(smk: Any, *sources: Any) -> str:

@@ -109,6 +109,7 @@ ROOMS = {
     ),
     "aliases": Room(libraries=frozenset({"jaxtyping", "numpy"})),
     "imports": Room(files=True),
+    "provenance": Room(),
     "runtime": Room(frozenset({""}), frozenset({"jax"}), files=True),
 }
 FILE_MODULES = {"glob", "gzip", "io", "os", "pathlib", "shutil", "subprocess", "tempfile"}

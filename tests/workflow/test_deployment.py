@@ -1,4 +1,4 @@
-"""The workflow used from elsewhere, as the catalogue of workflows tells: snakedeploy, then Snakemake.
+"""The workflow used from elsewhere, as its catalogue tells: snakedeploy, then Snakemake.
 
 Git is told that GitHub is a repository on this disk; all else is what a user has.
 """

@@ -1,6 +1,7 @@
 """The workflow on real input, end to end: what it leaves, what it re-runs, what it rebuilds."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -117,11 +118,11 @@ def test_a_changed_module_reruns_exactly_the_rules_that_reach_it(
         plan = finished.snakemake("--dry-run", "--workflow-profile", "none")
     finally:
         path.write_bytes(original)
-    blocks = [block.partition("]\n")[2] for block in plan.split("\n[")]
-    reasons = {
-        block.split(":", 1)[0].removeprefix("rule "): block.partition("reason:")[2]
-        for block in blocks
-    }
+    # A job, within a group indented: "rule NAME:", then what is said of it, among that the reason.
+    jobs = re.split(r"^ *rule (\w+):$", plan, flags=re.MULTILINE)[1:]
+    reasons: dict[str, str] = {}
+    for rule, said in zip(jobs[::2], jobs[1::2], strict=True):
+        reasons[rule] = reasons.get(rule, "") + "".join(re.findall(r"reason: .*", said))
     # Of a rule whose other inputs are made anew too, Snakemake does not list the files.
     updated = {
         rule

@@ -19,7 +19,7 @@ elif find_spec("ntkflow") is None:
         "do not come from a clone: install it with pip, at the version of the workflow"
     )
 
-from ntkflow import imports
+from ntkflow import imports, runtime
 from ntkflow.configuration.claims import CLAIMS
 from ntkflow.configuration.measures import PrincipalComponent, TrainedExperiment
 from ntkflow.configuration.study import ConfigurationError, read_study
