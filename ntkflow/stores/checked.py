@@ -15,7 +15,14 @@ from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore, WrapperStore
 
-__all__ = ["CheckedStore", "StoreError", "chunk_files", "damaged_chunks", "is_sealed"]
+__all__ = [
+    "CheckedStore",
+    "StoreError",
+    "chunk_files",
+    "damaged_chunks",
+    "damaged_files",
+    "is_sealed",
+]
 
 SEAL = 4  # bytes of a checksum
 
@@ -61,6 +68,16 @@ def damaged_chunks(array: Path) -> list[Path]:
     return [
         file for file in chunk_files(array) if not (file.is_file() and _intact(file.read_bytes()))
     ]
+
+
+def damaged_files(root: Path) -> list[Path]:
+    """Files of chunks in a store that are not as they were written; all with checksums are read.
+
+    Chunks that hold nothing but the fill value have no files.
+    """
+    sealed = [root / array / "c" for array in _arrays(root) if is_sealed(root / array)]
+    chunks = [file for folder in sealed for file in sorted([folder, *folder.rglob("*")])]
+    return [file for file in chunks if file.is_file() and not _intact(file.read_bytes())]
 
 
 def chunk_files(array: Path) -> Iterator[Path]:

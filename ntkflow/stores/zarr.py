@@ -25,6 +25,7 @@ __all__ = [
     "SEAL",
     "StoreError",
     "damaged_stores",
+    "data_digest",
     "finish_store",
     "former_store",
     "is_finished",
@@ -72,7 +73,7 @@ def labelled_store(
 
 def finish_store(building: Path, path: Path) -> None:
     """Make a store of what has been written in `building`, and put it in its place."""
-    written = {"payload": _payload(building), "sha256": _digest(building)}
+    written = {"payload": _payload(building), "sha256": data_digest(building)}
     zarr.open_group(building, mode="r+").attrs.update(written)
     with warnings.catch_warnings():
         # Not in the v3 specification yet; without it a plain `xarray.open_zarr` warns each reader.
@@ -163,7 +164,7 @@ def _payload(path: Path) -> str:
     return f"{len(files)} files, {sum(file.stat().st_size for file in files)} bytes"
 
 
-def _digest(path: Path) -> str:
+def data_digest(path: Path) -> str:
     """Of all files; a chunk that ends in its checksum stands for itself by that."""
     digest = hashlib.sha256()
     sealed = {file.parent.name for file in path.glob("*/zarr.json") if is_sealed(file.parent)}

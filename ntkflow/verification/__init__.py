@@ -1,0 +1,1 @@
+"""A folder of results held against a published reference: what agrees, and what differs."""

@@ -1,0 +1,119 @@
+"""Holds results against a published reference: python -m ntkflow.verification results."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ntkflow.configuration.study import ConfigurationError
+from ntkflow.stores.zarr import StoreError
+from ntkflow.verification.comparison import compare
+from ntkflow.verification.folder import Folder, FolderError
+from ntkflow.verification.reference import (
+    Reference,
+    ReferenceError,
+    differing_keys,
+    read_reference,
+    studied,
+)
+
+__all__ = ["main"]
+
+PUBLISHED = Path(__file__).parents[2] / "references"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 if the results agree with the reference, 1 if not, 2 if none can be held."""
+    given = _parser().parse_args(arguments)
+    try:
+        return write(given.results, given.write) if given.write else verify(given)
+    except (ConfigurationError, FolderError, ReferenceError, StoreError, OSError) as error:
+        print(f"verify: {error}", file=sys.stderr)
+        return 2
+
+
+def verify(given: argparse.Namespace) -> int:
+    """Print what differs between the results and their reference."""
+    folder = Folder(given.results)
+    altered = dict(folder.altered())
+    for path, fault in altered.items():
+        print(f"{path}: {fault}")
+    name, reference = matching(folder, given.reference)
+    print(f"{given.results} beside {name}, made with {_made_with(reference)}")
+    digests = {path: digest for path, digest in folder.digests().items() if path not in altered}
+    expected = {path: it for path, it in reference.products.items() if path not in altered}
+    report = compare(digests, expected, folder.product)
+    for line in report.lines():
+        print(line)
+    if altered:
+        print(f"{len(altered)} products are not as the run left them; they were not compared")
+    return 0 if report.agrees and not altered else 1
+
+
+def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
+    """The reference in a file, or of those in a folder the one with the results' configuration.
+
+    Raises
+    ------
+    ReferenceError
+        If none is of that configuration; with the keys that differ from the one nearest to it.
+    """
+    files = sorted(place.glob("*.json")) if place.is_dir() else [place]
+    if not files:
+        raise ReferenceError(f"{place}: no reference here, expected files *.json")
+    wanted = studied(folder.configuration)
+    apart = {}
+    for file in files:
+        reference = read_reference(file.read_bytes(), str(file))
+        keys = list(differing_keys(wanted, studied(reference.configuration)))
+        if not keys:
+            return str(file), reference
+        apart[file] = keys
+    nearest = min(apart, key=lambda file: len(apart[file]))
+    keys = apart[nearest]
+    more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
+    raise ReferenceError(
+        f"{folder.root}: no reference is of this configuration; the nearest, {nearest}, differs in "
+        + ", ".join(keys[:8])
+        + more
+    )
+
+
+def write(results: Path, file: Path) -> int:
+    """Write the reference that these results are."""
+    folder = Folder(results)
+    altered = [f"{path}: {fault}" for path, fault in folder.altered()]
+    absent = [f"{path}: missing" for path in folder.recorded if not (results / path).exists()]
+    if altered or absent:
+        raise FolderError("\n".join([*altered, *absent]))
+    made_with = {key: folder.provenance[key] for key in ("stores_made_by", "platform")}
+    reference = Reference(
+        made_with=made_with,
+        configuration=folder.configuration,
+        products={path: folder.product(path) for path in folder.recorded},
+    )
+    file.write_text(reference.model_dump_json(exclude_defaults=True) + "\n", encoding="utf-8")
+    return 0
+
+
+def _made_with(reference: Reference) -> str:
+    platform = reference.made_with.get("platform", {})
+    return ", ".join(f"{key} {value}" for key, value in platform.items())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ntkflow.verification", description=__doc__)
+    parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        default=PUBLISHED,
+        help="a reference, or a folder of them, of which the one with the same configuration is "
+        "taken (default: the published ones)",
+    )
+    parser.add_argument("--write", type=Path, metavar="FILE", help="make a reference of results")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

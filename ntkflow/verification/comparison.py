@@ -1,0 +1,134 @@
+"""What differs between a run and its reference, one line each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ntkflow.verification.reference import Product
+from ntkflow.verification.summary import Numbers, Summary, Text, distance
+from ntkflow.verification.tolerances import WORDING, Tolerance, tolerance
+
+__all__ = ["Report", "compare", "differences"]
+
+
+@dataclass
+class Report:
+    """Paths of products by how they compare; for those that differ, what differs."""
+
+    identical: list[str] = field(default_factory=list)
+    within: list[str] = field(default_factory=list)
+    redrawn: list[str] = field(default_factory=list)
+    different: dict[str, list[str]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all of the reference is there, within the tolerances; more may be."""
+        return not (self.different or self.missing)
+
+    def lines(self) -> list[str]:
+        """The report as it is printed; the last line is the sum of it."""
+        said = [f"{path}: {line}" for path, lines in self.different.items() for line in lines]
+        said += [f"{path}: missing" for path in self.missing]
+        said += [f"{path}: not in the reference" for path in self.extra]
+        compared = len(self.identical) + len(self.within) + len(self.redrawn) + len(self.different)
+        counts = (
+            f"{len(self.identical)} with the same bytes, {len(self.within)} within tolerance, "
+            f"{len(self.redrawn)} drawn with other bytes, {len(self.different)} different, "
+            f"{len(self.missing)} missing, {len(self.extra)} not in the reference"
+        )
+        return [*said, f"{compared + len(self.missing) + len(self.extra)} products: {counts}"]
+
+
+def compare(
+    digests: Mapping[str, str],
+    reference: Mapping[str, Product],
+    product: Callable[[str], Product],
+) -> Report:
+    """Every product of a run beside that of the reference.
+
+    Parameters
+    ----------
+    digests
+        Of the products that are there, by path, as `Product.sha256`.
+    reference
+        Products that are expected.
+    product
+        A product that is there, read whole; asked for where its digest is another one.
+    """
+    report = Report(extra=sorted(set(digests) - set(reference)))
+    for path, expected in sorted(reference.items()):
+        if path not in digests:
+            report.missing.append(path)
+        elif digests[path] == expected.sha256:
+            report.identical.append(path)
+        elif expected.kind == "drawing":
+            report.redrawn.append(path)
+        elif lines := differences(product(path), expected):
+            report.different[path] = lines
+        else:
+            report.within.append(path)
+    return report
+
+
+def differences(found: Product, reference: Product) -> list[str]:
+    """What differs between two products by more than their kind allows."""
+    lines = [
+        f"{what} found {one!r}, reference {other!r}"
+        for what, one, other in (
+            ("kind", found.kind, reference.kind),
+            ("precision", found.precision, reference.precision),
+        )
+        if one != other
+    ]
+    for name in sorted({*found.arrays, *reference.arrays}):
+        if name not in found.arrays:
+            lines.append(f"{name}: missing")
+        elif name not in reference.arrays:
+            lines.append(f"{name}: not in the reference")
+        else:
+            allowed = tolerance(reference.kind, name, reference.precision)
+            line = _difference(name, found.arrays[name], reference.arrays[name], allowed)
+            lines += [f"{name}: {line}"] if line else []
+    return lines
+
+
+def _difference(name: str, found: Summary, reference: Summary, allowed: Tolerance) -> str:
+    if found.shape != reference.shape:
+        return f"shape found {tuple(found.shape)}, reference {tuple(reference.shape)}"
+    if isinstance(found, Numbers) and isinstance(reference, Numbers):
+        return _numbers(found, reference, allowed)
+    if isinstance(found, Text) and isinstance(reference, Text):
+        return "" if name in WORDING else _text(found, reference)
+    return f"found {_sort(found)}, reference {_sort(reference)}"
+
+
+def _numbers(found: Numbers, reference: Numbers, allowed: Tolerance) -> str:
+    if found.dtype != reference.dtype:
+        return f"dtype found {found.dtype}, reference {reference.dtype}"
+    if found.not_finite != reference.not_finite:
+        return "NaN or infinite in other places than in the reference"
+    limit = allowed.relative * reference.rms + allowed.absolute
+    # Sums themselves round: two machines may add in another order.
+    apart = distance(found, reference)
+    if apart <= limit + 1e-15 * reference.rms:
+        return ""
+    return (
+        f"apart by {apart:.2g}, allowed {limit:.2g}; "
+        f"rms found {found.rms:.9g}, reference {reference.rms:.9g}; range found "
+        f"{found.least:.9g} to {found.greatest:.9g}, "
+        f"reference {reference.least:.9g} to {reference.greatest:.9g}"
+    )
+
+
+def _text(found: Text, reference: Text) -> str:
+    if found.sha256 == reference.sha256:
+        return ""
+    for place, (one, other) in enumerate(zip(found.values, reference.values, strict=False)):
+        if one != other:
+            return f"entry {place} found {one!r}, reference {other!r}"
+    return "text found is not that of the reference"
+
+
+def _sort(summary: Summary) -> str:
+    return "text" if isinstance(summary, Text) else summary.dtype

@@ -1,0 +1,111 @@
+"""A folder of results on disk: whether it is as the run left it, and its products as summaries."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from ntkflow.stores.soundness import unsound
+from ntkflow.stores.zarr import ROOT, StoreError, open_store
+from ntkflow.verification.reference import Product
+from ntkflow.verification.summary import summarise
+
+__all__ = ["Folder", "FolderError"]
+
+NOT_HERE = "expected a folder of results in which a run has come to its end"
+
+
+class FolderError(ValueError):
+    """There are no results to compare."""
+
+
+class Folder:
+    """The results of one run, as its `provenance.json` lists them.
+
+    Attributes
+    ----------
+    root
+        The folder that holds `provenance.json`.
+    configuration
+        Of the run.
+    provenance
+        The record of the run, see `ntkflow.provenance.record`.
+
+    Raises
+    ------
+    FolderError
+        If the record or the configuration is not there, or not readable.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.provenance = _mapping(root / "provenance.json", json.loads)
+        self.configuration = _mapping(root / "configuration.yaml", yaml.safe_load)
+        self.recorded = self.provenance.get("digests")
+        if not isinstance(self.recorded, dict):
+            raise FolderError(f"{root / 'provenance.json'}: no key digests; {NOT_HERE}")
+
+    def altered(self) -> Iterator[tuple[str, str]]:
+        """Products that are not as the run left them, each with what is wrong; all are read."""
+        for path, recorded in self.recorded.items():
+            file = self.root / path
+            store = path.endswith(".zarr")
+            if not file.exists():
+                continue
+            for fault in unsound(file) if store else ():
+                yield path, fault
+            # The root of a store names the digest of its data, and so stands for all of it.
+            if _sha256(file / ROOT if store else file) != recorded:
+                yield path, "changed since provenance.json was written"
+
+    def digests(self) -> dict[str, str]:
+        """Of the products that are there, by path: of the data of stores, of whole files."""
+        paths = (path for path in self.recorded if (self.root / path).exists())
+        return {path: self._digest(path) for path in paths}
+
+    def product(self, path: str) -> Product:
+        """A product with the summaries of its arrays."""
+        file, sha256 = self.root / path, self._digest(path)
+        if path.endswith(".zarr"):
+            attributes = _attributes(file)
+            dataset = open_store(file, str(attributes["store"]))
+            arrays = {str(name): summarise(array) for name, array in dataset.variables.items()}
+            kind, precision = str(attributes["store"]), str(attributes["precision"])
+            return Product(kind=kind, precision=precision, sha256=sha256, arrays=arrays)
+        if file.suffix in (".csv", ".json"):
+            table = pd.read_csv(file) if file.suffix == ".csv" else pd.read_json(file)
+            columns = {str(name): summarise(table[name].to_numpy()) for name in table}
+            return Product(kind="table", sha256=sha256, arrays=columns)
+        return Product(kind="drawing", sha256=sha256)
+
+    def _digest(self, path: str) -> str:
+        file = self.root / path
+        return str(_attributes(file)["sha256"]) if path.endswith(".zarr") else _sha256(file)
+
+
+def _attributes(store: Path) -> dict[str, Any]:
+    try:
+        attributes = json.loads((store / ROOT).read_bytes())["attributes"]
+        return {**attributes, **{key: attributes[key] for key in ("store", "precision", "sha256")}}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{store}: not readable as a store ({error})") from error
+
+
+def _mapping(file: Path, parse: Any) -> dict[str, Any]:
+    try:
+        found = parse(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FolderError(f"{file}: {error.strerror}; {NOT_HERE}") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise FolderError(f"{file}: not readable ({error}); {NOT_HERE}") from None
+    if not isinstance(found, dict):
+        raise FolderError(f"{file}: found no mapping; {NOT_HERE}")
+    return found
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "no file"

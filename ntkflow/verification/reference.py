@@ -1,0 +1,123 @@
+"""A reference: what is published of a folder of results, and which configuration it is of."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ValidationError
+
+from ntkflow.configuration.study import ConfigurationError, read_study
+from ntkflow.verification.summary import Strict, Summary
+
+__all__ = ["Product", "Reference", "ReferenceError", "differing_keys", "read_reference", "studied"]
+
+
+class ReferenceError(ValueError):
+    """A file is no reference, or there is none for a folder of results."""
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or PurePosixPath(path).is_absolute() or ".." in parts or "\0" in path:
+        raise ValueError("expected the path of a product within a folder of results")
+    return path
+
+
+class Product(Strict):
+    """One product of a run.
+
+    Attributes
+    ----------
+    kind
+        Of a store as in `stores.schema`; ``table``, or ``drawing`` for a figure or a page.
+    precision
+        Of a store's arithmetic.
+    sha256
+        Of a store's data, as its root attribute has it; of any other file's content.
+    arrays
+        Summaries of a store's variables and coordinates or of a table's columns, by name.
+    """
+
+    kind: str
+    precision: str = ""
+    sha256: str
+    arrays: dict[str, Summary] = {}
+
+
+class Reference(Strict):
+    """The products of one run by their paths, and what they were made with."""
+
+    format: Literal[1] = 1
+    made_with: dict[str, Any]
+    configuration: dict[str, Any]
+    products: dict[Annotated[str, AfterValidator(_inside)], Product]
+
+    @property
+    def sha256(self) -> str:
+        """Of what was studied, by which a reference and a folder of results belong together."""
+        return hashlib.sha256(
+            json.dumps(studied(self.configuration), sort_keys=True).encode()
+        ).hexdigest()
+
+
+def read_reference(text: bytes, name: str) -> Reference:
+    """A reference from the content of its file; `name` is what errors call it.
+
+    Raises
+    ------
+    ReferenceError
+        If it is anything else, in one line.
+    """
+    try:
+        reference = Reference.model_validate_json(text)
+        studied(reference.configuration)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, fault["loc"])) or "the whole file"
+        raise ReferenceError(f"{name}: {where}: {fault['msg']}; expected a reference") from None
+    except ConfigurationError as error:
+        first = str(error).splitlines()[0]
+        raise ReferenceError(f"{name}: configuration: {first}") from None
+    return reference
+
+
+# Who computes, where, and in which portions: no result depends on it but for its last digits.
+IRRELEVANT = ("run", "device", "training_memory", "checkpoint_minutes")
+IRRELEVANT_OF_KERNELS = ("block", "memory", "scheduler")
+
+
+def studied(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a configuration decides the results: of the experiments to run, defaults filled in.
+
+    Raises
+    ------
+    ConfigurationError
+        If the configuration is not valid.
+    """
+    study = read_study(configuration)
+    plain = study.model_dump(mode="json", exclude=set(IRRELEVANT))
+    for key in IRRELEVANT_OF_KERNELS:
+        del plain["kernels"][key]
+    used = {"experiments": set(study.selected)}
+    used["datasets"] = {experiment.dataset for experiment in study.selected.values()}
+    used["networks"] = {experiment.network for experiment in study.selected.values()}
+    return plain | {
+        section: {name: value for name, value in plain[section].items() if name in names}
+        for section, names in used.items()
+    }
+
+
+def differing_keys(one: Any, other: Any, path: str = "") -> Iterator[str]:
+    """Paths of the keys in which two configurations differ."""
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        if one != other:
+            yield path
+        return
+    for key in sorted({*one, *other}):
+        inner = f"{path}.{key}" if path else str(key)
+        if key in one and key in other:
+            yield from differing_keys(one[key], other[key], inner)
+        else:
+            yield inner

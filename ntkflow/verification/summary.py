@@ -1,0 +1,125 @@
+"""What a reference keeps of an array: a few numbers that tell any change of it.
+
+Beside mean, root mean square and range these are sums of all values with fixed weights, eight sets
+of them. Weights are independent, of mean zero and either sign, so the mean square of the eight
+differences between two arrays' sums is an estimate of their squared distance, whatever the change
+is: one element, all of them in the last digits, or their order. A weight is at least half of the
+usual size, so that no element escapes, and two elements hardly share all eight, so no exchange does.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["SUMS", "Numbers", "Summary", "Text", "distance", "summarise"]
+
+SUMS = 8
+SMALLEST = 64  # of the weights' sizes, which are whole numbers: sums of integers are exact
+SIZE = float(np.sqrt(np.mean(np.arange(SMALLEST, 3 * SMALLEST, dtype=float) ** 2)))
+BLOCK = 2**16  # elements that are weighed at a time
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Length = Annotated[int, Field(ge=0)]
+
+
+class Strict(BaseModel):
+    """Immutable, without unknown keys or conversions: what a reference file may hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Numbers(Strict):
+    """Of an array of numbers.
+
+    Attributes
+    ----------
+    mean, rms, least, greatest
+        Of its finite values; 0 if there are none.
+    sums
+        With eight sets of weights; values that are not finite count as 0.
+    not_finite
+        Digest of which values are NaN or infinite, empty if none is.
+    """
+
+    dtype: str
+    shape: list[Length]
+    mean: Finite
+    rms: Finite
+    least: Finite
+    greatest: Finite
+    sums: Annotated[list[Finite], Field(min_length=SUMS, max_length=SUMS)]
+    not_finite: str = ""
+
+
+class Text(Strict):
+    """Of an array of strings: all of them where they are few, and their digest."""
+
+    shape: list[Length]
+    values: list[str]
+    sha256: str
+
+
+Summary = Numbers | Text
+
+
+def summarise(array: Any) -> Summary:
+    """The summary of an array of numbers, truth values or strings; one pass over it.
+
+    The same on every machine, but for the rounding of sums in float64.
+    """
+    values = np.asarray(array)
+    if values.dtype.kind not in "biuf":
+        return _text(values)
+    numbers = np.ravel(values).astype(np.float64)
+    finite = np.isfinite(numbers)
+    odd = "" if finite.all() else _digest(np.nan_to_num(numbers[~finite]), np.flatnonzero(~finite))
+    numbers = np.where(finite, numbers, 0.0)
+    kept = numbers[finite] if finite.any() else np.zeros(1)
+    return Numbers(
+        dtype=values.dtype.name,
+        shape=list(values.shape),
+        mean=float(kept.mean()),
+        rms=float(np.sqrt(np.mean(kept**2))),
+        least=float(kept.min()),
+        greatest=float(kept.max()),
+        sums=_sums(numbers).tolist(),
+        not_finite=odd,
+    )
+
+
+def distance(one: Numbers, other: Numbers) -> float:
+    """Root mean square of the differences between two arrays of one shape, as estimated.
+
+    Of a change in a single element it is between half and one and a half times the true one.
+    """
+    change = np.subtract(one.sums, other.sums)
+    size = max(1, int(np.prod(one.shape)))
+    return float(np.sqrt(np.mean(change**2) / size) / SIZE)
+
+
+def _sums(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted sums; the weights are the bytes of a fixed random stream, eight an element."""
+    stream, total = np.random.PCG64(0), np.zeros(SUMS)
+    for start in range(0, len(numbers), BLOCK):
+        block = numbers[start : start + BLOCK]
+        random = stream.random_raw(len(block)).astype("<u8").view(np.uint8).reshape(-1, SUMS)
+        sizes = SMALLEST + (random & 127).astype(np.float64)
+        total += np.sum(block[:, None] * np.where(random & 128, sizes, -sizes), axis=0)
+    return total
+
+
+def _text(values: NDArray[Any]) -> Text:
+    strings = [str(value) for value in values.ravel()]
+    digest = hashlib.sha256(json.dumps(strings).encode()).hexdigest()
+    few = strings if len(strings) <= 64 else []
+    return Text(shape=list(values.shape), values=few, sha256=digest)
+
+
+def _digest(values: NDArray[np.float64], places: NDArray[np.intp]) -> str:
+    """Of values that are not finite, as signs of infinity or 0 for NaN, and of where they are."""
+    content = np.sign(values).astype("i1").tobytes() + places.astype("<i8").tobytes()
+    return hashlib.sha256(content).hexdigest()[:16]
