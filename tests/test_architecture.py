@@ -110,6 +110,11 @@ ROOMS = {
     "aliases": Room(libraries=frozenset({"jaxtyping", "numpy"})),
     "imports": Room(files=True),
     "provenance": Room(),
+    "verification": Room(frozenset({"configuration.study"}), frozenset({"numpy", "pydantic"})),
+    "verification.folder": Room(
+        frozenset({"stores.soundness", "stores.zarr"}), frozenset({"pandas", "yaml"}), files=True
+    ),
+    "verification.__main__": Room(frozenset({"configuration.study", "stores.zarr"}), files=True),
     "runtime": Room(frozenset({""}), frozenset({"jax"}), files=True),
 }
 FILE_MODULES = {"glob", "gzip", "io", "os", "pathlib", "shutil", "subprocess", "tempfile"}

@@ -88,6 +88,7 @@ def write(results: Path, file: Path) -> int:
         raise FolderError("\n".join([*altered, *absent]))
     made_with = {key: folder.provenance[key] for key in ("stores_made_by", "platform")}
     reference = Reference(
+        format=1,
         made_with=made_with,
         configuration=folder.configuration,
         products={path: folder.product(path) for path in folder.recorded},

@@ -34,6 +34,8 @@ class Folder:
         Of the run.
     provenance
         The record of the run, see `ntkflow.provenance.record`.
+    recorded
+        Digest of each product by its path in the folder, from the record.
 
     Raises
     ------
@@ -45,9 +47,10 @@ class Folder:
         self.root = root
         self.provenance = _mapping(root / "provenance.json", json.loads)
         self.configuration = _mapping(root / "configuration.yaml", yaml.safe_load)
-        self.recorded = self.provenance.get("digests")
-        if not isinstance(self.recorded, dict):
+        recorded = self.provenance.get("digests")
+        if not isinstance(recorded, dict):
             raise FolderError(f"{root / 'provenance.json'}: no key digests; {NOT_HERE}")
+        self.recorded: dict[str, str] = recorded
 
     def altered(self) -> Iterator[tuple[str, str]]:
         """Products that are not as the run left them, each with what is wrong; all are read."""

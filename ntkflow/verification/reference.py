@@ -3,10 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from ntkflow.configuration.study import ConfigurationError, read_study
 from ntkflow.verification.summary import Strict, Summary
@@ -19,8 +18,7 @@ class ReferenceError(ValueError):
 
 
 def _inside(path: str) -> str:
-    parts = PurePosixPath(path).parts
-    if not parts or PurePosixPath(path).is_absolute() or ".." in parts or "\0" in path:
+    if "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in path.split("/")):
         raise ValueError("expected the path of a product within a folder of results")
     return path
 
@@ -43,13 +41,13 @@ class Product(Strict):
     kind: str
     precision: str = ""
     sha256: str
-    arrays: dict[str, Summary] = {}
+    arrays: dict[str, Summary] = Field(default_factory=dict)
 
 
 class Reference(Strict):
     """The products of one run by their paths, and what they were made with."""
 
-    format: Literal[1] = 1
+    format: Literal[1]
     made_with: dict[str, Any]
     configuration: dict[str, Any]
     products: dict[Annotated[str, AfterValidator(_inside)], Product]

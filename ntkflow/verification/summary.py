@@ -4,7 +4,7 @@ Beside mean, root mean square and range these are sums of all values with fixed 
 of them. Weights are independent, of mean zero and either sign, so the mean square of the eight
 differences between two arrays' sums is an estimate of their squared distance, whatever the change
 is: one element, all of them in the last digits, or their order. A weight is at least half of the
-usual size, so that no element escapes, and two elements hardly share all eight, so no exchange does.
+usual size, so that no element escapes; two elements hardly share all eight, so no exchange does.
 """
 
 import hashlib
