@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help environment figures claims smoke test lint bench benchkernels benchempirical benchtraining lock schema clean
+.PHONY: help environment figures claims smoke verify reference test lint bench benchkernels benchempirical benchtraining lock schema clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
@@ -27,6 +27,12 @@ claims: $(READY) ## only the table of claims, results/claims.html, and what it n
 smoke: $(READY) ## the same workflow on tiny networks, into results/smoke/results/
 	$(BIN)/snakemake --cores $(CORES) --directory results/smoke \
 		--configfile config/smoke.yaml $(ARGS)
+
+verify: $(READY) ## hold results/ against the published reference; ARGS names another folder
+	$(BIN)/python -m ntkflow.verification $(ARGS)
+
+reference: $(READY) ## publish results/ as references/default.json, or ARGS="FOLDER --write FILE"
+	$(BIN)/python -m ntkflow.verification $(or $(ARGS),results --write references/default.json)
 
 test: $(READY) ## the test suite; ARGS=--slow adds the slow tests
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,16 +23,18 @@ class Clone:
 
     folder: Path
 
-    def snakemake(self, *arguments: str, ok: bool = True) -> str:
+    def snakemake(
+        self, *arguments: str, ok: bool = True, environment: Mapping[str, str] | None = None
+    ) -> str:
         """What Snakemake prints, with the smoke study unless another configuration is given."""
         if "--configfile" not in arguments:
             arguments = (*arguments, "--configfile", *OVERLAYS)
         # A user's shell has none of the variables of the test run.
-        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CI")}
+        users = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CI")}
         run = subprocess.run(
             [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
             cwd=self.folder,
-            env=environment,
+            env={**users, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -75,4 +78,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     copy_of_code(folder, *CODE, "tests/workflow/variants.yaml")
     clone = Clone(folder)
     clone.snakemake()
+    return clone
+
+
+@pytest.fixture(scope="session")
+def every_experiment(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy of that in which all experiments have run, with all claims: every rule."""
+    clone = Clone(tmp_path_factory.mktemp("every") / "clone")
+    shutil.copytree(finished.folder, clone.folder)
+    every = clone.folder / "every.yaml"
+    every.write_text("run: null\n", encoding="utf-8")
+    clone.snakemake("--configfile", *OVERLAYS, every.name)
     return clone

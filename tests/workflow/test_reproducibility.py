@@ -1,0 +1,55 @@
+"""Two runs of one configuration on one machine leave the same bytes, whatever is around them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ntkflow.verification.__main__ import main
+from tests.workflow.conftest import CODE, Clone, copy_of_code
+
+
+def surroundings(home: Path) -> dict[str, str]:
+    """What differs from one user or day to another: nothing of it may show in results."""
+    places = {"HOME": home, "XDG_CACHE_HOME": home / "cache", "MPLCONFIGDIR": home / "fonts"}
+    for place in places.values():
+        place.mkdir(parents=True, exist_ok=True)
+    return {
+        **{name: str(place) for name, place in places.items()},  # no cache of fonts yet
+        "PYTHONHASHSEED": "7",
+        "TZ": "Asia/Kathmandu",
+        "LANG": "C",
+        "LC_ALL": "C",
+        "SOURCE_DATE_EPOCH": "86400",
+        "OMP_NUM_THREADS": "3",
+        "OPENBLAS_NUM_THREADS": "3",
+    }
+
+
+@pytest.mark.slow
+def test_a_run_repeated_from_its_record_elsewhere_leaves_the_same_bytes(
+    every_experiment: Clone, tmp_path: Path
+) -> None:
+    """From `configuration.yaml` alone, on one core in place of two, in other surroundings."""
+    again = Clone(tmp_path / "a longer name with spaces" / "clone")
+    copy_of_code(again.folder, *CODE)
+    shutil.copy(every_experiment.folder / "results" / "configuration.yaml", again.folder)
+    again.snakemake(
+        *("--configfile", "configuration.yaml", "--cores", "1"),
+        environment=surroundings(tmp_path / "home"),
+    )
+    one, two = every_experiment.results(), again.results()
+    assert len(two) > 500
+    assert sorted(one) == sorted(two)
+    assert [path for path in one if one[path] != two[path]] == []
+
+
+def test_results_agree_with_themselves_as_a_reference(
+    finished: Clone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, reference = finished.folder / "results", tmp_path / "reference.json"
+    assert main([str(results), "--write", str(reference)]) == 0
+    assert main([str(results), "--reference", str(reference)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith("0 within tolerance, 0 drawn with other bytes, 0 different, 0 missing, "
+                         "0 not in the reference")
