@@ -110,7 +110,9 @@ ROOMS = {
     "aliases": Room(libraries=frozenset({"jaxtyping", "numpy"})),
     "imports": Room(files=True),
     "provenance": Room(),
-    "verification": Room(frozenset({"configuration.study"}), frozenset({"numpy", "pydantic"})),
+    "verification": Room(
+        frozenset({"configuration.study"}), frozenset({"numpy", "pydantic", "yaml"})
+    ),
     "verification.folder": Room(
         frozenset({"stores.soundness", "stores.zarr"}), frozenset({"pandas", "yaml"}), files=True
     ),

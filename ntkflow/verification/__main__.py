@@ -65,7 +65,7 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
     apart = {}
     for file in files:
         reference = read_reference(file.read_bytes(), str(file))
-        keys = list(differing_keys(wanted, studied(reference.configuration)))
+        keys = list(differing_keys(wanted, reference.studied))
         if not keys:
             return str(file), reference
         apart[file] = keys
@@ -90,7 +90,7 @@ def write(results: Path, file: Path) -> int:
     reference = Reference(
         format=1,
         made_with=made_with,
-        configuration=folder.configuration,
+        configuration=folder.text,
         products={path: folder.product(path) for path in folder.recorded},
     )
     file.write_text(reference.model_dump_json(exclude_defaults=True) + "\n", encoding="utf-8")

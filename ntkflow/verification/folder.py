@@ -30,8 +30,8 @@ class Folder:
     ----------
     root
         The folder that holds `provenance.json`.
-    configuration
-        Of the run.
+    configuration, text
+        Of the run, from which it can be repeated, and as the file has it.
     provenance
         The record of the run, see `ntkflow.provenance.record`.
     recorded
@@ -47,6 +47,7 @@ class Folder:
         self.root = root
         self.provenance = _mapping(root / "provenance.json", json.loads)
         self.configuration = _mapping(root / "configuration.yaml", yaml.safe_load)
+        self.text = (root / "configuration.yaml").read_text(encoding="utf-8")
         recorded = self.provenance.get("digests")
         if not isinstance(recorded, dict):
             raise FolderError(f"{root / 'provenance.json'}: no key digests; {NOT_HERE}")

@@ -1,10 +1,9 @@
 """A reference: what is published of a folder of results, and which configuration it is of."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
 from ntkflow.configuration.study import ConfigurationError, read_study
@@ -45,19 +44,20 @@ class Product(Strict):
 
 
 class Reference(Strict):
-    """The products of one run by their paths, and what they were made with."""
+    """The products of one run by their paths, and what they were made with.
+
+    The configuration is the text of the run's `configuration.yaml`.
+    """
 
     format: Literal[1]
     made_with: dict[str, Any]
-    configuration: dict[str, Any]
+    configuration: str
     products: dict[Annotated[str, AfterValidator(_inside)], Product]
 
     @property
-    def sha256(self) -> str:
-        """Of what was studied, by which a reference and a folder of results belong together."""
-        return hashlib.sha256(
-            json.dumps(studied(self.configuration), sort_keys=True).encode()
-        ).hexdigest()
+    def studied(self) -> dict[str, Any]:
+        """As the function of this name, of the configuration."""
+        return studied(yaml.safe_load(self.configuration))
 
 
 def read_reference(text: bytes, name: str) -> Reference:
@@ -70,14 +70,14 @@ def read_reference(text: bytes, name: str) -> Reference:
     """
     try:
         reference = Reference.model_validate_json(text)
-        studied(reference.configuration)
+        _ = reference.studied
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"])) or "the whole file"
         raise ReferenceError(f"{name}: {where}: {fault['msg']}; expected a reference") from None
-    except ConfigurationError as error:
+    except (ConfigurationError, yaml.YAMLError, RecursionError) as error:
         first = str(error).splitlines()[0]
-        raise ReferenceError(f"{name}: configuration: {first}") from None
+        raise ReferenceError(f"{name}: configuration: {first}; expected a reference") from None
     return reference
 
 

@@ -82,11 +82,11 @@ def summarise(array: Any) -> Summary:
     return Numbers(
         dtype=values.dtype.name,
         shape=list(values.shape),
-        mean=float(kept.mean()),
-        rms=float(np.sqrt(np.mean(kept**2))),
-        least=float(kept.min()),
-        greatest=float(kept.max()),
-        sums=_sums(numbers).tolist(),
+        mean=_rounded(kept.mean(), 9),
+        rms=_rounded(np.sqrt(np.mean(kept**2)), 9),
+        least=_rounded(kept.min(), 9),
+        greatest=_rounded(kept.max(), 9),
+        sums=[_rounded(total, 15) for total in _sums(numbers)],
         not_finite=odd,
     )
 
@@ -99,6 +99,11 @@ def distance(one: Numbers, other: Numbers) -> float:
     change = np.subtract(one.sums, other.sums)
     size = max(1, int(np.prod(one.shape)))
     return float(np.sqrt(np.mean(change**2) / size) / SIZE)
+
+
+def _rounded(number: float, digits: int) -> float:
+    """To so many digits, for a shorter file."""
+    return float(f"{number:.{digits}g}")
 
 
 def _sums(numbers: NDArray[np.float64]) -> NDArray[np.float64]:

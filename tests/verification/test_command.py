@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ntkflow.stores.zarr import open_store, write_store
 from ntkflow.verification.__main__ import main
@@ -166,7 +167,7 @@ def test_what_no_result_depends_on_may_differ(results, verify):
 
 def test_the_reference_of_the_same_configuration_is_found_among_many(results, verify, published):
     text = json.loads(published.read_text())
-    text["configuration"]["seed"] = 9
+    text["configuration"] = text["configuration"].replace("seed: 3", "seed: 9")
     (published.parent / "another.json").write_text(json.dumps(text))
     status, lines = verify(published.parent)
     assert status == 0
@@ -179,13 +180,14 @@ HOSTILE = {
     "not text": b"\xff\xfe\x00",
     "a list": b"[1, 2]",
     "another format": b'{"format": 2, "made_with": {}, "configuration": {}, "products": {}}',
-    "no configuration": b'{"format": 1, "made_with": {}, "configuration": {}, "products": {}}',
+    "no configuration": b'{"format": 1, "made_with": {}, "configuration": "", "products": {}}',
+    "no YAML": b'{"format": 1, "made_with": {}, "configuration": "a: [", "products": {}}',
     "deep": b"[" * 100_000,
     "a path outside": json.dumps(
         {
             "format": 1,
             "made_with": {},
-            "configuration": CONFIGURATION,
+            "configuration": yaml.safe_dump(CONFIGURATION),
             "products": {"../../secret": {"kind": "table", "sha256": ""}},
         }
     ).encode(),
@@ -193,7 +195,7 @@ HOSTILE = {
         {
             "format": 1,
             "made_with": {},
-            "configuration": CONFIGURATION,
+            "configuration": yaml.safe_dump(CONFIGURATION),
             "products": {
                 "a.csv": {
                     "kind": "table",

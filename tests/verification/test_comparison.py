@@ -3,10 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ntkflow.stores.schema import SCHEMAS
 from ntkflow.verification.comparison import compare, differences
 from ntkflow.verification.reference import Product
 from ntkflow.verification.summary import summarise
-from ntkflow.verification.tolerances import TOLERANCES, tolerance
+from ntkflow.verification.tolerances import EXACT, TOLERANCES, tolerance
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(20, 20))
@@ -20,7 +21,7 @@ def product(kind="limiting", sha256="a", precision="float64", **arrays):
 @settings(deadline=None)
 @given(place=st.integers(0, KERNEL.size - 1), sign=st.sampled_from([-1, 1]))
 def test_a_value_beyond_tolerance_is_reported_whichever_it_is(place, sign):
-    allowed = tolerance("limiting", "ntk", "float64")
+    allowed = tolerance("limiting", "ntk", "float64", "float64")
     limit = allowed.relative * np.sqrt(np.mean(KERNEL**2)) + allowed.absolute
     for size, lines in ((3.0, 1), (0.3, 0)):
         changed = KERNEL.copy()
@@ -115,11 +116,20 @@ def test_more_than_the_reference_has_is_no_disagreement():
 
 
 def test_the_most_particular_tolerance_counts():
-    assert tolerance("nothing known", "f", "float64").relative == 0
-    for key, entry in TOLERANCES.items():
-        named, _, precision = key.partition(" ")
-        kind, _, name = named.partition(".")
-        assert tolerance(kind, name, precision or "float64") in (
-            entry,
-            *(TOLERANCES.get(f"{named} {other}") for other in ("float32", "float64")),
-        )
+    assert tolerance("ensemble", "f", "float32", "float32") == TOLERANCES["ensemble"]
+    assert tolerance("ensemble", "ntk", "float32", "float32") == TOLERANCES["ensemble.ntk"]
+    assert tolerance("claim", "value", "float32", "float64") == TOLERANCES["claim float32"]
+    assert tolerance("claim", "value", "float64", "float64") == TOLERANCES["claim"]
+    assert tolerance("claim", "width", "float64", "int64") == EXACT
+    assert tolerance("nothing known", "f", "float64", "float64") == EXACT
+
+
+def test_every_kind_of_store_has_a_tolerance():
+    assert {key.partition(" ")[0].partition(".")[0] for key in TOLERANCES} == {
+        "table",
+        *SCHEMAS.keys() - {"empirical"},  # of networks of one's own; no rule makes one
+    }
+    for key in TOLERANCES:
+        kind, _, name = key.partition(" ")[0].partition(".")
+        schema = SCHEMAS.get(kind)
+        assert not name or name in {**schema.variables, **schema.coordinates}

@@ -51,5 +51,7 @@ def test_results_agree_with_themselves_as_a_reference(
     assert main([str(results), "--write", str(reference)]) == 0
     assert main([str(results), "--reference", str(reference)]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.endswith("0 within tolerance, 0 drawn with other bytes, 0 different, 0 missing, "
-                         "0 not in the reference")
+    assert last.endswith(
+        "0 within tolerance, 0 drawn with other bytes, 0 different, 0 missing, "
+        "0 not in the reference"
+    )
