@@ -59,8 +59,8 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
         If none is of that configuration; with the keys that differ from the one nearest to it.
     """
     files = sorted(place.glob("*.json")) if place.is_dir() else [place]
-    if not files:
-        raise ReferenceError(f"{place}: no reference here, expected files *.json")
+    if not files or not place.exists():
+        raise ReferenceError(f"{place}: no reference here, expected a file or a folder of them")
     wanted = studied(folder.configuration)
     apart = {}
     for file in files:

@@ -239,8 +239,9 @@ def test_a_folder_without_a_record_is_one_clear_line(results, verify, file, cont
     assert file in lines[0] or "seed" in lines[0]
 
 
-def test_no_reference_in_a_folder_is_said(verify, tmp_path):
+@pytest.mark.parametrize("place", ["empty", "absent"])
+def test_no_reference_in_a_place_is_said(verify, tmp_path, place):
     (tmp_path / "empty").mkdir()
-    status, (line,) = verify(tmp_path / "empty")
+    status, (line,) = verify(tmp_path / place)
     assert status == 2
     assert "no reference here" in line

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from ntkflow.verification.__main__ import main
-from tests.workflow.conftest import CODE, Clone, copy_of_code
+from ntkflow.verification.comparison import compare
+from ntkflow.verification.folder import Folder
+from ntkflow.verification.reference import read_reference
+from tests.workflow.conftest import CODE, REPOSITORY, Clone, copy_of_code
 
 
 def surroundings(home: Path) -> dict[str, str]:
@@ -42,6 +45,18 @@ def test_a_run_repeated_from_its_record_elsewhere_leaves_the_same_bytes(
     assert len(two) > 500
     assert sorted(one) == sorted(two)
     assert [path for path in one if one[path] != two[path]] == []
+
+
+@pytest.mark.slow
+def test_the_smoke_study_agrees_with_its_published_reference(every_experiment: Clone) -> None:
+    """Numbers that a change of code moves are published anew, by `make reference`."""
+    file = REPOSITORY / "references" / "smoke.json"
+    reference = read_reference(file.read_bytes(), file.name)
+    # The table of all claims has further rows here.
+    expected = {p: it for p, it in reference.products.items() if not p.startswith("claims.")}
+    folder = Folder(every_experiment.folder / "results")
+    report = compare(folder.digests(), expected, folder.product)
+    assert report.agrees, "\n".join(report.lines())
 
 
 def test_results_agree_with_themselves_as_a_reference(
