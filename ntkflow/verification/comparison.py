@@ -1,6 +1,7 @@
 """What differs between a run and its reference, one line each."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ntkflow.verification.reference import Product
@@ -108,7 +109,11 @@ def _numbers(found: Numbers, reference: Numbers, allowed: Tolerance) -> str:
         return f"dtype found {found.dtype}, reference {reference.dtype}"
     if found.not_finite != reference.not_finite:
         return "NaN or infinite in other places than in the reference"
+    if reference.values:
+        return _each(found.values, reference.values, allowed)
     limit = allowed.relative * reference.rms + allowed.absolute
+    if not reference.sums:
+        return ""
     apart = distance(found, reference)
     if apart <= limit:
         return ""
@@ -118,6 +123,21 @@ def _numbers(found: Numbers, reference: Numbers, allowed: Tolerance) -> str:
         f"{found.least:.9g} to {found.greatest:.9g}, "
         f"reference {reference.least:.9g} to {reference.greatest:.9g}"
     )
+
+
+def _each(found: Sequence[float], reference: Sequence[float], allowed: Tolerance) -> str:
+    """Of a short array, the first element that is too far off.
+
+    Relative to itself, or to what is usual in the array, 1 at most: an interval may end near 0.
+    """
+    usual = min(1.0, math.sqrt(sum(number * number for number in reference) / len(reference)))
+    for place, (one, other) in enumerate(zip(found, reference, strict=True)):
+        limit = allowed.relative * max(abs(other), usual) + allowed.absolute
+        if abs(one - other) > limit:
+            return (
+                f"entry {place} found {one:.9g}, reference {other:.9g}, allowed {limit:.2g} apart"
+            )
+    return ""
 
 
 def _text(found: Text, reference: Text) -> str:

@@ -5,19 +5,22 @@ of them. Weights are independent, of mean zero and either sign, so the mean squa
 differences between two arrays' sums is an estimate of their squared distance, whatever the change
 is: one element, all of them in the last digits, or their order. A weight is at least half of the
 usual size, so that no element escapes; two elements hardly share all eight, so no exchange does.
+A short array is kept whole: its numbers can be of unlike sizes, as those of a claim are.
 """
 
 import hashlib
 import json
+import math
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["SUMS", "Numbers", "Summary", "Text", "distance", "summarise"]
+__all__ = ["FEW", "SUMS", "Numbers", "Summary", "Text", "distance", "summarise"]
 
 SUMS = 8
+FEW = 32  # elements of an array that is kept whole
 SMALLEST = 64  # of the weights' sizes, which are whole numbers: sums of integers are exact
 SIZE = float(np.sqrt(np.mean(np.arange(SMALLEST, 3 * SMALLEST, dtype=float) ** 2)))
 BLOCK = 2**16  # elements that are weighed at a time
@@ -40,7 +43,9 @@ class Numbers(Strict):
     mean, rms, least, greatest
         Of its finite values; 0 if there are none.
     sums
-        With eight sets of weights; values that are not finite count as 0.
+        With eight sets of weights; what is not finite counts as 0, here and in the next.
+    values
+        In place of sums, of a short array.
     not_finite
         Digest of which values are NaN or infinite, empty if none is.
     """
@@ -51,8 +56,16 @@ class Numbers(Strict):
     rms: Finite
     least: Finite
     greatest: Finite
-    sums: Annotated[list[Finite], Field(min_length=SUMS, max_length=SUMS)]
+    sums: list[Finite] = Field(default_factory=list)
+    values: list[Finite] = Field(default_factory=list)
     not_finite: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Numbers":
+        size = math.prod(self.shape)
+        if (len(self.sums), len(self.values)) != ((0, size) if size <= FEW else (SUMS, 0)):
+            raise ValueError(f"expected {size} values if at most {FEW}, else {SUMS} sums")
+        return self
 
 
 class Text(Strict):
@@ -86,19 +99,19 @@ def summarise(array: Any) -> Summary:
         rms=_rounded(np.sqrt(np.mean(kept**2)), 9),
         least=_rounded(kept.min(), 9),
         greatest=_rounded(kept.max(), 9),
-        sums=[_rounded(total, 15) for total in _sums(numbers)],
+        sums=[_rounded(total, 15) for total in _sums(numbers)] if numbers.size > FEW else [],
+        values=[_rounded(number, 15) for number in numbers] if numbers.size <= FEW else [],
         not_finite=odd,
     )
 
 
 def distance(one: Numbers, other: Numbers) -> float:
-    """Root mean square of the differences between two arrays of one shape, as estimated.
+    """Root mean square of the differences between two long arrays of one shape, as estimated.
 
     Of a change in a single element it is between half and one and a half times the true one.
     """
     change = np.subtract(one.sums, other.sums)
-    size = max(1, int(np.prod(one.shape)))
-    return float(np.sqrt(np.mean(change**2) / size) / SIZE)
+    return float(np.sqrt(np.mean(change**2) / math.prod(one.shape)) / SIZE)
 
 
 def _rounded(number: float, digits: int) -> float:

@@ -80,13 +80,16 @@ def test_a_changed_number_is_named(results, verify):
     status, lines = verify()
     assert status == 1
     (line,) = [line for line in lines if line.startswith("ensembles/")]
-    assert line.startswith("ensembles/drift/width-8.zarr: f: apart by ")
+    assert line.startswith("ensembles/drift/width-8.zarr: f: entry 0 found ")
     assert "1 different" in lines[-1]
 
 
 @pytest.mark.parametrize(
     ("number", "verdict", "said"),
-    [(-0.5, "holds", "value: apart by"), (-1.03, "does not hold", "verdict: entry 0 found")],
+    [
+        (-0.5, "holds", "value: entry 0 found -0.5"),
+        (-1.03, "does not hold", "verdict: entry 0 found"),
+    ],
 )
 def test_a_changed_table_is_named(results, verify, number, verdict, said):
     (results / "tables" / "drift.csv").write_text(TABLE.format(number, verdict))

@@ -32,7 +32,7 @@ def test_a_value_beyond_tolerance_is_reported_whichever_it_is(place, sign):
 
 
 def test_a_line_names_the_array_and_both_numbers():
-    (line,) = differences(product(ntk=2 * np.ones(4)), product(ntk=np.ones(4)))
+    (line,) = differences(product(ntk=2 * np.ones(40)), product(ntk=np.ones(40)))
     assert line.startswith("ntk: apart by ")
     assert "rms found 2, reference 1" in line
 
@@ -59,6 +59,17 @@ def test_a_line_names_the_array_and_both_numbers():
 )
 def test_each_kind_of_difference_has_its_line(found, reference, line):
     assert differences(product("claim", **found), product("claim", **reference)) == [line]
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_each_number_of_a_claim_counts_whatever_the_size_of_the_others(place):
+    numbers = np.array([1e10, -0.5, 3e-4])
+    changed = numbers.copy()
+    changed[place] += 1e-3 * max(1.0, abs(changed[place]))
+    (line,) = differences(product("claim", value=changed), product("claim", value=numbers))
+    assert line.startswith(f"value: entry {place} found ")
+    near = numbers + 1e-9
+    assert not differences(product("claim", value=near), product("claim", value=numbers))
 
 
 def test_whole_numbers_must_be_equal():
