@@ -35,14 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def verify(given: argparse.Namespace) -> int:
     """Print what differs between the results and their reference."""
     folder = Folder(given.results)
-    altered = dict(folder.altered())
-    for path, fault in altered.items():
+    altered = set()
+    for path, fault in folder.altered():
+        altered.add(path)
         print(f"{path}: {fault}")
     name, reference = matching(folder, given.reference)
     print(f"{given.results} beside {name}, made with {_made_with(reference)}")
-    digests = {path: digest for path, digest in folder.digests().items() if path not in altered}
     expected = {path: it for path, it in reference.products.items() if path not in altered}
-    report = compare(digests, expected, folder.product)
+    report = compare(folder.digests(altered), expected, folder.product)
     for line in report.lines():
         print(line)
     if altered:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +60,17 @@ class Folder:
             store = path.endswith(".zarr")
             if not file.exists():
                 continue
-            for fault in unsound(file) if store else ():
-                yield path, fault
+            faults = unsound(file) if store else []
             # The root of a store names the digest of its data, and so stands for all of it.
-            if _sha256(file / ROOT if store else file) != recorded:
-                yield path, "changed since provenance.json was written"
+            if not faults and _sha256(file / ROOT if store else file) != recorded:
+                faults = ["changed since provenance.json was written"]
+            for fault in faults:
+                yield path, fault
 
-    def digests(self) -> dict[str, str]:
+    def digests(self, without: Collection[str] = ()) -> dict[str, str]:
         """Of the products that are there, by path: of the data of stores, of whole files."""
-        paths = (path for path in self.recorded if (self.root / path).exists())
-        return {path: self._digest(path) for path in paths}
+        paths = (path for path in self.recorded if path not in without)
+        return {path: self._digest(path) for path in paths if (self.root / path).exists()}
 
     def product(self, path: str) -> Product:
         """A product with the summaries of its arrays."""

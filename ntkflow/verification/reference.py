@@ -50,7 +50,7 @@ class Reference(Strict):
     """
 
     format: Literal[1]
-    made_with: dict[str, Any]
+    made_with: dict[str, dict[str, Any]]
     configuration: str
     products: dict[Annotated[str, AfterValidator(_inside)], Product]
 

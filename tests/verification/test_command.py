@@ -142,6 +142,15 @@ def test_a_file_that_was_edited_is_named(results, verify, file, said):
     assert any(line.startswith(file.split(".zarr")[0]) and said in line for line in lines)
 
 
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]"])
+def test_a_store_without_its_root_is_named_and_the_others_compared(results, verify, content):
+    (results / "limiting/points/tanh_3.zarr/zarr.json").write_bytes(content)
+    status, lines = verify()
+    assert status == 1
+    assert lines[0].startswith("limiting/points/tanh_3.zarr: not readable as a store")
+    assert "4 with the same bytes" in lines[-2]
+
+
 def test_a_damaged_folder_is_not_published(results, tmp_path, capsys):
     (results / "figures" / "drift.pdf").unlink()
     assert main([str(results), "--write", str(tmp_path / "new.json")]) == 2
@@ -185,6 +194,7 @@ HOSTILE = {
     "another format": b'{"format": 2, "made_with": {}, "configuration": {}, "products": {}}',
     "no configuration": b'{"format": 1, "made_with": {}, "configuration": "", "products": {}}',
     "no YAML": b'{"format": 1, "made_with": {}, "configuration": "a: [", "products": {}}',
+    "no platform": b'{"format": 1, "made_with": {"a": 3}, "configuration": "", "products": {}}',
     "deep": b"[" * 100_000,
     "a path outside": json.dumps(
         {
