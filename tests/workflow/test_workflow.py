@@ -1,5 +1,6 @@
 """The workflow on real input, end to end: what it leaves, what it re-runs, what it rebuilds."""
 
+import itertools
 import json
 import re
 import shutil
@@ -146,6 +147,25 @@ def reached_modules(folder: Path) -> dict[str, set[Path]]:
         own = {module, *package_sources(folder / module, folder)}
         found |= {f"measure_{claim}": measuring | own, f"plot_{claim}": plotting}
     return found
+
+
+def test_jobs_get_by_with_what_they_ask_a_cluster_for(finished: Clone) -> None:
+    """Peaks of memory that Snakemake measured, and times; both are estimated from above."""
+    default = "mem_mb=1000", "runtime=10"
+    plan = finished.snakemake(
+        *("--dry-run", "--forceall", "--workflow-profile", "none"),
+        *("--default-resources", *default),
+    )
+    asked = re.findall(r"^ *benchmark: (.*)$|^ *resources: (.*)$", plan, flags=re.MULTILINE)
+    jobs = [(file, resources) for (file, _), (_, resources) in itertools.pairwise(asked) if file]
+    assert len(jobs) > 50
+    for file, resources in jobs:
+        header, row = (finished.folder / file).read_text().splitlines()
+        measured = dict(zip(header.split("\t"), row.split("\t"), strict=True))
+        granted = dict(resource.split("=") for resource in resources.split(", "))
+        if measured["max_rss"] not in ("-", "NA"):  # as for what was too quick to be looked at
+            assert float(measured["max_rss"]) < int(granted["mem_mb"]), file
+        assert float(measured["s"]) < 60 * int(granted["runtime"]), file
 
 
 def test_table_of_claims(finished: Clone) -> None:
