@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help environment figures claims smoke test lint bench benchkernels benchempirical benchtraining lock schema clean
+.PHONY: help environment figures claims smoke test lint audit bench benchkernels benchempirical benchtraining lock schema clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
@@ -37,6 +37,9 @@ lint: $(READY) ## style, formatting and types of Python and of Snakemake
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+audit: $(READY) ## known vulnerabilities of the locked requirements, where the database is reachable
+	$(BIN)/python .ci/audit.py $(ARGS)
 
 bench: $(READY) ## run the study from scratch elsewhere and print where the time goes
 	$(BIN)/python benchmarks/rule_times.py $(ARGS)

@@ -54,10 +54,10 @@ def test_a_job_that_fails_is_tried_with_more_memory_and_reported_with_its_log(
     queue: Queue, clone: Clone
 ) -> None:
     """It gets the GPU that it asks for, on which JAX cannot compute."""
-    target = "results/ensembles/along_a_component/width-50.zarr/zarr.json"
+    target = "results/ensembles/kernel_on_the_circle/width-50.zarr/zarr.json"
     printed = clone.snakemake(*PROFILE, target, "--config", "device=gpu", ok=False)
     assert "device: found 'gpu' in the configuration, but JAX finds no GPU here" in printed
-    assert "results/logs/train_networks/along_a_component/width-50.log" in printed
+    assert "results/logs/train_networks/kernel_on_the_circle/width-50.log" in printed
     tried = [job for job in queue.jobs() if "train_networks" in job.about]
     assert [job.state for job in tried] == ["FAILED"] * 3
     assert all("gpu" in job.gpus for job in tried)
