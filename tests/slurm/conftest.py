@@ -60,7 +60,7 @@ class Queue:
         subprocess.run(["scancel", job.id], check=True)
 
 
-def when(look: Callable[[], T], seconds: float = 180.0) -> T:
+def when(look: Callable[[], T], seconds: float = 600.0) -> T:
     """The first answer of `look` that is true."""
     deadline = time.monotonic() + seconds
     while not (answer := look()):

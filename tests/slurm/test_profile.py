@@ -71,7 +71,7 @@ def test_a_cancelled_job_is_tried_again(
     run = start(clone, *long_training)
     (job,) = when(lambda: queue.running("train_networks"))
     queue.cancel(job)
-    printed, _ = run.communicate(timeout=300)
+    printed, _ = run.communicate(timeout=900)
     assert run.returncode == 0, printed
     tried = [job.state for job in queue.jobs() if "train_networks" in job.about]
     assert tried == ["CANCELLED", "COMPLETED"]
@@ -88,7 +88,7 @@ def test_an_interrupted_run_cancels_its_jobs_and_is_resumed(
     place = (clone.folder / TRAINED).with_name(".width-200.zarr.training")
     when(lambda: any(path.name.isdigit() for path in place.glob("*/*")))
     run.send_signal(signal.SIGINT)
-    printed, _ = run.communicate(timeout=300)
+    printed, _ = run.communicate(timeout=900)
     assert run.returncode != 0, printed
     when(lambda: not any(job.state in UNDER_WAY for job in queue.jobs()))
     assert [job.state for job in queue.jobs()][-1] == "CANCELLED"
