@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help environment figures claims smoke test lint audit bench benchkernels benchempirical benchtraining lock schema clean
+.PHONY: help environment figures claims smoke test lint audit bench benchworkflow benchkernels benchempirical benchtraining lock schema clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
@@ -43,6 +43,9 @@ audit: $(READY) ## known vulnerabilities of the locked requirements, where the d
 
 bench: $(READY) ## run the study from scratch elsewhere and print where the time goes
 	$(BIN)/python benchmarks/rule_times.py $(ARGS)
+
+benchworkflow: $(READY) ## time what the workflow adds: planning, and the start of its scripts
+	$(BIN)/python benchmarks/workflow_overhead.py $(ARGS)
 
 benchkernels: $(READY) ## time limiting kernels; ARGS="--make-peer DIR" beside neural-tangents
 	$(BIN)/python benchmarks/limiting_kernels.py $(ARGS)
