@@ -42,13 +42,14 @@ class Queue:
         self.old: set[str] = set()
 
     def jobs(self) -> list[Job]:
-        command = ["squeue", "--states=all", "--noheader", "--array", "--format=%i|%T|%m|%b|%k"]
+        fields = ("JobArrayID", "State", "MinMemory", "tres-per-job", "Comment")
+        command = ["squeue", "--states=all", "--noheader", "--array"]
+        command.append("--Format=" + ",".join(f"{field}:|" for field in fields))
         answer = subprocess.run(command, capture_output=True, text=True, check=True)
-        lines = [line.split("|") for line in answer.stdout.splitlines()]
-        found = sorted(
-            (Job(*fields) for fields in lines), key=lambda job: int(job.id.split("_")[0])
-        )
-        return [job for job in found if job.id not in self.old]
+        lines = answer.stdout.splitlines()
+        found = [Job(*line.removesuffix("|").split("|", 4)) for line in lines]
+        new = [job for job in found if job.id not in self.old]
+        return sorted(new, key=lambda job: int(job.id.partition("_")[0]))
 
     def forget(self) -> None:
         self.old |= {job.id for job in self.jobs()}
