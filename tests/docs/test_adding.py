@@ -1,5 +1,6 @@
 """The pages of docs/adding: carried out in a copy of the code, they give what they say."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,8 @@ LINT = """.venv/bin/ruff check ntkflow tests workflow
 .venv/bin/ruff format --check ntkflow tests workflow"""
 WHAT_SPEAKS_UP = (
     "tests/test_architecture.py tests/test_docs.py tests/stores/test_page.py "
-    "tests/configuration/test_readme.py tests/configuration/test_schema.py"
+    "tests/configuration/test_readme.py tests/configuration/test_schema.py "
+    "tests/configuration/test_study.py"
 )
 
 
@@ -78,3 +80,24 @@ def test_data_set(carried_out):
     x = parity["x"].values
     np.testing.assert_array_equal(np.abs(x), np.ones((48, 6)))
     np.testing.assert_array_equal(parity["y"].values[:, 0], x[:, :3].prod(axis=1))
+
+
+@pytest.mark.slow
+def test_experiment(carried_out):
+    results = carried_out("experiment.md")
+    assert_drawn(results, "dimension_of_digits")
+    store = xr.open_zarr(results / "statistics" / "dimension_of_digits.zarr")
+    eigenvalues = xr.open_zarr(results / "spectrum" / "digits" / "relu_5.zarr")["eigenvalue"].values
+    ridges = np.array([1e-4, 1e-3, 1e-2, 1e-1, 1])
+    expected = [np.sum(eigenvalues / (eigenvalues + ridge)) for ridge in ridges]
+    np.testing.assert_allclose(store["ridge"], ridges)
+    np.testing.assert_allclose(store["dimension"], expected)
+
+
+@pytest.mark.slow
+def test_claim(carried_out):
+    results = carried_out("claim.md")
+    assert_drawn(results, "kernel_order")
+    rows = json.loads((results / "claims.json").read_text(encoding="utf-8"))
+    assert {(row["experiment"], row["verdict"]) for row in rows} == {("kernel_order", "holds")}
+    assert len(rows) == 3
