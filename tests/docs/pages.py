@@ -39,11 +39,12 @@ def blocks_of(page: Path) -> Iterator[Block]:
             yield Block(file, part["language"], part["text"])
 
 
-def carry_out(page: Path, folder: Path) -> None:
+def carry_out(page: Path, folder: Path, *, commands: bool = True) -> None:
     """Apply the blocks of a page in their order to the code in a folder, and run its commands."""
     for block in blocks_of(page):
         if not block.language:
-            run(block.text, folder)
+            if commands:
+                run(block.text, folder)
         elif block.language == "diff":
             _change(folder / block.file, block.text)
         else:

@@ -15,6 +15,7 @@ BESIDES = (
     *("benchmarks", "docs", "tests", "Makefile", "pyproject.toml", "requirements.lock"),
     *("README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE"),
 )
+PAGES = ("activation.md", "data_set.md", "experiment.md", "claim.md")
 LINT = """.venv/bin/ruff check ntkflow tests workflow
 .venv/bin/ruff format --check ntkflow tests workflow"""
 WHAT_SPEAKS_UP = (
@@ -36,6 +37,16 @@ def carried_out(tmp_path: Path) -> Callable[[str], Path]:
         return tmp_path / "results"
 
     return results
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_changes_fit_the_code(tmp_path, name):
+    copy_of_code(tmp_path, *CODE, *BESIDES)
+    carry_out(ADDING / name, tmp_path, commands=False)
+
+
+def test_every_page_is_carried_out():
+    assert {page.name for page in ADDING.glob("*.md")} == {"README.md", *PAGES}
 
 
 def assert_drawn(results: Path, *names: str) -> None:
