@@ -3,12 +3,16 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
+from docs.gallery import copy
 from ntkflow.claims.evidence import FAILS, HOLDS, UNDECIDED
 from ntkflow.configuration.claims import CLAIMS
+from ntkflow.figures import function_bands, style
+from tests.figures import examples
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
@@ -52,3 +56,15 @@ def test_figures_are_those_of_the_gallery_and_small():
     figures = [*(DOCS / "figures").iterdir()]
     assert {figure.stem for figure in figures} == set(ENTRIES)
     assert sum(figure.stat().st_size for figure in figures) < BUDGET
+
+
+def test_copies_look_like_the_originals_and_are_smaller(tmp_path):
+    original, copied = tmp_path / "original.png", tmp_path / "copied.png"
+    style.save(function_bands.draw(examples.function_bands()), [original])
+    copy(original, copied)
+    with Image.open(original) as one, Image.open(copied) as two:
+        pixels = [np.asarray(image.convert("RGB"), int) for image in (one, two)]
+    difference = np.abs(pixels[0] - pixels[1])
+    assert difference.mean() < 0.5  # of 255
+    assert np.mean(difference.max(axis=2) > 32) < 1e-3
+    assert copied.stat().st_size < original.stat().st_size / 2
