@@ -21,7 +21,7 @@ LINT = """.venv/bin/ruff check ntkflow tests workflow
 WHAT_SPEAKS_UP = (
     "tests/test_architecture.py tests/test_docs.py tests/stores/test_page.py "
     "tests/configuration/test_readme.py tests/configuration/test_schema.py "
-    "tests/configuration/test_study.py"
+    "tests/configuration/test_study.py tests/docs/test_gallery.py"
 )
 
 
