@@ -12,7 +12,8 @@ READY := $(VENV)/.ready
 PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help environment figures claims smoke test lint audit bench benchworkflow benchkernels benchempirical benchtraining lock schema clean
+.PHONY: help environment figures claims smoke test lint audit bench benchworkflow benchkernels \
+	benchempirical benchtraining lock schema gallery clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
@@ -64,6 +65,9 @@ lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade fo
 schema: $(READY) ## write the schema of the configuration and the table of stores, from the code
 	$(BIN)/python -m ntkflow.configuration > workflow/schemas/config.schema.json
 	$(BIN)/python -m ntkflow.stores > docs/stores.md
+
+gallery: $(READY) ## copy the figures of docs/gallery.md from results/, after make figures
+	$(BIN)/python docs/gallery.py
 
 clean: ## remove all results and caches; the environment stays
 	rm -rf results .snakemake .hypothesis .mypy_cache .pytest_cache .ruff_cache
