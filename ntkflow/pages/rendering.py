@@ -1,0 +1,69 @@
+"""What the pages share: templates, and how numbers and verdicts are written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ntkflow.claims.evidence import FAILS, HOLDS, UNDECIDED
+
+__all__ = ["MARKS", "by_experiment", "number", "render", "verdict_counts"]
+
+MARKS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?"}
+
+Row = Mapping[str, Any]
+
+
+def render(template: str, **values: Any) -> str:
+    """The page of a template; what comes from outside is escaped."""
+    environment = Environment(
+        loader=PackageLoader("ntkflow.pages", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"number": number, "interval": _interval, "expected": _expected}
+    return environment.get_template(template).render(marks=MARKS, **values)
+
+
+def by_experiment(table: pd.DataFrame) -> dict[str, list[Row]]:
+    """Rows of the table of claims by experiment, in its order."""
+    if table.empty:
+        return {}
+    return {
+        str(name): rows.to_dict("records") for name, rows in table.groupby("experiment", sort=False)
+    }
+
+
+def verdict_counts(claims: Mapping[str, list[Row]]) -> dict[str, int]:
+    """How many claims have each verdict."""
+    found = [rows[0]["claim_verdict"] for rows in claims.values()]
+    return {name: found.count(name) for name in MARKS}
+
+
+def number(value: float) -> str:
+    """Three significant digits, with a true minus sign."""
+    if not np.isfinite(value):
+        return "–"
+    power = abs(value) < 1e-3 or abs(value) >= 1e5
+    return (f"{value:.1e}" if power and value else f"{value:.3g}").replace("-", "−")
+
+
+def _interval(row: Mapping[str, float]) -> str:
+    """The 95 % interval; nothing where there is no sampling error."""
+    return "" if row["low"] == row["high"] else f"{number(row['low'])} to {number(row['high'])}"
+
+
+def _expected(row: Row) -> str:
+    """What agrees: a value with its margin, or the bound with the margin in it."""
+    value, margin = row["expected"], row["tolerance"]
+    match row["relation"]:
+        case "at most":
+            return f"≤ {number(value + margin)}"
+        case "at least":
+            return f"≥ {number(value - margin)}"
+        case _:
+            return f"{number(value)} ± {number(margin)}"
