@@ -9,7 +9,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ntkflow.claims.evidence import FAILS, HOLDS, UNDECIDED
 
-__all__ = ["MARKS", "by_experiment", "number", "render", "verdict_counts"]
+__all__ = [
+    "MARKS",
+    "by_experiment",
+    "duration",
+    "memory",
+    "number",
+    "render",
+    "verdict_counts",
+]
 
 MARKS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?"}
 
@@ -26,6 +34,7 @@ def render(template: str, **values: Any) -> str:
         undefined=StrictUndefined,
     )
     environment.filters |= {"number": number, "interval": _interval, "expected": _expected}
+    environment.filters |= {"duration": duration, "memory": memory}
     return environment.get_template(template).render(marks=MARKS, **values)
 
 
@@ -67,3 +76,22 @@ def _expected(row: Row) -> str:
             return f"≥ {number(value - margin)}"
         case _:
             return f"{number(value)} ± {number(margin)}"
+
+
+def duration(seconds: float) -> str:
+    """Such as 0.8 s, 45 s, 12 min 5 s, 2 h 5 min."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def memory(mebibytes: float) -> str:
+    """In MiB or GiB; a dash for a job that was too short to measure."""
+    if not np.isfinite(mebibytes):
+        return "–"
+    return f"{mebibytes:.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:.1f} GiB"

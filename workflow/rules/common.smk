@@ -23,6 +23,8 @@ from ntkflow import imports, runtime
 from ntkflow.configuration.claims import CLAIMS
 from ntkflow.configuration.measures import PrincipalComponent, TrainedExperiment
 from ntkflow.configuration.study import ConfigurationError, read_study
+from ntkflow.pages.captions import CAPTIONS, caption_of_claim
+from ntkflow.pages.settings import settings
 from ntkflow.scheduling.gpus import visible_gpus
 from ntkflow.stores.zarr import damaged_stores
 
@@ -154,6 +156,16 @@ def labels_of(wildcards):
     experiment = experiment_of(wildcards)
     network = study.networks[experiment.network]
     return {"network_label": network.label, "dataset_label": experiment.dataset}
+
+
+def caption_of(wildcards):
+    """What Snakemake's own report says of a figure."""
+    experiment = experiment_of(wildcards)
+    claim = CLAIMS.get(experiment.measure)
+    caption = CAPTIONS.get(experiment.measure) or caption_of_claim(claim.statement(), claim.paper)
+    dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
+    parts = [model.model_dump(mode="json") for model in (experiment, dataset, network, study)]
+    return {"title": caption.title, "text": caption.text, "settings": settings(*parts)}
 
 
 def own_code(name):

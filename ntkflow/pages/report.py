@@ -1,0 +1,110 @@
+"""A whole run as one page of HTML: nothing beside it is needed, no network and no script."""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from ntkflow.pages.captions import Caption
+from ntkflow.pages.rendering import by_experiment, render, verdict_counts
+
+__all__ = ["Shown", "page"]
+
+LARGEST_SVG = 300_000
+"""Bytes; a drawing of more lines than that is shown as pixels."""
+
+PIXELS_PER_POINT = 1.75
+"""Of a figure made for print, on a screen."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One experiment of the report.
+
+    Attributes
+    ----------
+    settings
+        (name, value) of what it was run with.
+    svg, png
+        Its figure.
+    files
+        Paths of its products in the folder of results, to which the page links.
+    """
+
+    name: str
+    caption: Caption
+    settings: Sequence[tuple[str, str]]
+    svg: bytes
+    png: bytes
+    files: Sequence[str]
+
+
+def page(
+    experiments: Sequence[Shown],
+    claims: pd.DataFrame,
+    configuration: str,
+    provenance: Mapping[str, Any],
+    timings: pd.DataFrame,
+    finished: datetime | None,
+) -> str:
+    """The report, whose links to files are relative to the folder of results.
+
+    Parameters
+    ----------
+    claims
+        As `ntkflow.claims.table.tabulate` gives it; empty without claims.
+    configuration
+        Text of the YAML file.
+    provenance
+        As `ntkflow.provenance.record` gives it.
+    timings
+        As `ntkflow.pages.timings.summarise` gives it.
+    finished
+        When the last job ended, if that is known.
+    """
+    rows = by_experiment(claims)
+    return render(
+        "report.html.jinja",
+        experiments=experiments,
+        images={shown.name: _image(shown) for shown in experiments},
+        claims=rows,
+        counts=verdict_counts(rows),
+        configuration=configuration,
+        download=_data_uri("text/yaml", configuration.encode()),
+        provenance=provenance,
+        made={key: _several(found) for key, found in provenance["stores_made_by"].items()},
+        timings=timings.to_dict("records"),
+        finished="" if finished is None else f"{finished:%-d %B %Y, %H:%M} UTC",
+    )
+
+
+def _image(shown: Shown) -> dict[str, Any]:
+    """Source and size of a figure, as an image: so no identifier in it meets another's."""
+    size = re.search(rb'<svg[^>]*? width="([\d.]+)pt"', shown.svg)
+    if size is None:
+        raise ValueError(f"the figure of {shown.name}: found no width in points in its SVG")
+    small = len(shown.svg) <= LARGEST_SVG
+    kind, content = ("svg+xml", shown.svg) if small else ("png", shown.png)
+    return {
+        "source": _data_uri(f"image/{kind}", content),
+        "width": round(float(size[1]) * PIXELS_PER_POINT),
+    }
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _several(found: Sequence[Any]) -> str:
+    """What stores say of their making: more than one thing, where a run was resumed."""
+    texts = [
+        ", ".join(f"{name} {version}" for name, version in one.items())
+        if isinstance(one, Mapping)
+        else str(one)
+        for one in found
+    ]
+    return "; ".join(texts)

@@ -1,0 +1,38 @@
+"""Where the time of a run went, rule by rule."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+__all__ = ["summarise"]
+
+
+def summarise(jobs: Mapping[str, Mapping[str, float]], products: Iterable[str]) -> pd.DataFrame:
+    """One row a rule, the longest first: jobs, their seconds, the longest of them, most memory.
+
+    Parameters
+    ----------
+    jobs
+        Columns ``s`` and ``max_rss`` (MiB; NaN for a job too short to measure) of Snakemake's
+        benchmark files, by path without suffix: ``rule``, or ``rule/`` and what it was run for.
+    products
+        Paths in the folder of results. Files may be left from other studies: a job counts if
+        there is a product of what it was run for.
+    """
+    made_for = {_subject(product) for product in products} | {""}
+    rows = [
+        {"rule": PurePosixPath(path).parts[0], **job}
+        for path, job in jobs.items()
+        if "/".join(PurePosixPath(path).parts[1:]) in made_for
+    ]
+    table = pd.DataFrame(rows, columns=["rule", "s", "max_rss"]).groupby("rule")
+    summary = table.agg(
+        jobs=("s", "size"), total=("s", "sum"), longest=("s", "max"), memory=("max_rss", "max")
+    )
+    return summary.sort_values("total", ascending=False).reset_index()
+
+
+def _subject(product: str) -> str:
+    """What a product is of: a/b of kind/a/b.zarr."""
+    return "/".join(PurePosixPath(product).with_suffix("").parts[1:])
