@@ -32,66 +32,70 @@ class Drawn:
 CAPTIONS = {
     "kernel_profile": Caption(
         "The NTK converges and stays put",
-        "Empirical NTK Θ(x₀, x) between a fixed point of the unit circle and all others, one line a "
-        "network, at each recorded time, with the limit n → ∞ dashed. Networks are trained on the "
-        f"data set's random inputs, not on the circle. After {PAPER}, Figure 1.",
-        "Panels, one a recorded time: lines of the empirical NTK against the angle on the circle, "
-        "peaked at the fixed point; lines of wide networks lie closer to the dashed limit than "
-        "those of narrow ones.",
+        "Empirical NTK Θ(x₀, x) between a fixed point of the unit circle and all others, one "
+        "line a network, at each recorded time, with the limit n → ∞ dashed. Networks are "
+        "trained on the data set's random inputs, not on the circle. After Jacot, Gabriel & "
+        "Hongler (2018), Figure 1.",
+        "Panels, one a recorded time: lines of the empirical NTK against the angle on the "
+        "circle, peaked at the fixed point; lines of wide networks lie closer to the dashed "
+        "limit than those of narrow ones.",
     ),
     "function_bands": Caption(
         "Wide networks follow the limiting Gaussian",
-        "Network functions on the unit circle at given training times, one line a network, over the "
-        "10th, 50th and 90th percentiles of the Gaussian that the limit n → ∞ predicts; dots are "
-        "the training points. At infinity the networks are shown at their last step. "
-        f"After {PAPER}, Figure 2.",
-        "Panels, one a training time: network functions against the angle on the circle, over the "
-        "percentiles of the limiting Gaussian, with the training points as dots.",
+        "Network functions on the unit circle at given training times, one line a network, "
+        "over the 10th, 50th and 90th percentiles of the Gaussian that the limit n → ∞ "
+        "predicts; dots are the training points. At infinity the networks are shown at their "
+        f"last step. After {PAPER}, Figure 2.",
+        "Panels, one a training time: network functions against the angle on the circle, over"
+        " the percentiles of the limiting Gaussian, with the training points as dots.",
     ),
     "principal_component": Caption(
         "Training along one kernel principal component",
-        "The goal is f at t = 0 plus a multiple of one eigenfunction of the limiting NTK. Left, the "
-        "batch in the plane of that eigenfunction and the next; middle, how far networks stray from "
-        "the straight line, ‖h‖; right, the distance still to go, ‖g‖, with its limit, which falls "
-        f"like exp(−λt), dashed. Norms are those of the input distribution. After {PAPER}, Figure 3.",
+        "The goal is f at t = 0 plus a multiple of one eigenfunction of the limiting NTK. "
+        "Left, the batch in the plane of that eigenfunction and the next; middle, how far "
+        "networks stray from the straight line, ‖h‖; right, the distance still to go, ‖g‖, "
+        "with its limit, which falls like exp(−λt), dashed. Norms are those of the input "
+        f"distribution. After {PAPER}, Figure 3.",
         "Three panels: points of the batch in the plane of two eigenfunctions; distance of "
-        "networks from the straight line against time; distance still to go against time, with the "
-        "dashed limit.",
+        "networks from the straight line against time; distance still to go against time, "
+        "with the dashed limit.",
     ),
     "width_scaling": Caption(
         "How fast the limit is approached",
-        "Statistics of finite networks against width on logarithmic axes: dots are initialisations, "
-        "bars 95 % bootstrap intervals, lines least-squares fits labelled with the exponent and its "
-        "interval; thick grey lines have the slope that theory gives, for the drift an upper bound. "
-        "Hollow points are not fitted: their interval reaches zero, or a single initialisation "
-        "gives none. With fewer than two other points there is no fit.",
-        "Four panels on logarithmic axes, against width: spread of the NTK at initialisation, bias "
-        "of its mean, its drift in training, and distance from the limiting dynamics, each with a "
-        "fitted line and the slope of the theory.",
+        "Statistics of finite networks against width on logarithmic axes: dots are "
+        "initialisations, bars 95 % bootstrap intervals, lines least-squares fits labelled "
+        "with the exponent and its interval; thick grey lines have the slope that theory "
+        "gives, for the drift an upper bound. Hollow points are not fitted: their interval "
+        "reaches zero, or a single initialisation gives none. With fewer than two other "
+        "points there is no fit.",
+        "Four panels on logarithmic axes, against width: spread of the NTK at initialisation,"
+        " bias of its mean, its drift in training, and distance from the limiting dynamics, "
+        "each with a fitted line and the slope of the theory.",
     ),
     "kernel_drift": Caption(
         "The wider the networks, the less training moves their kernel",
-        "Left, the cost on the training points; middle, how far the empirical NTK is from where it "
-        "began, ‖Θ(t) − Θ(0)‖ / ‖Θ(0)‖ in Frobenius norms over the recorded points and all outputs; "
-        "one line a network. Right, where there are several widths, the last of it against width: "
-        "dots are networks, bars their mean with its 95 % bootstrap interval. With five networks a "
-        "width or more a power law is fitted, labelled with its exponent and interval. The thick "
-        "grey line has the slope −1/2, which bounds the drift from above under gradient descent on "
-        f"any cost ({PAPER}, Theorem 2); steps that do not scale with the gradient, as Adam's, are "
-        "not covered.",
-        "Panels: cost against time; drift of the empirical NTK against time; and, with several "
-        "widths, the last drift against width on logarithmic axes, with a fitted line and the slope "
-        "of the theory.",
+        "Left, the cost on the training points; middle, how far the empirical NTK is from "
+        "where it began, ‖Θ(t) − Θ(0)‖ / ‖Θ(0)‖ in Frobenius norms over the recorded points "
+        "and all outputs; one line a network. Right, where there are several widths, the last"
+        " of it against width: dots are networks, bars their mean with its 95 % bootstrap "
+        "interval. With five networks a width or more a power law is fitted, labelled with "
+        "its exponent and interval. The thick grey line has the slope −1/2, which bounds the "
+        "drift from above under gradient descent on any cost (Jacot, Gabriel & Hongler "
+        "(2018), Theorem 2); steps that do not scale with the gradient, as Adam's, are not "
+        "covered.",
+        "Panels: cost against time; drift of the empirical NTK against time; and, with "
+        "several widths, the last drift against width on logarithmic axes, with a fitted line"
+        " and the slope of the theory.",
     ),
     "kernel_regression": Caption(
         "Regression with the limiting kernels classifies digits",
         "Share of test points that regression with the NNGP kernel and with the limiting NTK "
-        "classifies wrongly, against the number of training points; bars are 95 % Wilson intervals "
-        "over the test points, and a bar without a point says that none was wrong. The class is the "
-        "largest of the ten outputs. Without a ridge, regression with the NTK is the mean of "
-        "infinitely wide networks trained to the end.",
-        "One panel on logarithmic axes: test error against the number of training points, one curve "
-        "for the NNGP kernel and one for the limiting NTK.",
+        "classifies wrongly, against the number of training points; bars are 95 % Wilson "
+        "intervals over the test points, and a bar without a point says that none was wrong. "
+        "The class is the largest of the ten outputs. Without a ridge, regression with the "
+        "NTK is the mean of infinitely wide networks trained to the end.",
+        "One panel on logarithmic axes: test error against the number of training points, one"
+        " curve for the NNGP kernel and one for the limiting NTK.",
     ),
 }
 """By measure, for those that are no claim."""

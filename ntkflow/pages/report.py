@@ -76,7 +76,7 @@ def page(
         configuration=configuration,
         download=_data_uri("text/yaml", configuration.encode()),
         provenance=provenance,
-        made={key: _several(found) for key, found in provenance["stores_made_by"].items()},
+        made=_made(provenance),
         timings=timings.to_dict("records"),
         finished="" if finished is None else f"{finished:%-d %B %Y, %H:%M} UTC",
     )
@@ -99,12 +99,10 @@ def _data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _several(found: Sequence[Any]) -> str:
-    """What stores say of their making: more than one thing, where a run was resumed."""
-    texts = [
-        ", ".join(f"{name} {version}" for name, version in one.items())
-        if isinstance(one, Mapping)
-        else str(one)
-        for one in found
-    ]
-    return "; ".join(texts)
+def _made(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """How stores were made; more than one thing of a kind, where a run was resumed."""
+    found = dict(provenance["stores_made_by"])
+    # What was computed without JAX names the machine in place of a device.
+    found["device"] = [d for d in found["device"] if d != provenance["platform"]["machine"]]
+    versions = [", ".join(map(" ".join, one.items())) for one in found.pop("versions")]
+    return {key: "; ".join(texts) for key, texts in {**found, "versions": versions}.items()}

@@ -68,7 +68,7 @@ def _networks(rest: Values) -> dict[str, str]:
 
 def _points(inputs: Values, role: str) -> str:
     """How many points, and where they are from."""
-    space = f"ℝ{_raised(inputs.get('features', ''))}"
+    space = f"R{_raised(inputs.get('features', ''))}"
     images = f"{role} images of {inputs['inputs']}"
     kind = {
         "circle": f"{role} points on the unit circle",
@@ -139,7 +139,9 @@ def _network(network: Values) -> str:
 
 def _descent(training: Values) -> str:
     rate, steps = training["learning_rate"], training["steps"]
-    return f"learning rate η = {_listed(rate)}, {steps} steps, to t = {_listed(float(rate * steps))}"
+    return (
+        f"learning rate η = {_listed(rate)}, {steps} steps, to t = {_listed(float(rate * steps))}"
+    )
 
 
 def _training(training: Values) -> str:

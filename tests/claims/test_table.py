@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 
 from ntkflow.claims.evidence import FAILS, HOLDS, Panel, Quantity, Series, evidence
-from ntkflow.claims.table import tabulate
+from ntkflow.claims.table import records, tabulate
 from ntkflow.pages.claims import page
 from tests.figures import examples
 
@@ -86,3 +86,9 @@ def test_number_that_is_missing_has_a_dash():
     text = page(tabulate({"nine": claim}))
     assert "?" in text
     assert "nan" not in text
+
+
+def test_json_keeps_small_numbers_and_has_no_infinity():
+    error, slope = records(tabulate({"nine": stores()["nine"]}))
+    assert (error["value"], error["tolerance"], error["resolution"]) == (1e-15, 1e-12, None)
+    assert slope["resolution"] == 0.25

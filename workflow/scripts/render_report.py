@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ def main(smk: Any) -> None:
     configuration = Path(smk.input.configuration).read_text(encoding="utf-8")
     provenance = json.loads(Path(smk.input.provenance).read_text(encoding="utf-8"))
     study = read_study(yaml.safe_load(configuration))
-    claims = pd.read_json(StringIO("".join(Path(f).read_text("utf-8") for f in smk.input.claims) or "[]"))
+    rows = [row for file in smk.input.claims for row in json.loads(Path(file).read_text("utf-8"))]
     # Not among the inputs: they differ from run to run, and are no reason to render again.
     benchmarks = report.parent / "benchmarks"
     jobs = {
@@ -36,7 +35,7 @@ def main(smk: Any) -> None:
     ended = [file.stat().st_mtime for file in jobs.values()]
     finished = datetime.fromtimestamp(max(ended), UTC) if ended else None
     experiments = [_shown(name, study, report.parent, provenance) for name in study.selected]
-    text = page(experiments, claims, configuration, provenance, timings, finished)
+    text = page(experiments, pd.DataFrame(rows), configuration, provenance, timings, finished)
     report.write_text(text, encoding="utf-8")
 
 

@@ -1,0 +1,44 @@
+"""Captions: one for every measure, and labels for who does not see them."""
+
+import pytest
+
+from ntkflow.configuration import measures
+from ntkflow.pages.captions import CAPTIONS, Drawn, caption_of_claim, spoken
+
+
+def test_every_measure_that_is_no_claim_has_one():
+    models = [getattr(measures, name) for name in measures.__all__]
+    found = {
+        m.model_fields["measure"].annotation.__args__[0]
+        for m in models
+        if "measure" in getattr(m, "model_fields", {})
+    }
+    assert found == set(CAPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("width $n$", "width n"),
+        (r"$\Theta_{1k}(x, x')$", "Θ_1k(x, x')"),
+        (r"$\lambda_{min}(\Theta)/N$", "λ_min(Θ)/N"),
+        (r"$\|\tilde K - K\| / \|K\|$", "‖K\N{COMBINING TILDE} - K‖ / ‖K‖"),
+        (r"$\max_t \|f_t - f_t^\infty\|$", "max_t ‖f_t - f_t^∞‖"),
+    ],
+)
+def test_label_as_plain_text(label, text):
+    assert spoken(label) == text
+
+
+def test_claims_figure_is_described_panel_by_panel():
+    panels = [
+        Drawn("excess kurtosis", "width $n$", "kurtosis", "log", "log"),
+        Drawn("density", "$f$", "", "linear", "log"),
+    ]
+    caption = caption_of_claim("It is so.", "Theorem 1", panels)
+    assert caption.title == "It is so"
+    assert caption.text.startswith("Theorem 1 of Jacot, Gabriel & Hongler (2018). ")
+    assert caption.alt == (
+        "2 panels: 1, excess kurtosis: kurtosis against width n, both axes logarithmic; "
+        "2, density: f, y axis logarithmic."
+    )
