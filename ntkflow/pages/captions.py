@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["CAPTIONS", "Caption", "Drawn", "caption_of_claim", "spoken"]
+__all__ = ["CAPTIONS", "Caption", "Drawn", "caption_of_claim", "described", "spoken"]
 
 PAPER = "Jacot, Gabriel & Hongler (2018)"
 
@@ -101,17 +101,22 @@ CAPTIONS = {
 """By measure, for those that are no claim."""
 
 
-def caption_of_claim(statement: str, paper: str, panels: Sequence[Drawn] = ()) -> Caption:
-    """The caption of a claim's figure; `panels` tell what is drawn to who does not see it."""
-    counted = "One panel" if len(panels) == 1 else f"{len(panels)} panels"
-    listed = "; ".join(_panel(place, panel) for place, panel in enumerate(panels, 1))
+def caption_of_claim(statement: str, paper: str) -> Caption:
+    """The caption of a claim's figure, without what is drawn: `described` has it of the panels."""
     return Caption(
         statement.rstrip("."),
         f"{paper} of {PAPER}. Points are means over networks or draws with their 95 % bootstrap "
         "intervals, coloured by width where they belong to one. Black dashed lines are the "
         "theory's limit, thick grey ones a slope or value that it expects.",
-        f"{counted}: {listed}.",
+        "",
     )
+
+
+def described(panels: Sequence[Drawn]) -> str:
+    """A claim's figure, for who does not see it."""
+    counted = "One panel" if len(panels) == 1 else f"{len(panels)} panels"
+    listed = "; ".join(_panel(place, panel) for place, panel in enumerate(panels, 1))
+    return f"{counted}: {listed}."
 
 
 def _panel(place: int, panel: Drawn) -> str:

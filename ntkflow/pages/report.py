@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from ntkflow.pages.captions import Caption
 from ntkflow.pages.rendering import by_experiment, render, verdict_counts
 
 __all__ = ["Shown", "page"]
@@ -27,6 +26,8 @@ class Shown:
 
     Attributes
     ----------
+    title, text, alt
+        Its caption.
     settings
         (name, value) of what it was run with.
     svg, png
@@ -36,7 +37,9 @@ class Shown:
     """
 
     name: str
-    caption: Caption
+    title: str
+    text: str
+    alt: str
     settings: Sequence[tuple[str, str]]
     svg: bytes
     png: bytes

@@ -1,11 +1,12 @@
 """A small report, with text from outside that would be markup if it were let through."""
 
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
 from ntkflow.claims.table import tabulate
-from ntkflow.pages.captions import CAPTIONS, Drawn, caption_of_claim
+from ntkflow.pages.captions import CAPTIONS, Caption, Drawn, caption_of_claim, described
 from ntkflow.pages.report import Shown, page
 from ntkflow.pages.timings import summarise
 from ntkflow.provenance import record
@@ -31,14 +32,15 @@ def claims():
     return tabulate({"nine": store.assign_attrs(said)})
 
 
-def shown(name: str, caption: Any, svg: bytes = SVG) -> Shown:
+def shown(name: str, caption: Caption, svg: bytes = SVG) -> Shown:
     files = [f"figures/{name}.svg", f"statistics/{name}.zarr"]
-    return Shown(name, caption, [("Network", HOSTILE), ("Widths n", "1, 2")], svg, PNG, files)
+    settings = [("Network", HOSTILE), ("Widths n", "1, 2")]
+    return Shown(name, **asdict(caption), settings=settings, svg=svg, png=PNG, files=files)
 
 
 def experiments(svg: bytes = SVG) -> list[Shown]:
-    drawn = [Drawn(HOSTILE, "width $n$", r"$\Theta$", "log", "linear")]
-    claim = caption_of_claim(f"One is two {HOSTILE}.", "Theorem 9", drawn)
+    alt = described([Drawn(HOSTILE, "width $n$", r"$\Theta$", "log", "linear")])
+    claim = replace(caption_of_claim(f"One is two {HOSTILE}.", "Theorem 9"), alt=alt)
     return [shown("nine", claim, svg), shown("profile", CAPTIONS["kernel_profile"], svg)]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ntkflow.configuration import measures
-from ntkflow.pages.captions import CAPTIONS, Drawn, caption_of_claim, spoken
+from ntkflow.pages.captions import CAPTIONS, Drawn, caption_of_claim, described, spoken
 
 
 def test_every_measure_that_is_no_claim_has_one():
@@ -35,10 +35,13 @@ def test_claims_figure_is_described_panel_by_panel():
         Drawn("excess kurtosis", "width $n$", "kurtosis", "log", "log"),
         Drawn("density", "$f$", "", "linear", "log"),
     ]
-    caption = caption_of_claim("It is so.", "Theorem 1", panels)
-    assert caption.title == "It is so"
-    assert caption.text.startswith("Theorem 1 of Jacot, Gabriel & Hongler (2018). ")
-    assert caption.alt == (
+    assert described(panels) == (
         "2 panels: 1, excess kurtosis: kurtosis against width n, both axes logarithmic; "
         "2, density: f, y axis logarithmic."
     )
+
+
+def test_claims_caption_names_its_place_in_the_paper():
+    caption = caption_of_claim("It is so.", "Theorem 1")
+    assert caption.title == "It is so"
+    assert caption.text.startswith("Theorem 1 of Jacot, Gabriel & Hongler (2018). ")

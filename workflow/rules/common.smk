@@ -1,6 +1,7 @@
 # The study behind the rules, and the paths they share.
 import os
 import sys
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -158,14 +159,18 @@ def labels_of(wildcards):
     return {"network_label": network.label, "dataset_label": experiment.dataset}
 
 
-def caption_of(wildcards):
-    """What Snakemake's own report says of a figure."""
-    experiment = experiment_of(wildcards)
+def caption(name):
+    """What a page says of a figure."""
+    experiment = study.experiments[name]
     claim = CLAIMS.get(experiment.measure)
-    caption = CAPTIONS.get(experiment.measure) or caption_of_claim(claim.statement(), claim.paper)
+    said = CAPTIONS.get(experiment.measure) or caption_of_claim(claim.statement(), claim.paper)
     dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
     parts = [model.model_dump(mode="json") for model in (experiment, dataset, network, study)]
-    return {"title": caption.title, "text": caption.text, "settings": settings(*parts)}
+    return {**asdict(said), "settings": settings(*parts)}
+
+
+def caption_of(wildcards):
+    return caption(wildcards.experiment)
 
 
 def own_code(name):

@@ -17,5 +17,7 @@ rule render_report:
         "results/benchmarks/render_report.tsv"
     conda:
         "../../environment.yml"
+    params:
+        captions={name: caption(name) for name in study.selected},
     script:
         "../scripts/render_report.py"

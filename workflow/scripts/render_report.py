@@ -1,19 +1,16 @@
 """Figures, claims, configuration, provenance and timings -> one page of HTML."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from ntkflow import runtime
-from ntkflow.configuration.claims import CLAIMS
-from ntkflow.configuration.study import Study, read_study
-from ntkflow.pages.captions import CAPTIONS, Caption, Drawn, caption_of_claim
+from ntkflow.pages.captions import Drawn, described
 from ntkflow.pages.report import Shown, page
-from ntkflow.pages.settings import settings
 from ntkflow.pages.timings import summarise
 from ntkflow.stores.zarr import open_store
 
@@ -22,7 +19,6 @@ def main(smk: Any) -> None:
     report = Path(smk.output.report)
     configuration = Path(smk.input.configuration).read_text(encoding="utf-8")
     provenance = json.loads(Path(smk.input.provenance).read_text(encoding="utf-8"))
-    study = read_study(yaml.safe_load(configuration))
     rows = [row for file in smk.input.claims for row in json.loads(Path(file).read_text("utf-8"))]
     # Not among the inputs: they differ from run to run, and are no reason to render again.
     benchmarks = report.parent / "benchmarks"
@@ -34,7 +30,11 @@ def main(smk: Any) -> None:
     timings = summarise({name: _job(file) for name, file in jobs.items()}, provenance["digests"])
     ended = [file.stat().st_mtime for file in jobs.values()]
     finished = datetime.fromtimestamp(max(ended), UTC) if ended else None
-    experiments = [_shown(name, study, report.parent, provenance) for name in study.selected]
+    experiments = []
+    for name, caption in smk.params.captions.items():
+        alt = caption["alt"] or _drawn(report.parent / f"statistics/{name}.zarr")
+        said = {**caption, "alt": alt}
+        experiments.append(_shown(name, said, report.parent, provenance["digests"]))
     text = page(experiments, pd.DataFrame(rows), configuration, provenance, timings, finished)
     report.write_text(text, encoding="utf-8")
 
@@ -44,28 +44,18 @@ def _job(file: Path) -> dict[str, float]:
     return {"s": float(row["s"]), "max_rss": float(row["max_rss"])}
 
 
-def _shown(name: str, study: Study, results: Path, provenance: Any) -> Shown:
-    experiment = study.selected[name]
-    parts = (experiment, study.datasets[experiment.dataset], study.networks[experiment.network])
+def _shown(name: str, caption: dict[str, Any], results: Path, products: Iterable[str]) -> Shown:
+    svg, png = (results / f"figures/{name}.{suffix}" for suffix in ("svg", "png"))
     beside = (f"figures/{name}.", f"tables/{name}.", f"statistics/{name}.")
-    return Shown(
-        name,
-        _caption(experiment.measure, results / f"statistics/{name}.zarr"),
-        settings(*(model.model_dump(mode="json") for model in (*parts, study))),
-        (results / f"figures/{name}.svg").read_bytes(),
-        (results / f"figures/{name}.png").read_bytes(),
-        [file for file in provenance["digests"] if file.startswith(beside)],
-    )
+    files = [file for file in products if file.startswith(beside)]
+    return Shown(name, svg=svg.read_bytes(), png=png.read_bytes(), files=files, **caption)
 
 
-def _caption(measure: str, statistics: Path) -> Caption:
-    if measure not in CLAIMS:
-        return CAPTIONS[measure]
+def _drawn(statistics: Path) -> str:
     store = open_store(statistics, "claim")
     texts = ("title", "x_label", "y_label", "x_scale", "y_scale")
     columns = zip(*(store[text].values.tolist() for text in texts), strict=True)
-    claim = CLAIMS[measure]
-    return caption_of_claim(claim.statement(), claim.paper, [Drawn(*panel) for panel in columns])
+    return described([Drawn(*panel) for panel in columns])
 
 
 if __name__ == "__main__":
