@@ -107,5 +107,7 @@ def _made(provenance: Mapping[str, Any]) -> dict[str, str]:
     found = dict(provenance["stores_made_by"])
     # What was computed without JAX names the machine in place of a device.
     found["device"] = [d for d in found["device"] if d != provenance["platform"]["machine"]]
+    # Forty digits, then perhaps "-dirty".
+    found["short_revision"] = [code[:12] + code[40:] for code in found["code_revision"]]
     versions = [", ".join(map(" ".join, one.items())) for one in found.pop("versions")]
     return {key: "; ".join(texts) for key, texts in {**found, "versions": versions}.items()}

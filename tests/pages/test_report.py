@@ -121,7 +121,9 @@ def test_run_without_claims_and_timings():
 
 def test_what_was_resumed_names_both_codes():
     made = examples.provenance()
-    made["stores_made_by"] |= {"code_revision": ["abc", "def"], "device": ["cpu", "x86_64"]}
+    codes = ["a" * 40, "d" * 40 + "-dirty"]
+    made["stores_made_by"] |= {"code_revision": codes, "device": ["cpu", "x86_64"]}
     text = " ".join(Page(examples.report(provenance=made)).text.split())
-    assert "abc; def" in text
+    assert "; ".join(codes) in text
+    assert "revision aaaaaaaaaaaa; dddddddddddd-dirty " in text
     assert "computed on cpu " in text
