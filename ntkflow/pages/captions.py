@@ -36,9 +36,9 @@ CAPTIONS = {
         "line a network, at each recorded time, with the limit n → ∞ dashed. Networks are "
         "trained on the data set's random inputs, not on the circle. After Jacot, Gabriel & "
         "Hongler (2018), Figure 1.",
-        "Panels, one a recorded time: lines of the empirical NTK against the angle on the "
-        "circle, peaked at the fixed point; lines of wide networks lie closer to the dashed "
-        "limit than those of narrow ones.",
+        "Panels, one a recorded time: the empirical NTK against the angle on the circle, one line "
+        "a network, coloured by width, with the dashed limit. With several times, one more panel "
+        "has the change.",
     ),
     "function_bands": Caption(
         "Wide networks follow the limiting Gaussian",

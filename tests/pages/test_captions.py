@@ -1,6 +1,11 @@
 """Captions: one for every measure, and labels for who does not see them."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
+from docutils.core import publish_parts
+from jinja2 import Template
 
 from ntkflow.configuration import measures
 from ntkflow.pages.captions import CAPTIONS, Drawn, caption_of_claim, described, spoken
@@ -45,3 +50,16 @@ def test_claims_caption_names_its_place_in_the_paper():
     caption = caption_of_claim("It is so.", "Theorem 1")
     assert caption.title == "It is so"
     assert caption.text.startswith("Theorem 1 of Jacot, Gabriel & Hongler (2018). ")
+
+
+def test_snakemakes_report_has_the_same_words():
+    """Its captions are reStructuredText, in which a name may be markup."""
+    file = Path(__file__).parents[2] / "workflow" / "report" / "figure.rst"
+    settings = [("Network", "tanh_: *a* `b` |c| \\d"), ("Seed", "0")]
+    caption = {"title": "It is so", "text": "Θ against n.", "settings": settings}
+    params = SimpleNamespace(caption=caption)
+    text = Template(file.read_text("utf-8")).render(snakemake=SimpleNamespace(params=params))
+    strict = {"halt_level": 2, "report_level": 5}
+    body = publish_parts(text, writer="html", settings_overrides=strict)["body"]
+    assert "<strong>It is so.</strong> Θ against n." in body
+    assert "tanh_: *a* `b` |c| \\d</td>" in body
