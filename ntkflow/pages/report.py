@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -52,7 +52,6 @@ def page(
     configuration: str,
     provenance: Mapping[str, Any],
     timings: pd.DataFrame,
-    finished: datetime | None,
 ) -> str:
     """The report, whose links to files are relative to the folder of results.
 
@@ -66,8 +65,6 @@ def page(
         As `ntkflow.provenance.record` gives it.
     timings
         As `ntkflow.pages.timings.summarise` gives it.
-    finished
-        When the last job ended, if that is known.
     """
     rows = by_experiment(claims)
     return render(
@@ -81,7 +78,7 @@ def page(
         provenance=provenance,
         made=_made(provenance),
         timings=timings.to_dict("records"),
-        finished="" if finished is None else f"{finished:%-d %B %Y, %H:%M} UTC",
+        finished="" if timings.empty else _moment(timings["ended"].max()),
     )
 
 
@@ -96,6 +93,11 @@ def _image(shown: Shown) -> dict[str, Any]:
         "source": _data_uri(f"image/{kind}", content),
         "width": round(float(size[1]) * PIXELS_PER_POINT),
     }
+
+
+def _moment(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
 def _data_uri(kind: str, content: bytes) -> str:

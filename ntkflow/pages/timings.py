@@ -8,13 +8,14 @@ __all__ = ["summarise"]
 
 
 def summarise(jobs: Mapping[str, Mapping[str, float]], products: Iterable[str]) -> pd.DataFrame:
-    """One row a rule, the longest first: jobs, their seconds, the longest of them, most memory.
+    """One row a rule, the longest first: jobs, seconds of all and of one, memory, last end.
 
     Parameters
     ----------
     jobs
-        Columns ``s`` and ``max_rss`` (MiB; NaN for a job too short to measure) of Snakemake's
-        benchmark files, by path without suffix: ``rule``, or ``rule/`` and what it was run for.
+        Of Snakemake's benchmark files, by path without suffix, which is ``rule``, or ``rule/`` and
+        what it was run for: ``s``, ``max_rss`` (MiB; NaN for a job too short to measure) and
+        ``ended``, seconds since 1970.
     products
         Paths in the folder of results. Files may be left from other studies: a job counts if
         there is a product of what it was run for.
@@ -25,9 +26,13 @@ def summarise(jobs: Mapping[str, Mapping[str, float]], products: Iterable[str]) 
         for path, job in jobs.items()
         if path.partition("/")[2] in made_for
     ]
-    table = pd.DataFrame(rows, columns=["rule", "s", "max_rss"]).groupby("rule")
+    table = pd.DataFrame(rows, columns=["rule", "s", "max_rss", "ended"]).groupby("rule")
     summary = table.agg(
-        jobs=("s", "size"), total=("s", "sum"), longest=("s", "max"), memory=("max_rss", "max")
+        jobs=("s", "size"),
+        total=("s", "sum"),
+        longest=("s", "max"),
+        memory=("max_rss", "max"),
+        ended=("ended", "max"),
     )
     return summary.sort_values("total", ascending=False).reset_index()
 

@@ -19,6 +19,7 @@ PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
     "0000000d49444154789c6360f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
 )
+ENDED = datetime(2026, 3, 1, 9, 5, tzinfo=UTC).timestamp()
 CONFIGURATION = f"run: [nine]\nlabel: {HOSTILE}\n"
 
 
@@ -52,13 +53,12 @@ def provenance(**made: str) -> dict[str, Any]:
 
 
 def report(**changed: Any) -> str:
-    jobs = {"plot_nine/nine": {"s": 75.0, "max_rss": 2048.0}}
+    jobs = {"plot_nine/nine": {"s": 75.0, "max_rss": 2048.0, "ended": ENDED}}
     values: dict[str, Any] = {
         "experiments": experiments(),
         "claims": claims(),
         "configuration": CONFIGURATION,
         "provenance": provenance(),
         "timings": summarise(jobs, ["figures/nine.svg"]),
-        "finished": datetime(2026, 3, 1, 9, 5, tzinfo=UTC),
     }
     return page(**{**values, **changed})

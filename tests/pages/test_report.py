@@ -112,11 +112,12 @@ def test_large_drawing_is_shown_as_pixels():
 
 def test_run_without_claims_and_timings():
     empty = examples.summarise({}, [])
-    text = examples.report(claims=pd.DataFrame([]), timings=empty, finished=None)
+    text = examples.report(claims=pd.DataFrame([]), timings=empty)
     found = Page(text)
     assert not found.open
     assert "claims" not in [attributes.get("id") for _, attributes in found.tags]
     assert "No timings" in found.text
+    assert "Last job ended" not in found.text
 
 
 def test_what_was_resumed_names_both_codes():

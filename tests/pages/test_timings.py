@@ -10,23 +10,28 @@ from ntkflow.pages.timings import summarise
 PRODUCTS = ["ensembles/a/width-8.zarr", "ensembles/a/width-16.zarr", "limiting/points/tanh.zarr"]
 
 
+def job(seconds, memory, ended=0.0):
+    return {"s": seconds, "max_rss": memory, "ended": ended}
+
+
 def test_one_row_a_rule_the_longest_first():
     jobs = {
-        "compute/points/tanh": {"s": 5.0, "max_rss": 100.0},
-        "train/a/width-8": {"s": 2.0, "max_rss": 10.0},
-        "train/a/width-16": {"s": 4.0, "max_rss": math.nan},
-        "record": {"s": 1.0, "max_rss": 1.0},
+        "compute/points/tanh": job(5.0, 100.0),
+        "train/a/width-8": job(2.0, 10.0, ended=9.0),
+        "train/a/width-16": job(4.0, math.nan, ended=7.0),
+        "record": job(1.0, 1.0),
     }
-    assert summarise(jobs, PRODUCTS).to_dict("records") == [
-        {"rule": "train", "jobs": 2, "total": 6.0, "longest": 4.0, "memory": 10.0},
-        {"rule": "compute", "jobs": 1, "total": 5.0, "longest": 5.0, "memory": 100.0},
-        {"rule": "record", "jobs": 1, "total": 1.0, "longest": 1.0, "memory": 1.0},
+    table = summarise(jobs, PRODUCTS)
+    assert table.values.tolist() == [
+        ["train", 2, 6.0, 4.0, 10.0, 9.0],
+        ["compute", 1, 5.0, 5.0, 100.0, 0.0],
+        ["record", 1, 1.0, 1.0, 1.0, 0.0],
     ]
+    assert table.columns.tolist() == ["rule", "jobs", "total", "longest", "memory", "ended"]
 
 
 def test_jobs_of_another_study_do_not_count():
-    jobs = {"train/a/width-32": {"s": 2.0, "max_rss": 10.0}, "plot/b": {"s": 2.0, "max_rss": 1.0}}
-    assert summarise(jobs, PRODUCTS).empty
+    assert summarise({"train/a/width-32": job(2.0, 1.0), "plot/b": job(2.0, 1.0)}, PRODUCTS).empty
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +19,29 @@ def main(smk: Any) -> None:
     configuration = Path(smk.input.configuration).read_text(encoding="utf-8")
     provenance = json.loads(Path(smk.input.provenance).read_text(encoding="utf-8"))
     rows = [row for file in smk.input.claims for row in json.loads(Path(file).read_text("utf-8"))]
-    # Not among the inputs: they differ from run to run, and are no reason to render again.
-    benchmarks = report.parent / "benchmarks"
-    jobs = {
-        file.relative_to(benchmarks).with_suffix("").as_posix(): file
-        for file in sorted(benchmarks.rglob("*.tsv"))
-        if file.stem != smk.rule
-    }
-    timings = summarise({name: _job(file) for name, file in jobs.items()}, provenance["digests"])
-    ended = [file.stat().st_mtime for file in jobs.values()]
-    finished = datetime.fromtimestamp(max(ended), UTC) if ended else None
+    timings = summarise(_jobs(report.parent / "benchmarks", smk.rule), provenance["digests"])
     experiments = []
     for name, caption in smk.params.captions.items():
         alt = caption["alt"] or _drawn(report.parent / f"statistics/{name}.zarr")
         said = {**caption, "alt": alt}
         experiments.append(_shown(name, said, report.parent, provenance["digests"]))
-    text = page(experiments, pd.DataFrame(rows), configuration, provenance, timings, finished)
+    text = page(experiments, pd.DataFrame(rows), configuration, provenance, timings)
     report.write_text(text, encoding="utf-8")
 
 
-def _job(file: Path) -> dict[str, float]:
-    row = pd.read_csv(file, sep="\t", na_values=["-", "NA"]).iloc[0]
-    return {"s": float(row["s"]), "max_rss": float(row["max_rss"])}
+def _jobs(benchmarks: Path, own: str) -> dict[str, dict[str, float]]:
+    """What Snakemake measured of each job but this one.
+
+    Not among the inputs: it differs from run to run, and is no reason to render again.
+    """
+    jobs = {}
+    for file in sorted(benchmarks.rglob("*.tsv")):
+        name = file.relative_to(benchmarks).with_suffix("").as_posix()
+        row = pd.read_csv(file, sep="\t", na_values=["-", "NA"]).iloc[0]
+        if name != own:
+            seconds, memory = float(row["s"]), float(row["max_rss"])
+            jobs[name] = {"s": seconds, "max_rss": memory, "ended": file.stat().st_mtime}
+    return jobs
 
 
 def _shown(name: str, caption: dict[str, Any], results: Path, products: Iterable[str]) -> Shown:
