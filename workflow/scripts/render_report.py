@@ -19,12 +19,10 @@ def main(smk: Any) -> None:
     configuration = Path(smk.input.configuration).read_text(encoding="utf-8")
     provenance = json.loads(Path(smk.input.provenance).read_text(encoding="utf-8"))
     rows = [row for file in smk.input.claims for row in json.loads(Path(file).read_text("utf-8"))]
-    timings = summarise(_jobs(report.parent / "benchmarks", smk.rule), provenance["digests"])
-    experiments = []
-    for name, caption in smk.params.captions.items():
-        alt = caption["alt"] or _drawn(report.parent / f"statistics/{name}.zarr")
-        said = {**caption, "alt": alt}
-        experiments.append(_shown(name, said, report.parent, provenance["digests"]))
+    digests, results = provenance["digests"], report.parent
+    timings = summarise(_jobs(results / "benchmarks", smk.rule), digests)
+    captions = smk.params.captions.items()
+    experiments = [_shown(name, caption, results, digests) for name, caption in captions]
     text = page(experiments, pd.DataFrame(rows), configuration, provenance, timings)
     report.write_text(text, encoding="utf-8")
 
@@ -47,8 +45,9 @@ def _jobs(benchmarks: Path, own: str) -> dict[str, dict[str, float]]:
 def _shown(name: str, caption: dict[str, Any], results: Path, products: Iterable[str]) -> Shown:
     svg, png = (results / f"figures/{name}.{suffix}" for suffix in ("svg", "png"))
     beside = (f"figures/{name}.", f"tables/{name}.", f"statistics/{name}.")
+    said = {**caption, "alt": caption["alt"] or _drawn(results / f"statistics/{name}.zarr")}
     files = [file for file in products if file.startswith(beside)]
-    return Shown(name, svg=svg.read_bytes(), png=png.read_bytes(), files=files, **caption)
+    return Shown(name, svg=svg.read_bytes(), png=png.read_bytes(), files=files, **said)
 
 
 def _drawn(statistics: Path) -> str:
