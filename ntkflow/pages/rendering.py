@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 MARKS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?"}
+OF_SEVERAL = {HOLDS: "hold", FAILS: "do not hold", UNDECIDED: "not enough data"}
 
 Row = Mapping[str, Any]
 
@@ -35,7 +36,7 @@ def render(template: str, **values: Any) -> str:
     )
     environment.filters |= {"number": number, "interval": _interval, "expected": _expected}
     environment.filters |= {"duration": duration, "memory": memory}
-    return environment.get_template(template).render(marks=MARKS, **values)
+    return environment.get_template(template).render(marks=MARKS, of_several=OF_SEVERAL, **values)
 
 
 def by_experiment(table: pd.DataFrame) -> dict[str, list[Row]]:
@@ -63,7 +64,10 @@ def number(value: float) -> str:
 
 def _interval(row: Mapping[str, float]) -> str:
     """The 95 % interval; nothing where there is no sampling error."""
-    return "" if row["low"] == row["high"] else f"{number(row['low'])} to {number(row['high'])}"
+    low, high = row["low"], row["high"]
+    if low == high:
+        return ""
+    return f"{number(low)} to {number(high)}" if np.isfinite([low, high]).any() else "–"
 
 
 def _expected(row: Row) -> str:
