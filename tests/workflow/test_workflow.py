@@ -232,6 +232,9 @@ def test_a_changed_experiment_leaves_the_others_alone(finished: Clone, tmp_path:
         "train_networks": 2,
         "measure_principal_component": 1,
         "plot_principal_component": 1,
+        # These tell of the whole run.
+        "record_provenance": 1,
+        "render_report": 1,
     }
 
 
