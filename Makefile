@@ -13,7 +13,7 @@ PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 p
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .PHONY: help environment figures claims smoke test lint audit bench benchworkflow benchkernels \
-	benchempirical benchtraining lock schema gallery clean
+	benchempirical benchtraining lock schema gallery report clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
@@ -24,6 +24,9 @@ figures: $(READY) ## main job: the study of config/config.yaml, into results/
 
 claims: $(READY) ## only the table of claims, results/claims.html, and what it needs
 	$(BIN)/snakemake --cores $(CORES) claims $(ARGS)
+
+report: $(READY) ## the run as one page, results/report.html, and what it needs
+	$(BIN)/snakemake --cores $(CORES) report $(ARGS)
 
 smoke: $(READY) ## the same workflow on tiny networks, into results/smoke/results/
 	$(BIN)/snakemake --cores $(CORES) --directory results/smoke \

@@ -36,7 +36,7 @@ def test_cancelled_jobs_cost_no_block_and_no_byte(
     whole.snakemake(*arguments)
 
     def blocks() -> int:
-        return len(list((clone.folder / STORE).parent.glob(".deep.zarr*/ntk/c/*/*")))
+        return len(list((clone.folder / STORE).parent.glob(".deep.zarr.partial/*/store/ntk/c/*/*")))
 
     with ThreadPoolExecutor(1) as threads:
         run = threads.submit(clone.snakemake, *arguments)

@@ -12,6 +12,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 CODE = ("Snakefile", "workflow", "ntkflow", "config", "environment.yml", "profiles")
+NO_PRODUCTS = ("logs", "benchmarks", "report.html")
 # Further experiments, so that one run also covers several outputs, other activations and layouts.
 OVERLAYS = ("config/smoke.yaml", "tests/workflow/variants.yaml")
 
@@ -47,12 +48,12 @@ class Clone:
         return {rule: int(count) for rule, count in jobs if rule not in ("all", "total")}
 
     def results(self) -> dict[str, bytes]:
-        """Every product by its path; logs and timings are not products."""
+        """Every product by its path; logs, timings and the report that tells them are none."""
         root = self.folder / "results"
         return {
             str(file.relative_to(root)): file.read_bytes()
             for file in sorted(root.rglob("*"))
-            if file.is_file() and file.relative_to(root).parts[0] not in ("logs", "benchmarks")
+            if file.is_file() and file.relative_to(root).parts[0] not in NO_PRODUCTS
         }
 
 

@@ -20,6 +20,14 @@ from ntkflow.configuration.claims import CLAIMS
 from ntkflow.configuration.study import read_study
 from ntkflow.imports import package_sources
 from ntkflow.stores.zarr import open_store
+from tests.pages.browser import (
+    LOADED,
+    PHONE,
+    chromium,
+    low_contrasts,
+    needs_chromium,
+    opened,
+)
 from tests.workflow.conftest import OVERLAYS, Clone
 
 EXPERIMENTS = {
@@ -182,6 +190,34 @@ def test_table_of_claims(finished: Clone) -> None:
         assert row["quantity"] in unescape(page)
 
 
+def test_report_tells_of_every_experiment(finished: Clone) -> None:
+    results = finished.folder / "results"
+    text = (results / "report.html").read_text(encoding="utf-8")
+    provenance = json.loads((results / "provenance.json").read_text(encoding="utf-8"))
+    assert "report.html" not in provenance["digests"]
+    for name in EXPERIMENTS:
+        assert text.count(f'id="figure-{name}"') == 1
+    for file in re.findall(r'href="((?:figures|tables|statistics)/[^"]+)"', text):
+        assert (results / file).exists()
+    timed = dict(re.findall(r'<code>(\w+)</code></th><td class="n">(\d+)</td>', text))
+    assert timed.keys() >= {"make_dataset", "train_networks", "record_provenance"}
+    assert int(timed["measure_width_scaling"]) == 2
+
+
+@needs_chromium
+def test_report_opens_in_a_browser(finished: Clone) -> None:
+    file = finished.folder / "results" / "report.html"
+    with chromium() as browser, opened(browser, file, PHONE, color_scheme="dark") as found:
+        assert found.page.evaluate(LOADED)
+        alternatives = [i.get_attribute("alt") for i in found.page.query_selector_all("img")]
+        assert len(set(alternatives)) >= len(EXPERIMENTS) - 2  # one a measure, or a claim
+        assert all(alternatives)
+        assert found.page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+        assert not low_contrasts(found.page)
+        assert not [url for url in found.requests[1:] if not url.startswith("data:")]
+        assert not found.complaints
+
+
 @pytest.mark.slow
 def test_every_claim_is_measured(finished: Clone, tmp_path: Path) -> None:
     clone = Clone(tmp_path / "clone")
@@ -216,6 +252,9 @@ def test_a_changed_experiment_leaves_the_others_alone(finished: Clone, tmp_path:
         "train_networks": 2,
         "measure_principal_component": 1,
         "plot_principal_component": 1,
+        # These tell of the whole run.
+        "record_provenance": 1,
+        "render_report": 1,
     }
 
 

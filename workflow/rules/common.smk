@@ -1,6 +1,7 @@
 # The study behind the rules, and the paths they share.
 import os
 import sys
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from ntkflow import imports, runtime
 from ntkflow.configuration.claims import CLAIMS
 from ntkflow.configuration.measures import PrincipalComponent, TrainedExperiment
 from ntkflow.configuration.study import ConfigurationError, read_study
+from ntkflow.pages.captions import CAPTIONS, caption_of_claim
+from ntkflow.pages.settings import settings
 from ntkflow.scheduling.gpus import visible_gpus
 from ntkflow.stores.zarr import damaged_stores
 
@@ -154,6 +157,20 @@ def labels_of(wildcards):
     experiment = experiment_of(wildcards)
     network = study.networks[experiment.network]
     return {"network_label": network.label, "dataset_label": experiment.dataset}
+
+
+def caption(name):
+    """What a page says of a figure."""
+    experiment = study.experiments[name]
+    claim = CLAIMS.get(experiment.measure)
+    said = CAPTIONS.get(experiment.measure) or caption_of_claim(claim.statement(), claim.paper)
+    dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
+    parts = [model.model_dump(mode="json") for model in (experiment, dataset, network, study)]
+    return {**asdict(said), "settings": settings(*parts)}
+
+
+def caption_of(wildcards):
+    return caption(wildcards.experiment)
 
 
 def own_code(name):
