@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.studies import JOBS, Study, copied, jobs_at_work, jobs_run, new_study, wait_for
-from tests.faults.trials import TRIALS
+from tests.faults.trials import TRIALS, always_and_slow
 
 SLOW = pytest.mark.slow
 THREE_RULES = "results/spectrum/four_points/relu_4.zarr/zarr.json"
@@ -59,11 +59,7 @@ def test_killed_jobs_are_run_again_and_end_with_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    "seed",
-    [
-        pytest.param(seed, marks=SLOW if seed >= TRIALS["a whole run is killed"].always else ())
-        for seed in range(sum(TRIALS["a whole run is killed"]))
-    ],
+    "seed", always_and_slow("a whole run is killed", range(sum(TRIALS["a whole run is killed"])))
 )
 def test_a_run_killed_with_all_its_jobs_goes_on_where_it_was(
     seed: int, undisturbed: Study, tmp_path: Path

@@ -3,7 +3,10 @@
 docs/faults.md states these numbers; a test holds it to them.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pytest
 
 
 class Trials(NamedTuple):
@@ -16,4 +19,15 @@ class Trials(NamedTuple):
 TRIALS = {
     "a job is killed": Trials(3, 72),
     "a whole run is killed": Trials(1, 11),
+    "a full disk": Trials(1, 7),
 }
+
+
+def always_and_slow(fault: str, cases: Sequence[Any]) -> list[Any]:
+    """The cases as parameters of a test, as many as there are trials; the slow ones marked."""
+    always, slow = TRIALS[fault]
+    assert len(cases) == always + slow, f"{fault}: {len(cases)} trials"
+    return [
+        *cases[:always],
+        *(pytest.param(case, marks=pytest.mark.slow) for case in cases[always:]),
+    ]

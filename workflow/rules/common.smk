@@ -1,6 +1,7 @@
 # The study behind the rules, and the paths they share.
 import os
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,6 +28,14 @@ from ntkflow.scheduling.gpus import visible_gpus
 from ntkflow.stores.zarr import damaged_stores
 
 PACKAGE_ROOT = Path(find_spec("ntkflow").origin).parents[1]
+
+# Snakemake keeps its records in .snakemake and ends in a traceback where it cannot.
+RECORDS = Path(".snakemake") if Path(".snakemake").exists() else Path()
+if not os.access(RECORDS, os.W_OK):
+    raise WorkflowError(
+        f"{RECORDS.absolute()}: cannot be written, as a run must; make it writable for this user, or "
+        "name another folder with --directory"
+    )
 
 
 try:
@@ -263,4 +272,5 @@ FIGURES = [file for name in study.selected for file in figure_files(name)]
 if not any(Path(".snakemake/locks").glob("*")):
     for damaged in damaged_stores(file for file in PRODUCTS if file.endswith("zarr.json")):
         print(f"{damaged} has lost some of its files: it will be made again", file=sys.stderr)
-        (damaged / "zarr.json").unlink(missing_ok=True)
+        with suppress(OSError):  # where it cannot be written, which the run will say
+            (damaged / "zarr.json").unlink()
