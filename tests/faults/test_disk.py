@@ -36,9 +36,8 @@ def mount() -> Iterator[Mount]:
             mounted.append(folder)
 
     yield mount
-    for folder in mounted:
-        if os.path.ismount(folder):
-            subprocess.run(["umount", "-l", str(folder)], check=True)
+    for folder in mounted:  # os.path.ismount does not see a folder that is mounted over itself
+        subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
 
 
 @pytest.mark.parametrize("rule", always_and_slow("a full disk", [*JOBS][-3:] + [*JOBS][:-3]))
@@ -59,7 +58,10 @@ def test_full_disk(rule: str, undisturbed: Study, finished_study: Study, mount: 
     assert "No space left on device" in printed
     for line in said_by(rule, printed):
         assert re.search(r"results/\S+: .*No space left on device.*; free some and run again", line)
-    assert study.results() == kept
+    left = study.results()
+    assert left == {name: kept[name] for name in left}
+    # Of a job that failed Snakemake deletes all that it leaves, its table or record with its store.
+    assert all("/" not in name or name.startswith("tables/") for name in {*kept} - {*left})
     mount(results, "size=100m")
     assert {*jobs_run(study.snakemake())} <= {rule, "record_provenance"}
     assert study.results() == undisturbed.results()
@@ -74,7 +76,7 @@ def test_results_that_cannot_be_written(
     mount(results, "ro")
     printed = study.snakemake(ok=False)
     assert re.search("Write-protected output files|Read-only file system", printed)
-    assert f"results/figures/{Path(JOBS['plot_function_bands']).stem}" in printed
+    assert re.search("results/figures/functions_on_the_circle", printed)
     assert "Traceback" not in printed
     assert jobs_run(printed) == []
     subprocess.run(["umount", str(results)], check=True)

@@ -64,11 +64,13 @@ def store(path):
 def package_sources(script, *modules):
     """The package modules a script reaches: a change to one re-runs its rule.
 
-    `modules`: files of those that it imports by name."""
+    `modules`: files of those that it imports by name. Paths are relative: a folder that is moved or
+    copied with its results has nothing to run again."""
     start = Path(workflow.source_path(f"../scripts/{script}"))
     starts = [start, *(PACKAGE_ROOT / module for module in modules)]
     reached = {path for start in starts for path in imports.package_sources(start, PACKAGE_ROOT)}
-    return [str(PACKAGE_ROOT / path) for path in sorted({*reached, *map(Path, modules)})]
+    files = sorted({*reached, *map(Path, modules)})
+    return [os.path.relpath(PACKAGE_ROOT / file) for file in files]
 
 
 def measuring(measure):
@@ -168,7 +170,7 @@ def labels_of(wildcards):
 def own_code(name):
     """The file of a user's own function, "module:function": a change re-runs what it enters."""
     place, own, _ = name.partition(":")
-    return [find_spec(place).origin] if own else []
+    return [os.path.relpath(find_spec(place).origin)] if own else []
 
 
 def activation_code(wildcards):
