@@ -71,6 +71,12 @@ class Study(Clone):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+def target(rule: str) -> str:
+    """What to ask Snakemake for so that a rule runs whose product is lost, and nothing after it."""
+    product = f"results/{JOBS[rule]}"
+    return f"{product}/zarr.json" if product.endswith(".zarr") else product
+
+
 def new_study(folder: Path) -> Study:
     """A copy in which nothing has been run."""
     copy_of_code(folder, *CODE, OVERLAYS[-1])

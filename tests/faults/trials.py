@@ -18,8 +18,10 @@ class Trials(NamedTuple):
 
 TRIALS = {
     "a job is killed": Trials(3, 72),
-    "a whole run is killed": Trials(1, 11),
+    "a whole run is killed": Trials(1, 9),
     "a full disk": Trials(1, 7),
+    "damaged stores found at the start": Trials(1, 6),
+    "a chunk changed": Trials(1, 5),
 }
 
 
