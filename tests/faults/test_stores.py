@@ -54,10 +54,10 @@ DAMAGES = [truncate_chunk, lose_chunk, lose_array, truncate_root, empty_root, an
 
 
 def rotations() -> Iterator[list[tuple[str, Callable[[Path], None]]]]:
-    """Rules with what is done to their stores: first the last alone, then every pair of both once,
-    all stores at a time."""
+    """Rules with what is done to their stores: the last alone, then all at once, each store and
+    each damage in turn."""
     yield [(STORES[-1], lose_chunk)]
-    for shift in range(len(DAMAGES)):
+    for shift in range(0, len(DAMAGES), 2):
         yield [*zip(STORES, DAMAGES[shift:] + DAMAGES[:shift], strict=True)]
 
 

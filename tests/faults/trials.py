@@ -20,8 +20,9 @@ TRIALS = {
     "a job is killed": Trials(3, 72),
     "a whole run is killed": Trials(1, 9),
     "a full disk": Trials(1, 7),
-    "damaged stores found at the start": Trials(1, 6),
+    "damaged stores found at the start": Trials(1, 3),
     "a chunk changed": Trials(1, 5),
+    "a download breaks off": Trials(1, 2),
 }
 
 
@@ -29,7 +30,8 @@ def always_and_slow(fault: str, cases: Sequence[Any]) -> list[Any]:
     """The cases as parameters of a test, as many as there are trials; the slow ones marked."""
     always, slow = TRIALS[fault]
     assert len(cases) == always + slow, f"{fault}: {len(cases)} trials"
-    return [
-        *cases[:always],
-        *(pytest.param(case, marks=pytest.mark.slow) for case in cases[always:]),
-    ]
+    marked = []
+    for number, case in enumerate(cases):
+        marks = [pytest.mark.slow] if number >= always else []
+        marked.append(pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=marks))
+    return marked
