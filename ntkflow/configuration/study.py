@@ -1,6 +1,7 @@
 """A whole configuration, read and checked."""
 
 import difflib
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -176,6 +177,19 @@ def _path(location: Sequence[str | int], config: Any, absent: bool) -> tuple[lis
     return path, value
 
 
+class _Abridged(reprlib.Repr):
+    """Values as far as they are shown: by aliases a few lines of YAML can stand for billions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxdict = 3, 20, 20
+        self.maxstring = self.maxlong = self.maxother = 80
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write out what has more digits.
+        return super().repr_int(x, level) if x.bit_length() < 10_000 else "a number beyond 1e3000"
+
+
 def _shorten(value: Any, length: int = 60) -> str:
-    text = repr(value)
+    text = _Abridged().repr(value)
     return text if len(text) <= length else text[: length - 3] + "..."

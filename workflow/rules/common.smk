@@ -24,10 +24,17 @@ from ntkflow import imports, runtime
 from ntkflow.configuration.claims import CLAIMS
 from ntkflow.configuration.measures import PrincipalComponent, TrainedExperiment
 from ntkflow.configuration.study import ConfigurationError, read_study
+from ntkflow.configuration.written import check_written
 from ntkflow.scheduling.gpus import visible_gpus
 from ntkflow.stores.zarr import damaged_stores
 
 PACKAGE_ROOT = Path(find_spec("ntkflow").origin).parents[1]
+
+# Snakemake would take them for wildcards of its own.
+if {*"{}"} & {*str(CLONE)}:
+    raise WorkflowError(
+        f"{CLONE}: found braces in the path of the workflow, expected none; move or rename the folder"
+    )
 
 # Snakemake keeps its records in .snakemake and ends in a traceback where it cannot.
 RECORDS = Path(".snakemake") if Path(".snakemake").exists() else Path()
@@ -39,6 +46,9 @@ if not os.access(RECORDS, os.W_OK):
 
 
 try:
+    for file in workflow.configfiles if workflow.is_main_process else ():
+        if not str(file).endswith(".json"):
+            check_written(Path(file).read_bytes(), str(file))
     study = read_study(config)
 except ConfigurationError as error:
     raise WorkflowError(f"The configuration is not valid:\n{error}") from None
