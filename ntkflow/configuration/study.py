@@ -136,7 +136,8 @@ def _of_another_kind(fault: Mapping[str, Any]) -> bool:
 
 def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -> str:
     """One line for one pydantic error."""
-    where = ".".join(map(str, path)) or "(top level)"
+    keys = [str(key) if str(key).isprintable() else repr(key) for key in path]
+    where = ".".join(keys) or "(top level)"
     match fault["type"]:
         case "missing":
             return f"{where}: missing, expected a value"
@@ -154,6 +155,8 @@ def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -
             return f"{where}{key}: {error}"
         case _:
             message = fault["msg"].replace("Input", "it").replace("String", "it")
+            if fault["loc"][-1:] == ("[key]",):
+                return f"{where}: found this name; {message}"
             return f"{where}: found {_shorten(value)}; {message}"
 
 

@@ -23,6 +23,9 @@ TRIALS = {
     "damaged stores found at the start": Trials(1, 3),
     "a chunk changed": Trials(1, 5),
     "a download breaks off": Trials(1, 2),
+    "a broken configuration": Trials(3, 12),
+    "a changed or random file": Trials(500, 10_000),
+    "a strange folder": Trials(1, 1),
 }
 
 
