@@ -37,15 +37,37 @@ def check_written(content: bytes, name: str) -> None:
     except yaml.YAMLError as error:
         reason = str(error).partition("\n")[0]
         raise ConfigurationError(f"{name}: {reason}; expected YAML") from None
-    except ValueError as error:  # a date that is none, an integer of thousands of digits
-        raise ConfigurationError(f"{name}: {error}; expected YAML") from None
+    # A date that is none, an integer of thousands of digits; PyYAML raises others than ValueError for
+    # a tag such as !!int on what is none.
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        raise ConfigurationError(f"{name}: a value is not readable ({error})") from None
     except RecursionError:
         raise ConfigurationError(f"{name}: nested too deeply; expected a few levels") from None
     if not isinstance(root, yaml.MappingNode):
         raise ConfigurationError(f"{name}: expected keys, as in config/config.yaml")
+    if _endless(root, set(), set()):
+        raise ConfigurationError(f"{name}: an alias stands within what it stands for")
     faults = [*_repeated(root, name)]
     if faults:
         raise ConfigurationError("\n".join(faults))
+
+
+def _parts(node: yaml.Node) -> list[yaml.Node]:
+    """Nodes right within a node."""
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return node.value if isinstance(node, yaml.SequenceNode) else []
+
+
+def _endless(node: yaml.Node, above: set[int], seen: set[int]) -> bool:
+    """Whether a node contains itself; `above`: what it is in, `seen`: what is known to end."""
+    if id(node) in above or id(node) in seen:
+        return id(node) in above
+    above.add(id(node))
+    found = any(_endless(part, above, seen) for part in _parts(node))
+    above.remove(id(node))
+    seen.add(id(node))
+    return found
 
 
 def _repeated(root: yaml.Node, name: str) -> Iterator[str]:
@@ -53,19 +75,15 @@ def _repeated(root: yaml.Node, name: str) -> Iterator[str]:
     waiting, seen = [root], {id(root)}
     while waiting:
         node = waiting.pop()
-        inner = node.value if isinstance(node, yaml.SequenceNode) else []
         lines: dict[str, int] = {}
-        if isinstance(node, yaml.MappingNode):
-            inner = [part for pair in node.value for part in pair]
-            for key, _ in node.value:
-                line = key.start_mark.line + 1
-                if not isinstance(key, yaml.ScalarNode):
-                    continue
-                if key.value in lines:
-                    first = lines[key.value]
-                    yield f"{name}, line {line}: {key.value} is in line {first} too; keep one"
-                lines.setdefault(key.value, line)
-        for part in inner:
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else []:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            line, first = key.start_mark.line + 1, lines.get(key.value)
+            if first is not None:
+                yield f"{name}, line {line}: {key.value} is in line {first} too; keep one"
+            lines.setdefault(key.value, line)
+        for part in _parts(node):
             if id(part) not in seen:
                 seen.add(id(part))
                 waiting.append(part)

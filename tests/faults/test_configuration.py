@@ -143,6 +143,9 @@ def test_overlay_is_a_configuration(tmp_path: Path) -> None:
 @given(content=CHANGES.map(changed) | st.binary(max_size=60))
 @example(content=b"datasets: {x: {train: 0x" + b"f" * 5000 + b"}}")
 @example(content=BOMB.encode())
+@example(content=b"datasets: &d {x: *d}")
+@example(content=b"seed: !!int")
+@example(content=b"seed: !!bool maybe")
 def test_any_file_is_a_study_or_one_error(content: bytes, tmp_path_factory) -> None:
     """What passes the check, Snakemake can read."""
     check_readable(content, tmp_path_factory.getbasetemp() / "any.yaml")
