@@ -37,8 +37,8 @@ def check_written(content: bytes, name: str) -> None:
     except yaml.YAMLError as error:
         reason = str(error).partition("\n")[0]
         raise ConfigurationError(f"{name}: {reason}; expected YAML") from None
-    # A date that is none, an integer of thousands of digits; PyYAML raises others than ValueError for
-    # a tag such as !!int on what is none.
+    # A date that is none, an integer of thousands of digits; PyYAML raises others than ValueError
+    # for a tag such as !!int on what is none.
     except (ValueError, LookupError, AttributeError, TypeError) as error:
         raise ConfigurationError(f"{name}: a value is not readable ({error})") from None
     except RecursionError:

@@ -67,6 +67,7 @@ def test_full_disk(rule: str, undisturbed: Study, finished_study: Study, mount: 
     assert study.results() == undisturbed.results()
 
 
+@pytest.mark.slow
 def test_results_that_cannot_be_written(
     undisturbed: Study, finished_study: Study, mount: Mount
 ) -> None:

@@ -1,5 +1,7 @@
 """Too little memory, no GPU, and two runs at once."""
 
+import pytest
+
 from tests.faults.studies import (
     OVERLAYS,
     Study,
@@ -28,6 +30,7 @@ def test_out_of_memory(undisturbed: Study, finished_study: Study) -> None:
     assert finished_study.results() == undisturbed.results()
 
 
+@pytest.mark.slow
 def test_no_gpu_where_one_is_asked_for(undisturbed: Study, finished_study: Study) -> None:
     study, rule = finished_study, "compute_limiting_kernel"
     without = Study(study.folder, environment={"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": ""})
@@ -44,6 +47,7 @@ def test_no_gpu_where_one_is_asked_for(undisturbed: Study, finished_study: Study
     assert study.results() == undisturbed.results()
 
 
+@pytest.mark.slow
 def test_second_run_in_a_folder_leaves_all_to_the_first(
     undisturbed: Study, finished_study: Study
 ) -> None:

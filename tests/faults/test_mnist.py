@@ -14,7 +14,7 @@ import pytest
 
 from ntkflow.stores import mnist
 from tests.faults.studies import Study, jobs_run, new_study, said_by
-from tests.faults.trials import always_and_slow
+from tests.faults.trials import TRIALS, always_and_slow
 from tests.stores.test_mnist import (
     DIGITS,
     IMAGES_CONTENT,
@@ -82,6 +82,7 @@ def test_file_that_is_missing_or_wrong(tmp_path: Path) -> None:
     study = new_study(tmp_path / "study")
     small_mnist(study, ("http://127.0.0.1:9/", "http://127.0.0.1:9/"))
     wrong = wrong_folders(tmp_path)
+    assert len(wrong) == TRIALS["a file of MNIST is missing or wrong"].always
     arguments = datasets(study, {name: folder for name, (folder, _) in wrong.items()})
     printed = study.snakemake("--keep-going", *arguments, ok=False)
     assert "Traceback" not in printed
@@ -158,6 +159,7 @@ def test_download_that_breaks_off(fault: str, mirror: Mirror, tmp_path: Path) ->
     assert files_in(tmp_path / "cache") == sorted(NAMES)
 
 
+@pytest.mark.slow
 def test_two_runs_share_what_they_download(mirror: Mirror, tmp_path: Path) -> None:
     """At the same time, in two folders, with one cache."""
     studies = [offline(new_study(tmp_path / name), mirror) for name in ("one", "two")]

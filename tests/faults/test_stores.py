@@ -61,9 +61,7 @@ def rotations() -> Iterator[list[tuple[str, Callable[[Path], None]]]]:
         yield [*zip(STORES, DAMAGES[shift:] + DAMAGES[:shift], strict=True)]
 
 
-@pytest.mark.parametrize(
-    "damages", always_and_slow("damaged stores found at the start", [*rotations()])
-)
+@pytest.mark.parametrize("damages", always_and_slow("a store has lost files", [*rotations()]))
 def test_what_a_store_has_lost_is_noticed_and_made_again(
     damages: list[tuple[str, Callable[[Path], None]]], undisturbed: Study, finished_study: Study
 ) -> None:
@@ -88,7 +86,7 @@ READERS = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "reader"), always_and_slow("a chunk changed", READERS))
+@pytest.mark.parametrize(("rule", "reader"), always_and_slow("a chunk has changed", READERS))
 def test_changed_chunk_is_named_by_who_reads_it(
     rule: str, reader: str, undisturbed: Study, finished_study: Study
 ) -> None:

@@ -18,14 +18,19 @@ class Trials(NamedTuple):
 
 TRIALS = {
     "a job is killed": Trials(3, 72),
-    "a whole run is killed": Trials(1, 9),
+    "a whole run is killed": Trials(1, 7),
     "a full disk": Trials(1, 7),
-    "damaged stores found at the start": Trials(1, 3),
-    "a chunk changed": Trials(1, 5),
-    "a download breaks off": Trials(1, 2),
-    "a broken configuration": Trials(3, 12),
-    "a changed or random file": Trials(500, 10_000),
-    "a strange folder": Trials(1, 1),
+    "a folder that cannot be written": Trials(1, 1),
+    "a store has lost files": Trials(1, 3),
+    "a chunk has changed": Trials(0, 6),
+    "a file of MNIST is missing or wrong": Trials(4, 0),
+    "a download breaks off": Trials(0, 3),
+    "no GPU where one is asked for": Trials(0, 1),
+    "out of memory": Trials(1, 0),
+    "two runs at once": Trials(0, 2),
+    "a broken configuration": Trials(2, 13),
+    "a changed or random configuration": Trials(300, 10_000),
+    "a strange folder": Trials(1, 2),
 }
 
 
