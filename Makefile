@@ -12,7 +12,8 @@ READY := $(VENV)/.ready
 PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help environment figures claims smoke verify reference test lint bench benchkernels benchempirical benchtraining lock schema clean
+.PHONY: help environment figures claims smoke verify reference test lint audit bench \
+	benchworkflow benchkernels benchempirical benchtraining lock schema gallery report clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
@@ -23,6 +24,9 @@ figures: $(READY) ## main job: the study of config/config.yaml, into results/
 
 claims: $(READY) ## only the table of claims, results/claims.html, and what it needs
 	$(BIN)/snakemake --cores $(CORES) claims $(ARGS)
+
+report: $(READY) ## the run as one page, results/report.html, and what it needs
+	$(BIN)/snakemake --cores $(CORES) report $(ARGS)
 
 smoke: $(READY) ## the same workflow on tiny networks, into results/smoke/results/
 	$(BIN)/snakemake --cores $(CORES) --directory results/smoke \
@@ -44,8 +48,14 @@ lint: $(READY) ## style, formatting and types of Python and of Snakemake
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
+audit: $(READY) ## known vulnerabilities of the locked requirements, where the database is reachable
+	$(BIN)/python .ci/audit.py $(ARGS)
+
 bench: $(READY) ## run the study from scratch elsewhere and print where the time goes
 	$(BIN)/python benchmarks/rule_times.py $(ARGS)
+
+benchworkflow: $(READY) ## time what the workflow adds: planning, and the start of its scripts
+	$(BIN)/python benchmarks/workflow_overhead.py $(ARGS)
 
 benchkernels: $(READY) ## time limiting kernels; ARGS="--make-peer DIR" beside neural-tangents
 	$(BIN)/python benchmarks/limiting_kernels.py $(ARGS)
@@ -64,6 +74,9 @@ lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade fo
 schema: $(READY) ## write the schema of the configuration and the table of stores, from the code
 	$(BIN)/python -m ntkflow.configuration > workflow/schemas/config.schema.json
 	$(BIN)/python -m ntkflow.stores > docs/stores.md
+
+gallery: $(READY) ## copy the figures of docs/gallery.md from results/, after make figures
+	$(BIN)/python docs/gallery.py
 
 clean: ## remove all results and caches; the environment stays
 	rm -rf results .snakemake .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -6,6 +6,7 @@ does. A rule that lists `package_sources` among its inputs is run again in both 
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 __all__ = ["imported_names", "package_sources"]
@@ -55,22 +56,28 @@ def imported_names(file: Path, package_root: Path) -> Iterator[tuple[str, str | 
     ``import a.b`` gives ``("a.b", None)`` and ``from a import b, c`` gives ``("a", "b")`` and
     ``("a", "c")``; relative imports are resolved by the place of `file` under `package_root`.
     """
-    for node in ast.walk(ast.parse(file.read_bytes(), filename=str(file))):
+    for level, module, name in _statements(file.read_bytes(), str(file)):
+        yield _absolute(level, module, file, package_root), name
+
+
+@cache  # every rule reaches most of the package
+def _statements(source: bytes, filename: str) -> tuple[tuple[int, str, str | None], ...]:
+    """Of each import its level, 0 if absolute, the module, and the name taken from it."""
+    found: list[tuple[int, str, str | None]] = []
+    for node in ast.walk(ast.parse(source, filename)):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, None
+            found += [(0, alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            module = _absolute(node, file, package_root)
-            for alias in node.names:
-                yield module, alias.name
+            found += [(node.level, node.module or "", alias.name) for alias in node.names]
+    return tuple(found)
 
 
-def _absolute(node: ast.ImportFrom, file: Path, package_root: Path) -> str:
-    if not node.level:
-        return node.module or ""
+def _absolute(level: int, module: str, file: Path, package_root: Path) -> str:
+    if not level:
+        return module
     folders = file.relative_to(package_root).parent.parts
-    around = folders[: len(folders) - node.level + 1]
-    return ".".join([*around, *filter(None, [node.module])])
+    around = folders[: len(folders) - level + 1]
+    return ".".join([*around, *filter(None, [module])])
 
 
 def _imported_files(file: Path, package_root: Path) -> set[Path]:

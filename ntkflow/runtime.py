@@ -4,6 +4,7 @@ The only process-wide state of the package. JAX and Dask are imported only by th
 compute with them: figures and statistics start without either.
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -36,13 +37,17 @@ RECORDED_PACKAGES = ("dask", "jax", "jaxlib", "numpy", "optax", "scipy", "xarray
 def run(main: Callable[[Any], None], smk: Any) -> None:
     """Call a script's `main`, with its log; an error becomes one line on the terminal.
 
-    The traceback goes to the rule's log file, the process exits with status 1.
+    The traceback goes to the rule's log file, the process exits with status 1. On a full disk the
+    log may be cut short: the terminal has the line all the same.
     """
     job = _job(smk)
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter(f"{job}: %(message)s"))
     terminal.addFilter(_SparseProgress())
-    file = logging.FileHandler(str(smk.log[0]), mode="w", encoding="utf-8")
+    try:
+        file: logging.Handler = _LogFile(str(smk.log[0]), mode="w", encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"{job}: {smk.log[0]}: the log cannot be written ({error.strerror})")
     logging.basicConfig(
         level=logging.INFO, format="%(message)s", handlers=[terminal, file], force=True
     )
@@ -52,8 +57,30 @@ def run(main: Callable[[Any], None], smk: Any) -> None:
         main(smk)
     except Exception as error:
         file.emit(logging.LogRecord("", logging.ERROR, "", 0, job, None, sys.exc_info()))
-        LOG.error("%s", error)
+        LOG.error("%s", _explained(error, smk))
         sys.exit(1)
+
+
+class _LogFile(logging.FileHandler):
+    """A log that does without the lines that find no room on the disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+def _explained(error: Exception, smk: Any) -> str:
+    """What to do where the disk or the memory is too small; other errors say so themselves."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        wanted = error.filename or ", ".join(map(str, smk.output))
+        return f"{wanted}: no space left on the disk ({error.strerror}); free some and run again"
+    first = str(error).partition("\n")[0]
+    if isinstance(error, MemoryError) or first.startswith("RESOURCE_EXHAUSTED"):
+        return (
+            f"out of memory ({first}); run fewer jobs at a time (--cores 1), or lower the samples "
+            "of the data set, the widths, kernels.memory or training_memory"
+        )
+    return str(error)
 
 
 class _SparseProgress(logging.Filter):

@@ -9,10 +9,14 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).parents[1]
 REFERENCE = Path(__file__).parent / "reference"
 
+# No test is about time: the first example of many compiles, and machines are busy.
+settings.register_profile("ntkflow", deadline=None)
+settings.load_profile("ntkflow")
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_num_cpu_devices", 3)  # ensembles are spread over all there are
 jax.config.update("jax_numpy_dtype_promotion", "strict")

@@ -58,8 +58,10 @@ ROOMS = {
     "figures": Room(SCHEMA, frozenset({"matplotlib", "numpy", "xarray"})),
     "figures.style": Room(SCHEMA, frozenset({"matplotlib", "numpy", "xarray"}), files=True),
     "configuration": Room(
-        frozenset({"kernels.activations", "networks", "networks.costs"}), frozenset({"pydantic"})
+        frozenset({"kernels.activations", "networks", "networks.costs"}),
+        frozenset({"pydantic", "yaml"}),
     ),
+    "configuration.__main__": Room(files=True),
     "scheduling": Room(libraries=frozenset({"dask", "dask_jobqueue", "distributed"}), files=True),
     "recipes": Room(
         frozenset(

@@ -1,7 +1,9 @@
 """The table of claims: one row a number, from the stores of all experiments that make a claim."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -9,7 +11,7 @@ import xarray as xr
 from ntkflow.claims.evidence import Quantity, overall, verdict
 from ntkflow.claims.exponents import from_statistics
 
-__all__ = ["tabulate"]
+__all__ = ["records", "tabulate"]
 
 THEOREMS = {
     "width_scaling": (
@@ -54,6 +56,17 @@ def tabulate(statistics: Mapping[str, xr.Dataset]) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows).rename(columns={"name": "quantity"})
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON has them: numbers with all of their digits, null for what is not finite."""
+    return [
+        {
+            key: None if value in (math.inf, -math.inf) or value != value else value
+            for key, value in row.items()
+        }
+        for row in table.to_dict("records")
+    ]
 
 
 def _said(store: xr.Dataset) -> tuple[str, str]:

@@ -1,11 +1,17 @@
-"""Prints the JSON schema of the configuration, for editors: python -m ntkflow.configuration."""
+"""Prints the JSON schema of the configuration, for editors: python -m ntkflow.configuration.
+
+With names of files, it says of each where it is not written as a configuration is.
+"""
 
 import json
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
-from ntkflow.configuration.study import Study
+from ntkflow.configuration.study import ConfigurationError, Study
+from ntkflow.configuration.written import check_written
 
-__all__ = ["schema_text"]
+__all__ = ["faults", "schema_text"]
 
 
 def schema_text() -> str:
@@ -15,5 +21,18 @@ def schema_text() -> str:
     return json.dumps(schema, indent=2, allow_nan=False) + "\n"
 
 
+def faults(files: Iterable[str]) -> str:
+    """What is wrong with the files as they are written; nothing if nothing is."""
+    found = []
+    for file in files:
+        try:
+            check_written(Path(file).read_bytes(), file)
+        except (OSError, ConfigurationError) as error:
+            found.append(str(error))
+    return "\n".join(found)
+
+
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        sys.exit(faults(sys.argv[1:]) or 0)
     sys.stdout.write(schema_text())

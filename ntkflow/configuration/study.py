@@ -1,6 +1,7 @@
 """A whole configuration, read and checked."""
 
 import difflib
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -135,7 +136,8 @@ def _of_another_kind(fault: Mapping[str, Any]) -> bool:
 
 def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -> str:
     """One line for one pydantic error."""
-    where = ".".join(map(str, path)) or "(top level)"
+    keys = [str(key) if str(key).isprintable() else repr(key) for key in path]
+    where = ".".join(keys) or "(top level)"
     match fault["type"]:
         case "missing":
             return f"{where}: missing, expected a value"
@@ -153,6 +155,8 @@ def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -
             return f"{where}{key}: {error}"
         case _:
             message = fault["msg"].replace("Input", "it").replace("String", "it")
+            if fault["loc"][-1:] == ("[key]",):
+                return f"{where}: found this name; {message}"
             return f"{where}: found {_shorten(value)}; {message}"
 
 
@@ -176,6 +180,19 @@ def _path(location: Sequence[str | int], config: Any, absent: bool) -> tuple[lis
     return path, value
 
 
+class _Abridged(reprlib.Repr):
+    """Values as far as they are shown: by aliases a few lines of YAML can stand for billions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxdict = 3, 20, 20
+        self.maxstring = self.maxlong = self.maxother = 80
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write out what has more digits.
+        return super().repr_int(x, level) if x.bit_length() < 10_000 else "a number beyond 1e3000"
+
+
 def _shorten(value: Any, length: int = 60) -> str:
-    text = repr(value)
+    text = _Abridged().repr(value)
     return text if len(text) <= length else text[: length - 3] + "..."

@@ -23,8 +23,8 @@ PAIRS = 1e6
 MINUTES = 10
 """Of any job: to start on a busy node and to compile, with room."""
 
-COPIES = 5
-"""Copies of the parameters of a network, which drawing or training it takes."""
+COPIES = 6
+"""Copies of the parameters of a network that drawing it takes, or training it by Adam."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from dask_jobqueue.slurm import SLURMCluster, SLURMJob
-from distributed import Status
+from distributed import Security, Status
 
 from ntkflow.scheduling.gpus import ENVIRONMENT
 
@@ -21,6 +22,7 @@ __all__ = ["Jobs", "slurm_arguments", "slurm_jobs"]
 
 LOG = logging.getLogger("ntkflow")
 LOGS = "results/logs/slurm"
+ROLES, KEY = ("scheduler", "worker", "client"), ("cert", "key")
 PATIENCE = 15.0  # seconds that a job may be without workers, and between two looks at the queue
 
 
@@ -40,11 +42,32 @@ def slurm_jobs(scheduler: Mapping[str, Any], settings: Mapping[str, Any]) -> Ite
             "kernels.scheduler.kind: found slurm and no command `sbatch` here, expected a machine "
             "that submits jobs to Slurm: run there, or choose another kind"
         )
-    with SLURMCluster(**slurm_arguments(scheduler, settings, _path())) as cluster:
+    with (
+        _own_keys() as security,
+        SLURMCluster(**slurm_arguments(scheduler, settings, _path()), security=security) as cluster,
+    ):
         jobs = Jobs(cluster, scheduler["jobs"])
         jobs.submit()
         LOG.info("submitted %d jobs to Slurm; their logs: %s", scheduler["jobs"], LOGS)
         yield jobs
+
+
+@contextmanager
+def _own_keys() -> Iterator[Security]:
+    """Keys of this run alone, in files that its user alone can read, where jobs find them.
+
+    Jobs reach the scheduler from other machines, so its port is open to them; without these keys
+    nobody can connect to it.
+    """
+    keys = Security.temporary()
+    Path(LOGS).mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".keys-", dir=Path(LOGS).absolute()) as folder:
+        files = {}
+        for name in ("tls_ca_file", *(f"tls_{role}_{kind}" for role in ROLES for kind in KEY)):
+            file = Path(folder, name)
+            file.write_text(getattr(keys, name), encoding="ascii")
+            files[name] = str(file)
+        yield Security(require_encryption=True, **files)
 
 
 class _Job(SLURMJob):

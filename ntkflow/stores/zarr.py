@@ -58,10 +58,14 @@ def write_store(
     shutil.rmtree(building, ignore_errors=True)
     building.parent.mkdir(parents=True, exist_ok=True)
     labelled = labelled_store(dataset, kind, attributes)
-    labelled.to_zarr(
-        building, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(labelled)
-    )
-    finish_store(building, path)
+    try:
+        labelled.to_zarr(
+            building, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(labelled)
+        )
+        finish_store(building, path)
+    except OSError:  # a full disk, most often: what is of no use takes no room
+        shutil.rmtree(building, ignore_errors=True)
+        raise
 
 
 def labelled_store(

@@ -31,7 +31,7 @@ def smallest(kernel, rows):
     return rows**2 * (3 * kernel.dtype.itemsize + 16)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     points=st.integers(1, 40),
     outputs=st.integers(1, 4),

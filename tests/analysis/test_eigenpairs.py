@@ -46,7 +46,7 @@ def test_eigenpairs_are_those_of_a_dense_decomposition(kernel, which, count, mem
     assert (found.vectors.max(axis=0) >= -found.vectors.min(axis=0)).all()
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 5))
 def test_known_eigenvalues_are_found_and_lie_within_the_residuals(seed, count):
     eigenvalues = np.sort(np.random.default_rng(seed).lognormal(sigma=2, size=250))[::-1]

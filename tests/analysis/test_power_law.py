@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkflow.analysis.power_law import estimate_mean, fit_power_law
@@ -15,7 +15,6 @@ WIDTHS = (16, 32, 64, 128, 256)
     prefactor=st.floats(1e-3, 1e3),
     widths=st.lists(st.integers(1, 10_000), min_size=2, max_size=6, unique=True),
 )
-@settings(deadline=None)
 def test_an_exact_power_law_is_fitted_exactly(exponent, prefactor, widths):
     values = prefactor * np.array(widths, float) ** exponent
     fit = fit_power_law(np.array(widths), values, np.tile(values, (10, 1)))

@@ -66,7 +66,7 @@ def test_predictions_are_the_posterior_mean_of_a_gaussian_process(memory):
     np.testing.assert_allclose(predicted, process.predict(X_TEST), atol=1e-6)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
     points=st.integers(3, 60),
@@ -118,7 +118,7 @@ def test_the_preconditioner_saves_iterations_and_a_ridge_more():
     assert ridged < preconditioned < 0.6 * plain
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1), rank=st.integers(1, 20), ridge=st.floats(0, 1))
 def test_preconditioner_is_the_inverse_of_the_nystroem_approximation(seed, rank, ridge):
     kernel = kernels.laplace_kernel(kernels.points_on_sphere(40, seed=seed % 97))

@@ -29,7 +29,7 @@ def test_eigenpairs_are_those_of_a_dense_decomposition():
 
 
 @given(seed=st.integers(0, 2**32 - 1), points=st.integers(1, 12))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_eigenfunctions_are_orthonormal_under_p_in_and_parseval_holds(seed, points):
     ntk = random_kernel(seed, points, points + 3)
     spectrum = decompose_kernel(examples.limiting(ntk, np.ones(points, bool)))
@@ -74,7 +74,7 @@ def test_training_points_may_come_in_any_place():
 
 
 @given(seed=st.integers(0, 2**32 - 1), points=st.integers(2, 12))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_sign_makes_the_largest_entry_positive(seed, points):
     ntk = random_kernel(seed, points, points)
     functions = decompose_kernel(examples.limiting(ntk, np.ones(points, bool))).eigenfunction.values

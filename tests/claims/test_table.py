@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 
 from ntkflow.claims.evidence import FAILS, HOLDS, Panel, Quantity, Series, evidence
-from ntkflow.claims.table import tabulate
+from ntkflow.claims.table import records, tabulate
 from ntkflow.pages.claims import page
 from tests.figures import examples
 
@@ -76,6 +76,7 @@ def test_page_is_whole_and_offline():
     assert "One is &lt;two&gt; &amp; three." in text
     assert "−0.6 to −0.45" in text
     assert "≤ 1.0e−12" in text
+    assert " 2 hold.<" in " ".join(text.split())
     assert re.search(r"✓\s+holds", text)
 
 
@@ -86,3 +87,10 @@ def test_number_that_is_missing_has_a_dash():
     text = page(tabulate({"nine": claim}))
     assert "?" in text
     assert "nan" not in text
+    assert "– to" not in text
+
+
+def test_json_keeps_small_numbers_and_has_no_infinity():
+    error, slope = records(tabulate({"nine": stores()["nine"]}))
+    assert (error["value"], error["tolerance"], error["resolution"]) == (1e-15, 1e-12, None)
+    assert slope["resolution"] == 0.25

@@ -45,7 +45,7 @@ ACTIVATION = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     changes=st.lists(
         st.tuples(st.sampled_from([*nodes(DEFAULT)]), VALUES | ACTIVATION), min_size=1, max_size=3

@@ -131,7 +131,7 @@ def test_wider_is_darker(widths):
     assert np.all(np.diff(grey) < -0.02)
 
 
-@settings(deadline=None, max_examples=30)  # each makes a figure
+@settings(max_examples=30)  # each makes a figure
 @given(st.lists(st.floats(-0.2, 1.2), min_size=1, max_size=6))
 def test_line_end_labels_do_not_overlap(heights):
     with style.paper():

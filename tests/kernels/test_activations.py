@@ -155,7 +155,7 @@ def of_directions(chosen, one, two, rows, columns):
 
 
 @pytest.mark.parametrize("name", sorted(exact.SLOPES))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(angle=ANGLES, norms=st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)))
 def test_kinked_duals_are_accurate_at_any_angle(name, angle, norms):
     """Coincident, antipodal and all but those, whether the norms agree or not."""

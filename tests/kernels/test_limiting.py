@@ -149,7 +149,7 @@ def inputs(draw, points=5, features=3):
 
 
 @pytest.mark.parametrize("kernels", [_relu, _relu_without_bias, _tanh])
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(x=inputs())
 def test_symmetric_and_positive_semidefinite(kernels, x):
     nngp, ntk = (np.asarray(gram) for gram in kernels(jnp.asarray(x), jnp.asarray(x)))
@@ -158,7 +158,7 @@ def test_symmetric_and_positive_semidefinite(kernels, x):
         assert np.linalg.eigvalsh(gram)[0] >= -1e-13 * np.trace(gram)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(x=inputs(), factor=st.floats(1e-3, 1e3))
 def test_relu_without_bias_is_homogeneous(x, factor):
     original = _relu_without_bias(jnp.asarray(x), jnp.asarray(x))
@@ -171,7 +171,7 @@ def test_relu_without_bias_is_homogeneous(x, factor):
 
 
 @pytest.mark.parametrize("kernels", [_relu, _tanh])
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(x=inputs(), order=st.permutations(range(5)))
 def test_permuted_inputs_give_the_permuted_kernel(kernels, x, order):
     original = kernels(jnp.asarray(x), jnp.asarray(x))
@@ -181,7 +181,7 @@ def test_permuted_inputs_give_the_permuted_kernel(kernels, x, order):
 
 
 @pytest.mark.parametrize("kernels", [_relu, _tanh])
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(x=inputs(), seed=st.integers(0, 2**32 - 1))
 def test_rotated_inputs_give_the_same_kernel(kernels, x, seed):
     rotation, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))

@@ -39,7 +39,7 @@ def test_angles_at_both_ends_are_exact(dtype):
     np.testing.assert_allclose(np.pi - obtuse.astype(float), [0, np.sqrt(2e-14)], atol=8 * eps)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     rho=st.floats(-1, 1),
     shares=st.tuples(st.floats(0, np.pi / 2), st.floats(0, np.pi / 2)),

@@ -179,7 +179,7 @@ TURNS = st.one_of(st.floats(0, np.pi), st.floats(-12, -1).map(lambda power: 10**
 
 
 @pytest.mark.parametrize("name", ["elu", "hard_tanh", "tanh"])
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(one=SIZES, two=SIZES, angle=TURNS)
 def test_pairs_commute_and_are_within_their_squares(name, one, two, angle):
     found = pairs(name, [one, two, one], [two, one, one], [angle, angle, 0.0])

@@ -120,7 +120,7 @@ def test_unlike_norms_have_no_series():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1), duplicates=st.integers(0, 10))
 def test_positive_semidefinite_to_rounding(dtype, seed, duplicates):
     rng = np.random.default_rng(seed)

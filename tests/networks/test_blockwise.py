@@ -46,7 +46,7 @@ def test_inputs_are_swept_once_if_that_fits_in_memory(key, monkeypatch):
     assert sum(calls) == 9 + 18
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(
     name=st.sampled_from(sorted(examples.ARCHITECTURES)),
     outputs=st.sampled_from(["all", "trace", 0]),

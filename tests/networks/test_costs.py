@@ -32,7 +32,7 @@ def test_values_by_plain_formulas(name):
 
 
 @pytest.mark.parametrize("name", COSTS)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(one=numbers, two=numbers, share=st.floats(0, 1))
 def test_costs_are_convex_and_bend_no_more_than_stated(name, one, two, share):
     c, y = cost(name), targets(name)

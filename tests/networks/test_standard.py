@@ -14,7 +14,7 @@ from ntkflow.networks.standard import apply_standard, equivalent_rates, standard
 X = np.random.default_rng(0).standard_normal((5, 3))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     st.sampled_from([(), (4,), (6, 2)]),
     st.floats(0, 2),

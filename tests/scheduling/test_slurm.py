@@ -4,10 +4,12 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from dask import delayed
 from dask_jobqueue.slurm import SLURMCluster
+from distributed import Client, Security, get_worker
 
 from ntkflow.configuration.kernels import KernelsConfig
 from ntkflow.scheduling import slurm
@@ -113,6 +115,26 @@ def test_what_is_not_given_is_left_to_the_site(tmp_path, monkeypatch):
 def test_jobs_compute_and_are_cancelled(queue):
     assert compute([delayed(where)(0) for _ in range(4)], plain(), 1) == [("5,7", None)] * 4
     assert (queue / "cancelled").read_text().split() == ["1"]
+
+
+def test_scheduler_of_jobs_is_reached_with_the_keys_of_the_run_alone(queue):
+    """Which are gone with the run, and which nobody else could read."""
+
+    def look():
+        (folder,) = Path(slurm.LOGS).absolute().glob(".keys-*")
+        address = get_worker().scheduler.address
+        assert address.startswith("tls://")
+        assert folder.stat().st_mode & 0o77 == 0
+        for place, security in (
+            (address.replace("tls", "tcp"), None),
+            (address, Security.temporary()),
+        ):
+            with pytest.raises(OSError):  # noqa: PT011 - reset, closed or timed out
+                Client(place, security=security, timeout=1, set_as_default=False)
+        return True
+
+    assert compute([delayed(look)()], plain(), 1) == [True]
+    assert not list(Path(slurm.LOGS).glob(".keys-*"))
 
 
 @pytest.mark.slow

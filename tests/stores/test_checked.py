@@ -41,7 +41,7 @@ def empty(file):
 DAMAGES = [flip, truncate, empty, Path.unlink]
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(damages=st.dictionaries(st.integers(0, 17), st.sampled_from(DAMAGES), max_size=4))
 def test_whole_chunks_are_adopted_and_damaged_ones_are_not(damages, tmp_path_factory):
     """Without its root, as Snakemake leaves a store before it runs the job again."""
@@ -108,7 +108,7 @@ def read(path, name="gram"):
     return zarr.open_group(CheckedStore(path), mode="r")[name][...]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(data=st.data(), compressed=st.booleans())
 def test_any_flipped_bit_is_noticed_and_its_file_named(data, compressed, tmp_path_factory):
     path = tmp_path_factory.mktemp("bits")

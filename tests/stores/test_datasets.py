@@ -62,7 +62,7 @@ def test_everything_is_float64() -> None:
     assert {both[name].dtype for name in ("x", "y", "angle")} == {np.dtype(np.float64)}
 
 
-@settings(max_examples=20, deadline=None)  # the first example imports scikit-learn
+@settings(max_examples=20)  # the first example imports scikit-learn
 @given(st.integers(1, 1796), st.integers(0, 99))
 def test_digits_of_train_and_test_together_are_the_collection(samples: int, seed: int) -> None:
     both = dataset(train=digits(samples), test=digits(1797 - samples), seed=seed)

@@ -116,7 +116,7 @@ def test_every_entry_is_in_one_written_chunk(rows, columns, block, mirrored):
     )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     rows=st.integers(1, 14),
     columns=st.none() | st.integers(1, 14),

@@ -49,7 +49,7 @@ def test_every_dimension_and_name_is_an_identifier(kind):
     assert all(re.fullmatch("[a-z][a-z_]*", name) for name in names)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(order=st.permutations(("seed", "step", "sample", "output")))
 def test_conform_restores_the_order_of_dimensions(order):
     dataset = example("ensemble")

@@ -14,7 +14,7 @@ from ntkflow.stores.staging import check_inputs, digest_inputs, stage, staged_ro
 from tests.stores.test_grams import directed, inputs
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(n=st.integers(1, 12), d=st.integers(1, 5), strip=st.integers(1, 13), data=st.data())
 def test_any_rows_are_those_of_the_inputs(n, d, strip, data, tmp_path_factory):
     x, folder = inputs(n, d), tmp_path_factory.mktemp("staged") / "deep" / "inputs"

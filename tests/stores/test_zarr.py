@@ -74,7 +74,7 @@ def test_plain_xarray_opens_a_store_without_warning(tmp_path):
     assert opened["angle"].attrs["units"] == "rad"
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(points=st.integers(1, 9), block=st.integers(1, 10))
 def test_any_block_size_is_written_whole(points, block, tmp_path_factory):
     path = tmp_path_factory.mktemp("blocks") / "a.zarr"

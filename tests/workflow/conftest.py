@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 CODE = ("Snakefile", "workflow", "ntkflow", "config", "environment.yml", "profiles")
+NO_PRODUCTS = ("logs", "benchmarks", "report.html")
 # Further experiments, so that one run also covers several outputs, other activations and layouts.
 OVERLAYS = ("config/smoke.yaml", "tests/workflow/variants.yaml")
 
@@ -50,12 +52,12 @@ class Clone:
         return {rule: int(count) for rule, count in jobs if rule not in ("all", "total")}
 
     def results(self) -> dict[str, bytes]:
-        """Every product by its path; logs and timings are not products."""
+        """Every product by its path; logs, timings and the report that tells them are none."""
         root = self.folder / "results"
         return {
             str(file.relative_to(root)): file.read_bytes()
             for file in sorted(root.rglob("*"))
-            if file.is_file() and file.relative_to(root).parts[0] not in ("logs", "benchmarks")
+            if file.is_file() and file.relative_to(root).parts[0] not in NO_PRODUCTS
         }
 
 
@@ -86,7 +88,9 @@ def every_experiment(finished: Clone, tmp_path_factory: pytest.TempPathFactory) 
     """A copy of that in which all experiments have run, with all claims: every rule."""
     clone = Clone(tmp_path_factory.mktemp("every") / "clone")
     shutil.copytree(finished.folder, clone.folder)
+    files = [clone.folder / name for name in ("config/config.yaml", OVERLAYS[-1])]
+    runs = [yaml.safe_load(file.read_text(encoding="utf-8"))["run"] for file in files]
     every = clone.folder / "every.yaml"
-    every.write_text("run: null\n", encoding="utf-8")
+    every.write_text(yaml.safe_dump({"run": sorted({*runs[0], *runs[1]})}), encoding="utf-8")
     clone.snakemake("--configfile", *OVERLAYS, every.name)
     return clone

@@ -1,5 +1,6 @@
 """The workflow on real input, end to end: what it leaves, what it re-runs, what it rebuilds."""
 
+import itertools
 import json
 import re
 import shutil
@@ -19,6 +20,14 @@ from ntkflow.configuration.claims import CLAIMS
 from ntkflow.configuration.study import read_study
 from ntkflow.imports import package_sources
 from ntkflow.stores.zarr import open_store
+from tests.pages.browser import (
+    LOADED,
+    PHONE,
+    chromium,
+    low_contrasts,
+    needs_chromium,
+    opened,
+)
 from tests.workflow.conftest import OVERLAYS, Clone
 
 EXPERIMENTS = {
@@ -148,6 +157,25 @@ def reached_modules(folder: Path) -> dict[str, set[Path]]:
     return found
 
 
+def test_jobs_get_by_with_what_they_ask_a_cluster_for(finished: Clone) -> None:
+    """Peaks of memory that Snakemake measured, and times; both are estimated from above."""
+    default = "mem_mb=1000", "runtime=10"
+    plan = finished.snakemake(
+        *("--dry-run", "--forceall", "--workflow-profile", "none"),
+        *("--default-resources", *default),
+    )
+    asked = re.findall(r"^ *benchmark: (.*)$|^ *resources: (.*)$", plan, flags=re.MULTILINE)
+    jobs = [(file, resources) for (file, _), (_, resources) in itertools.pairwise(asked) if file]
+    assert len(jobs) > 50
+    for file, resources in jobs:
+        header, row = (finished.folder / file).read_text().splitlines()
+        measured = dict(zip(header.split("\t"), row.split("\t"), strict=True))
+        granted = dict(resource.split("=") for resource in resources.split(", "))
+        if measured["max_rss"] not in ("-", "NA"):  # as for what was too quick to be looked at
+            assert float(measured["max_rss"]) < int(granted["mem_mb"]), file
+        assert float(measured["s"]) < 60 * int(granted["runtime"]), file
+
+
 def test_table_of_claims(finished: Clone) -> None:
     results = finished.folder / "results"
     table = json.loads((results / "claims.json").read_text(encoding="utf-8"))
@@ -160,6 +188,34 @@ def test_table_of_claims(finished: Clone) -> None:
         assert (results / row["figure"]).is_file()
         assert (results / row["store"]).is_dir()
         assert row["quantity"] in unescape(page)
+
+
+def test_report_tells_of_every_experiment(finished: Clone) -> None:
+    results = finished.folder / "results"
+    text = (results / "report.html").read_text(encoding="utf-8")
+    provenance = json.loads((results / "provenance.json").read_text(encoding="utf-8"))
+    assert "report.html" not in provenance["digests"]
+    for name in EXPERIMENTS:
+        assert text.count(f'id="figure-{name}"') == 1
+    for file in re.findall(r'href="((?:figures|tables|statistics)/[^"]+)"', text):
+        assert (results / file).exists()
+    timed = dict(re.findall(r'<code>(\w+)</code></th><td class="n">(\d+)</td>', text))
+    assert timed.keys() >= {"make_dataset", "train_networks", "record_provenance"}
+    assert int(timed["measure_width_scaling"]) == 2
+
+
+@needs_chromium
+def test_report_opens_in_a_browser(finished: Clone) -> None:
+    file = finished.folder / "results" / "report.html"
+    with chromium() as browser, opened(browser, file, PHONE, color_scheme="dark") as found:
+        assert found.page.evaluate(LOADED)
+        alternatives = [i.get_attribute("alt") for i in found.page.query_selector_all("img")]
+        assert len(set(alternatives)) >= len(EXPERIMENTS) - 2  # one a measure, or a claim
+        assert all(alternatives)
+        assert found.page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+        assert not low_contrasts(found.page)
+        assert not [url for url in found.requests[1:] if not url.startswith("data:")]
+        assert not found.complaints
 
 
 @pytest.mark.slow
@@ -194,6 +250,9 @@ def test_a_changed_experiment_leaves_the_others_alone(finished: Clone, tmp_path:
         "train_networks": 2,
         "measure_principal_component": 1,
         "plot_principal_component": 1,
+        # These tell of the whole run.
+        "record_provenance": 1,
+        "render_report": 1,
     }
 
 

@@ -51,7 +51,7 @@ for claim, model in CLAIMS.items():
         output:
             report(
                 multiext("results/figures/{experiment}", ".pdf", ".svg", ".png"),
-                caption="../report/claim.rst",
+                caption="../report/figure.rst",
                 category="Claims",
             ),
         log:
@@ -65,8 +65,7 @@ for claim, model in CLAIMS.items():
         conda:
             "../../environment.yml"
         params:
-            statement=model.statement(),
-            paper=model.paper,
+            caption=caption_of,
         script:
             "../scripts/plot_claim.py"
 

@@ -1,6 +1,8 @@
 # The study behind the rules, and the paths they share.
 import os
 import sys
+from contextlib import suppress
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,13 +25,33 @@ from ntkflow import imports, runtime
 from ntkflow.configuration.claims import CLAIMS
 from ntkflow.configuration.measures import PrincipalComponent, TrainedExperiment
 from ntkflow.configuration.study import ConfigurationError, read_study
+from ntkflow.configuration.written import check_written
+from ntkflow.pages.captions import CAPTIONS, caption_of_claim
+from ntkflow.pages.settings import settings
 from ntkflow.scheduling.gpus import visible_gpus
 from ntkflow.stores.zarr import damaged_stores
 
 PACKAGE_ROOT = Path(find_spec("ntkflow").origin).parents[1]
 
+# Snakemake would take them for wildcards of its own.
+if {*"{}"} & {*str(CLONE)}:
+    raise WorkflowError(
+        f"{CLONE}: found braces in the path of the workflow, expected none; move or rename the folder"
+    )
+
+# Snakemake keeps its records in .snakemake and ends in a traceback where it cannot.
+RECORDS = Path(".snakemake") if Path(".snakemake").exists() else Path()
+if not os.access(RECORDS, os.W_OK):
+    raise WorkflowError(
+        f"{RECORDS.absolute()}: cannot be written, as a run must; make it writable for this user, or "
+        "name another folder with --directory"
+    )
+
 
 try:
+    for file in workflow.configfiles if workflow.is_main_process else ():
+        if not str(file).endswith(".json"):
+            check_written(Path(file).read_bytes(), str(file))
     study = read_study(config)
 except ConfigurationError as error:
     raise WorkflowError(f"The configuration is not valid:\n{error}") from None
@@ -55,11 +77,13 @@ def store(path):
 def package_sources(script, *modules):
     """The package modules a script reaches: a change to one re-runs its rule.
 
-    `modules`: files of those that it imports by name."""
+    `modules`: files of those that it imports by name. Paths are relative: a folder that is moved or
+    copied with its results has nothing to run again."""
     start = Path(workflow.source_path(f"../scripts/{script}"))
     starts = [start, *(PACKAGE_ROOT / module for module in modules)]
     reached = {path for start in starts for path in imports.package_sources(start, PACKAGE_ROOT)}
-    return [str(PACKAGE_ROOT / path) for path in sorted({*reached, *map(Path, modules)})]
+    files = sorted({*reached, *map(Path, modules)})
+    return [os.path.relpath(PACKAGE_ROOT / file) for file in files]
 
 
 def measuring(measure):
@@ -156,10 +180,24 @@ def labels_of(wildcards):
     return {"network_label": network.label, "dataset_label": experiment.dataset}
 
 
+def caption(name):
+    """What a page says of a figure."""
+    experiment = study.experiments[name]
+    claim = CLAIMS.get(experiment.measure)
+    said = CAPTIONS.get(experiment.measure) or caption_of_claim(claim.statement(), claim.paper)
+    dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
+    parts = [model.model_dump(mode="json") for model in (experiment, dataset, network, study)]
+    return {**asdict(said), "settings": settings(*parts)}
+
+
+def caption_of(wildcards):
+    return caption(wildcards.experiment)
+
+
 def own_code(name):
     """The file of a user's own function, "module:function": a change re-runs what it enters."""
     place, own, _ = name.partition(":")
-    return [find_spec(place).origin] if own else []
+    return [os.path.relpath(find_spec(place).origin)] if own else []
 
 
 def activation_code(wildcards):
@@ -263,4 +301,5 @@ FIGURES = [file for name in study.selected for file in figure_files(name)]
 if not any(Path(".snakemake/locks").glob("*")):
     for damaged in damaged_stores(file for file in PRODUCTS if file.endswith("zarr.json")):
         print(f"{damaged} has lost some of its files: it will be made again", file=sys.stderr)
-        (damaged / "zarr.json").unlink(missing_ok=True)
+        with suppress(OSError):  # where it cannot be written, which the run will say
+            (damaged / "zarr.json").unlink()

@@ -8,7 +8,7 @@ rule plot_kernel_profile:
     output:
         report(
             multiext("results/figures/{experiment}", ".pdf", ".svg", ".png"),
-            caption="../report/kernel_profile.rst",
+            caption="../report/figure.rst",
             category="Figures",
         ),
     log:
@@ -21,6 +21,8 @@ rule plot_kernel_profile:
         "statistics"
     conda:
         "../../environment.yml"
+    params:
+        caption=caption_of,
     script:
         "../scripts/plot_kernel_profile.py"
 
@@ -32,7 +34,7 @@ rule plot_function_bands:
     output:
         report(
             multiext("results/figures/{experiment}", ".pdf", ".svg", ".png"),
-            caption="../report/function_bands.rst",
+            caption="../report/figure.rst",
             category="Figures",
         ),
     log:
@@ -45,6 +47,8 @@ rule plot_function_bands:
         "statistics"
     conda:
         "../../environment.yml"
+    params:
+        caption=caption_of,
     script:
         "../scripts/plot_function_bands.py"
 
@@ -56,7 +60,7 @@ rule plot_principal_component:
     output:
         report(
             multiext("results/figures/{experiment}", ".pdf", ".svg", ".png"),
-            caption="../report/principal_component.rst",
+            caption="../report/figure.rst",
             category="Figures",
         ),
     log:
@@ -69,6 +73,8 @@ rule plot_principal_component:
         "statistics"
     conda:
         "../../environment.yml"
+    params:
+        caption=caption_of,
     script:
         "../scripts/plot_principal_component.py"
 
@@ -80,7 +86,7 @@ rule plot_width_scaling:
     output:
         report(
             multiext("results/figures/{experiment}", ".pdf", ".svg", ".png"),
-            caption="../report/width_scaling.rst",
+            caption="../report/figure.rst",
             category="Figures",
         ),
     log:
@@ -93,6 +99,8 @@ rule plot_width_scaling:
         "statistics"
     conda:
         "../../environment.yml"
+    params:
+        caption=caption_of,
     script:
         "../scripts/plot_width_scaling.py"
 
@@ -104,7 +112,7 @@ rule plot_kernel_drift:
     output:
         report(
             multiext("results/figures/{experiment}", ".pdf", ".svg", ".png"),
-            caption="../report/kernel_drift.rst",
+            caption="../report/figure.rst",
             category="Figures",
         ),
     log:
@@ -118,7 +126,7 @@ rule plot_kernel_drift:
     conda:
         "../../environment.yml"
     params:
-        training=training_of,  # for the caption
+        caption=caption_of,
     script:
         "../scripts/plot_kernel_drift.py"
 
@@ -130,7 +138,7 @@ rule plot_kernel_regression:
     output:
         report(
             multiext("results/figures/{experiment}", ".pdf", ".svg", ".png"),
-            caption="../report/kernel_regression.rst",
+            caption="../report/figure.rst",
             category="Figures",
         ),
     log:
@@ -143,5 +151,7 @@ rule plot_kernel_regression:
         "statistics"
     conda:
         "../../environment.yml"
+    params:
+        caption=caption_of,
     script:
         "../scripts/plot_kernel_regression.py"

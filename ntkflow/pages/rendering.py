@@ -1,0 +1,101 @@
+"""What the pages share: templates, and how numbers and verdicts are written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ntkflow.claims.evidence import FAILS, HOLDS, UNDECIDED
+
+__all__ = [
+    "MARKS",
+    "by_experiment",
+    "duration",
+    "memory",
+    "number",
+    "render",
+    "verdict_counts",
+]
+
+MARKS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?"}
+OF_SEVERAL = {HOLDS: "hold", FAILS: "do not hold", UNDECIDED: "not enough data"}
+
+Row = Mapping[str, Any]
+
+
+def render(template: str, **values: Any) -> str:
+    """The page of a template; what comes from outside is escaped."""
+    environment = Environment(
+        loader=PackageLoader("ntkflow.pages", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"number": number, "interval": _interval, "expected": _expected}
+    environment.filters |= {"duration": duration, "memory": memory}
+    return environment.get_template(template).render(marks=MARKS, of_several=OF_SEVERAL, **values)
+
+
+def by_experiment(table: pd.DataFrame) -> dict[str, list[Row]]:
+    """Rows of the table of claims by experiment, in its order."""
+    if table.empty:
+        return {}
+    return {
+        str(name): rows.to_dict("records") for name, rows in table.groupby("experiment", sort=False)
+    }
+
+
+def verdict_counts(claims: Mapping[str, list[Row]]) -> dict[str, int]:
+    """How many claims have each verdict."""
+    found = [rows[0]["claim_verdict"] for rows in claims.values()]
+    return {name: found.count(name) for name in MARKS}
+
+
+def number(value: float) -> str:
+    """Three significant digits, with a true minus sign."""
+    if not np.isfinite(value):
+        return "–"
+    power = abs(value) < 1e-3 or abs(value) >= 1e5
+    return (f"{value:.1e}" if power and value else f"{value:.3g}").replace("-", "−")
+
+
+def _interval(row: Mapping[str, float]) -> str:
+    """The 95 % interval; nothing where there is no sampling error."""
+    low, high = row["low"], row["high"]
+    if low == high:
+        return ""
+    return f"{number(low)} to {number(high)}" if np.isfinite([low, high]).any() else "–"
+
+
+def _expected(row: Row) -> str:
+    """What agrees: a value with its margin, or the bound with the margin in it."""
+    value, margin = row["expected"], row["tolerance"]
+    match row["relation"]:
+        case "at most":
+            return f"≤ {number(value + margin)}"
+        case "at least":
+            return f"≥ {number(value - margin)}"
+        case _:
+            return f"{number(value)} ± {number(margin)}"
+
+
+def duration(seconds: float) -> str:
+    """Such as 0.8 s, 45 s, 12 min 5 s, 2 h 5 min."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def memory(mebibytes: float) -> str:
+    """In MiB or GiB; a dash for a job that was too short to measure."""
+    if not np.isfinite(mebibytes):
+        return "–"
+    return f"{mebibytes:.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:.1f} GiB"

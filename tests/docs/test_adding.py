@@ -1,0 +1,114 @@
+"""The pages of docs/adding: carried out in a copy of the code, they give what they say."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.docs.pages import ADDING, carry_out, link_environment, run
+from tests.workflow.conftest import CODE, copy_of_code
+
+BESIDES = (
+    *("benchmarks", "docs", "tests", "Makefile", "pyproject.toml", "requirements.lock"),
+    *("README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE"),
+)
+PAGES = ("activation.md", "data_set.md", "experiment.md", "claim.md")
+LINT = """.venv/bin/ruff check ntkflow tests workflow
+.venv/bin/ruff format --check ntkflow tests workflow"""
+WHAT_SPEAKS_UP = (
+    "tests/test_architecture.py tests/test_docs.py tests/stores/test_page.py "
+    "tests/configuration/test_readme.py tests/configuration/test_schema.py "
+    "tests/configuration/test_study.py tests/docs/test_gallery.py"
+)
+
+
+@pytest.fixture
+def carried_out(tmp_path: Path) -> Callable[[str], Path]:
+    """The results of the study of a page, in a copy of the code that its tests still accept."""
+
+    def results(name: str) -> Path:
+        copy_of_code(tmp_path, *CODE, *BESIDES)
+        link_environment(tmp_path)
+        carry_out(ADDING / name, tmp_path)
+        run(f"{LINT}\n.venv/bin/python -m pytest -q -n0 {WHAT_SPEAKS_UP}", tmp_path)
+        return tmp_path / "results"
+
+    return results
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_changes_fit_the_code(tmp_path, name):
+    copy_of_code(tmp_path, *CODE, *BESIDES)
+    carry_out(ADDING / name, tmp_path, commands=False)
+
+
+def test_every_page_is_carried_out():
+    assert {page.name for page in ADDING.glob("*.md")} == {"README.md", *PAGES}
+
+
+def assert_drawn(results: Path, *names: str) -> None:
+    for name in names:
+        assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def limits(results: Path, network: str) -> tuple[np.ndarray, np.ndarray]:
+    """Products of the points, and the limiting NTK."""
+    points = xr.open_zarr(results / "datasets" / "four_points.zarr")["x"].values
+    kernels = xr.open_zarr(results / "limiting" / "four_points" / f"{network}.zarr")
+    assert kernels.attrs["dual_error"] < 1e-6
+    return points @ points.T, kernels["ntk"].values
+
+
+@pytest.mark.slow
+def test_activation(carried_out):
+    results = carried_out("activation.md")
+    assert_drawn(results, "bump", "squared_relu")
+    # Depth 2 by hand: arc-cosine kernels of degree 2 and 1 (Cho & Saul 2009), beta = 0.1.
+    products, ntk = limits(results, "squared_relu_2")
+    variance, covariance = 1 / 2 + 0.01, products / 2 + 0.01
+    angle = np.arccos(np.clip(covariance / variance, -1, 1))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    second = 3 * sine * cosine + (np.pi - angle) * (1 + 2 * cosine**2)
+    first = sine + (np.pi - angle) * cosine
+    nngp = variance**2 * second / (2 * np.pi) + 0.01
+    slope = 4 * variance * first / (2 * np.pi)
+    np.testing.assert_allclose(ntk, covariance * slope + nngp, rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_data_set(carried_out):
+    results = carried_out("data_set.md")
+    assert_drawn(results, "cubic", "parity")
+    cubic = xr.open_zarr(results / "datasets" / "cubic.zarr")
+    x, y, is_train = (cubic[name].values for name in ("x", "y", "is_train"))
+    noise = y[:, 0] - (x[:, 0] ** 3 - 2 * x[:, 1] * x[:, 2])
+    np.testing.assert_allclose(noise[~is_train], 0, atol=1e-12)
+    assert 0.05 < np.std(noise[is_train]) < 0.2
+    parity = xr.open_zarr(results / "datasets" / "parity.zarr")
+    x = parity["x"].values
+    np.testing.assert_array_equal(np.abs(x), np.ones((48, 6)))
+    np.testing.assert_array_equal(parity["y"].values[:, 0], x[:, :3].prod(axis=1))
+
+
+@pytest.mark.slow
+def test_experiment(carried_out):
+    results = carried_out("experiment.md")
+    assert_drawn(results, "dimension_of_digits")
+    store = xr.open_zarr(results / "statistics" / "dimension_of_digits.zarr")
+    eigenvalues = xr.open_zarr(results / "spectrum" / "digits" / "relu_5.zarr")["eigenvalue"].values
+    ridges = np.array([1e-4, 1e-3, 1e-2, 1e-1, 1])
+    expected = [np.sum(eigenvalues / (eigenvalues + ridge)) for ridge in ridges]
+    np.testing.assert_allclose(store["ridge"], ridges)
+    np.testing.assert_allclose(store["dimension"], expected)
+
+
+@pytest.mark.slow
+def test_claim(carried_out):
+    results = carried_out("claim.md")
+    assert_drawn(results, "kernel_order")
+    rows = json.loads((results / "claims.json").read_text(encoding="utf-8"))
+    assert {(row["experiment"], row["verdict"]) for row in rows} == {("kernel_order", "holds")}
+    assert len(rows) == 3

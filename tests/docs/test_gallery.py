@@ -1,0 +1,70 @@
+"""docs/gallery.md shows every experiment of the default study, and each figure is there."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from docs.gallery import copy
+from ntkflow.claims.evidence import FAILS, HOLDS, UNDECIDED
+from ntkflow.configuration.claims import CLAIMS
+from ntkflow.figures import function_bands, style
+from tests.figures import examples
+
+REPOSITORY = Path(__file__).parents[2]
+DOCS = REPOSITORY / "docs"
+STUDY = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8"))
+ENTRY = re.compile(
+    r"^### `(\w+)`\n\n!\[[^]]+\]\(figures/(\w+)\.png\)\n\n(.*?)(?=^##|\Z)",
+    flags=re.DOTALL | re.MULTILINE,
+)
+ENTRIES = {
+    name: (figure, text)
+    for name, figure, text in ENTRY.findall((DOCS / "gallery.md").read_text(encoding="utf-8"))
+}
+VERDICTS = {verdict.capitalize() for verdict in (HOLDS, FAILS, UNDECIDED)}
+BUDGET = 2.5e6
+"""Bytes of all figures, which everyone has who clones."""
+
+
+def test_every_experiment_has_its_entry():
+    assert list(ENTRIES) == STUDY["run"]
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_entry_shows_its_own_figure(name):
+    figure, text = ENTRIES[name]
+    assert figure == name
+    assert len(text.split()) > 15
+    with Image.open(DOCS / "figures" / f"{name}.png") as image:
+        image.verify()
+        assert image.width > 900
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_claims_and_they_alone_have_a_verdict(name):
+    given = re.findall(r"\*\*([A-Z][a-z ]+)[.:]\*\*", ENTRIES[name][1])
+    claimed = STUDY["experiments"][name]["measure"] in CLAIMS
+    assert len(given) == claimed
+    assert set(given) <= VERDICTS
+
+
+def test_figures_are_those_of_the_gallery_and_small():
+    figures = [*(DOCS / "figures").iterdir()]
+    assert {figure.stem for figure in figures} == set(ENTRIES)
+    assert sum(figure.stat().st_size for figure in figures) < BUDGET
+
+
+def test_copies_look_like_the_originals_and_are_smaller(tmp_path):
+    original, copied = tmp_path / "original.png", tmp_path / "copied.png"
+    style.save(function_bands.draw(examples.function_bands()), [original])
+    copy(original, copied)
+    with Image.open(original) as one, Image.open(copied) as two:
+        pixels = [np.asarray(image.convert("RGB"), int) for image in (one, two)]
+    difference = np.abs(pixels[0] - pixels[1])
+    assert difference.mean() < 0.5  # of 255
+    assert np.mean(difference.max(axis=2) > 32) < 1e-3
+    assert copied.stat().st_size < original.stat().st_size / 2

@@ -1,0 +1,128 @@
+"""A small study in a folder of its own, run as a user runs it, and what is left of it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tests.workflow.conftest import CODE, Clone, copy_of_code
+
+OVERLAYS = ("config/smoke.yaml", "tests/faults/study.yaml")
+EXPERIMENT = "functions_on_the_circle"
+JOBS = {
+    "make_dataset": "datasets/four_points.zarr",
+    "compute_limiting_kernel": "limiting/four_points/relu_4.zarr",
+    "decompose_kernel": "spectrum/four_points/relu_4.zarr",
+    "train_networks": f"ensembles/{EXPERIMENT}/width-50.zarr",
+    "solve_gaussian": f"gaussian/{EXPERIMENT}.zarr",
+    "measure_function_bands": f"statistics/{EXPERIMENT}.zarr",
+    "plot_function_bands": f"figures/{EXPERIMENT}.pdf",
+    "record_provenance": "provenance.json",
+}
+"""What each rule leaves of this study; each has one job."""
+
+
+@dataclass(frozen=True)
+class Study(Clone):
+    """A copy of the code in which the small study is run.
+
+    `before`: what stands before the command, such as `prlimit`; `environment`: of the command."""
+
+    before: Sequence[str] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Snakemake in a process group of its own."""
+        if "--configfile" not in arguments:
+            arguments = (*arguments, "--configfile", *OVERLAYS)
+        own = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CI")}
+        return subprocess.Popen(
+            [*self.before, sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            cwd=self.folder,
+            env=own | self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def snakemake(self, *arguments: str, ok: bool = True) -> str:
+        """What Snakemake prints; `ok` is whether it must end well."""
+        run = self.start(*arguments)
+        printed, _ = run.communicate()
+        assert (run.returncode == 0) is ok, printed
+        return printed
+
+    def product(self, rule: str) -> Path:
+        """What a rule leaves."""
+        return self.folder / "results" / JOBS[rule]
+
+    def lose(self, *rules: str) -> None:
+        """Delete what the rules leave."""
+        for rule in rules:
+            path = self.product(rule)
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def target(rule: str) -> str:
+    """What to ask Snakemake for so that a rule runs whose product is lost, and nothing after it."""
+    product = f"results/{JOBS[rule]}"
+    return f"{product}/zarr.json" if product.endswith(".zarr") else product
+
+
+def new_study(folder: Path) -> Study:
+    """A copy in which nothing has been run."""
+    copy_of_code(folder, *CODE, OVERLAYS[-1])
+    return Study(folder)
+
+
+def copied(study: Study, folder: Path) -> Study:
+    """The same, finished or not, elsewhere."""
+    shutil.copytree(study.folder, folder, symlinks=True)
+    return Study(folder)
+
+
+def jobs_run(printed: str) -> list[str]:
+    """Rules of the jobs that ended well, in order."""
+    return [
+        rule
+        for rule in re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", printed, re.MULTILINE)
+        if rule != "all"
+    ]
+
+
+def said_by(rule: str, printed: str) -> list[str]:
+    """Lines on the terminal that a job of a rule has written there itself, each once."""
+    lines = [line for line in printed.splitlines() if re.match(rf"{rule}( \w+=\S+)*: ", line)]
+    return [*dict.fromkeys(lines)]
+
+
+def jobs_at_work(run: subprocess.Popen[str]) -> Iterator[tuple[psutil.Process, str]]:
+    """Processes of the jobs of a run, each with its rule."""
+    try:
+        children = psutil.Process(run.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return
+    for process in children:
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            continue
+        script = re.search(r"\.snakemake/scripts/\w+\.(\w+)\.py$", command[-1] if command else "")
+        if script and "python" in Path(command[0]).name:
+            yield process, script[1]
+
+
+def wait_for(condition, seconds: float = 120.0) -> None:
+    """Look again and again until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)

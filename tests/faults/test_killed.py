@@ -1,0 +1,92 @@
+"""SIGKILL at random moments: of single jobs, and of Snakemake with all its jobs."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.studies import (
+    JOBS,
+    Study,
+    copied,
+    jobs_at_work,
+    jobs_run,
+    new_study,
+    target,
+    wait_for,
+)
+from tests.faults.trials import TRIALS, always_and_slow
+
+SLOW = pytest.mark.slow
+THREE_RULES = "results/spectrum/four_points/relu_4.zarr/zarr.json"
+ROUNDS = TRIALS["a job is killed"].slow // (3 * len(JOBS))
+
+
+def killing_jobs(study: Study, times: int, target: str, chance: random.Random) -> list[str]:
+    """Run the study, each job killed so many times within two seconds of its start, and retried;
+    the rules of the jobs killed."""
+    killed: list[str] = []
+    moments: dict[int, float] = {}
+    run = study.start(target, "--retries", str(times))
+    while run.poll() is None:
+        for process, rule in jobs_at_work(run):
+            moment = moments.setdefault(process.pid, time.monotonic() + chance.uniform(0, 2))
+            if killed.count(rule) < times and time.monotonic() >= moment:
+                process.kill()
+                process.wait(10)
+                killed.append(rule)
+        time.sleep(0.005)
+    printed, _ = run.communicate()
+    assert run.returncode == 0, printed
+    assert "Traceback" not in printed
+    # Only what was killed is done twice.
+    assert len(jobs_run(printed)) == len({*jobs_run(printed)})
+    return killed
+
+
+@pytest.mark.parametrize(
+    ("target", "rules", "times", "seed"),
+    [
+        (THREE_RULES, 3, 1, 0),
+        *[pytest.param("all", len(JOBS), 3, seed, marks=SLOW) for seed in range(ROUNDS)],
+    ],
+)
+def test_killed_jobs_are_run_again_and_end_with_the_same_bytes(
+    target: str, rules: int, times: int, seed: int, undisturbed: Study, tmp_path: Path
+) -> None:
+    study = new_study(tmp_path / "killed")
+    killed = killing_jobs(study, times, target, random.Random(seed))
+    print(f"{len(killed)} jobs killed: {killed}")
+    # A job may be done before its moment comes.
+    assert rules * times / 2 <= len(killed) <= rules * times
+    whole, results = undisturbed.results(), study.results()
+    assert results == {name: whole[name] for name in whole if target == "all" or name in results}
+    assert study.product("decompose_kernel").is_dir()
+
+
+@pytest.mark.parametrize(
+    "seed", always_and_slow("a whole run is killed", range(sum(TRIALS["a whole run is killed"])))
+)
+def test_a_run_killed_with_all_its_jobs_goes_on_where_it_was(
+    seed: int, undisturbed: Study, tmp_path: Path
+) -> None:
+    """At any moment of any job; the folder is locked until the user unlocks it."""
+    chance = random.Random(seed)
+    rule = chance.choice([*JOBS])
+    study = copied(undisturbed, tmp_path / "killed")
+    study.lose(rule)
+    run = study.start(target(rule))
+    wait_for(lambda: any(at_work == rule for _, at_work in jobs_at_work(run)))
+    time.sleep(chance.uniform(0, 2))
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    refusal = study.snakemake(target(rule), ok=False)
+    assert "--unlock" in refusal
+    assert "Traceback" not in refusal
+    study.snakemake("--unlock")
+    # Nothing to do, if the job was done before its moment came.
+    assert jobs_run(study.snakemake(target(rule))) in ([rule], [])
+    assert study.results() == undisturbed.results()

@@ -1,0 +1,64 @@
+"""A small report, with text from outside that would be markup if it were let through."""
+
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
+from ntkflow.claims.table import tabulate
+from ntkflow.pages.captions import CAPTIONS, Caption, Drawn, caption_of_claim, described
+from ntkflow.pages.report import Shown, page
+from ntkflow.pages.timings import summarise
+from ntkflow.provenance import record
+
+HOSTILE = """<script>alert("1")</script>&'"""
+SVG = b"""<?xml version="1.0"?>
+<svg xmlns="http://www.w3.org/2000/svg" width="36pt" height="18pt" viewBox="0 0 36 18">
+<rect id="patch_1" width="20" height="9"/></svg>"""
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+    "0000000d49444154789c6360f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
+)
+ENDED = datetime(2026, 3, 1, 9, 5, tzinfo=UTC).timestamp()
+CONFIGURATION = f"run: [nine]\nlabel: {HOSTILE}\n"
+
+
+def claims():
+    numbers = [
+        Quantity.exact("error", 1e-15, "at most", 0.0, 1e-12),
+        Quantity(f"slope {HOSTILE}", -0.3, -0.35, -0.25, "equals", -0.5, 0.1, 0.25),
+    ]
+    store = evidence(numbers, [Panel("", "x", "y", [Series("", [0], [1])])])
+    said = {"paper": f"Theorem 9 {HOSTILE}", "statement": f"One is two {HOSTILE}."}
+    return tabulate({"nine": store.assign_attrs(said)})
+
+
+def shown(name: str, caption: Caption, svg: bytes = SVG) -> Shown:
+    files = [f"figures/{name}.svg", f"statistics/{name}.zarr"]
+    settings = [("Network", HOSTILE), ("Widths n", "1, 2")]
+    return Shown(name, **asdict(caption), settings=settings, svg=svg, png=PNG, files=files)
+
+
+def experiments(svg: bytes = SVG) -> list[Shown]:
+    alt = described([Drawn(HOSTILE, "width $n$", r"$\Theta$", "log", "linear")])
+    claim = replace(caption_of_claim(f"One is two {HOSTILE}.", "Theorem 9"), alt=alt)
+    return [shown("nine", claim, svg), shown("profile", CAPTIONS["kernel_profile"], svg)]
+
+
+def provenance(**made: str) -> dict[str, Any]:
+    store = {"code_revision": "abc", "versions": '{"jax": "1.2"}', "device": "cpu", **made}
+    platform = {"system": "Linux", "machine": "x86_64", "python": "3.11"}
+    digests = {"figures/nine.svg": "0" * 64, "statistics/nine.zarr": "1" * 64}
+    return record(CONFIGURATION, digests, [store], platform, {"numpy": HOSTILE})
+
+
+def report(**changed: Any) -> str:
+    jobs = {"plot_nine/nine": {"s": 75.0, "max_rss": 2048.0, "ended": ENDED}}
+    values: dict[str, Any] = {
+        "experiments": experiments(),
+        "claims": claims(),
+        "configuration": CONFIGURATION,
+        "provenance": provenance(),
+        "timings": summarise(jobs, ["figures/nine.svg"]),
+    }
+    return page(**{**values, **changed})

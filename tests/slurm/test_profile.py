@@ -1,0 +1,103 @@
+"""The workflow as jobs of a real Slurm, by the profile that is shipped."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.slurm.conftest import PROFILE, UNDER_WAY, Queue, store_files, when
+from tests.workflow.conftest import OVERLAYS, Clone
+
+pytestmark = pytest.mark.slow
+
+TRAINED = "results/ensembles/along_a_component/width-200.zarr"
+
+
+@pytest.fixture
+def long_training(tmp_path: Path) -> tuple[str, ...]:
+    """Arguments for a training that can be met on its way, with checkpoints all the time."""
+    overlay = tmp_path / "long.yaml"
+    overlay.write_text(
+        "checkpoint_minutes: 1.0e-6\n"
+        "experiments: {along_a_component: {training: {steps: 20000, learning_rate: 1.0}}}\n"
+    )
+    return f"{TRAINED}/zarr.json", "--configfile", *OVERLAYS, str(overlay)
+
+
+def start(clone: Clone, *arguments: str) -> subprocess.Popen[str]:
+    """A run in the background."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *PROFILE, *arguments],
+        cwd=clone.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_the_smoke_study_runs_as_jobs(queue: Queue, clone: Clone) -> None:
+    clone.snakemake(*PROFILE, "--configfile", "config/smoke.yaml")
+    jobs = queue.jobs()
+    assert {job.state for job in jobs} == {"COMPLETED"}
+    about = [job.about for job in jobs]
+    # As one array, and as one job of two rules.
+    assert len({job.id.partition("_")[0] for job in jobs if "make_dataset" in job.about}) == 1
+    assert sum("make_dataset" in text for text in about) > 1
+    assert not any("plot_" in text for text in about if "measure_" not in text)
+    assert "Nothing to be done" in clone.snakemake("--configfile", "config/smoke.yaml")
+
+
+def test_a_job_that_fails_is_tried_with_more_memory_and_reported_with_its_log(
+    queue: Queue, clone: Clone
+) -> None:
+    """It gets the GPU that it asks for, on which JAX cannot compute."""
+    target = "results/ensembles/kernel_on_the_circle/width-50.zarr/zarr.json"
+    printed = clone.snakemake(*PROFILE, target, "--config", "device=gpu", ok=False)
+    assert "device: found 'gpu' in the configuration, but JAX finds no GPU here" in printed
+    assert "results/logs/train_networks/kernel_on_the_circle/width-50.log" in printed
+    tried = [job for job in queue.jobs() if "train_networks" in job.about]
+    assert [job.state for job in tried] == ["FAILED"] * 3
+    assert all("gpu" in job.gpus for job in tried)
+    first, second, third = (int(job.memory.removesuffix("M")) for job in tried)
+    assert (second, third) == (2 * first, 4 * first)
+
+
+def test_a_cancelled_job_is_tried_again(
+    queue: Queue, clone: Clone, long_training: tuple[str, ...]
+) -> None:
+    run = start(clone, *long_training)
+    (job,) = when(lambda: queue.running("train_networks"))
+    queue.cancel(job)
+    printed, _ = run.communicate(timeout=900)
+    assert run.returncode == 0, printed
+    tried = [job.state for job in queue.jobs() if "train_networks" in job.about]
+    assert tried == ["CANCELLED", "COMPLETED"]
+
+
+def test_an_interrupted_run_cancels_its_jobs_and_is_resumed(
+    queue: Queue, clone: Clone, long_training: tuple[str, ...], tmp_path: Path
+) -> None:
+    whole = Clone(tmp_path / "whole")
+    shutil.copytree(clone.folder, whole.folder)
+    whole.snakemake(*long_training)
+
+    run = start(clone, *long_training)
+    place = (clone.folder / TRAINED).with_name(".width-200.zarr.training")
+    when(lambda: any(path.name.isdigit() for path in place.glob("*/*")))
+    run.send_signal(signal.SIGINT)
+    printed, _ = run.communicate(timeout=900)
+    assert run.returncode != 0, printed
+    when(lambda: not any(job.state in UNDER_WAY for job in queue.jobs()))
+    assert [job.state for job in queue.jobs()][-1] == "CANCELLED"
+    assert not (clone.folder / TRAINED).exists()
+
+    queue.forget()
+    clone.snakemake(*PROFILE, *long_training)
+    (job,) = queue.jobs()
+    assert "train_networks" in job.about
+    log = clone.folder / "results/logs/train_networks/along_a_component/width-200.log"
+    assert "goes on after step" in log.read_text()
+    assert store_files(clone.folder / TRAINED) == store_files(whole.folder / TRAINED)

@@ -1,0 +1,61 @@
+"""Figures, claims, configuration, provenance and timings -> one page of HTML."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ntkflow import runtime
+from ntkflow.pages.captions import Drawn, described
+from ntkflow.pages.report import Shown, page
+from ntkflow.pages.timings import summarise
+from ntkflow.stores.zarr import open_store
+
+
+def main(smk: Any) -> None:
+    report = Path(smk.output.report)
+    configuration = Path(smk.input.configuration).read_text(encoding="utf-8")
+    provenance = json.loads(Path(smk.input.provenance).read_text(encoding="utf-8"))
+    rows = [row for file in smk.input.claims for row in json.loads(Path(file).read_text("utf-8"))]
+    digests, results = provenance["digests"], report.parent
+    timings = summarise(_jobs(results / "benchmarks", smk.rule), digests)
+    captions = smk.params.captions.items()
+    experiments = [_shown(name, caption, results, digests) for name, caption in captions]
+    text = page(experiments, pd.DataFrame(rows), configuration, provenance, timings)
+    report.write_text(text, encoding="utf-8")
+
+
+def _jobs(benchmarks: Path, own: str) -> dict[str, dict[str, float]]:
+    """What Snakemake measured of each job but this one.
+
+    Not among the inputs: it differs from run to run, and is no reason to render again.
+    """
+    jobs = {}
+    for file in sorted(benchmarks.rglob("*.tsv")):
+        name = file.relative_to(benchmarks).with_suffix("").as_posix()
+        row = pd.read_csv(file, sep="\t", na_values=["-", "NA"]).iloc[0]
+        if name != own:
+            seconds, memory = float(row["s"]), float(row["max_rss"])
+            jobs[name] = {"s": seconds, "max_rss": memory, "ended": file.stat().st_mtime}
+    return jobs
+
+
+def _shown(name: str, caption: dict[str, Any], results: Path, products: Iterable[str]) -> Shown:
+    svg, png = (results / f"figures/{name}.{suffix}" for suffix in ("svg", "png"))
+    beside = (f"figures/{name}.", f"tables/{name}.", f"statistics/{name}.")
+    said = {**caption, "alt": caption["alt"] or _drawn(results / f"statistics/{name}.zarr")}
+    files = [file for file in products if file.startswith(beside)]
+    return Shown(name, svg=svg.read_bytes(), png=png.read_bytes(), files=files, **said)
+
+
+def _drawn(statistics: Path) -> str:
+    store = open_store(statistics, "claim")
+    texts = ("title", "x_label", "y_label", "x_scale", "y_scale")
+    columns = zip(*(store[text].values.tolist() for text in texts), strict=True)
+    return described([Drawn(*panel) for panel in columns])
+
+
+if __name__ == "__main__":
+    runtime.run(main, snakemake)  # type: ignore[name-defined]
