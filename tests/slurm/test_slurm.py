@@ -1,18 +1,31 @@
-"""The workflow as jobs of a real Slurm, by the profile that is shipped."""
+"""A real Slurm: the workflow as its jobs, by the profile that is shipped, and workers of kernels."""
 
 import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from ntkflow.verification.__main__ import main as verify
 from tests.slurm.conftest import PROFILE, UNDER_WAY, Queue, store_files, when
 from tests.workflow.conftest import OVERLAYS, Clone
 
 pytestmark = pytest.mark.slow
 
+STUDY = """
+run: [many]
+datasets:
+  many:
+    train: {inputs: sphere, samples: 3000, features: 3}
+    target: {kind: polynomial, terms: [{coefficient: 2.0, powers: [1, 1, 0]}]}
+networks: {deep: {depth: 40, activation: tanh, weight_gain: 1.5}}
+experiments: {many: {measure: positive_definiteness, dataset: many, network: deep, sizes: [2, 4]}}
+kernels: {block: 200, scheduler: SCHEDULER}
+"""
+STORE = "results/limiting/many/deep.zarr"
 TRAINED = "results/ensembles/along_a_component/width-200.zarr"
 
 
@@ -48,6 +61,7 @@ def test_the_smoke_study_runs_as_jobs(queue: Queue, clone: Clone) -> None:
     assert sum("make_dataset" in text for text in about) > 1
     assert not any("plot_" in text for text in about if "measure_" not in text)
     assert "Nothing to be done" in clone.snakemake("--configfile", "config/smoke.yaml")
+    assert verify([str(clone.folder / "results")]) == 0
 
 
 def test_a_job_that_fails_is_tried_with_more_memory_and_reported_with_its_log(
@@ -101,3 +115,28 @@ def test_an_interrupted_run_cancels_its_jobs_and_is_resumed(
     log = clone.folder / "results/logs/train_networks/along_a_component/width-200.log"
     assert "goes on after step" in log.read_text()
     assert store_files(clone.folder / TRAINED) == store_files(whole.folder / TRAINED)
+
+
+def test_cancelled_jobs_cost_no_block_and_no_byte(
+    queue: Queue, clone: Clone, tmp_path: Path
+) -> None:
+    whole = Clone(tmp_path / "whole")
+    shutil.copytree(clone.folder, whole.folder)
+    schedulers = {whole: "threads", clone: "{kind: slurm, jobs: 2, memory: 1GiB}"}
+    for one, scheduler in schedulers.items():
+        (one.folder / "study.yaml").write_text(STUDY.replace("SCHEDULER", scheduler))
+    arguments = (f"{STORE}/zarr.json", "--configfile", "study.yaml")
+    whole.snakemake(*arguments)
+
+    def blocks() -> int:
+        return len(list((clone.folder / STORE).parent.glob(".deep.zarr.partial/*/store/ntk/c/*/*")))
+
+    with ThreadPoolExecutor(1) as threads:
+        run = threads.submit(clone.snakemake, *arguments)
+        for part in (1, 40):  # of 225, at two moments
+            when(lambda part=part: run.done() or blocks() >= part)
+            for job in queue.jobs():
+                subprocess.run(["scancel", job.id], check=False)
+        run.result()
+    assert len(queue.jobs()) > 2
+    assert store_files(clone.folder / STORE) == store_files(whole.folder / STORE)
