@@ -1,4 +1,4 @@
-"""A real Slurm: the workflow as its jobs, by the profile that is shipped, and workers of kernels."""
+"""A real Slurm: the workflow as its jobs, by the profile that is shipped; workers of a kernel."""
 
 import shutil
 import signal
