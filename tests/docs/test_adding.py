@@ -12,7 +12,8 @@ from tests.docs.pages import ADDING, carry_out, link_environment, run
 from tests.workflow.conftest import CODE, copy_of_code
 
 BESIDES = (
-    *("benchmarks", "docs", "tests", "Makefile", "pyproject.toml", "requirements.lock"),
+    *("benchmarks", "docs", "references", "tests"),
+    *("Makefile", "pyproject.toml", "requirements.lock"),
     *("README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE"),
 )
 PAGES = ("activation.md", "data_set.md", "experiment.md", "claim.md")
