@@ -21,10 +21,9 @@ def check_written(content: bytes, name: str) -> None:
         One line a fault, with the line in the file.
     """
     try:
-        loader = yaml.SafeLoader(content.decode("utf-8-sig"))
-        root = loader.get_single_node()
-        if root is not None:
-            loader.construct_document(root)
+        text = content.decode("utf-8-sig")
+        root = yaml.compose(text, yaml.SafeLoader)
+        yaml.safe_load(text)  # from nodes of its own, into which it copies those that `<<` merges
     except UnicodeDecodeError as error:
         line, byte = content.count(b"\n", 0, error.start) + 1, content[error.start]
         raise ConfigurationError(
