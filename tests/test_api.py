@@ -186,6 +186,7 @@ def test_function_that_is_edited_is_another(tmp_path, monkeypatch):
 # Functions as activations
 
 
+@pytest.mark.slow
 def test_store_of_a_function_with_a_kink_is_taken_up_again(tmp_path):
     def leaky(slope):
         return lambda z: jnp.where(z > 0, z, slope * z)
@@ -204,10 +205,8 @@ def test_store_of_a_function_with_a_kink_is_taken_up_again(tmp_path):
     assert contents(path) == whole
 
 
-@pytest.mark.parametrize(
-    ("precision", "kinks"),
-    [("float64", []), pytest.param("float32", [0.0], marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "kinks"), [("float64", []), ("float32", [0.0])])
 def test_processes_write_the_bytes_that_threads_do(precision, kinks, tmp_path):
     """A function travels to them; sums and products do not depend on how many threads share one."""
     x, scale = inputs(40, 700), 1.5

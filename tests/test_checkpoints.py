@@ -142,6 +142,7 @@ def test_a_damaged_checkpoint_is_told_and_not_taken_up(tmp_path):
             file.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_networks_that_are_divided_otherwise_start_again(tmp_path):
     """On more memory the rounds are others, though the second has as many networks."""
     keeper = Interrupting(tmp_path, 0, print)

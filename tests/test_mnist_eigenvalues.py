@@ -46,7 +46,10 @@ def eigenvalues(preprocessing: str, depth: int, seed: int, folder: Path) -> np.n
     return spectrum["eigenvalue"].values[:3]
 
 
-@pytest.mark.parametrize(("preprocessing", "depth"), PUBLISHED)
+@pytest.mark.parametrize(
+    ("preprocessing", "depth"),
+    [pytest.param(*case, marks=pytest.mark.slow if i else ()) for i, case in enumerate(PUBLISHED)],
+)
 def test_mnist_eigenvalues(mnist_folder: Path, preprocessing: str, depth: int) -> None:
     batches = [eigenvalues(preprocessing, depth, seed, mnist_folder) for seed in range(BATCHES)]
     deviation = np.abs(np.mean(batches, axis=0) / PUBLISHED[preprocessing, depth] - 1)

@@ -23,6 +23,7 @@ def settings(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_ways_train_the_same_networks(settings, tmp_path):
     command, answers = [sys.executable, training.SCRIPT], {}
     for way in ("ntkflow", "jax"):

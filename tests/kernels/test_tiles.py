@@ -104,6 +104,7 @@ def test_inputs_of_one_norm_are_a_function_of_the_angle(name, depth):
         np.testing.assert_allclose(one, two, rtol=0, atol=1e-12 * np.max(two))
 
 
+@pytest.mark.slow
 def test_the_series_is_as_short_for_deep_networks():
     """What makes the cost of inputs of one norm flat in depth."""
     x = on_sphere(np.random.default_rng(5), 8, 20)
@@ -165,6 +166,7 @@ def test_a_kink_that_is_not_named_is_noticed():
         planned(np.eye(3), Network(ramp, 3, 0.1))
 
 
+@pytest.mark.slow
 def test_later_layers_are_looked_at_too():
     """The variance grows by 100 from layer 1 to layer 2."""
     short = HermiteSeries("softplus", activation("softplus").function, terms=40)

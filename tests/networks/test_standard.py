@@ -21,6 +21,7 @@ X = np.random.default_rng(0).standard_normal((5, 3))
     st.floats(0.1, 2),
     st.integers(0, 100),
 )
+@pytest.mark.slow
 def test_functions_and_small_steps_are_the_same(hidden, beta, gain, seed):
     network = Architecture(hidden, activation("tanh"), beta, gain, 2)
     start = init(jax.random.key(seed), 3, network, jnp.float64)

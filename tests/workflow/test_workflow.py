@@ -225,6 +225,7 @@ def test_every_claim_is_measured(every_experiment: Clone) -> None:
     assert {row["experiment"] for row in table} >= set(CLAIMS)
 
 
+@pytest.mark.slow
 def test_what_lies_downstream_follows_after_an_interruption(finished: Clone) -> None:
     """Inputs are compared by content: new data must show in the file that declares a store."""
     module = finished.folder / "ntkflow" / "stores" / "inputs.py"
