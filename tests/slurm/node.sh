@@ -49,7 +49,7 @@ SelectTypeParameters=CR_CPU_Memory
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=2,bf_interval=5,batch_sched_delay=0
 DefMemPerCPU=512
-MinJobAge=300
+MinJobAge=7200
 KillWait=5
 ReturnToService=2
 GresTypes=gpu
