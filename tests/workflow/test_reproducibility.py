@@ -59,6 +59,7 @@ def test_the_smoke_study_agrees_with_its_published_reference(every_experiment: C
     assert report.agrees, "\n".join(report.lines())
 
 
+@pytest.mark.slow  # here, as another worker would run the study for it
 def test_results_agree_with_themselves_as_a_reference(
     finished: Clone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
