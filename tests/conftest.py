@@ -15,7 +15,8 @@ REPOSITORY = Path(__file__).parents[1]
 REFERENCE = Path(__file__).parent / "reference"
 
 # No test is about time: the first example of many compiles, and machines are busy.
-settings.register_profile("ntkflow", deadline=None)
+usual = settings.get_profile(settings.get_current_profile_name())  # in CI the same examples always
+settings.register_profile("ntkflow", usual, deadline=None)
 settings.load_profile("ntkflow")
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_num_cpu_devices", 3)  # ensembles are spread over all there are

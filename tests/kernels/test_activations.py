@@ -169,7 +169,8 @@ def test_kinked_duals_are_accurate_at_any_angle(name, angle, norms):
         kernel, derivative = map(float, exact.dual(name, *products))
     scale = norms[0] * norms[1] / 2
     np.testing.assert_allclose(cross, kernel, rtol=1e-13, atol=1e-15 * scale)
-    np.testing.assert_allclose(slope, derivative, rtol=1e-13, atol=1e-15)
+    # Of sigma' of size one: near a right angle, where that of abs vanishes, 5e-15 was seen.
+    np.testing.assert_allclose(slope, derivative, rtol=1e-13, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", ["relu", "abs", "leaky_relu", "identity"])
