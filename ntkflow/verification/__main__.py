@@ -11,7 +11,7 @@ from ntkflow.verification.comparison import compare
 from ntkflow.verification.folder import Folder, FolderError
 from ntkflow.verification.reference import (
     Reference,
-    ReferenceError,
+    UnusableReferenceError,
     differing_keys,
     read_reference,
     studied,
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         return write(given.results, given.write) if given.write else verify(given)
-    except (ConfigurationError, FolderError, ReferenceError, StoreError, OSError) as error:
+    except (ConfigurationError, FolderError, UnusableReferenceError, StoreError, OSError) as error:
         print(f"verify: {error}", file=sys.stderr)
         return 2
 
@@ -55,12 +55,14 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
 
     Raises
     ------
-    ReferenceError
+    UnusableReferenceError
         If none is of that configuration; with the keys that differ from the one nearest to it.
     """
     files = sorted(place.glob("*.json")) if place.is_dir() else [place]
     if not files or not place.exists():
-        raise ReferenceError(f"{place}: no reference here, expected a file or a folder of them")
+        raise UnusableReferenceError(
+            f"{place}: no reference here, expected a file or a folder of them"
+        )
     wanted = studied(folder.configuration)
     apart = {}
     for file in files:
@@ -72,7 +74,7 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
     nearest = min(apart, key=lambda file: len(apart[file]))
     keys = apart[nearest]
     more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
-    raise ReferenceError(
+    raise UnusableReferenceError(
         f"{folder.root}: no reference is of this configuration; the nearest, {nearest}, differs in "
         + ", ".join(keys[:8])
         + more

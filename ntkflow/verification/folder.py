@@ -95,7 +95,7 @@ class Folder:
 def _attributes(store: Path) -> dict[str, Any]:
     try:
         attributes = json.loads((store / ROOT).read_bytes())["attributes"]
-        return {**attributes, **{key: attributes[key] for key in ("store", "precision", "sha256")}}
+        return {key: attributes[key] for key in ("store", "precision", "sha256")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{store}: not readable as a store ({error})") from error
 

@@ -9,10 +9,17 @@ from pydantic import AfterValidator, Field, ValidationError
 from ntkflow.configuration.study import ConfigurationError, read_study
 from ntkflow.verification.summary import Strict, Summary
 
-__all__ = ["Product", "Reference", "ReferenceError", "differing_keys", "read_reference", "studied"]
+__all__ = [
+    "Product",
+    "Reference",
+    "UnusableReferenceError",
+    "differing_keys",
+    "read_reference",
+    "studied",
+]
 
 
-class ReferenceError(ValueError):
+class UnusableReferenceError(ValueError):
     """A file is no reference, or there is none for a folder of results."""
 
 
@@ -65,7 +72,7 @@ def read_reference(text: bytes, name: str) -> Reference:
 
     Raises
     ------
-    ReferenceError
+    UnusableReferenceError
         If it is anything else, in one line.
     """
     try:
@@ -74,10 +81,14 @@ def read_reference(text: bytes, name: str) -> Reference:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"])) or "the whole file"
-        raise ReferenceError(f"{name}: {where}: {fault['msg']}; expected a reference") from None
+        raise UnusableReferenceError(
+            f"{name}: {where}: {fault['msg']}; expected a reference"
+        ) from None
     except (ConfigurationError, yaml.YAMLError, RecursionError) as error:
         first = str(error).splitlines()[0]
-        raise ReferenceError(f"{name}: configuration: {first}; expected a reference") from None
+        raise UnusableReferenceError(
+            f"{name}: configuration: {first}; expected a reference"
+        ) from None
     return reference
 
 

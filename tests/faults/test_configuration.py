@@ -139,7 +139,7 @@ def test_overlay_is_a_configuration(tmp_path: Path) -> None:
     assert list(read(OVERLAY, tmp_path / "overlay.yaml").selected) == ["small"]
 
 
-@settings(deadline=None, max_examples=TRIALS["a changed or random configuration"].always)
+@settings(max_examples=TRIALS["a changed or random configuration"].always)
 @given(content=CHANGES.map(changed) | st.binary(max_size=60))
 @example(content=b"datasets: {x: {train: 0x" + b"f" * 5000 + b"}}")
 @example(content=BOMB.encode())
@@ -152,13 +152,12 @@ def test_any_file_is_a_study_or_one_error(content: bytes, tmp_path_factory) -> N
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=TRIALS["a changed or random configuration"].slow)
+@settings(max_examples=TRIALS["a changed or random configuration"].slow)
 @given(content=CHANGES.map(changed) | st.binary(max_size=60))
 def test_many_more_files(content: bytes, tmp_path_factory) -> None:
     check_readable(content, tmp_path_factory.getbasetemp() / "more.yaml")
 
 
-@settings(deadline=None)
 @given(name=st.text(max_size=70) | st.from_regex(r"[a-z_./ $;\n{}-]{1,10}", fullmatch=True))
 @example(name="../x")
 @example(name="a\n")

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkflow.stores.schema import SCHEMAS
@@ -18,7 +18,6 @@ def product(kind="limiting", sha256="a", precision="float64", **arrays):
     return Product(kind=kind, precision=precision, sha256=sha256, arrays=summaries)
 
 
-@settings(deadline=None)
 @given(place=st.integers(0, KERNEL.size - 1), sign=st.sampled_from([-1, 1]))
 def test_a_value_beyond_tolerance_is_reported_whichever_it_is(place, sign):
     allowed = tolerance("limiting", "ntk", "float64", "float64")

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -20,7 +20,6 @@ def test_numbers_are_those_of_the_array():
     assert summary.not_finite
 
 
-@settings(deadline=None)
 @given(values=arrays, change=st.floats(1e-3, 1e3), data=st.data())
 def test_a_change_of_any_element_shows_at_its_size(values, change, data):
     place = data.draw(st.integers(0, values.size - 1))
@@ -31,7 +30,6 @@ def test_a_change_of_any_element_shows_at_its_size(values, change, data):
     assert 0.4 * true < found < 1.6 * true
 
 
-@settings(deadline=None)
 @given(values=hnp.arrays(np.float64, SHAPES, elements=st.integers(-9, 9)), data=st.data())
 def test_an_exchange_of_two_elements_shows(values, data):
     places = st.integers(0, values.size - 1)
@@ -62,7 +60,6 @@ def test_sums_do_not_depend_on_blocks_or_layout():
     assert distance(summarise(tail), summarise(0 * tail)) > 0.5 / np.sqrt(values.size)
 
 
-@settings(deadline=None)
 @given(
     values=hnp.arrays(np.float64, 6, elements=st.sampled_from([0.0, 1.0, np.nan, np.inf, -np.inf])),
     order=st.permutations(range(6)),

@@ -26,7 +26,7 @@ def main(smk: Any) -> None:
         digests[name.as_posix()] = hashlib.sha256(content).hexdigest()
     system = {"system": platform.system(), "machine": platform.machine()}
     system["python"] = platform.python_version()
-    text = record(configuration, digests, made, system, runtime.installed_packages())
+    text = record(configuration, digests, made, system, smk.params.packages)
     Path(smk.output.configuration).write_text(configuration, encoding="utf-8")
     Path(smk.output.provenance).write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
 
