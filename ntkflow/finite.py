@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ntkflow.aliases import OutputGram
 from ntkflow.networks import blockwise
-from ntkflow.networks.mlp import Architecture, Layer, Parameters, Which, init
+from ntkflow.networks.mlp import Architecture, Layer, Parameters, Which, init, root_key
 from ntkflow.recipes import Chosen, activation_from, code_digest, sigma_digest
 from ntkflow.stores.grams import BlockKernel, Recipe
 from ntkflow.stores.staging import Rows
@@ -30,14 +29,21 @@ __all__ = [
 
 @contextmanager
 def exact() -> Iterator[None]:
-    """float64 available and products in full precision, for what is called inside."""
-    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+    """Make float64 available, products full precision and draws independent of JAX's settings."""
+    with (
+        jax.enable_x64(True),
+        jax.default_matmul_precision("highest"),
+        jax.threefry_partitionable(True),
+    ):
         yield
 
 
 @dataclass(frozen=True)
 class Network:
-    """theta and all that it takes to evaluate f_theta; `chosen` and `kinks` are its activation."""
+    """Parameters theta and everything needed to evaluate f_theta.
+
+    `chosen` and `kinks` specify the activation.
+    """
 
     parameters: Parameters
     architecture: Architecture
@@ -54,16 +60,33 @@ class Network:
         """Of the arithmetic."""
         return np.dtype(self.parameters[0].weight.dtype)
 
-    def check(self, features: int, outputs: Which) -> None:
-        """Refuse inputs of other dimension, and outputs that there are not: ValueError."""
+    def check(self, features: int, outputs: Which, name: str = "x1") -> None:
+        """Raise ValueError for inputs of another dimension, and for outputs that do not exist."""
         if features != self.features:
-            raise ValueError(f"x1 has {features} features, expected {self.features}, the network's")
-        number = self.architecture.outputs
-        one = isinstance(outputs, int) and 0 <= outputs < number
-        if not (one or outputs in ("all", "trace")):
             raise ValueError(
-                f"outputs is {outputs!r}, expected 'all', 'trace' or a number below {number}"
+                f"{name}: found {features} features, expected {self.features}, the network's"
             )
+        number = self.architecture.outputs
+        if isinstance(outputs, int) and not 0 <= outputs < number:
+            raise ValueError(
+                f"outputs: found {outputs}, expected 'all', 'trace' or a number below {number}"
+            )
+
+    def cast(self, array: np.ndarray, name: str) -> np.ndarray:
+        """The array in the network's precision; ValueError if a value is too large for it."""
+        return _cast(array, self.dtype, name)
+
+
+def _cast(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        found = array.astype(dtype)
+    if not np.isfinite(found).all():
+        largest = np.abs(array).max()
+        raise ValueError(
+            f"{name}: found {largest:.3g}, expected at most {np.finfo(dtype).max:.3g} in {dtype}; "
+            "scale it down, or use float64"
+        )
+    return found
 
 
 def network_of(
@@ -74,29 +97,12 @@ def network_of(
     weight_gain: float,
     dtype: np.dtype,
 ) -> Network:
-    """A network from weights (fan_in, fan_out) and biases (fan_out,), layer by layer.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not follow each other; the message names the layer.
-    """
+    """Network from weights (fan_in, fan_out) and biases (fan_out,), layer by layer."""
     with exact():
-        layers = [Layer(jnp.asarray(w, dtype), jnp.asarray(b, dtype)) for w, b in parameters]
-    if not layers:
-        raise ValueError("parameters: found no layer, expected one or more")
-    for number, (weight, bias) in enumerate(layers, 1):
-        if weight.ndim != 2 or bias.shape != weight.shape[1:]:
-            raise ValueError(
-                f"parameters, layer {number}: weight {weight.shape} and bias {bias.shape}, "
-                "expected (fan_in, fan_out) and (fan_out,)"
-            )
-    for number, (one, two) in enumerate(pairwise(layers), 2):
-        if one.weight.shape[1] != two.weight.shape[0]:
-            raise ValueError(
-                f"parameters, layer {number}: {two.weight.shape[0]} rows of weights, expected "
-                f"{one.weight.shape[1]}, the width of the layer before"
-            )
+        layers = [
+            Layer(*(jnp.asarray(_cast(np.asarray(a), dtype, "parameters")) for a in layer))
+            for layer in parameters
+        ]
     widths = tuple(layer.weight.shape[1] for layer in layers)
     activation = activation_from(chosen, kinks)
     numbers = float(beta), float(weight_gain), widths[-1]
@@ -105,11 +111,11 @@ def network_of(
 
 
 def initial_parameters(seed: int, widths: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """theta(0) of a network with these widths n_0, n_1, .., n_L: float32 draws from N(0, 1)."""
+    """theta(0) of a network with the widths n_0, n_1, .., n_L: float32 draws from N(0, 1)."""
     features, *hidden, outputs = widths
     architecture = Architecture(tuple(hidden), activation_from("relu", ()), 0.0, outputs=outputs)
-    key = jax.random.key(seed, impl="threefry2x32")
-    layers = init(key, features, architecture, np.float32)
+    with exact(), jax.disable_jit(False):  # operation by operation, last bits differ
+        layers = init(root_key(seed), features, architecture, np.float32)
     return [(np.asarray(layer.weight), np.asarray(layer.bias)) for layer in layers]
 
 
@@ -119,7 +125,7 @@ def empirical_recipe(network: Network, outputs: Which, dtype: np.dtype) -> Recip
     `dtype` is that in which products are added up, and of the kernel.
     """
     return Recipe(
-        directed=partial(_rows, network=network, outputs=outputs),
+        directed=partial(_rows, network=network, outputs=outputs, dtype=dtype),
         plan=partial(_plan, network=network, outputs=outputs, dtype=dtype),
         settings=_settings(network, outputs, dtype),
         dtype=dtype,
@@ -127,9 +133,9 @@ def empirical_recipe(network: Network, outputs: Which, dtype: np.dtype) -> Recip
     )
 
 
-def _rows(part: np.ndarray, *, network: Network, outputs: Which) -> Rows:
+def _rows(part: np.ndarray, *, network: Network, outputs: Which, dtype: np.dtype) -> Rows:
     with exact():
-        sweeps = blockwise.swept(network.parameters, part, network.architecture, outputs)
+        sweeps = blockwise.swept(network.parameters, part, network.architecture, outputs, dtype)
         rows = blockwise.joined(sweeps)
     return np.linalg.norm(part.astype(np.float64), axis=1), rows
 

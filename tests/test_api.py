@@ -121,6 +121,17 @@ assert jax.numpy.ones(1).dtype == np.float32
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
 
 
+@pytest.mark.parametrize("depth", [1, 3])
+def test_kernels_are_the_same_without_jit(depth):
+    x = inputs(5)
+    on_sphere = x / np.linalg.norm(x, axis=1, keepdims=True)
+    for points in (x, on_sphere):
+        expected = api.limiting_kernels(points, depth=depth)
+        with jax.disable_jit():
+            found = api.limiting_kernels(points, depth=depth)
+        np.testing.assert_allclose(found.ntk, expected.ntk, rtol=1e-12)
+
+
 # What is not there to be taken over
 
 

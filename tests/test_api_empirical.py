@@ -1,5 +1,7 @@
 """The empirical NTK from plain arguments: in memory, and in stores of any size."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -84,25 +86,27 @@ def test_settings_of_jax_are_left_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("parameters", "complaint"),
+    ("size", "precision", "complaint"),
     [
-        ([], "parameters: found no layer"),
-        ([(np.ones((3, 2)), np.ones(3))], r"layer 1: weight \(3, 2\) and bias \(3,\), expected"),
-        ([(np.ones((3, 2)), np.ones(2)), (np.ones((3, 1)), np.ones(1))], "layer 2: 3 rows .* 2,"),
+        (1e-200, "float64", r"too small for float64 \(0\); scale inputs or weights up"),
+        (1e200, "float64", r"too large for float64 \(inf\); scale inputs or weights down"),
+        (1e-30, "float32", "too small for float32"),
+        (1e-60, "float32", "too small for float32"),
+        (1e30, "float32", "too large for float32"),
+        (1e60, "float32", "too large for float32"),
     ],
 )
-def test_parameters_that_do_not_fit_are_refused(parameters, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        api.network(parameters)
+def test_kernels_out_of_range_are_refused(size, precision, complaint, tmp_path):
+    network = api.network(THETA, activation="relu", beta=0, precision=precision)
+    for function in (api.empirical_ntk, partial(api.store_empirical_ntk, store=tmp_path / "a")):
+        with pytest.raises(ValueError, match=f"^x1 or x2: found an input whose .* {complaint}"):
+            function(network, size * inputs(3))
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_other_arguments_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="x1 has 2 features, expected 3, the network's"):
-        api.empirical_ntk(NETWORK, np.ones((4, 2)))
-    for outputs in (2, "both", -1):
-        with pytest.raises(ValueError, match=f"outputs is {outputs!r}, expected .* below 2"):
-            api.empirical_ntk(NETWORK, inputs(4), outputs=outputs)
-    with pytest.raises(ValueError, match="outputs is 'all', expected 'trace'"):
-        stored(tmp_path / "a.zarr", inputs(4), outputs="all")
-    with pytest.raises(ValueError, match=r"widths are \[3\], expected"):
-        api.initial_parameters([3])
+def test_zeros_of_inactive_units_are_no_underflow():
+    """All hidden units are off at the first input, and the second is zero."""
+    network = api.network([(-np.ones((2, 3)), np.zeros(3)), (np.ones((3, 1)), [0])], beta=0)
+    found = api.empirical_ntk(network, [[1, 1], [0, 0], [-1, -2]], outputs=0)
+    np.testing.assert_array_equal(found[:2], 0)
+    assert found[2, 2] > 1

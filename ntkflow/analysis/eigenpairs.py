@@ -96,7 +96,7 @@ def extreme_eigenpairs(
     """
     points = kernel.shape[0]
     if not 1 <= count <= points:
-        raise ValueError(f"{count} eigenpairs of a kernel on {points} points; there are {points}")
+        raise ValueError(f"count: found {count}, expected 1 to {points}, the number of points")
     held = 8 * points * (points + 4 * count + 64)
     if held + smallest_memory(kernel) <= memory:
         return _dense(kernel, count, which, memory - held)
@@ -184,9 +184,9 @@ def _block_size(kernel: Kernel, count: int, memory: float) -> int:
     needed = 8 * points * block * VECTOR_COPIES + smallest_memory(kernel)
     if count > block / 2 or needed > memory:
         raise ValueError(
-            f"{count} eigenpairs of a kernel on {points} points with {memory:,.0f} bytes of "
-            f"memory: expected a tenth of the points at most and {needed:,} bytes, or "
-            f"{8 * points**2:,} bytes and some more for a dense decomposition"
+            f"count: found {count} eigenpairs of a kernel on {points} points with {memory:,.0f} bytes "
+            f"of memory, expected at most a tenth of the points and {needed:,} bytes, or a little "
+            f"more than {8 * points**2:,} bytes for a dense decomposition"
         )
     return block
 

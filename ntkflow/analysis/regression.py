@@ -139,16 +139,16 @@ def _checked_targets(
 ) -> NDArray[np.float64]:
     if targets.ndim != 2 or len(targets) != kernel.shape[0]:
         raise ValueError(
-            f"targets have the shape {targets.shape}, expected ({kernel.shape[0]}, outputs): one "
-            "row a point of the kernel"
+            f"targets: found the shape {targets.shape}, expected ({kernel.shape[0]}, outputs): one "
+            "row per point of the kernel"
         )
     if not np.isfinite(targets).all():
         raise ValueError(
-            f"{np.count_nonzero(~np.isfinite(targets))} of {targets.size} targets are not finite; "
-            "choose a target that is defined at all training points"
+            f"targets: found {np.count_nonzero(~np.isfinite(targets))} of {targets.size} that are "
+            "not finite, expected a target that is defined at all training points"
         )
     if not ridge >= 0:
-        raise ValueError(f"ridge {ridge}, expected 0 or more")
+        raise ValueError(f"ridge: found {ridge}, expected 0 or more")
     return targets.astype(np.float64, copy=False)
 
 

@@ -1,91 +1,137 @@
-"""Arguments that several functions take: checked, with their defaults."""
+"""Types of the arguments that several public functions take, each with its check."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
-from pydantic import ValidationError
 
 from ntkflow import runtime
-from ntkflow.configuration.kernels import KernelsConfig
+from ntkflow.finite import Network
+from ntkflow.interface import arrays, checks
+from ntkflow.networks.mlp import Which
+from ntkflow.recipes import Chosen
 from ntkflow.scheduling.tasks import compute
 from ntkflow.stores.grid import Grid, block_bytes
-from ntkflow.stores.staging import Inputs, native
+from ntkflow.stores.staging import Inputs
 
 __all__ = [
     "GIB",
+    "Activation",
+    "Attributes",
+    "Beta",
+    "Block",
+    "Kinks",
+    "Matrix",
+    "Memory",
+    "Net",
+    "Outputs",
+    "Overwrite",
+    "Points",
+    "Precision",
+    "Progress",
+    "Scheduler",
+    "Seed",
+    "StoredMatrix",
+    "Threads",
+    "Tolerance",
+    "WeightGain",
     "at_once",
-    "checked",
     "computing",
     "cores",
     "described",
-    "dtype_of",
-    "floating",
 ]
 
 GIB = 2**30
+LARGE = 2**31 - 1
 
-
-def dtype_of(precision: str) -> np.dtype:
-    """Of a precision: ValueError unless it is float32 or float64."""
-    if precision not in ("float32", "float64"):
-        raise ValueError(f"precision is {precision!r}, expected 'float32' or 'float64'")
-    return np.dtype(precision)
-
-
-def floating(x: ArrayLike) -> np.ndarray:
-    """An array of inputs, whole numbers as float64."""
-    array = native(x)
-    return array.astype(np.float64) if array.dtype.kind in "iub" else array
-
-
-def checked(block: int, memory: float, scheduler: str | Mapping[str, Any]) -> KernelsConfig:
-    """As the configuration's `kernels`: checked, with defaults."""
-    try:
-        return KernelsConfig.model_validate(
-            {"block": block, "memory": memory, "scheduler": scheduler}
-        )
-    except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(map(str, fault["loc"]))
-        raise ValueError(f"{key} is {fault['input']!r}: {fault['msg']}") from None
+Matrix: TypeAlias = Annotated[ArrayLike, arrays.Matrix()]
+StoredMatrix: TypeAlias = Annotated[Inputs, arrays.StoredMatrix()]
+Net: TypeAlias = Annotated[Network, checks.Instance(Network, "a Network, as api.network returns")]
+Activation: TypeAlias = Annotated[Chosen, checks.NamedFunction()]
+Kinks: TypeAlias = Annotated[Sequence[float], checks.Listed(checks.Number())]
+Beta: TypeAlias = Annotated[float, checks.Number(low=0)]
+WeightGain: TypeAlias = Annotated[float, checks.Number(above=0)]
+Precision: TypeAlias = Annotated[str, checks.OneOf(("float64", "float32"))]
+Outputs: TypeAlias = Annotated[Which, checks.Outputs()]
+Seed: TypeAlias = Annotated[int, checks.Whole(0, 2**64 - 1)]
+Block: TypeAlias = Annotated[int, checks.Whole(1, LARGE)]
+Memory: TypeAlias = Annotated[float, checks.Number(above=0, high=2**20)]
+Threads: TypeAlias = Annotated[int, checks.Whole(1, 4096)]
+Tolerance: TypeAlias = Annotated[float, checks.Number(above=0, high=1)]
+Scheduler: TypeAlias = Annotated[str | Mapping[str, Any], checks.Scheduler()]
+Store: TypeAlias = Annotated[str | Path, checks.Place()]
+Overwrite: TypeAlias = Annotated[bool, checks.Flag()]
+Points: TypeAlias = Annotated[xr.Dataset, checks.Instance(xr.Dataset, "an xarray Dataset")]
+Attributes: TypeAlias = Annotated[Mapping[str, object], checks.Attributes()]
+Progress: TypeAlias = Annotated[Callable[[str], None], checks.Callback()]
 
 
 def cores() -> int:
-    """That this process may use."""
+    """Number of cores this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def at_once(grid: Grid, dtype: np.dtype, settings: KernelsConfig, threads: int | None) -> int:
-    """Blocks in memory at once, if they fit: two a thread, of which one is on its way to disk.
+def at_once(
+    grid: Grid, dtype: np.dtype, memory: float, scheduler: Mapping[str, Any], threads: int | None
+) -> int:
+    """Number of blocks in memory at once: two per thread, one of them on its way to disk.
 
-    `threads` are all cores by default. Workers of a cluster have one block a thread.
+    Parameters
+    ----------
+    memory
+        GiB for all of them.
+    scheduler
+        The scheduler as plain values. The workers of a cluster have one block per thread.
+    threads
+        All cores by default.
+
+    Raises
+    ------
+    ValueError
+        If `memory` is too little for one block.
     """
     one = block_bytes(grid, dtype) / GIB
-    if settings.memory < one:
-        raise ValueError(
-            f"memory is {settings.memory:g} GiB, expected {one:.2g} or more for one block of "
-            f"{grid.chunk} in {dtype}; or make `block` smaller"
+    if memory < one:
+        raise checks.refusal(
+            "memory",
+            checks.Found(f"{memory:g} GiB"),
+            f"{one:.2g} or more for one block of {grid.chunk} in {dtype}; or make `block` smaller",
         )
-    wanted = (threads or cores()) * (2 if settings.scheduler.kind == "threads" else 1)
-    return min(wanted, int(settings.memory / one))
+    wanted = (threads or cores()) * (2 if scheduler["kind"] == "threads" else 1)
+    return min(wanted, int(memory / one))
 
 
-def described(x: Inputs) -> xr.Dataset:
-    """Points of a store of which nothing is known: all count as training points."""
-    return xr.Dataset(coords={"is_train": ("sample", np.ones(x.shape[0], bool))})
+def described(x: Inputs, points: xr.Dataset | None) -> xr.Dataset:
+    """Coordinates of the rows of x: those of `points`, or every row as a training point.
+
+    Raises
+    ------
+    ValueError
+        If `points` does not have one sample per row.
+    """
+    if points is None:
+        return xr.Dataset(coords={"is_train": ("sample", np.ones(x.shape[0], bool))})
+    found = points.sizes.get("sample", 0)
+    if found != x.shape[0] or "is_train" not in points.coords:
+        raise checks.refusal(
+            "points",
+            checks.Found(f"{found} samples and the coordinates {sorted(map(str, points.coords))}"),
+            f"{x.shape[0]} samples, one per row of x1, and the coordinate is_train",
+        )
+    return points
 
 
 def computing(
     scheduler: Mapping[str, Any], threads: int, progress: Callable[[str], None] | None
 ) -> Callable[..., Any]:
-    """What computes Dask tasks, and says how many are done."""
+    """Function that computes Dask tasks and reports how many are done."""
     # Workers are processes of their own; in this one JAX's settings are its owner's.
     device = "cpu" if getattr(jax.config, "jax_platforms", None) == "cpu" else "auto"
     on_workers = partial(runtime.configure_jax, device=device)

@@ -1,8 +1,8 @@
 """The empirical NTK of a network, at initialisation or at any time in training."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated, Any, cast
 
 import numpy as np
 import xarray as xr
@@ -10,54 +10,93 @@ from numpy.typing import ArrayLike
 
 from ntkflow import finite
 from ntkflow.finite import Network, network_of
+from ntkflow.interface import arrays, checks
 from ntkflow.interface.arguments import (
     GIB,
+    Activation,
+    Attributes,
+    Beta,
+    Block,
+    Kinks,
+    Matrix,
+    Memory,
+    Net,
+    Outputs,
+    Overwrite,
+    Points,
+    Precision,
+    Progress,
+    Scheduler,
+    Seed,
+    Store,
+    StoredMatrix,
+    Threads,
+    WeightGain,
     at_once,
-    checked,
     computing,
     described,
-    dtype_of,
-    floating,
 )
 from ntkflow.networks.blockwise import blockwise_ntk
-from ntkflow.networks.mlp import Which
-from ntkflow.recipes import Chosen
 from ntkflow.stores.grams import write_grams
 from ntkflow.stores.grid import grid_between
-from ntkflow.stores.staging import Inputs, check_inputs
+from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
 
 __all__ = ["Network", "empirical_ntk", "initial_parameters", "network", "store_empirical_ntk"]
 
+MOST_PARAMETERS = 2**31
+Widths = Annotated[Sequence[int], checks.Listed(checks.Whole(1, 2**31 - 1), shortest=2)]
+Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.Parameters()]
 
-def initial_parameters(
-    widths: Sequence[int], *, seed: int = 0
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """theta(0) of a fully-connected network with these widths n_0, n_1, .., n_L.
 
-    Weights (fan_in, fan_out) and biases (fan_out,) of each layer, all drawn from N(0, 1) as the NTK
-    parametrization has it, in float32.
+@checks.checked
+def initial_parameters(widths: Widths, *, seed: Seed = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Draw theta(0) of a fully-connected network with the widths n_0, n_1, .., n_L.
+
+    The draws depend on the widths and the seed alone, not on JAX's settings.
+
+    Parameters
+    ----------
+    widths
+        n_0 inputs, the hidden widths, and n_L outputs; fewer than 2^31 parameters together.
+    seed
+        Seed of the draws, from 0 to 2^64 - 1.
+
+    Returns
+    -------
+    list of (numpy.ndarray, numpy.ndarray)
+        Weights (fan_in, fan_out) and biases (fan_out,) of each layer, all drawn from N(0, 1) as in
+        the NTK parametrization, in float32.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid; the message names it, what was found and what is expected.
     """
-    if len(widths) < 2 or not all(isinstance(n, int) and n > 0 for n in widths):
-        raise ValueError(f"widths are {widths!r}, expected positive numbers n_0, .., n_L")
+    count = sum((one + 1) * two for one, two in pairwise(widths))
+    if count >= MOST_PARAMETERS:
+        raise checks.refusal(
+            "widths", checks.Found(f"{count:,} parameters"), f"fewer than {MOST_PARAMETERS:,}"
+        )
     return finite.initial_parameters(seed, widths)
 
 
+@checks.checked
 def network(
-    parameters: Sequence[tuple[ArrayLike, ArrayLike]],
+    parameters: Layers,
     *,
-    activation: Chosen = "relu",
-    kinks: Sequence[float] = (),
-    beta: float = 0.1,
-    weight_gain: float = 1.0,
-    precision: str = "float64",
+    activation: Activation = "relu",
+    kinks: Kinks = (),
+    beta: Beta = 0.1,
+    weight_gain: WeightGain = 1.0,
+    precision: Precision = "float64",
 ) -> Network:
-    """z^{l+1} = weight_gain a^l W^l / sqrt(n_l) + beta b^l, a^l = activation(z^l), f = z^L.
+    """Network z^{l+1} = weight_gain a^l W^l / sqrt(n_l) + beta b^l, a^l = activation(z^l), f = z^L.
 
     Parameters
     ----------
     parameters
-        Layer by layer W^l (fan_in, fan_out) and b^l (fan_out,), wherever training has taken them.
+        Layer by layer W^l (fan_in, fan_out) and b^l (fan_out,), initial or trained.
     activation, kinks, beta, weight_gain
         As in `limiting_kernels`.
     precision
@@ -66,22 +105,23 @@ def network(
     Raises
     ------
     ValueError
-        If an argument is not what it should be; the message says which.
+        If an argument is invalid; the message names it, what was found and what is expected.
     """
-    return network_of(parameters, activation, kinks, beta, weight_gain, dtype_of(precision))
+    return network_of(parameters, activation, kinks, beta, weight_gain, np.dtype(precision))
 
 
+@checks.checked
 def empirical_ntk(
-    network: Network,
-    x1: ArrayLike,
-    x2: ArrayLike | None = None,
+    network: Net,
+    x1: Matrix,
+    x2: Matrix | None = None,
     *,
-    outputs: Which = "all",
-    accumulate: str | None = None,
-    block: int = 1024,
-    memory: float = 2.0,
+    outputs: Outputs = "all",
+    accumulate: Precision | None = None,
+    block: Block = 1024,
+    memory: Memory = 2.0,
 ) -> np.ndarray:
-    """Empirical NTK of a network between all rows of x1 and of x2, or of x1, in memory.
+    """Empirical NTK of a network between all rows of x1 and of x2, or of x1 alone, in memory.
 
     Exact for the network's parameters; no Jacobian is formed.
 
@@ -96,23 +136,24 @@ def empirical_ntk(
     accumulate
         ``float64`` or ``float32``, in which products are added up; the network's by default.
     block
-        Rows at a time.
+        Rows computed at a time.
     memory
-        GiB for the activities and sensitivities of inputs; where those of all inputs take more,
-        they are computed again for each pair of blocks.
+        GiB for the activations and sensitivities of inputs. If those of all inputs take more, they
+        are recomputed for each pair of blocks.
 
     Returns
     -------
     numpy.ndarray
-        Theta, (n, m, n_L, n_L) of ``all`` outputs, otherwise (n, m).
+        Theta, (n, m, n_L, n_L) for ``all`` outputs, otherwise (n, m).
 
     Raises
     ------
     ValueError
-        If an argument is not what it should be; the message says which.
+        If an argument is invalid; the message names it, what was found and what is expected. Also
+        if the kernel is too large or too small for the precision.
     """
-    lists = [floating(x) for x in (x1, x2) if x is not None]
-    check_inputs(*lists)
+    lists = [np.asarray(x) for x in (x1, x2) if x is not None]
+    check_shapes(*lists)
     network.check(lists[0].shape[1], outputs)
     with finite.exact():
         ntk = blockwise_ntk(
@@ -121,50 +162,53 @@ def empirical_ntk(
             None if x2 is None else lists[1],
             network.architecture,
             outputs=outputs,
-            dtype=dtype_of(accumulate) if accumulate else network.dtype,
+            dtype=np.dtype(accumulate) if accumulate else network.dtype,
             block=block,
             memory=memory * GIB,
         )
     return ntk if outputs == "all" else ntk[:, :, 0, 0]
 
 
+@checks.checked
 def store_empirical_ntk(
-    network: Network,
-    x1: Inputs,
-    x2: Inputs | None = None,
+    network: Net,
+    x1: StoredMatrix,
+    x2: StoredMatrix | None = None,
     *,
-    store: str | Path,
-    outputs: Which = "trace",
-    accumulate: str | None = None,
-    block: int = 2048,
-    memory: float = 2.0,
-    scheduler: str | Mapping[str, Any] = "threads",
-    threads: int | None = None,
-    points: xr.Dataset | None = None,
-    attributes: Mapping[str, object] | None = None,
-    progress: Callable[[str], None] | None = None,
+    store: Store,
+    outputs: Outputs = "trace",
+    accumulate: Precision | None = None,
+    block: Block = 2048,
+    memory: Memory = 2.0,
+    scheduler: Scheduler = "threads",
+    threads: Threads | None = None,
+    points: Points | None = None,
+    attributes: Attributes | None = None,
+    overwrite: Overwrite = False,
+    progress: Progress | None = None,
 ) -> xr.Dataset:
-    """The same of one output, or the trace over outputs, into a Zarr store; returned opened.
+    """Empirical NTK of one output, or the trace over outputs, in a Zarr store; returned opened.
 
-    Inputs are swept through the network once, and what that gives, some 2 L n numbers an input,
-    stays on disk until the store is finished. Resuming, arguments and errors are as in
-    `empirical_ntk` and `store_limiting_kernels`.
+    Inputs are passed through the network once. The result, about 2 L n numbers per input, stays on
+    disk until the store is finished. Resuming, arguments and errors are as in `empirical_ntk` and
+    `store_limiting_kernels`.
     """
     if outputs == "all":
-        raise ValueError("outputs is 'all', expected 'trace' or the number of one output")
-    dtype = dtype_of(accumulate) if accumulate else network.dtype
-    settings = checked(block, memory, scheduler)
-    grid = grid_between(x1, x2, settings.block)
+        raise checks.refusal("outputs", outputs, "'trace' or the number of one output")
+    dtype = np.dtype(accumulate) if accumulate else network.dtype
+    workers = cast(Mapping[str, Any], scheduler)
+    grid = grid_between(x1, x2, block)
     network.check(x1.shape[1], outputs)
-    blocks = at_once(grid, dtype, settings, threads)
+    blocks = at_once(grid, dtype, memory, workers, threads)
     write_grams(
-        described(x1) if points is None else points,
+        described(x1, points),
         x1,
         x2,
         store,
         finite.empirical_recipe(network, outputs, dtype),
         grid=grid,
-        compute=computing(settings.scheduler.model_dump(), blocks, progress),
+        compute=computing(workers, blocks, progress),
         attributes={"precision": network.dtype.name, **(attributes or {})},
+        overwrite=overwrite,
     )
     return open_store(store, "empirical")

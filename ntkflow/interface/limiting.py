@@ -1,35 +1,48 @@
 """The NNGP kernel and the limiting NTK."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, cast
 
 import jax
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 
+from ntkflow.interface import checks
 from ntkflow.interface.arguments import (
+    Activation,
+    Attributes,
+    Beta,
+    Block,
+    Kinks,
+    Matrix,
+    Memory,
+    Overwrite,
+    Points,
+    Precision,
+    Progress,
+    Scheduler,
+    Store,
+    StoredMatrix,
+    Threads,
+    WeightGain,
     at_once,
-    checked,
     computing,
     cores,
     described,
-    dtype_of,
-    floating,
 )
 from ntkflow.kernels import tiles
-from ntkflow.recipes import Chosen, directed, limiting_network, limiting_recipe, planned
+from ntkflow.recipes import directed, limiting_network, limiting_recipe, planned
 from ntkflow.stores.grams import write_grams
 from ntkflow.stores.grid import grid_between
-from ntkflow.stores.staging import Inputs, check_inputs
+from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
 
 __all__ = ["Kernels", "limiting_kernels", "store_limiting_kernels"]
 
 Filled = tuple[np.ndarray, np.ndarray]
+Depth = Annotated[int, checks.Whole(1, 100_000)]
 
 
 class Kernels(NamedTuple):
@@ -39,19 +52,20 @@ class Kernels(NamedTuple):
     ntk: np.ndarray
 
 
+@checks.checked
 def limiting_kernels(
-    x1: ArrayLike,
-    x2: ArrayLike | None = None,
+    x1: Matrix,
+    x2: Matrix | None = None,
     *,
-    depth: int,
-    activation: Chosen = "relu",
-    kinks: Sequence[float] = (),
-    beta: float = 0.1,
-    weight_gain: float = 1.0,
-    precision: str = "float64",
-    threads: int | None = None,
+    depth: Depth,
+    activation: Activation = "relu",
+    kinks: Kinks = (),
+    beta: Beta = 0.1,
+    weight_gain: WeightGain = 1.0,
+    precision: Precision = "float64",
+    threads: Threads | None = None,
 ) -> Kernels:
-    """NNGP kernel and limiting NTK between all rows of x1 and of x2, or of x1, in memory.
+    """NNGP kernel and limiting NTK between all rows of x1 and of x2, or of x1 alone, in memory.
 
     Parameters
     ----------
@@ -60,33 +74,35 @@ def limiting_kernels(
     depth
         L, the number of weight layers.
     activation
-        A name in the registry, a mapping of ``name`` and parameters, or a function of JAX arrays.
+        A name in the registry, a mapping of ``name`` and parameters, or an elementwise function of
+        JAX arrays.
     kinks
-        Where a function is not smooth.
+        Points at which the function is not smooth.
     beta, weight_gain
         Factors of biases and weights: z^{l+1} = weight_gain W a^l / sqrt(n_l) + beta b.
     precision
-        ``float64`` or ``float32``, of the kernels. In float32 they are off by some 1e-6 of
+        ``float64`` or ``float32``, of the kernels. In float32 their error is about 1e-6 of
         sqrt(K(x, x) K(x', x')), for near-duplicates too.
     threads
-        Tiles at work at once; two a core by default, of which one waits for memory.
+        Tiles computed at once; two per core by default, since one of them waits for memory.
 
     Returns
     -------
     Kernels
-        ``nngp`` Sigma^L and ``ntk`` Theta_inf^L, NumPy arrays (n, m).
+        ``nngp`` Sigma^L and ``ntk`` Theta_inf^L, NumPy arrays (n, m) of `precision`.
 
     Raises
     ------
     ValueError
-        If an argument is not what it should be; the message says which.
+        If an argument is invalid; the message names it, what was found and what is expected.
     DualError
-        If the activation's dual is not accurate for these inputs.
+        A ValueError: if the activation's dual is not accurate for these inputs, or a kernel is too
+        large or too small for `precision`.
     """
     network = limiting_network(activation, kinks, depth, beta, weight_gain)
-    dtype = dtype_of(precision)
-    lists = [floating(x) for x in (x1, x2) if x is not None]
-    check_inputs(*lists)
+    dtype = np.dtype(precision)
+    lists = [np.asarray(x) for x in (x1, x2) if x is not None]
+    check_shapes(*lists)
     inputs = [directed(x, dtype=dtype) for x in lists]
     norms = np.concatenate([norm for norm, _ in inputs])
     chosen = planned(norms, lists[0].shape[1], network, dtype)
@@ -102,72 +118,80 @@ def limiting_kernels(
     return Kernels(*kernels)
 
 
+@checks.checked
 def store_limiting_kernels(
-    x1: Inputs,
-    x2: Inputs | None = None,
+    x1: StoredMatrix,
+    x2: StoredMatrix | None = None,
     *,
-    store: str | Path,
-    depth: int,
-    activation: Chosen = "relu",
-    kinks: Sequence[float] = (),
-    beta: float = 0.1,
-    weight_gain: float = 1.0,
-    precision: str = "float64",
-    block: int = 2048,
-    memory: float = 2.0,
-    scheduler: str | Mapping[str, Any] = "threads",
-    threads: int | None = None,
-    points: xr.Dataset | None = None,
-    attributes: Mapping[str, object] | None = None,
-    progress: Callable[[str], None] | None = None,
+    store: Store,
+    depth: Depth,
+    activation: Activation = "relu",
+    kinks: Kinks = (),
+    beta: Beta = 0.1,
+    weight_gain: WeightGain = 1.0,
+    precision: Precision = "float64",
+    block: Block = 2048,
+    memory: Memory = 2.0,
+    scheduler: Scheduler = "threads",
+    threads: Threads | None = None,
+    points: Points | None = None,
+    attributes: Attributes | None = None,
+    overwrite: Overwrite = False,
+    progress: Progress | None = None,
 ) -> xr.Dataset:
-    """The same, of any size, into a Zarr store; returned opened, its arrays read on demand.
+    """NNGP kernel and limiting NTK of any size, in a Zarr store; returned opened, read on demand.
 
-    Killed at any moment, the next call computes the blocks that are missing and no others. A store
-    that is finished, for the same inputs, settings and code, is opened and nothing is computed.
+    If an earlier call was killed, only the blocks it left out are computed. A finished store of the
+    same inputs, settings and code is opened, and nothing is computed. Nothing but a store that
+    ntkflow wrote is ever replaced, and a finished one only with `overwrite`.
 
     Parameters
     ----------
     x1, x2, depth, activation, kinks, beta, weight_gain, precision
-        As in `limiting_kernels`; inputs may also be arrays that are read by rows from a disk.
+        As in `limiting_kernels`; inputs may also be arrays that are read from disk by rows.
     store
-        Folder of the store.
+        Folder of the store, on a local disk. Links are followed and ``~`` is expanded.
     block
-        Rows and columns of a block, that is of a chunk of the store, about.
+        Largest number of rows and columns of a block, which is a chunk of the store.
     memory
-        GiB for the blocks that are computed at once.
+        GiB for the blocks computed at once.
     scheduler
-        ``threads``, or as the key `kernels.scheduler` of the configuration.
+        ``threads``, or a value of the configuration's key `kernels.scheduler`.
     threads
-        That compute with ``threads``; all cores by default. Twice as many blocks are under way,
-        within `memory`, as some are being written.
+        Threads that compute if the scheduler is ``threads``; all cores by default. Twice as many
+        blocks are in memory, within `memory`, since some are being written.
     points
-        Dataset whose coordinates describe the rows of x1; by default all count as training points.
+        Dataset whose coordinates describe the rows of x1; by default every row is a training point.
     attributes
         Further attributes of the store.
+    overwrite
+        Replace a finished store of other inputs, settings or code. Whoever has the old one open
+        then gets a StoreError on the next read.
     progress
-        Called with a line of text as blocks are done.
+        Called with a line of text after each block.
 
     Raises
     ------
     ValueError, DualError
-        As `limiting_kernels`; a `StoreError`, which is a ValueError, if another run is at work on
-        the store or the disk is full.
+        As in `limiting_kernels`.
+    StoreError
+        A ValueError: if something else is at `store`, another run is writing there, or the disk is
+        full.
     """
     network = limiting_network(activation, kinks, depth, beta, weight_gain)
-    dtype = dtype_of(precision)
-    settings = checked(block, memory, scheduler)
-    grid = grid_between(x1, x2, settings.block)
-    blocks = at_once(grid, dtype, settings, threads)
+    dtype, workers = np.dtype(precision), cast(Mapping[str, Any], scheduler)
+    grid = grid_between(x1, x2, block)
+    blocks = at_once(grid, dtype, memory, workers, threads)
     write_grams(
-        described(x1) if points is None else points,
+        described(x1, points),
         x1,
         x2,
         store,
         limiting_recipe(activation, kinks, network, dtype),
         grid=grid,
-        compute=computing(settings.scheduler.model_dump(), blocks, progress),
+        compute=computing(workers, blocks, progress),
         attributes={"precision": precision, **(attributes or {})},
+        overwrite=overwrite,
     )
     return open_store(store, "limiting")
 

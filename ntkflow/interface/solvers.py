@@ -1,28 +1,35 @@
-"""What is done with kernels, in memory or in their store."""
+"""Eigenpairs, regression and predictions with kernels in memory or in their store."""
 
-from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ntkflow.analysis import eigenpairs, regression
-from ntkflow.analysis.blocks import Kernel
+from ntkflow.analysis import blocks, eigenpairs, regression
 from ntkflow.analysis.eigenpairs import Eigenpairs
 from ntkflow.analysis.regression import Regression
-from ntkflow.interface.arguments import GIB
+from ntkflow.interface import arrays, checks
+from ntkflow.interface.arguments import GIB, Memory, Progress, Tolerance
 
 __all__ = ["extreme_eigenpairs", "kernel_regression", "predict"]
 
+Kernel = Annotated[blocks.Kernel, arrays.Kernel()]
+CrossKernel = Annotated[blocks.Kernel, arrays.Kernel("(M, N)")]
+Count = Annotated[int, checks.Whole(1, 2**31 - 1)]
+End = Annotated[Literal["largest", "smallest"], checks.OneOf(("largest", "smallest"))]
+Ridge = Annotated[float, checks.Number(low=0)]
+Targets = Annotated[ArrayLike, arrays.Matrix("(N, outputs)")]
 
+
+@checks.checked
 def extreme_eigenpairs(
     kernel: Kernel,
-    count: int,
+    count: Count,
     *,
-    which: Literal["largest", "smallest"] = "largest",
-    memory: float = 2.0,
-    tolerance: float = 1e-6,
-    progress: Callable[[str], None] | None = None,
+    which: End = "largest",
+    memory: Memory = 2.0,
+    tolerance: Tolerance = 1e-6,
+    progress: Progress | None = None,
 ) -> Eigenpairs:
     """Some eigenvalues of K / N, with eigenvectors and residuals; `memory` is in GiB.
 
@@ -33,14 +40,15 @@ def extreme_eigenpairs(
     )
 
 
+@checks.checked
 def kernel_regression(
     kernel: Kernel,
-    targets: ArrayLike,
+    targets: Targets,
     *,
-    ridge: float = 0.0,
-    memory: float = 2.0,
-    tolerance: float = 1e-8,
-    progress: Callable[[str], None] | None = None,
+    ridge: Ridge = 0.0,
+    memory: Memory = 2.0,
+    tolerance: Tolerance = 1e-8,
+    progress: Progress | None = None,
 ) -> Regression:
     """Solve (K + N ridge I) a = y for targets y (N, k); `memory` is in GiB.
 
@@ -52,6 +60,25 @@ def kernel_regression(
     )
 
 
-def predict(cross_kernel: Kernel, coefficients: np.ndarray, *, memory: float = 2.0) -> np.ndarray:
-    """f (M, k) from a kernel (M, N) between test and training points; `memory` is in GiB."""
-    return regression.predict(cross_kernel, coefficients, memory=memory * GIB)
+@checks.checked
+def predict(
+    cross_kernel: CrossKernel, coefficients: Targets, *, memory: Memory = 2.0
+) -> np.ndarray:
+    """f (M, k) from a kernel (M, N) between test and training points; `memory` is in GiB.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid, or f is too large for float64.
+    """
+    known, weights = cross_kernel.shape[1], np.asarray(coefficients, float)
+    if len(weights) != known:
+        found = checks.Found(f"{len(weights)} rows")
+        raise checks.refusal("coefficients", found, f"{known}, one per training point")
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
+        f = regression.predict(cross_kernel, weights, memory=memory * GIB)
+    if not np.isfinite(f).all():
+        raise checks.refusal(
+            "coefficients", checks.Found("a prediction that overflows"), "smaller coefficients"
+        )
+    return f

@@ -1,8 +1,8 @@
 """A single network trained from given parameters, with the network itself at each record."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from operator import index
+from typing import Annotated, Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +12,17 @@ from numpy.typing import ArrayLike
 
 from ntkflow import finite
 from ntkflow.finite import Network
-from ntkflow.interface.arguments import floating
+from ntkflow.interface import arrays, checks
+from ntkflow.interface.arguments import Matrix, Net, Progress, Seed
+from ntkflow.kernels.activations import first_line
 from ntkflow.networks import costs, descent, optimizers
 from ntkflow.networks.costs import Cost, Pointwise
 from ntkflow.networks.descent import Setting, State
 from ntkflow.networks.divergence import DivergenceError, diverged, require_finite
 from ntkflow.networks.method import Method
-from ntkflow.networks.mlp import apply
+from ntkflow.networks.mlp import Parameters, apply, root_key
 from ntkflow.networks.optimizers import Optimizer
 from ntkflow.networks.segments import segments
-from ntkflow.stores.staging import check_inputs
 
 __all__ = ["Training", "train"]
 
@@ -49,56 +50,73 @@ class Training:
     networks: tuple[Network, ...]
 
 
+Targets = Annotated[ArrayLike, arrays.Matrix("(samples, outputs)")]
+Steps = Annotated[int | Sequence[int], checks.Steps()]
+Rate = Annotated[float, checks.Number(above=0)]
+CostArgument = Annotated[str | Pointwise, checks.NamedFunction(mapping=False)]
+OptimizerArgument = Annotated[str | Optimizer, checks.NamedFunction(mapping=False)]
+Batch = Annotated[int, checks.Whole(1, 2**31 - 1)]
+
+
+@checks.checked
 def train(
-    network: Network,
-    x: ArrayLike,
-    y: ArrayLike,
+    network: Net,
+    x: Matrix,
+    y: Targets,
     *,
-    steps: int | Sequence[int],
-    learning_rate: float = 1.0,
-    cost: str | Pointwise = "least_squares",
-    optimizer: str | Optimizer = "gradient_descent",
-    batch: int | None = None,
-    probe: ArrayLike | None = None,
-    seed: int = 0,
-    progress: Callable[[str], None] | None = None,
+    steps: Steps,
+    learning_rate: Rate = 1.0,
+    cost: CostArgument = "least_squares",
+    optimizer: OptimizerArgument = "gradient_descent",
+    batch: Batch | None = None,
+    probe: Matrix | None = None,
+    seed: Seed = 0,
+    progress: Progress | None = None,
 ) -> Training:
-    """Train a network on x and y from the parameters that it has.
+    """Train a network on x and y from its present parameters.
 
     Parameters
     ----------
     network
-        From `network`; it stays as it is. Its precision is that of the training.
+        From `network`; it is not changed. Training has its precision.
     x, y
         Training points (n, d) and their targets (n, n_L).
     steps
-        Their number, or the numbers after which there is a record; 0 is the start, which is always
-        recorded.
+        Number of steps, or the steps at which to record. Step 0, the start, is always recorded.
+    learning_rate
+        Step size; time is learning_rate x steps.
     cost
-        ``least_squares``, ``logistic`` (y = +1 or -1), ``cross_entropy`` (of softmax(f), y of sum
-        1), "module:function", or a function of f and y at one point, both (n_L,), to a number.
+        ``least_squares``, ``logistic`` (y = +1 or -1), ``cross_entropy`` (of softmax(f); rows of y
+        sum to 1), "module:function", or a function of f and y at one point, both (n_L,), to a
+        number.
     optimizer
-        ``gradient_descent``, ``momentum``, ``adam``, or a function of the learning rate that
-        gives a transformation of optax, such as ``optax.adagrad``.
+        ``gradient_descent``, ``momentum``, ``adam``, or a function from the learning rate to a
+        transformation of optax, such as ``optax.adagrad``.
     batch
-        Points of a step, all by default; those of an epoch are in a new random order each.
+        Points per step, all by default; each epoch takes them in a new random order.
     probe
-        Where f is recorded, (N, d); x by default.
+        Points at which f is recorded, (N, d); x by default.
     seed
-        Of the orders of points.
+        Seed of the random orders, from 0 to 2^64 - 1.
     progress
-        Called with a line every few seconds.
+        Called with a line of text every few seconds.
+
+    Returns
+    -------
+    Training
+        Steps, times, f (t, N, n_L), cost and networks at the recorded steps.
 
     Raises
     ------
     DivergenceError
-        If the cost is not finite, or in full-batch gradient descent exceeds twice its first value.
+        A ValueError: if the cost is not finite, or in full-batch gradient descent exceeds twice its
+        first value.
     ValueError
-        If an argument is not what it should be; the message says which.
+        If an argument is invalid; the message names it, what was found and what is expected.
     """
-    marks, rate = _marks(steps), _rate(learning_rate)
+    marks, rate = cast(list[int], steps), learning_rate
     known, target, where = _points(network, x, y, x if probe is None else probe)
-    method = Method(_cost(cost), _optimizer(optimizer), None if batch is None else index(batch))
+    method = Method(_cost(cost), _optimizer(optimizer, rate, network), batch)
     method.check(len(known), network.architecture.outputs, network.dtype)
     _check_targets(method.cost, target)
     found: list[tuple[np.ndarray, float, Network]] = []
@@ -129,7 +147,7 @@ def _trained(
     setting = Setting(network.architecture, method, rate, mesh)
     points, target = descent.shared(jnp.asarray(x), mesh), descent.spread(y[None], mesh)
     # `initial_parameters` of the same seed draws nothing at the last count.
-    key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), 2**32 - 1)
+    key = jax.random.fold_in(root_key(seed), 2**32 - 1)
     start = descent.spread(descent.start_from(network.parameters, key, len(x), setting), mesh)
 
     def advance(state: State, first: int, steps: int) -> State:
@@ -150,49 +168,54 @@ def _trained(
         yield step, state, float(now[0])
 
 
-def _marks(steps: int | Sequence[int]) -> list[int]:
-    try:
-        listed = [*map(index, steps)] if isinstance(steps, Iterable) else [index(steps)]
-    except TypeError:
-        listed = []
-    if not listed or min(listed) < 0:
-        raise ValueError(f"steps is {steps!r}, expected a number of steps or a list of them")
-    return sorted({0, *listed})
-
-
-def _rate(learning_rate: float) -> float:
-    rate = float(learning_rate)
-    if not (rate > 0 and np.isfinite(rate)):
-        raise ValueError(f"learning_rate is {learning_rate!r}, expected a positive number")
-    return rate
-
-
 def _cost(chosen: str | Pointwise) -> Cost:
     if isinstance(chosen, str):
         return costs.cost(chosen)
-    return Cost(getattr(chosen, "__name__", "of one's own"), chosen)
+    return Cost(getattr(chosen, "__name__", "function"), chosen)
 
 
-def _optimizer(chosen: str | Optimizer) -> Optimizer:
-    return optimizers.optimizer(chosen) if isinstance(chosen, str) else chosen
+def _optimizer(chosen: str | Optimizer, rate: float, network: Network) -> Optimizer:
+    """The optimiser; ValueError unless it gives a transformation of the network's parameters."""
+    if isinstance(chosen, str):
+        return optimizers.optimizer(chosen)
+
+    def update(theta: Parameters) -> Any:
+        transformation = chosen(rate)
+        return transformation.update(theta, transformation.init(theta), theta)[0]
+
+    try:
+        with jax.numpy_dtype_promotion("standard"):
+            change = jax.eval_shape(update, network.parameters)
+        matches = _shapes(change) == _shapes(network.parameters)
+        reason = "" if matches else "its updates do not have the form of the parameters"
+    except Exception as error:  # whatever a function that is no optimiser raises
+        reason = first_line(error)
+    if reason:
+        raise checks.refusal(
+            "optimizer",
+            chosen,
+            f"a function from the learning rate to a transformation of optax ({reason})",
+        )
+    return chosen
+
+
+def _shapes(tree: Any) -> list[tuple[int, ...]]:
+    return [leaf.shape for leaf in jax.tree.leaves(tree)]
 
 
 def _points(
     network: Network, x: ArrayLike, y: ArrayLike, probe: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    found = {"x": floating(x), "probe": floating(probe)}
-    for name, points in found.items():
-        try:
-            check_inputs(points)
-            network.check(points.shape[1], "all")
-        except ValueError as error:
-            raise ValueError(str(error).replace("x1", name)) from None
-    target, expected = np.asarray(y), (len(found["x"]), network.architecture.outputs)
-    numbers = target.dtype.kind in "biuf" and np.isfinite(target).all()
-    if target.shape != expected or not numbers:
-        raise ValueError(f"y has shape {target.shape}, expected finite numbers of shape {expected}")
-    known, where = (points.astype(network.dtype) for points in found.values())
-    return known, target.astype(network.dtype), where
+    """x, y and probe in the network's precision; ValueError if their shapes do not fit."""
+    known, target, where = map(np.asarray, (x, y, probe))
+    for name, points in {"x": known, "probe": where}.items():
+        network.check(points.shape[1], "all", name)
+    expected = len(known), network.architecture.outputs
+    if target.shape != expected:
+        raise checks.refusal("y", target, f"the shape {expected}: (samples, outputs)")
+    named = {"x": known, "y": target, "probe": where}
+    x, y, probe = (network.cast(array, name) for name, array in named.items())
+    return x, y, probe
 
 
 def _check_targets(cost: Cost, y: np.ndarray) -> None:

@@ -6,6 +6,7 @@ matter of the subclasses: closed forms, Hermite series (smooth functions), quadr
 """
 
 import importlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -37,7 +38,7 @@ from ntkflow.kernels.hermite import HermiteSeries
 from ntkflow.kernels.pairs import Pairs, angle
 from ntkflow.kernels.quadrature import gaussian_pairs, gaussian_squares, quadrature_error
 
-__all__ = ["ACTIVATIONS", "Quadrature", "activation", "from_function", "own_function"]
+__all__ = ["ACTIVATIONS", "Quadrature", "activation", "first_line", "from_function", "own_function"]
 
 
 @dataclass(frozen=True)
@@ -88,24 +89,49 @@ def from_function(name: str, function: Elementwise, kinks: Sequence[float] = ())
     Raises
     ------
     ValueError
-        If the function does not map an array elementwise to finite numbers.
+        If the function does not map an array entry by entry to finite numbers of its dtype.
     """
-    probe = jnp.asarray([-3.0, -1.0, -0.1, 0.2, 1.5, 4.0])
-    try:
-        both = [function(probe), derivative(function)(probe)]
-    except Exception as error:
-        raise ValueError(
-            f"activation {name!r}: not a function of JAX arrays that can be differentiated "
-            f"({type(error).__name__}: {error}); write it with jax.numpy"
-        ) from error
-    for found in both:
-        if found.shape != probe.shape or not bool(jnp.all(jnp.isfinite(found))):
-            raise ValueError(
-                f"activation {name!r}: at {probe} its values or derivatives are {found}; expected "
-                "one finite number for each entry"
-            )
+    with jax.enable_x64(True):
+        _require_elementwise(name, function)
     places = tuple(sorted(float(kink) for kink in kinks))
     return Quadrature(name, function, places) if places else HermiteSeries(name, function)
+
+
+PROBE = (0.2, -3.0, 4.0, -1.0, 1.5, -0.1)
+
+
+def _require_elementwise(name: str, function: Elementwise) -> None:
+    """Raise ValueError unless a function acts on each entry of an array alone."""
+    probe = jnp.asarray(PROBE)
+    shapes = [jax.ShapeDtypeStruct((2, 3), dtype) for dtype in (jnp.float32, jnp.float64)]
+    try:
+        traced = [jax.eval_shape(function, shape) for shape in shapes]
+        together = function(probe)
+        apart = jnp.concatenate([function(probe[i : i + 1]) for i in range(len(probe))])
+        slopes = derivative(function)(probe)
+    except Exception as error:  # whatever a function that is no activation raises
+        raise ValueError(
+            f"activation {name!r}: not an elementwise function of JAX arrays that can be "
+            f"differentiated ({first_line(error)}); write it with jax.numpy"
+        ) from error
+    if traced != shapes:
+        found = ", ".join(f"{t.dtype}{list(t.shape)}" for t in traced)
+        raise ValueError(
+            f"activation {name!r}: found {found} from float32[2, 3] and float64[2, 3], expected "
+            "the shape and dtype of the argument"
+        )
+    for values in (together, slopes):
+        if values.shape != probe.shape or not bool(jnp.all(jnp.isfinite(values))):
+            raise ValueError(
+                f"activation {name!r}: found {np.asarray(values)} as values or derivatives at "
+                f"{PROBE}, expected one finite number for each entry"
+            )
+    if not np.allclose(together, apart, rtol=1e-9, atol=1e-9 * float(jnp.max(jnp.abs(apart)))):
+        raise ValueError(
+            f"activation {name!r}: found values that depend on other entries of the array "
+            f"({np.asarray(together)} together, {np.asarray(apart)} one at a time), expected an "
+            "elementwise function"
+        )
 
 
 def _leaky_relu(slope: float = 0.01) -> Activation:
@@ -161,7 +187,19 @@ def activation(name: str, **parameters: float | Sequence[float]) -> Activation:
         If no activation has that name, or it takes other parameters.
     """
     hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
+    for key, value in hashable.items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not all(_is_finite(number) for number in numbers):
+            raise ValueError(
+                f"activation {name!r}: found {value!r} for {key}, expected a finite number or a "
+                "list of them"
+            )
     return _activation(name, tuple(sorted(hashable.items())))
+
+
+def _is_finite(value: object) -> bool:
+    """Whether a value is a finite real number, and not a truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 Parameters = tuple[tuple[str, float | Sequence[float]], ...]
@@ -199,12 +237,21 @@ def _imported(name: str) -> Callable[..., Activation]:
     return factory
 
 
+def first_line(error: Exception) -> str:
+    """Type of an error and the first line of its message."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 def own_function(name: str, what: str) -> Callable[..., Any]:
     """The function that "module:function" names; ValueError, about `what`, if there is none."""
     module, _, attribute = name.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        function = getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # whatever the module raises while it is imported
         raise ValueError(
-            f"{what} {name!r}: {error}; expected 'module:function', the module on PYTHONPATH"
+            f"{what} {name!r}: {first_line(error)}; expected 'module:function', the module on "
+            "PYTHONPATH"
         ) from None
+    if not callable(function):
+        raise ValueError(f"{what} {name!r}: found a {type(function).__name__}, expected a function")
+    return function

@@ -88,7 +88,12 @@ def points(
 
     root = jnp.asarray(norm, np.float64) / np.sqrt(features)
     first = jnp.hypot(gain * root, bias)
-    last, layers = jax.lax.scan(layer, first, None, length=depth - 1)
+    if depth > 1:
+        last, layers = jax.lax.scan(layer, first, None, length=depth - 1)
+    else:  # a scan of length zero fails if jax.jit is disabled
+        shapes = jax.eval_shape(layer, first, None)[1]
+        layers = jax.tree.map(lambda s: jnp.zeros((0, *s.shape), s.dtype), shapes)
+        last = first
     shares = _over(gain * root, first), _over(bias, first)
     kept = jax.tree.map(lambda array: array.astype(dtype), (shares, layers, last))
     return Points(direction, *kept)

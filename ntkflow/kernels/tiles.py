@@ -45,8 +45,8 @@ TOLERANCE = 1e-6
 """Largest error of a dual activation that is accepted."""
 
 
-class DualError(ArithmeticError):
-    """A dual activation is not accurate, or a kernel not finite, for these inputs."""
+class DualError(ValueError):
+    """For these inputs a dual activation is inaccurate, or a kernel is out of range."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,14 @@ def plan(norms: Float[AnyArray, " n"], features: int, network: Network, dtype: n
     Raises
     ------
     DualError
-        If the activation's dual is less accurate than 1e-6, or a kernel exceeds the range of
-        `dtype`, at variances that occur.
+        If the activation's dual is less accurate than 1e-6, or a kernel is too large or too small
+        for `dtype`, at variances that occur.
     """
     dtype, wide = np.dtype(dtype), np.dtype(np.float64)
     quantiles = np.quantile(norms, np.linspace(0, 1, REPRESENTATIVES), method="nearest")
+    smallest = np.min(norms, where=norms > 0, initial=np.max(norms))  # zero inputs hide it
     chosen = Plan(network, features, wide, None, 0.0)
-    typical = _typical(np.unique(quantiles), chosen)
+    typical = _typical(np.unique([*quantiles, smallest]), chosen)
     _check_range(typical, network, dtype)
     error, fitted = _fit_dual(typical, network, dtype)
     series = None
@@ -212,13 +213,25 @@ def _typical(norms: np.ndarray, chosen: Plan) -> Points:
 
 
 def _check_range(typical: Points, network: Network, dtype: np.dtype) -> None:
-    diagonal = kernels_between(typical, typical, activation=network.activation, diagonal=True)
-    largest = max(float(jnp.max(jnp.abs(kernel))) for kernel in diagonal)
-    # The recursion squares deviations, so that half of the range of exponents is out of bounds.
-    if not largest < np.finfo(dtype).max ** 0.5:
+    """Raise DualError if a kernel of an input with itself over- or underflows in `dtype`."""
+    kernels = kernels_between(typical, typical, activation=network.activation, diagonal=True)
+    diagonals = [np.diagonal(kernel) for kernel in kernels]
+    largest = max(float(np.max(np.abs(diagonal))) for diagonal in diagonals)
+    limits = np.finfo(dtype)
+    advice = "scale the inputs or the weight gain"
+    name = f"activation {network.activation.name!r}, depth {network.depth}"
+    # The recursion squares deviations, so half of the range of exponents is out of bounds.
+    if not largest < limits.max**0.5:
         raise DualError(
-            f"activation {network.activation.name!r}, depth {network.depth}: kernels as large as "
-            f"{largest:.3g}, too large for {dtype}; scale the inputs or the weight gain down"
+            f"{name}: kernels as large as {largest:.3g}, too large for {dtype}; {advice} down"
+        )
+    # A zero input without biases has a kernel of exactly zero, whatever the precision.
+    nonzero = np.asarray(jnp.any(jnp.stack(typical.shares) > 0, axis=0))
+    variances = [*np.asarray(typical.layers.moments.deviation) ** 2, *diagonals]
+    smallest = min(float(np.min(v, where=nonzero, initial=np.inf)) for v in variances)
+    if not smallest > limits.tiny / limits.eps:
+        raise DualError(
+            f"{name}: kernels as small as {smallest:.3g}, too small for {dtype}; {advice} up"
         )
 
 

@@ -6,14 +6,14 @@ blocks otherwise, at the price of computing them once for each pair of blocks.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from ntkflow.aliases import Float, Inputs, OtherInputs
+from ntkflow.aliases import Array, Float, Inputs, OtherInputs
 from ntkflow.kernels.empirical import Sweep
 from ntkflow.networks.mlp import (
     Architecture,
@@ -56,7 +56,7 @@ def blockwise_ntk(
 
     def sweeps_of(x: Inputs) -> Callable[[int], list[Sweep]]:
         def sweeps(start: int) -> list[Sweep]:
-            return swept(parameters, x[start : start + block], architecture, outputs)
+            return swept(parameters, x[start : start + block], architecture, outputs, dtype)
 
         return cache(sweeps) if kept else sweeps
 
@@ -75,13 +75,57 @@ def blockwise_ntk(
 
 
 def swept(
-    parameters: Parameters, x: Inputs, architecture: Architecture, outputs: Which
+    parameters: Parameters,
+    x: Inputs,
+    architecture: Architecture,
+    outputs: Which,
+    dtype: DTypeLike,
 ) -> list[Sweep]:
-    """Activities and sensitivities of some inputs, of the outputs that are asked for."""
-    return _sweep(parameters, jnp.asarray(x, parameters[0].weight.dtype), architecture, outputs)
+    """Activations and sensitivities of some inputs, for the requested outputs.
+
+    Raises
+    ------
+    ValueError
+        If the kernel of an input with itself over- or underflows, in the network's precision or in
+        `dtype`, which products are added up in.
+    """
+    precision = np.dtype(parameters[0].weight.dtype)
+    rows = np.asarray(x)
+    with np.errstate(over="ignore", under="ignore"):
+        cast = rows.astype(precision)
+    sweeps, diagonal, faintest = _sweep(parameters, jnp.asarray(cast), architecture, outputs)
+    limits = [np.finfo(kind) for kind in (precision, dtype)]
+    too_large = ~(np.asarray(diagonal) < min(float(limit.max) for limit in limits) / 4)
+    floor = max(float(limit.tiny) / float(limit.eps) for limit in limits)
+    vanished = np.any(rows != 0, axis=1) & ~np.any(cast != 0, axis=1)
+    # Zeros are exact if an input or all units of a layer are inactive.
+    too_small = (np.asarray(diagonal) < floor) & (np.asarray(faintest) < floor**0.5) | vanished
+    for wrong, size, remedy in ((too_large, "large", "down"), (too_small, "small", "up")):
+        if wrong.any():
+            raise ValueError(
+                f"x1 or x2: found an input whose empirical NTK is too {size} for {precision} "
+                f"({np.asarray(diagonal)[wrong][0]:.3g}); scale inputs or weights {remedy}"
+            )
+    return sweeps
 
 
-_sweep = jax.jit(sweep, static_argnames=("architecture", "outputs"))
+@partial(jax.jit, static_argnames=("architecture", "outputs"))
+def _sweep(
+    parameters: Parameters, x: Inputs, architecture: Architecture, outputs: Which
+) -> tuple[list[Sweep], Array, Array]:
+    """A sweep; sum_k Theta_kk(x, x) and the smallest nonzero scale of a layer, (n,) in float64."""
+    sweeps = sweep(parameters, x, architecture, outputs)
+    wide = [Sweep(*(array.astype(np.float64) for array in one)) for one in sweeps]
+    diagonal, faintest = jnp.zeros(len(x)), jnp.full(len(x), jnp.inf)
+    for activity, sensitivity in wide:
+        squares = jnp.sum(activity**2, axis=1) / activity.shape[1]
+        before = architecture.weight_gain**2 * squares + architecture.beta**2
+        diagonal += before * jnp.sum(sensitivity**2, axis=(1, 2))
+        scale = jnp.max(jnp.abs(activity), axis=1)
+        faintest = jnp.where(scale > 0, jnp.minimum(faintest, scale), faintest)
+    return sweeps, diagonal, faintest
+
+
 contract = jax.jit(contracted, static_argnames=("architecture", "outputs", "dtype"))
 
 

@@ -14,7 +14,7 @@ import optax
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Outputs
-from ntkflow.kernels.activations import own_function
+from ntkflow.kernels.activations import first_line, own_function
 
 __all__ = ["COSTS", "LEAST_SQUARES", "Cost", "check_cost", "cost", "mean_cost"]
 
@@ -87,7 +87,7 @@ def check_cost(cost: Cost, outputs: int, dtype: DTypeLike) -> None:
     except Exception as error:
         raise ValueError(
             f"cost {cost.name!r}: not a function of f and y, both ({outputs},), that can be "
-            f"differentiated ({type(error).__name__}: {error}); write it with jax.numpy"
+            f"differentiated ({first_line(error)}); write it with jax.numpy"
         ) from error
     if found.shape != ():
         raise ValueError(

@@ -11,7 +11,7 @@ GROWTH = 1.0
 rise a little."""
 
 
-class DivergenceError(ArithmeticError):
+class DivergenceError(ValueError):
     """Gradient descent left the stable range of learning rates."""
 
 

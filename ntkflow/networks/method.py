@@ -47,7 +47,7 @@ class Method:
         return self.batch is None and self.optimizer is GRADIENT_DESCENT
 
     def check(self, samples: int, outputs: int, dtype: DTypeLike) -> None:
-        """Refuse a cost that is none, and batches of more points than there are: ValueError."""
+        """Raise ValueError for an invalid cost, or a batch of more points than there are."""
         costs.check_cost(self.cost, outputs, dtype)
         if self.batch is not None and not 0 < self.batch <= samples:
-            raise ValueError(f"batch is {self.batch}, expected 1 to {samples}, the training points")
+            raise ValueError(f"batch: found {self.batch}, expected 1 to {samples}, the training points")

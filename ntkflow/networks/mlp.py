@@ -40,6 +40,7 @@ __all__ = [
     "empirical_ntk",
     "init",
     "parameter_count",
+    "root_key",
     "seed_keys",
     "sweep",
 ]
@@ -81,9 +82,19 @@ Which = int | Literal["all", "trace"]
 """Outputs of which an empirical NTK is asked for."""
 
 
+def root_key(seed: int) -> Key[Array, ""]:
+    """Key of a seed from 0 to 2^64 - 1.
+
+    `jax.random.key` drops the upper 32 bits unless float64 is enabled, and adds the setting
+    jax_random_seed_offset.
+    """
+    words = jnp.array([seed >> 32, seed & 0xFFFFFFFF], jnp.uint32)
+    return jax.random.wrap_key_data(words, impl="threefry2x32")
+
+
 def seed_keys(root: int, width: int, seeds: int) -> SeedKeys:
-    """One key per initialisation 0..seeds-1 of `width`; the same whatever else is asked for."""
-    key = jax.random.fold_in(jax.random.key(root, impl="threefry2x32"), width)
+    """One key per initialisation 0..seeds-1 of `width`; the same whatever else is drawn."""
+    key = jax.random.fold_in(root_key(root), width)
     return jax.vmap(lambda seed: jax.random.fold_in(key, seed))(jnp.arange(seeds))
 
 

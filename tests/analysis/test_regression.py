@@ -209,9 +209,9 @@ def test_what_was_reached_is_told_where_it_does_not_converge(monkeypatch):
     [
         (KERNEL, Y[:-1], {}, r"shape \(599, 3\), expected \(600, outputs\)"),
         (KERNEL, Y[:, 0], {}, r"shape \(600,\), expected \(600, outputs\)"),
-        (KERNEL, np.where(Y > 0, np.nan, Y), {}, "targets are not finite; choose a target"),
-        (KERNEL, Y, {"ridge": -1.0}, "ridge -1.0, expected 0 or more"),
-        (KERNEL, Y, {"ridge": np.nan}, "ridge nan, expected 0 or more"),
+        (KERNEL, np.where(Y > 0, np.nan, Y), {}, "not finite, expected a target"),
+        (KERNEL, Y, {"ridge": -1.0}, "ridge: found -1.0, expected 0 or more"),
+        (KERNEL, Y, {"ridge": np.nan}, "ridge: found nan, expected 0 or more"),
         (KERNEL, Y, {"memory": 1e5}, "bytes of memory are left for blocks of the kernel"),
         (KERNEL, Y, {"memory": LITTLE, "rank": 300}, "allow more memory"),
         (CROSS_KERNEL, Y[:50], {}, r"the kernel has the shape \(50, 600\), expected \(N, N\)"),

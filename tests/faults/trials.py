@@ -28,6 +28,7 @@ TRIALS = {
     "no GPU where one is asked for": Trials(0, 1),
     "out of memory": Trials(1, 0),
     "two runs at once": Trials(0, 2),
+    "a bad argument": Trials(150, 2_500),
     "a broken configuration": Trials(2, 13),
     "a changed or random configuration": Trials(300, 10_000),
     "a strange folder": Trials(1, 2),

@@ -180,3 +180,25 @@ def test_later_layers_are_looked_at_too():
 def test_kernels_out_of_range_are_refused(dtype, size):
     with pytest.raises(DualError, match=f"'relu', depth 3: kernels as large as .* for {dtype}"):
         planned(size * np.eye(3), Network(RELU, 3, 0.1), dtype)
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 1e-17), ("float64", 1e-160)])
+@pytest.mark.parametrize("others", [[], [[0, 0, 0]], [[0, 0, 0], [1, 0, 0]]])
+def test_kernels_that_underflow_are_refused(dtype, size, others):
+    """Whatever other inputs there are; with biases the kernel of small inputs is that of zero."""
+    x = np.array([*others, [size, 0, 0], [0, 1.0, 0]])
+    with pytest.raises(DualError, match=f"'relu', depth 3: kernels as small as .* for {dtype}"):
+        planned(x, Network(RELU, 3, 0.0), dtype)
+    planned(x, Network(RELU, 3, 0.1), dtype)
+
+
+def test_kernels_of_zero_inputs_without_biases_are_zero():
+    x = np.array([[0.0, 0.0], [1.0, 1.0]])
+    found = computed(x, Network(RELU, 3, 0.0), "float64")
+    assert all(gram[0, 0] == gram[0, 1] == 0 < gram[1, 1] for gram in found)
+
+
+def test_underflow_in_a_hidden_layer_is_refused():
+    shrinking = activation("polynomial", coefficients=[0, 1e-200])
+    with pytest.raises(DualError, match="depth 3: kernels as small as 0, too small for float64"):
+        planned(np.eye(2), Network(shrinking, 3, 0.0, 1e60))

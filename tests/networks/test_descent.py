@@ -149,7 +149,7 @@ def test_advice_is_that_of_the_cost():
 
 
 def test_batches_of_more_than_there_are_are_refused():
-    with pytest.raises(ValueError, match="batch is 8, expected 1 to 7"):
+    with pytest.raises(ValueError, match="batch: found 8, expected 1 to 7"):
         train(Schedule(0.1, (0, 1)), method=Method(batch=8))
 
 

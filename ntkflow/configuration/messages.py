@@ -1,0 +1,103 @@
+"""Errors of pydantic in the words of a configuration: one line each, with the key at fault."""
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from ntkflow.configuration.base import Fault
+
+__all__ = ["lines", "shortened"]
+
+
+def lines(error: ValidationError, config: Mapping[str, Any]) -> list[str]:
+    """Describe each error on one line, with its path as written in the file.
+
+    Pydantic reports a value that fits no member of a union once for each. A member that wants a
+    value of another kind (a list for a mapping) is left out where one looked into the value.
+    """
+    located = []
+    for fault in error.errors():
+        absent = fault["type"] in ("missing", "extra_forbidden")
+        located.append((fault, *_path(fault["loc"], config, absent)))
+    looked_into = {
+        tuple(path[:length])
+        for fault, path, _ in located
+        for length in range(len(path) + (not _of_another_kind(fault)))
+    }
+    lines = [
+        _describe(fault, path, value)
+        for fault, path, value in located
+        if not (_of_another_kind(fault) and tuple(path) in looked_into)
+    ]
+    return [*dict.fromkeys(lines)]
+
+
+def _of_another_kind(fault: Mapping[str, Any]) -> bool:
+    return fault["type"].endswith("_type")
+
+
+def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -> str:
+    """Describe one pydantic error on one line."""
+    keys = [str(key) if str(key).isprintable() else repr(key) for key in path]
+    where = ".".join(keys) or "(top level)"
+    match fault["type"]:
+        case "missing":
+            return f"{where}: missing, expected a value"
+        case "extra_forbidden":
+            return f"{where}: unknown key; remove it or check its spelling in config/README.md"
+        case "union_tag_invalid":
+            context = fault["ctx"]
+            key, expected = str(context["discriminator"]).strip("'"), context["expected_tags"]
+            return f"{where}.{key}: found {context['tag']!r}, expected one of {expected}"
+        case "union_tag_not_found":
+            return f"{where}: missing the key {fault['ctx']['discriminator']}"
+        case "value_error":
+            error = fault["ctx"]["error"]
+            key = f".{error.key}" if isinstance(error, Fault) else ""
+            return f"{where}{key}: {error}"
+        case _:
+            message = fault["msg"].replace("Input", "it").replace("String", "it")
+            if fault["loc"][-1:] == ("[key]",):
+                return f"{where}: found this name; {message}"
+            return f"{where}: found {shortened(value)}; {message}"
+
+
+def _path(location: Sequence[str | int], config: Any, absent: bool) -> tuple[list[str | int], Any]:
+    """The keys of a pydantic location that are in the file, and the value there.
+
+    A location also names union members. `absent`: its last key is the one missed or not wanted.
+    """
+    path: list[str | int] = []
+    value = config
+    for position, key in enumerate(location):
+        inside = isinstance(value, Mapping) and key in value
+        # {kind: address, address: ...}: the member `address` of the union, then the key.
+        if inside and value.get("kind") == key and key != location[position - 1]:
+            inside = position == len(location) - 1
+        inside |= isinstance(value, list) and isinstance(key, int) and key < len(value)
+        if inside:
+            value = value[key]
+        if inside or (absent and position == len(location) - 1):
+            path.append(key)
+    return path, value
+
+
+class _Abridged(reprlib.Repr):
+    """Values as far as they are shown: by aliases a few lines of YAML can stand for billions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxdict = 3, 20, 20
+        self.maxstring = self.maxlong = self.maxother = 80
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write out what has more digits.
+        return super().repr_int(x, level) if x.bit_length() < 10_000 else "a number beyond 1e3000"
+
+
+def shortened(value: Any, length: int = 60) -> str:
+    """The repr of a value, cut to `length` characters."""
+    text = _Abridged().repr(value)
+    return text if len(text) <= length else text[: length - 3] + "..."

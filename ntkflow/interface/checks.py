@@ -1,0 +1,330 @@
+"""Checks of the arguments of public functions: each parameter's annotation carries its own.
+
+    @checked
+    def spectrum(kernel: SquareKernel, count: Count = 1) -> ...
+
+`checked` passes every argument through the check in its annotation before the function runs. A
+check returns the value in the form that the function works with, NumPy scalars as Python numbers
+for one, or raises ValueError: `argument: found ..., expected ...`. pydantic checks the values of a
+configuration; it takes strings and truth values for numbers and knows no arrays.
+"""
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from numbers import Real
+from operator import index
+from typing import Annotated, Any, ParamSpec, TypeVar, get_args, get_origin
+
+import numpy as np
+import xarray as xr
+from pydantic import ValidationError
+
+from ntkflow.configuration.kernels import KernelsConfig
+from ntkflow.configuration.messages import lines, shortened
+from ntkflow.stores.checked import StoreError
+from ntkflow.stores.places import resolve_place
+
+__all__ = [
+    "Attributes",
+    "Callback",
+    "Check",
+    "Flag",
+    "Found",
+    "Instance",
+    "Listed",
+    "NamedFunction",
+    "Number",
+    "OneOf",
+    "Outputs",
+    "Place",
+    "Scheduler",
+    "Steps",
+    "Whole",
+    "brief",
+    "checked",
+    "refusal",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Check:
+    """Accepts a value of one argument, converted, or raises ValueError."""
+
+    def __call__(self, name: str, value: Any) -> Any:
+        """Return the value that the function works with; messages call the argument `name`."""
+        raise NotImplementedError
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Check every argument of a function by the check in its parameter's annotation.
+
+    None passes where it is the default.
+
+    Raises
+    ------
+    TypeError
+        When the function is defined, if a parameter has no check.
+    """
+    signature = inspect.signature(function)
+    checks = {name: check_of(parameter) for name, parameter in signature.parameters.items()}
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            if value is not None or signature.parameters[name].default is not None:
+                bound.arguments[name] = checks[name](name, value)
+        return function(*bound.args, **bound.kwargs)
+
+    return call
+
+
+def check_of(parameter: inspect.Parameter) -> Check:
+    """The check in a parameter's annotation, `Annotated[..., check]` or that or None."""
+    annotation = parameter.annotation
+    for part in (annotation, *get_args(annotation)):
+        if get_origin(part) is Annotated:
+            for check in part.__metadata__:
+                if isinstance(check, Check):
+                    return check
+    raise TypeError(f"{parameter.name}: found no check in the annotation, expected one")
+
+
+def refusal(name: str, found: object, expected: str) -> ValueError:
+    """The error for a bad argument; `found` is text, or the value itself."""
+    text = found if isinstance(found, Found) else brief(found)
+    return ValueError(f"{name}: found {text}, expected {expected}")
+
+
+class Found(str):
+    """What was found, in words."""
+
+
+def brief(value: object) -> str:
+    """A value in at most about 60 characters, on one line."""
+    if isinstance(value, np.ndarray | xr.DataArray) and value.ndim:
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    try:
+        return " ".join(shortened(value).split())
+    except Exception:  # a value whose own repr fails
+        return f"a {type(value).__name__}"
+
+
+@dataclass(frozen=True)
+class Whole(Check):
+    """A whole number from `low` to `high`, of Python, NumPy or JAX."""
+
+    low: int
+    high: int
+
+    def __call__(self, name: str, value: Any) -> int:
+        try:
+            number = None if isinstance(value, bool) else index(value)
+        except TypeError:
+            number = None
+        if number is None or not self.low <= number <= self.high:
+            raise refusal(name, value, f"a whole number from {self.low} to {self.high}")
+        return number
+
+
+@dataclass(frozen=True)
+class Number(Check):
+    """A finite real number: at least `low`, greater than `above`, at most `high`."""
+
+    low: float | None = None
+    above: float | None = None
+    high: float | None = None
+
+    def __call__(self, name: str, value: Any) -> float:
+        number = self._converted(value)
+        inside = (
+            np.isfinite(number)
+            and (self.low is None or number >= self.low)
+            and (self.above is None or number > self.above)
+            and (self.high is None or number <= self.high)
+        )
+        if not inside:
+            raise refusal(name, value, self.expected)
+        return number
+
+    @property
+    def expected(self) -> str:
+        """What a message says of the range."""
+        bounds = [("at least", self.low), ("greater than", self.above), ("at most", self.high)]
+        limits = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
+        return f"a number {limits}" if limits else "a finite number"
+
+    @staticmethod
+    def _converted(value: Any) -> float:
+        """The value as a float, NaN if it is no real number."""
+        if getattr(value, "shape", None) == () and hasattr(value, "item"):
+            value = value.item()  # NumPy and JAX scalars
+        if isinstance(value, bool) or not isinstance(value, Real):
+            return np.nan
+        try:
+            return float(value)
+        except OverflowError:
+            return np.inf
+
+
+@dataclass(frozen=True)
+class OneOf(Check):
+    """One of a few strings."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, name: str, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.names:
+            raise refusal(name, value, " or ".join(map(repr, self.names)))
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Listed(Check):
+    """A sequence of at least `shortest` values, each accepted by `each`; returned as a tuple."""
+
+    each: Check
+    shortest: int = 0
+
+    def __call__(self, name: str, value: Any) -> tuple[Any, ...]:
+        array = hasattr(value, "ndim") and value.ndim == 1
+        if not array and not isinstance(value, list | tuple | range):
+            raise refusal(name, value, "a list")
+        if len(value) < self.shortest:
+            raise refusal(name, value, f"a list of {self.shortest} entries or more")
+        return tuple(self.each(f"{name}[{i}]", entry) for i, entry in enumerate(value))
+
+
+@dataclass(frozen=True)
+class Steps(Check):
+    """A number of steps, or a list of them; returned as an ascending list that begins with 0."""
+
+    number = Whole(0, 2**31 - 1)
+
+    def __call__(self, name: str, value: Any) -> list[int]:
+        listed = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0)
+        marks = Listed(self.number, 1)(name, value) if listed else [self.number(name, value)]
+        return sorted({0, *marks})
+
+
+@dataclass(frozen=True)
+class Instance(Check):
+    """An object of one class."""
+
+    kind: type
+    expected: str
+
+    def __call__(self, name: str, value: Any) -> Any:
+        if not isinstance(value, self.kind):
+            raise refusal(name, value, self.expected)
+        return value
+
+
+class Flag(Check):
+    """True or False, of Python or NumPy."""
+
+    def __call__(self, name: str, value: Any) -> bool:
+        if not isinstance(value, bool | np.bool_):
+            raise refusal(name, value, "True or False")
+        return bool(value)
+
+
+class Callback(Check):
+    """A function of one line of text."""
+
+    def __call__(self, name: str, value: Any) -> Callable[[str], None]:
+        if not callable(value):
+            raise refusal(name, value, "a function of one line of text, such as print")
+        return value
+
+
+class Outputs(Check):
+    """``all`` or ``trace``, or the number of one output; whether it exists is the network's."""
+
+    def __call__(self, name: str, value: Any) -> Any:
+        if isinstance(value, str):
+            if value in ("all", "trace"):
+                return value
+            raise refusal(name, value, "'all', 'trace' or the number of one output")
+        return Whole(0, 2**31 - 1)(name, value)
+
+
+@dataclass(frozen=True)
+class NamedFunction(Check):
+    """A name, a mapping of ``name`` and parameters if `mapping`, or a function."""
+
+    mapping: bool = True
+
+    def __call__(self, name: str, value: Any) -> Any:
+        mapped = self.mapping and _is_mapping(value)
+        if mapped and isinstance(value.get("name"), str):
+            return {key: _plain(entry) for key, entry in value.items()}
+        if isinstance(value, str) or (callable(value) and not mapped):
+            return value
+        also = ", a mapping with `name` and parameters" if self.mapping else ""
+        raise refusal(name, value, f"a name{also} or a function")
+
+
+class Scheduler(Check):
+    """A value of the key `kernels.scheduler` of a configuration; returned as plain values."""
+
+    def __call__(self, name: str, value: Any) -> dict[str, Any]:
+        if not isinstance(value, str) and not _is_mapping(value):
+            raise refusal(name, value, "a kind of scheduler, such as 'threads', or a mapping")
+        plain = {k: _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+        config = {"scheduler": plain}
+        try:
+            return KernelsConfig.model_validate(config).scheduler.model_dump()
+        except ValidationError as error:
+            raise ValueError(lines(error, config)[0]) from None
+
+
+class Place(Check):
+    """Path of a store, absolute, links followed and `~` expanded; see `stores.places`."""
+
+    def __call__(self, name: str, value: Any) -> Any:
+        if not isinstance(value, str | os.PathLike):
+            raise refusal(name, value, "the path of a folder")
+        try:
+            return resolve_place(value)
+        except StoreError as error:
+            raise StoreError(f"{name}: {error}") from None
+
+
+RESERVED = frozenset({"store", "title", "payload", "sha256", "fingerprint", "dual_error"})
+
+
+class Attributes(Check):
+    """A mapping of names to values that JSON can hold; NumPy's become Python's."""
+
+    def __call__(self, name: str, value: Any) -> dict[str, Any]:
+        if not _is_mapping(value):
+            raise refusal(name, value, "a mapping from names to values")
+        taken = sorted(RESERVED.intersection(value))
+        if taken:
+            raise refusal(name, Found(f"the name {taken[0]!r}"), "others: the store sets it itself")
+        try:
+            text = json.dumps({**value}, default=_plain, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise refusal(name, value, f"values that JSON can hold ({error})") from None
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+def _is_mapping(value: Any) -> bool:
+    """Whether a value is a mapping whose keys are strings."""
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's and JAX's arrays and scalars as Python's; other values as they are."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

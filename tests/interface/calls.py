@@ -1,0 +1,219 @@
+"""Every function of `ntkflow.api` with arguments that are valid, and values that never are."""
+
+import inspect
+from fractions import Fraction
+
+import numpy as np
+import scipy.sparse
+import xarray as xr
+
+from ntkflow import api
+from ntkflow.interface import arrays, checks
+from ntkflow.interface.checks import check_of
+
+FUNCTIONS = {name: f for name in api.__all__ if inspect.isfunction(f := getattr(api, name))}
+
+X = np.array([[1.0, 2.0, -1.0], [0.5, -1.0, 2.0], [3.0, 0.1, 0.2], [-1.0, 1.0, 0.5]])
+OTHERS = X[:2] + 0.25
+Y = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+KERNEL = X @ X.T + np.eye(4)
+THETA = api.initial_parameters([3, 4, 2])
+NETWORK = api.network(THETA)
+POINTS = xr.Dataset(coords={"is_train": ("sample", np.array([True, True, False, False]))})
+
+
+def silent(line):
+    """Progress that nobody reads."""
+
+
+LIMITING = {
+    "depth": [1, 2, np.int64(3)],
+    "activation": ["relu", "erf", {"name": "leaky_relu", "slope": np.float32(0.125)}],
+    "kinks": [(), []],
+    "beta": [0.1, 0, np.float32(0.5), Fraction(1, 8), np.array(0.25)],
+    "weight_gain": [1.0, 2, np.float64(1.5)],
+    "precision": ["float64", "float32"],
+}
+STORED = {
+    "block": [2048, 3],
+    "memory": [2.0, 1],
+    "scheduler": ["threads", {"kind": "threads"}],
+    "threads": [None, 1, np.int32(2)],
+    "points": [None, POINTS],
+    "attributes": [None, {}, {"author": "me", "number": np.float64(2), "list": (1, 2)}],
+    "overwrite": [True],
+    "progress": [None, silent],
+}
+SOLVERS = {"memory": [2.0, 1], "tolerance": [1e-6, np.float32(1e-5)], "progress": [None, silent]}
+POINTS_LISTS = {
+    "x1": [X, X.tolist(), X.astype(int), X.astype("f4"), X.astype(">f8"), xr.DataArray(X)],
+    "x2": [None, OTHERS],
+}
+GOOD = {
+    "initial_parameters": {
+        "widths": [[3, 4, 2], (3, 1), np.array([2, 2])],
+        "seed": [0, np.uint64(2**64 - 1)],
+    },
+    "network": {
+        "parameters": [THETA, [(np.ones((2, 1)), [0])]],
+        **{key: value for key, value in LIMITING.items() if key != "depth"},
+    },
+    "empirical_ntk": {
+        "network": [NETWORK],
+        **POINTS_LISTS,
+        "outputs": ["all", "trace", 0, np.int64(1)],
+        "accumulate": [None, "float64", "float32"],
+        "block": [1024, 3],
+        "memory": [2.0],
+    },
+    "limiting_kernels": {**POINTS_LISTS, **LIMITING, "threads": [None, 1]},
+    "store_limiting_kernels": {**POINTS_LISTS, **LIMITING, **STORED},
+    "store_empirical_ntk": {
+        "network": [NETWORK],
+        **POINTS_LISTS,
+        "outputs": ["trace", 0, np.int64(1)],
+        "accumulate": [None, "float64", "float32"],
+        **STORED,
+    },
+    "extreme_eigenpairs": {
+        "kernel": [KERNEL, xr.DataArray(KERNEL), KERNEL.tolist()],
+        "count": [1, np.int64(4)],
+        "which": ["largest", "smallest"],
+        **SOLVERS,
+    },
+    "kernel_regression": {
+        "kernel": [KERNEL, KERNEL.astype("f4"), xr.DataArray(KERNEL)],
+        "targets": [Y, Y.astype(int)],
+        "ridge": [0, 0.5],
+        **SOLVERS,
+    },
+    "predict": {
+        "cross_kernel": [KERNEL[:2], KERNEL],
+        "coefficients": [Y, Y.astype(int)],
+        "memory": [2.0],
+    },
+    "train": {
+        "network": [NETWORK],
+        "x": [X, X.tolist()],
+        "y": [Y, Y.astype(int)],
+        "steps": [2, np.int64(1), [1, 2], np.array([0, 2])],
+        "learning_rate": [0.125, np.float32(0.0625)],
+        "cost": ["least_squares", "cross_entropy"],
+        "optimizer": ["gradient_descent", "momentum"],
+        "batch": [None, 2, np.int64(3)],
+        "probe": [None, OTHERS],
+        "seed": [0, 2**40],
+        "progress": [None, silent],
+    },
+}
+"""Values that are valid together, by function and argument; `store` is a path of the test's."""
+
+
+class Unprintable:
+    """An object whose repr fails."""
+
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+
+NEVER = [
+    object(),
+    Unprintable(),
+    b"bytes",
+    1j,
+    np.nan,
+    np.inf,
+    -1,
+    10**400,
+    np.datetime64("2020"),
+    np.float64(-np.inf),
+    {1, 2},
+    range(0),
+    np.ones((2, 3, 4)),
+    np.ones(3) * 1j,
+    np.array([[1.0, None]], dtype=object),
+    np.ma.masked_array(X, X > 1),
+    scipy.sparse.csr_array(X),
+    np.full((4, 3), np.nan),
+    np.ones((4, 3), bool),
+    np.ones((4, 3), "U1"),
+    np.ones((0, 3)),
+    np.ones((3, 0)),
+    [[1.0], [1.0, 2.0]],
+    xr.Dataset({"a": 1}),
+    Ellipsis,
+    NotImplemented,
+]
+"""Valid for no argument; what is for a few is in `ACCEPTED`."""
+
+SOMETIMES = [True, False, "nonsense", "", [], {}, print, int, 1.5, None]
+
+ACCEPTED = {
+    checks.Flag: [True, False],
+    checks.Callback: [print, int],
+    checks.Place: ["nonsense"],
+    checks.Attributes: [{}],
+    checks.Number: [1.5],
+    checks.Listed: [[], range(0)],
+    checks.Instance: [xr.Dataset({"a": 1})],  # refused for having no samples
+}
+
+FURTHER = {
+    checks.Whole: lambda check: [check.low - 1, check.high + 1, 1.0, "1", np.array([1]), np.True_],
+    checks.Number: lambda check: [
+        *([] if check.low is None else [check.low - 1e-9, np.nextafter(check.low, -1)]),
+        *([] if check.above is None else [check.above, np.array(check.above)]),
+        *([] if check.high is None else [np.nextafter(check.high, np.inf)]),
+        "0.5",
+        np.array([0.5]),
+    ],
+    checks.OneOf: lambda check: [check.names[0].upper(), list(check.names)],
+    checks.Flag: lambda check: [0, 1, "True"],
+    checks.Listed: lambda check: ["12", [np.nan], [True], {1: 2}, [[1]]],
+    checks.Steps: lambda check: [[-1], [1.5], [True], "12", {}, np.array([])],
+    checks.Instance: lambda check: [check.kind, "name"],
+    checks.Callback: lambda check: ["print"],
+    checks.Outputs: lambda check: ["both", 2, -1, True, 1.0, [0]],
+    checks.NamedFunction: lambda check: ["rely", "no.module:f", ":", {"name": "elu", "slope": 1}],
+    checks.Scheduler: lambda check: ["thread", {"kind": "local", "workers": 0}, {"kind": "slurm"}],
+    checks.Place: lambda check: ["s3://bucket/k.zarr", "a\0b", "", ".", "~no_such_user/a"],
+    checks.Attributes: lambda check: [{1: 2}, {"a": object()}, {"sha256": 1}, {"a": np.nan}, "a"],
+    arrays.Matrix: lambda check: [X[0], X.astype(np.longdouble), [["a"]]],
+    arrays.StoredMatrix: lambda check: [X[0], X.astype(np.longdouble), X * 1j],
+    arrays.Kernel: lambda check: [KERNEL[0], KERNEL * 1j, KERNEL.astype(np.longdouble)],
+    arrays.Parameters: lambda check: [
+        [],
+        [np.ones((2, 1))],
+        [(np.ones((3, 2)), np.ones(3))],
+        [(np.ones((3, 2)), np.ones(2)), (np.ones((3, 1)), np.ones(1))],
+        [(np.ones((3, 2)), np.ones(2) * np.nan)],
+    ],
+}
+"""Values outside of what a check accepts, by its class."""
+
+
+def parameters(name):
+    """The parameters of a function, by name, with their checks."""
+    found = inspect.signature(FUNCTIONS[name]).parameters
+    return {key: (parameter, check_of(parameter)) for key, parameter in found.items()}
+
+
+def bad_values(parameter, check):
+    """Values that a call must refuse for this parameter."""
+    accepted = ACCEPTED.get(type(check), [])
+    general = [v for v in (*NEVER, *SOMETIMES) if not any(_same(v, a) for a in accepted)]
+    if parameter.default is None:
+        general = [value for value in general if value is not None]
+    if isinstance(check, checks.Number):
+        general = [value for value in general if not _is_accepted(check, value)]
+    if isinstance(check, checks.Listed) and check.shortest:
+        general += [[], range(0)]
+    return [*general, *FURTHER[type(check)](check)]
+
+
+def _same(one, two):
+    return type(one) is type(two) and (one is two or isinstance(one, str | list | dict | range))
+
+
+def _is_accepted(check, value):
+    return isinstance(value, float | int) and (check.low or -np.inf) <= value < np.inf and value > 0
