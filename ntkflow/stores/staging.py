@@ -13,6 +13,7 @@ __all__ = [
     "Inputs",
     "Rows",
     "Staged",
+    "as_floats",
     "check_inputs",
     "check_shapes",
     "digest_inputs",
@@ -53,11 +54,12 @@ def digest_inputs(x: Inputs, name: str) -> str:
     Raises
     ------
     ValueError
-        If they are not finite floating-point numbers; the message calls them by `name`.
+        If they are not finite real numbers; the message calls them by `name`.
     """
+    _check_container(x, name)
     digest = hashlib.sha256(f"{x.shape}\n".encode())
     for rows in _strips(x.shape[0]):
-        part = np.ascontiguousarray(native(x[rows]))
+        part = np.ascontiguousarray(as_floats(x[rows], name))
         _check_values(part, name, rows.start)
         digest.update(f"{part.dtype.str}\n".encode())
         digest.update(part.data)
@@ -70,7 +72,7 @@ def stage(x: Inputs, directed: Callable[[np.ndarray], Rows], folder: Path) -> No
     norms = np.empty(x.shape[0])
     with (folder / "directions.npy").open("wb") as file:
         for rows in _strips(x.shape[0]):
-            norms[rows], part = directed(native(x[rows]))
+            norms[rows], part = directed(as_floats(x[rows], "x"))
             if rows.start == 0:
                 _write_header(file, part.dtype, (x.shape[0], part.shape[1]))
             file.write(np.ascontiguousarray(part).data)
@@ -103,11 +105,60 @@ def native(x: ArrayLike) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def as_floats(x: ArrayLike, name: str) -> np.ndarray:
+    """Array of the same numbers in the byte order of this machine; integers become float64.
+
+    Parameters
+    ----------
+    x
+        Real numbers, of 64 bits at most.
+    name
+        Name of the argument in messages.
+
+    Raises
+    ------
+    ValueError
+        If these are other numbers, or NumPy cannot make one array of them.
+    """
+    _check_container(x, name)
+    try:
+        array = np.asarray(x)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors with gradients
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{name}: found {type(x).__name__}, of which NumPy cannot make an array ({reason}), "
+            "expected real numbers (samples, features); pass a NumPy array"
+        ) from error
+    if array.dtype.kind in "iu":
+        return array.astype(np.float64)
+    if array.dtype.kind != "f" or array.dtype.itemsize > 8:
+        conversion = f"{name}.real" if array.dtype.kind == "c" else f"{name}.astype('float64')"
+        expected = "at most 64 bits" if array.dtype.kind == "f" else "real numbers"
+        raise ValueError(
+            f"{name}: found an array of dtype {array.dtype}, expected {expected}; pass "
+            + ("an array of its fields" if array.dtype.names else conversion)
+        )
+    return array.astype(array.dtype.newbyteorder("="), copy=False)  # JAX would ignore another
+
+
+def _check_container(x: object, name: str) -> None:
+    """Raise if NumPy would lose what `x` says of its entries: a mask, or which are zero."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise ValueError(
+            f"{name}: found a masked array, expected plain numbers; pass {name}.filled(value)"
+        )
+    if hasattr(x, "nnz") and hasattr(x, "toarray"):
+        raise ValueError(
+            f"{name}: found a sparse {type(x).__name__}, expected a dense array; pass "
+            f"{name}.toarray()"
+        )
+
+
 def check_inputs(*lists: np.ndarray) -> None:
-    """Refuse what `check_shapes` does, and numbers that are not finite or not floating-point."""
+    """Raise what `check_shapes` does, and for numbers that are not finite or not real."""
     check_shapes(*lists)
     for name, x in zip(LISTS, lists, strict=False):
-        _check_values(x, name, 0)
+        _check_values(as_floats(x, name), name, 0)
 
 
 def check_shapes(*lists: Inputs) -> None:
@@ -123,10 +174,6 @@ def check_shapes(*lists: Inputs) -> None:
 
 
 def _check_values(part: np.ndarray, name: str, start: int) -> None:
-    if part.dtype.kind != "f" or part.dtype.itemsize > 8:
-        raise ValueError(
-            f"{name} is of dtype {part.dtype}, expected floating-point numbers of 64 bits at most"
-        )
     finite = np.isfinite(part).all(axis=1)
     if not finite.all():
         row = start + int(np.argmin(finite))

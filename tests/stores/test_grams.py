@@ -51,7 +51,18 @@ class Blocks:
         return dense(one, second, self.dtype)
 
 
-def write(path, x, others=None, *, block, blocks=None, points=None, text="", compute=threads):
+def write(
+    path,
+    x,
+    others=None,
+    *,
+    block,
+    blocks=None,
+    points=None,
+    text="",
+    compute=threads,
+    overwrite=False,
+):
     """Write a store; returns the shapes of the blocks that were computed for it."""
     blocks = blocks or Blocks()
     recipe = Recipe(
@@ -59,7 +70,9 @@ def write(path, x, others=None, *, block, blocks=None, points=None, text="", com
     )
     points = described(len(x), len(x)) if points is None else points
     grid = grid_between(x, others, block)
-    write_grams(points, x, others, path, recipe, grid=grid, compute=compute)
+    write_grams(
+        points, x, others, path, recipe, grid=grid, compute=compute, overwrite=overwrite
+    )
     return blocks.shapes
 
 
@@ -211,7 +224,7 @@ def test_another_computation_takes_over_nothing(change, state, tmp_path):
         write(path, inputs(9), block=4)
     if state == "without its root":
         (path / "zarr.json").unlink()
-    assert sorted(write(path, **mine)) == sorted(alone)
+    assert sorted(write(path, **mine, overwrite=True)) == sorted(alone)
     assert contents(path) == contents(tmp_path / "b.zarr")
 
 
