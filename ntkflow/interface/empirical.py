@@ -143,6 +143,7 @@ def store_empirical_ntk(
     points: xr.Dataset | None = None,
     attributes: Mapping[str, object] | None = None,
     progress: Callable[[str], None] | None = None,
+    overwrite: bool = False,
 ) -> xr.Dataset:
     """The same of one output, or the trace over outputs, into a Zarr store; returned opened.
 
@@ -166,5 +167,6 @@ def store_empirical_ntk(
         grid=grid,
         compute=computing(settings.scheduler.model_dump(), blocks, progress),
         attributes={"precision": network.dtype.name, **(attributes or {})},
+        overwrite=overwrite,
     )
     return open_store(store, "empirical")

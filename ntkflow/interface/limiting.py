@@ -120,6 +120,7 @@ def store_limiting_kernels(
     points: xr.Dataset | None = None,
     attributes: Mapping[str, object] | None = None,
     progress: Callable[[str], None] | None = None,
+    overwrite: bool = False,
 ) -> xr.Dataset:
     """The same, of any size, into a Zarr store; returned opened, its arrays read on demand.
 
@@ -147,6 +148,8 @@ def store_limiting_kernels(
         Further attributes of the store.
     progress
         Called with a line of text as blocks are done.
+    overwrite
+        Whether to replace a store of other inputs, settings or code.
 
     Raises
     ------
@@ -168,6 +171,7 @@ def store_limiting_kernels(
         grid=grid,
         compute=computing(settings.scheduler.model_dump(), blocks, progress),
         attributes={"precision": precision, **(attributes or {})},
+        overwrite=overwrite,
     )
     return open_store(store, "limiting")
 
