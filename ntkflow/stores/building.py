@@ -165,10 +165,11 @@ def put_in_place(building: Path, path: Path, kind: str) -> None:
 def put_back(path: Path) -> None:
     """Rename the earlier store to `path` again if no other has taken its place; else delete it."""
     former = _former(path)
+    shutil.rmtree(_discarded(path), ignore_errors=True)
     if not former.is_dir():
         return
     if path.exists() and any(path.iterdir()):
-        _discard(former)
+        _discard(path)
     else:
         former.rename(path)
 
@@ -187,20 +188,23 @@ def adopt(path: Path, store: Path, arrays: Sequence[str], fingerprint: str) -> N
             chunk.unlink(missing_ok=True)
         if not (store / name / "c").exists() and (former / name / "c").is_dir():
             (former / name / "c").rename(store / name / "c")
-    _discard(former)
+    _discard(path)
 
 
 def _former(path: Path) -> Path:
-    """Path that a store is moved to before it is deleted."""
+    """Path that a store is moved to while another takes its place."""
     return partial_folder(path) / "former"
 
 
-def _discard(former: Path) -> None:
-    """Delete a former store under another name: one deleted in part must not be put back."""
-    discarded = former.with_name("discarded")
-    shutil.rmtree(discarded, ignore_errors=True)
-    former.rename(discarded)
-    shutil.rmtree(discarded, ignore_errors=True)
+def _discard(path: Path) -> None:
+    """Delete a former store, renamed first: one deleted in part must not be put back."""
+    _former(path).rename(_discarded(path))
+    shutil.rmtree(_discarded(path), ignore_errors=True)
+
+
+def _discarded(path: Path) -> Path:
+    """Path that a former store is deleted at."""
+    return partial_folder(path) / "discarded"
 
 
 def explained(error: OSError, path: Path, folder: Path) -> OSError | StoreError:

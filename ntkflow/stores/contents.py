@@ -32,6 +32,8 @@ def foreign_content(path: Path, kind: str | None) -> str | None:
         return f"an ntkflow store of kind {there!r}"
     if there is not None:
         return next((FOREIGN.format(name) for name in _foreign(path, there)), None)
+    if os.path.lexists(path / ROOT):
+        return FOREIGN.format(ROOT)
     with os.scandir(path) as entries:
         return next((FOREIGN.format(entry.name) for entry in entries), None)
 
