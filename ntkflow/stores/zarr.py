@@ -1,9 +1,10 @@
 """Zarr stores on disk: written whole or not at all, checked when opened.
 
 A store is built beside its place and renamed into it, so a killed writer leaves the old one or
-none. It replaces a store of its kind and nothing else (see `places`). Its root attribute `payload` counts its files and bytes: a store that has lost a chunk is
-refused, not read as fill values. Its attribute `sha256` is a digest of them all, so that the root
-file, by which rules know a store, differs whenever the data do. Chunks carry checksums.
+none. It replaces an earlier store of its kind and nothing else (see `places`). Its root attribute
+`payload` counts its files and bytes: a store that has lost a chunk is refused, not read as fill
+values. Its attribute `sha256` is a digest of them all, so that the root file, by which rules know a
+store, differs whenever the data do. Chunks carry checksums.
 """
 
 import hashlib

@@ -229,4 +229,3 @@ def test_a_store_that_is_finished_stays_readable_when_it_is_asked_for_again(tmp_
     opened = open_store(path, "limiting")
     assert write(path, inputs(9), block=3) == []
     opened.load()
-

@@ -70,9 +70,7 @@ def write(
     )
     points = described(len(x), len(x)) if points is None else points
     grid = grid_between(x, others, block)
-    write_grams(
-        points, x, others, path, recipe, grid=grid, compute=compute, overwrite=overwrite
-    )
+    write_grams(points, x, others, path, recipe, grid=grid, compute=compute, overwrite=overwrite)
     return blocks.shapes
 
 

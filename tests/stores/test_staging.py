@@ -118,13 +118,13 @@ class Gradient:
 CAST = r"; pass x1\.astype\('float64'\)$"
 REFUSED = {
     r"^x1: found an array of dtype bool, expected real numbers" + CAST: inputs(3) > 0,
-    r"^x1: found an array of dtype complex128, expected real numbers; pass x1\.real$": 1j * inputs(3),
+    r"^x1: found an array of dtype complex128, expected real .*; pass x1\.real$": 1j * inputs(3),
     r"^x1: found an array of dtype object, expected real numbers" + CAST: inputs(3).astype(object),
     r"^x1: found an array of dtype <U3, expected real numbers" + CAST: inputs(3).astype("U3"),
     r"^x1: found an array of dtype datetime64\[s\], expected real numbers" + CAST: np.zeros(
         (3, 2), "M8[s]"
     ),
-    r"^x1: found an array of dtype \[\('a', '<f8'\)\], expected real numbers; pass an array of its ": (
+    r"^x1: found an array of dtype \[\('a', '<f8'\)\], .*; pass an array of its fields$": (
         np.zeros((3, 2), [("a", float)])
     ),
     r"^x1: found an array of dtype (float128|longdouble), expected at most 64 bits" + CAST: inputs(
@@ -143,7 +143,7 @@ REFUSED = {
         [1.0, 2.0],
         [3.0],
     ],
-    r"^x1: found Gradient, .* \(Can't call numpy\(\) on Tensor that requires grad\.\), exp.*; pass a": (
+    r"^x1: found Gradient, .* \(Can't call numpy\(\) on Tensor that requires grad\.\), .*; pass": (
         Gradient()
     ),
 }
