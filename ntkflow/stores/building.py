@@ -93,6 +93,7 @@ def _lock(folder: Path) -> int:
         except FileNotFoundError:
             continue
         except OSError as error:
+            _remove_if_empty(folder)
             raise StoreError(_not_created(folder, error)) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,10 +111,11 @@ def _lock(folder: Path) -> int:
 
 
 def _remove_if_empty(folder: Path) -> None:
+    """Remove a folder that contains nothing but the lock file."""
     with suppress(OSError):
         if os.listdir(folder) == [LOCK_FILE]:
             (folder / LOCK_FILE).unlink()
-            folder.rmdir()
+        folder.rmdir()
 
 
 def _not_created(folder: Path, error: OSError) -> str:

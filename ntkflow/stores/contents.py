@@ -23,6 +23,9 @@ def foreign_content(path: Path, kind: str | None) -> str | None:
     A store may have lost any of its files, and its root file may be damaged, as long as an array
     or the root shows whose it is. Links inside a store are not followed: it contains none.
     """
+    for parent in path.parents:
+        if _known(_attributes(parent, "group") or {}):
+            return f"an ntkflow store around it, {parent}"
     if not path.is_dir():
         return "a file" if os.path.lexists(path) else None
     if os.path.ismount(path):
@@ -40,19 +43,19 @@ def foreign_content(path: Path, kind: str | None) -> str | None:
 
 def _kind_of(path: Path) -> str | None:
     """Kind of the store that a folder contains, from its root or else from its arrays."""
-    root = _attributes(path / ROOT)
+    root = _attributes(path, "group")
     if root is not None:
-        complete = {"store", "sha256", "payload"} <= root.keys()
-        return _known(root["store"]) if complete else None
+        complete = {"sha256", "payload"} <= root.keys()
+        return _known(root) if complete else None
     with os.scandir(path) as entries:
         for entry in islice(entries, 100):  # more than any store has arrays
-            array = _attributes(Path(entry.path) / ROOT) or {}
-            if kind := _known(array.get("store")):
+            if kind := _known(_attributes(Path(entry.path), "array") or {}):
                 return kind
     return None
 
 
-def _known(kind: object) -> str | None:
+def _known(attributes: dict[str, Any]) -> str | None:
+    kind = attributes.get("store")
     return kind if isinstance(kind, str) and kind in SCHEMAS else None
 
 
@@ -68,8 +71,8 @@ def _foreign(path: Path, kind: str) -> Iterator[str]:
 
 
 def _foreign_in_array(array: os.DirEntry[str], kind: str) -> Iterator[str]:
-    attributes = _attributes(Path(array.path) / ROOT)
-    if attributes is not None and attributes.get("store") != kind:
+    attributes = _attributes(Path(array.path), "array")
+    if attributes is not None and _known(attributes) != kind:
         yield ROOT
     with os.scandir(array) as entries:
         for entry in entries:
@@ -96,15 +99,16 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
     return entry.is_file(follow_symlinks=False)
 
 
-def _attributes(file: Path) -> dict[str, Any] | None:
-    """Attributes of a Zarr group or array; None if its file is missing or damaged."""
+def _attributes(folder: Path, node_type: str) -> dict[str, Any] | None:
+    """Attributes of a Zarr group or array; None if its metadata file is missing or damaged."""
+    file = folder / ROOT
     if file.is_symlink() or not file.is_file():
         return None
     try:
         metadata = json.loads(file.read_bytes())
         if metadata["node_type"] not in ("group", "array"):
             return None
-        attributes = metadata.get("attributes", {})
+        attributes = metadata.get("attributes") if metadata["node_type"] == node_type else {}
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return attributes if isinstance(attributes, dict) else {}

@@ -276,6 +276,7 @@ def test_file_system_without_locks_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(building.fcntl, "flock", refuse)
     with pytest.raises(StoreError, match=r"cannot be locked .* \(No locks available\); put "):
         write(tmp_path / "a.zarr", inputs(3), block=4)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_errors_of_the_disk_stay_as_they_are(tmp_path, monkeypatch):

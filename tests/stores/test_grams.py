@@ -192,6 +192,14 @@ def test_a_finished_store_is_left_as_it_is(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_integers_give_the_store_of_the_same_floats(tmp_path):
+    x = np.arange(1, 28).reshape(9, 3)
+    assert len(write(tmp_path / "a.zarr", x, block=4)) == 6
+    assert write(tmp_path / "a.zarr", x.astype(np.float64), block=4) == []
+    write(tmp_path / "b.zarr", x.astype(np.float64), block=4)
+    assert contents(tmp_path / "a.zarr") == contents(tmp_path / "b.zarr")
+
+
 def described(n, train):
     return xr.Dataset(coords={"is_train": ("sample", np.arange(n) < train)})
 

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 import zarr
 
+from ntkflow.stores.building import LOCK_FILE
 from ntkflow.stores.zarr import StoreError, open_store, write_store
 from tests.stores.places import WRITERS, arrays, check_refused, snapshot, training
 from tests.stores.test_grams import inputs, write
@@ -74,6 +75,18 @@ def another_kind_without_its_root(path):
     another_kind(path)
     (path / "zarr.json").unlink()
     return "found an ntkflow store of kind 'dataset', expected an ntkflow store of kind 'limiting'"
+
+
+def in_another_store(path):
+    path.parent.rmdir()
+    arrays(path.parent)
+    return f"found an ntkflow store around it, {path.parent}, expected"
+
+
+def folder_of_a_store(path):
+    """By the name of an array."""
+    arrays(path / "ntk")
+    return "found 'ntk', which ntkflow did not write"
 
 
 def with_notes(place):
@@ -186,6 +199,8 @@ TAKEN = [
     copied_with_xarray,
     another_kind,
     another_kind_without_its_root,
+    in_another_store,
+    folder_of_a_store,
     with_notes("notes.txt"),
     with_notes("ntk/notes.txt"),
     with_notes("ntk/c/notes.txt"),
@@ -285,6 +300,20 @@ def test_folder_that_cannot_be_written_is_named(place, writer, tmp_path, monkeyp
     monkeypatch.setattr(os, "access", lambda folder, mode: False)
     message = rf"^{tmp_path / place}: cannot hold a store \(Permission denied\); choose another"
     check_refused(writer, tmp_path / place, tmp_path, message)
+
+
+def test_folder_in_which_no_lock_can_be_created_is_removed(tmp_path, monkeypatch):
+    open_ = os.open
+
+    def refuse(path, *arguments, **options):
+        if Path(path).name == LOCK_FILE:
+            raise OSError(30, "Read-only file system", str(path))
+        return open_(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StoreError, match=r"cannot be created or written \(Read-only file system\)"):
+        arrays(tmp_path / "b" / "a.zarr")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("depth", [1, 3])
