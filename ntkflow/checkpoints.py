@@ -17,8 +17,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from ntkflow.networks.rounds import Kept
-from ntkflow.stores.building import CLAIM, claim
-from ntkflow.stores.zarr import store_folder
+from ntkflow.stores.building import LOCK_FILE, lock_folder
+from ntkflow.stores.places import Place, check_place, resolve_place
 
 __all__ = ["Checkpoints", "checkpoints"]
 
@@ -110,7 +110,7 @@ def _sum(array: np.ndarray) -> int:
 
 @contextmanager
 def checkpoints(
-    place: str | Path, fingerprint: str, every: float, say: Callable[[str], None]
+    place: Place, fingerprint: str, every: float, say: Callable[[str], None]
 ) -> Iterator[Checkpoints]:
     """A keeper for the training that makes the store at `place`, kept beside it.
 
@@ -120,15 +120,16 @@ def checkpoints(
     Raises
     ------
     StoreError
-        If another run is making the same store.
+        If another run is making the same store, or something else is at its place.
     """
-    path = store_folder(place)
+    path = resolve_place(place)
+    check_place(path, None)
     folder = path.with_name(f".{path.name}.training")
-    with claim(folder):
+    with lock_folder(folder):
         for entry in folder.iterdir():
-            if entry.name not in (CLAIM, fingerprint):
+            if entry.name not in (LOCK_FILE, fingerprint):
                 shutil.rmtree(entry, ignore_errors=True)
-        keeper = Checkpoints(folder.absolute() / fingerprint, every, say)
+        keeper = Checkpoints(folder / fingerprint, every, say)
         try:
             yield keeper
         finally:

@@ -140,7 +140,7 @@ def test_other_settings_take_over_nothing(change, tmp_path):
     path, x = tmp_path / "a.zarr", inputs(8)
     assert stored(path, x, depth=2, block=4)[1] == 3
     (path / "zarr.json").unlink()
-    opened, computed = stored(path, x, depth=2, block=4, **change)
+    opened, computed = stored(path, x, depth=2, block=4, overwrite=True, **change)
     assert computed == 3
     expected = api.limiting_kernels(x, depth=2, **change)
     np.testing.assert_allclose(opened["ntk"], expected.ntk, rtol=1e-6)

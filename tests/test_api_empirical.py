@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ntkflow import api
+from ntkflow.stores.zarr import StoreError
 from tests.networks import examples
 from tests.stores.test_grams import contents, inputs
 
@@ -67,7 +68,10 @@ def test_another_network_takes_over_nothing(tmp_path):
     moved = [(w, b + (number == 2)) for number, (w, b) in enumerate(THETA)]
     trained = api.network(moved, activation="tanh", beta=0.3)
     lines = []
-    api.store_empirical_ntk(trained, x, store=path, block=4, progress=lines.append)
+    with pytest.raises(StoreError, match="pass overwrite=True to replace it"):
+        api.store_empirical_ntk(trained, x, store=path, block=4)
+    replacing = {"overwrite": True, "progress": lines.append}
+    api.store_empirical_ntk(trained, x, store=path, block=4, **replacing)
     assert len(lines) == 3
 
 

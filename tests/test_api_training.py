@@ -73,5 +73,5 @@ def test_targets_that_train_nothing_are_refused():
     for cost, y in {"logistic": Y / 2, "cross_entropy": 2 * Y - 1}.items():
         with pytest.raises(ValueError, match=f"^y: .* for the cost '{cost}'$"):
             api.train(NETWORK, X, y, steps=3, cost=cost)
-    with pytest.raises(ValueError, match="cost '<lambda>': .* expected one number"):
+    with pytest.raises(ValueError, match=r"^cost '<lambda>': .* expected one number"):
         api.train(NETWORK, X, Y, steps=3, cost=lambda f, y: f)

@@ -105,7 +105,7 @@ ROOMS = {
         )
     ),
     "checkpoints": Room(
-        frozenset({"networks.rounds", "stores.building", "stores.zarr"}),
+        frozenset({"networks.rounds", "stores.building", "stores.places"}),
         frozenset({"google_crc32c", "numpy", "orbax"}),
         files=True,
     ),

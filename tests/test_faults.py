@@ -43,7 +43,7 @@ def killed_at(path, number, x):
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
-    write(path, x, block=4)
+    write(path, x, block=4, overwrite=True)
 
 
 def nothing(path, x):
@@ -78,7 +78,7 @@ def test_killed_before_any_operation_on_files(state, step, tmp_path):
         state(path, x)
         status = Run(killed_at, path, number, x).ended()
         before = kept(folder, whole)
-        check_completed(path, before, whole, len(write(path, x, block=4)), grid)
+        check_completed(path, before, whole, len(write(path, x, block=4, overwrite=True)), grid)
         assert list(folder.iterdir()) == [path]
         if status == 0:
             break

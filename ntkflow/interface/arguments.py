@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import jax
@@ -65,7 +64,6 @@ Memory: TypeAlias = Annotated[float, checks.Number(above=0, high=2**20)]
 Threads: TypeAlias = Annotated[int, checks.Whole(1, 4096)]
 Tolerance: TypeAlias = Annotated[float, checks.Number(above=0, high=1)]
 Scheduler: TypeAlias = Annotated[str | Mapping[str, Any], checks.Scheduler()]
-Store: TypeAlias = Annotated[str | Path, checks.Place()]
 Overwrite: TypeAlias = Annotated[bool, checks.Flag()]
 Points: TypeAlias = Annotated[xr.Dataset, checks.Instance(xr.Dataset, "an xarray Dataset")]
 Attributes: TypeAlias = Annotated[Mapping[str, object], checks.Attributes()]

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 import xarray as xr
 
 from ntkflow.interface import checks
-from ntkflow.stores.staging import as_floats
+from ntkflow.stores.staging import as_floats, check_container, check_finite
 
 __all__ = ["Kernel", "Matrix", "Parameters", "StoredMatrix"]
 
@@ -22,11 +21,7 @@ class Matrix(checks.Check):
     def __call__(self, name: str, value: Any) -> np.ndarray:
         array = as_floats(value, name)
         _require_matrix(name, array.shape, self.axes)
-        finite = np.isfinite(array).all(axis=1)
-        if not finite.all():
-            row = int(np.argmin(finite))
-            found = checks.Found(f"a value that is not finite in row {row}, counted from 0")
-            raise checks.refusal(name, found, "finite numbers")
+        check_finite(array, name)
         return array
 
 
@@ -63,7 +58,9 @@ class Kernel(checks.Check):
             value = as_floats(value, name)
         # A kernel on disk is checked when its blocks are read.
         if isinstance(value, np.ndarray) and not np.isfinite(value).all():
-            found = checks.Found(f"{np.count_nonzero(~np.isfinite(value))} entries that are not finite")
+            found = checks.Found(
+                f"{np.count_nonzero(~np.isfinite(value))} entries that are not finite"
+            )
             raise checks.refusal(name, found, "finite numbers; check the inputs and the activation")
         return value
 
@@ -77,8 +74,7 @@ def _require_matrix(name: str, shape: object, axes: str) -> None:
 
 def _require_floats(name: str, array: Any) -> None:
     """Check the type of an array by its first row: a strip at a time is read later."""
-    if scipy.sparse.issparse(array):
-        as_floats(array, name)
+    check_container(array, name)
     as_floats(array[0:1], name)
 
 

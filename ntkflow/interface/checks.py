@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import wraps
 from numbers import Real
 from operator import index
+from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar, get_args, get_origin
 
 import numpy as np
@@ -25,8 +26,7 @@ from pydantic import ValidationError
 
 from ntkflow.configuration.kernels import KernelsConfig
 from ntkflow.configuration.messages import lines, shortened
-from ntkflow.stores.checked import StoreError
-from ntkflow.stores.places import resolve_place
+from ntkflow.stores.places import StoreError, check_place, resolve_place
 
 __all__ = [
     "Attributes",
@@ -196,7 +196,7 @@ class Listed(Check):
     shortest: int = 0
 
     def __call__(self, name: str, value: Any) -> tuple[Any, ...]:
-        array = hasattr(value, "ndim") and value.ndim == 1
+        array = getattr(value, "ndim", None) == 1
         if not array and not isinstance(value, list | tuple | range):
             raise refusal(name, value, "a list")
         if len(value) < self.shortest:
@@ -211,7 +211,7 @@ class Steps(Check):
     number = Whole(0, 2**31 - 1)
 
     def __call__(self, name: str, value: Any) -> list[int]:
-        listed = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0)
+        listed = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) != 0
         marks = Listed(self.number, 1)(name, value) if listed else [self.number(name, value)]
         return sorted({0, *marks})
 
@@ -288,16 +288,21 @@ class Scheduler(Check):
             raise ValueError(lines(error, config)[0]) from None
 
 
+@dataclass(frozen=True)
 class Place(Check):
-    """Path of a store, absolute, links followed and `~` expanded; see `stores.places`."""
+    """Path at which a store of one kind may be written; returned absolute, with links followed."""
 
-    def __call__(self, name: str, value: Any) -> Any:
+    kind: str
+
+    def __call__(self, name: str, value: Any) -> Path:
         if not isinstance(value, str | os.PathLike):
             raise refusal(name, value, "the path of a folder")
         try:
-            return resolve_place(value)
+            path = resolve_place(value)
+            check_place(path, self.kind)
         except StoreError as error:
-            raise StoreError(f"{name}: {error}") from None
+            raise StoreError(f"{name}: {str(error).removeprefix('store: ')}") from None
+        return path
 
 
 RESERVED = frozenset({"store", "title", "payload", "sha256", "fingerprint", "dual_error"})

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import numpy as np
@@ -28,7 +29,6 @@ from ntkflow.interface.arguments import (
     Progress,
     Scheduler,
     Seed,
-    Store,
     StoredMatrix,
     Threads,
     WeightGain,
@@ -45,6 +45,7 @@ from ntkflow.stores.zarr import open_store
 __all__ = ["Network", "empirical_ntk", "initial_parameters", "network", "store_empirical_ntk"]
 
 MOST_PARAMETERS = 2**31
+Store = Annotated[str | Path, checks.Place("empirical")]
 Widths = Annotated[Sequence[int], checks.Listed(checks.Whole(1, 2**31 - 1), shortest=2)]
 Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.Parameters()]
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, cast
 
 import jax
@@ -23,7 +24,6 @@ from ntkflow.interface.arguments import (
     Precision,
     Progress,
     Scheduler,
-    Store,
     StoredMatrix,
     Threads,
     WeightGain,
@@ -43,6 +43,7 @@ __all__ = ["Kernels", "limiting_kernels", "store_limiting_kernels"]
 
 Filled = tuple[np.ndarray, np.ndarray]
 Depth = Annotated[int, checks.Whole(1, 100_000)]
+Store = Annotated[str | Path, checks.Place("limiting")]
 
 
 class Kernels(NamedTuple):

@@ -50,4 +50,6 @@ class Method:
         """Raise ValueError for an invalid cost, or a batch of more points than there are."""
         costs.check_cost(self.cost, outputs, dtype)
         if self.batch is not None and not 0 < self.batch <= samples:
-            raise ValueError(f"batch: found {self.batch}, expected 1 to {samples}, the training points")
+            raise ValueError(
+                f"batch: found {self.batch}, expected 1 to {samples}, the training points"
+            )

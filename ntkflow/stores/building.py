@@ -1,4 +1,8 @@
-"""A store under way: claimed by one run, found again by the next."""
+"""Lock, resume and clean up the folder in which a store is built.
+
+Everything that is removed is inside a folder that contains the lock file, by which it is known as
+one of this package.
+"""
 
 import errno
 import fcntl
@@ -9,57 +13,116 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ntkflow.stores.checked import StoreError, damaged_chunks
+from ntkflow.stores.checked import damaged_chunks
+from ntkflow.stores.contents import ROOT
+from ntkflow.stores.places import StoreError, check_place
 
-__all__ = ["CLAIM", "adopt", "claim", "clear", "empty", "explained", "partial_folder"]
+__all__ = [
+    "LOCK_FILE",
+    "adopt",
+    "check_folder",
+    "clear",
+    "empty",
+    "explained",
+    "holds_another",
+    "lock_folder",
+    "partial_folder",
+    "put_back",
+    "put_in_place",
+]
 
-CLAIM = "claim"  # a file: where folders are shared over NFS, they cannot be locked
+LOCK_FILE = "ntkflow.lock"  # a file: where folders are shared over NFS, they cannot be locked
+ATTEMPTS = 1000  # at a folder that other runs remove meanwhile
+PLACE_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EBUSY}
 
 
 def partial_folder(path: Path) -> Path:
-    """Where stores for this place are put together, one a folder: beside it."""
+    """Folder beside `path` in which stores for it are built, each in its own subfolder."""
     return path.with_name(f".{path.name}.partial")
 
 
-@contextmanager
-def claim(folder: Path) -> Iterator[None]:
-    """Make the folder and hold it against other runs, until the end or the death of this process.
+def check_folder(folder: Path) -> None:
+    """Raise StoreError if there are files in `folder`, but not the lock file."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        names = []
+    except OSError as error:
+        raise StoreError(_not_created(folder, error)) from None
+    if folder.is_symlink() or (names and LOCK_FILE not in names):
+        found = "a symbolic link" if folder.is_symlink() else f"{names[0]!r}"
+        raise StoreError(
+            f"{folder}: found {found}, which ntkflow did not write, expected nothing or a folder "
+            "of an unfinished run; move it or choose another place"
+        )
 
-    In the end it is removed if there is nothing in it.
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Create the folder and lock it against other runs, until the end or the death of this process.
+
+    At the end it is removed if it is empty, with the parents that were created for it.
 
     Raises
     ------
     StoreError
-        If another run holds it.
+        If another run has locked it, if it contains files but no lock file, or if it cannot be
+        created.
     """
-    descriptor = _lock(folder)
+    created = [parent for parent in folder.parents if not parent.exists()]
+    descriptor = None
     try:
+        descriptor = _lock(folder)
         yield
     finally:
-        if not any(entry.name != CLAIM for entry in folder.glob("*")):
-            shutil.rmtree(folder, ignore_errors=True)
-        os.close(descriptor)
+        if descriptor is not None:
+            _remove_if_empty(folder)
+            os.close(descriptor)
+        with suppress(OSError):
+            for parent in created:
+                parent.rmdir()
 
 
 def _lock(folder: Path) -> int:
-    """An open and locked file in the folder; not one that has been removed in the meantime."""
-    file = folder / CLAIM
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
+    """Open and lock a file in the folder; not one that has been removed in the meantime."""
+    for _ in range(ATTEMPTS):
+        check_folder(folder)
         try:
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT)
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
         except FileNotFoundError:
             continue
+        except OSError as error:
+            _remove_if_empty(folder)
+            raise StoreError(_not_created(folder, error)) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(descriptor), file.stat()):
+            if os.path.samestat(os.fstat(descriptor), (folder / LOCK_FILE).stat()):
                 return descriptor
         except FileNotFoundError:
             pass
         except OSError as error:
+            if not isinstance(error, BlockingIOError):
+                _remove_if_empty(folder)
             os.close(descriptor)
             raise StoreError(_not_locked(folder, error)) from None
         os.close(descriptor)
+    raise StoreError(f"{folder}: other runs keep removing this folder; wait for them and run again")
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove a folder that contains nothing but the lock file."""
+    with suppress(OSError):
+        if os.listdir(folder) == [LOCK_FILE]:
+            (folder / LOCK_FILE).unlink()
+        folder.rmdir()
+
+
+def _not_created(folder: Path, error: OSError) -> str:
+    return (
+        f"{folder}: cannot be created or written ({error.strerror}); make {folder.parent} writable "
+        "or choose another place"
+    )
 
 
 def _not_locked(folder: Path, error: OSError) -> str:
@@ -74,38 +137,82 @@ def _not_locked(folder: Path, error: OSError) -> str:
 
 
 def empty(folder: Path) -> None:
-    """Remove all in a folder but what it is held by; files in use elsewhere may stay."""
+    """Remove everything in a locked folder but its lock file; files in use elsewhere may stay."""
     for entry in folder.glob("*"):
-        if entry.is_dir():
+        if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
-        elif entry.name != CLAIM:
+        elif entry.name != LOCK_FILE:
             entry.unlink(missing_ok=True)
 
 
-def clear(folder: Path) -> None:
-    """Remove what a run has left in its folder that was killed after its store was finished."""
-    if folder.parent.is_dir():
-        with suppress(StoreError), claim(folder.parent):
+def clear(path: Path, folder: Path) -> None:
+    """Remove what a run left that was killed after it had finished the store at `path`."""
+    if partial_folder(path).is_dir():
+        with suppress(StoreError), lock_folder(partial_folder(path)):
+            put_back(path)
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def put_in_place(building: Path, path: Path, kind: str) -> None:
+    """Rename a finished store to `path`; an earlier one of its kind is deleted after that."""
+    check_place(path, kind)  # files may have been put there since the run began
+    try:
+        if path.exists():
+            path.rename(_former(path))
+        building.rename(path)
+    finally:
+        put_back(path)
+
+
+def put_back(path: Path) -> None:
+    """Rename the earlier store to `path` again if no other has taken its place; else delete it."""
+    former = _former(path)
+    shutil.rmtree(_discarded(path), ignore_errors=True)
+    if not former.is_dir():
+        return
+    if path.exists() and any(path.iterdir()):
+        _discard(path)
+    else:
+        former.rename(path)
+
+
 def adopt(path: Path, store: Path, arrays: Sequence[str], fingerprint: str) -> None:
-    """Move the chunks of a damaged store at `path` into `store`, those that are whole.
+    """Move the intact chunks of a damaged store at `path` into `store`.
 
     Only if its arrays carry the same fingerprint. All their chunks are read for it.
     """
     if not path.is_dir() or not all(_fingerprint(path / name) == fingerprint for name in arrays):
         return
+    former = _former(path)
+    path.rename(former)
     for name in arrays:
-        for chunk in damaged_chunks(path / name):
+        for chunk in damaged_chunks(former / name):
             chunk.unlink(missing_ok=True)
-        if not (store / name / "c").exists() and (path / name / "c").is_dir():
-            (path / name / "c").rename(store / name / "c")
-    shutil.rmtree(path)
+        if not (store / name / "c").exists() and (former / name / "c").is_dir():
+            (former / name / "c").rename(store / name / "c")
+    _discard(path)
+
+
+def _former(path: Path) -> Path:
+    """Path that a store is moved to while another takes its place."""
+    return partial_folder(path) / "former"
+
+
+def _discard(path: Path) -> None:
+    """Delete a former store, renamed first: one deleted in part must not be put back."""
+    _former(path).rename(_discarded(path))
+    shutil.rmtree(_discarded(path), ignore_errors=True)
+
+
+def _discarded(path: Path) -> Path:
+    """Path that a former store is deleted at."""
+    return partial_folder(path) / "discarded"
 
 
 def explained(error: OSError, path: Path, folder: Path) -> OSError | StoreError:
-    """A full disk, in words; other errors as they are."""
+    """StoreError with a remedy if the disk is full or the place not writable, else `error`."""
+    if error.errno in PLACE_ERRORS and str(path.parent) in str(error.filename):
+        return StoreError(_not_created(path, error))
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return error
     done = sum(1 for _ in (folder / "store").glob("*/c/*/*"))
@@ -115,9 +222,18 @@ def explained(error: OSError, path: Path, folder: Path) -> OSError | StoreError:
     )
 
 
-def _fingerprint(array: Path) -> str | None:
+def holds_another(path: Path, arrays: Sequence[str], fingerprint: str) -> bool:
+    """Whether the store at `path` was written with another fingerprint, or with none."""
+    if not path.is_dir() or not any(path.iterdir()):
+        return False
+    found = {_fingerprint(path)} - {None} or {_fingerprint(path / name) for name in arrays} - {None}
+    return found != {fingerprint}
+
+
+def _fingerprint(folder: Path) -> str | None:
+    """Fingerprint that a store or an array carries; None if it carries none."""
     try:
-        metadata = json.loads((array / "zarr.json").read_text(encoding="utf-8"))
+        metadata = json.loads((folder / ROOT).read_text(encoding="utf-8"))
         return str(metadata["attributes"]["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

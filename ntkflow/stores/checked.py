@@ -1,10 +1,11 @@
 """Chunks that carry a checksum (crc32c, the last four bytes of a chunk), and who reads them.
 
 A chunk that is damaged is named when it is read, by every store that is opened here; plain xarray
-and Zarr refuse it too, without its name.
+and Zarr refuse it too, without its name. A store that was replaced since it was opened is not read.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -15,9 +16,11 @@ from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore, WrapperStore
 
+from ntkflow.stores.contents import ROOT
+from ntkflow.stores.places import StoreError
+
 __all__ = [
     "CheckedStore",
-    "StoreError",
     "chunk_files",
     "damaged_chunks",
     "damaged_files",
@@ -27,15 +30,12 @@ __all__ = [
 SEAL = 4  # bytes of a checksum
 
 
-class StoreError(ValueError):
-    """A store is missing, damaged, or of another kind than expected."""
-
-
 class CheckedStore(WrapperStore[LocalStore]):
     """A store on disk, read only, that names a chunk whose checksum is not that of its bytes."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(LocalStore(root, read_only=True))
+        self.opened = RootFile(root)
         self.sealed = {array: is_sealed(root / array) for array in _arrays(root)}
 
     async def get(
@@ -49,10 +49,12 @@ class CheckedStore(WrapperStore[LocalStore]):
         Raises
         ------
         StoreError
-            If it is damaged.
+            If it is damaged, or if the store was replaced or removed since it was opened.
         """
         found = await self._store.get(key, prototype, byte_range)
         array, chunk, _ = f"{key}/".partition("/c/")  # the one of a scalar is array/c
+        if chunk:
+            self.opened.check()
         if found is not None and byte_range is None and chunk and self.sealed.get(array):
             if not _intact(found.as_numpy_array()):
                 path = self._store.root / key
@@ -61,6 +63,40 @@ class CheckedStore(WrapperStore[LocalStore]):
                     "and run again, and what it held is computed again"
                 )
         return found
+
+
+class RootFile:
+    """The root file of a store as it was when the store was opened."""
+
+    def __init__(self, root: Path) -> None:
+        self.file = (root / ROOT).absolute()
+        self.identity, self.content = _identity(self.file), _content(self.file)
+
+    def check(self) -> None:
+        """Raise StoreError if the file is another one now; a new time alone is no change."""
+        identity = _identity(self.file)
+        if identity is not None and identity == self.identity:
+            return
+        content = _content(self.file)
+        if content is None or content != self.content:
+            what = "removed" if content is None else "replaced"
+            raise StoreError(f"{self.file.parent}: was {what} since it was opened; open it again")
+        self.identity = identity
+
+
+def _identity(file: Path) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _content(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
 
 
 def damaged_chunks(array: Path) -> list[Path]:

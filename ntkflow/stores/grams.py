@@ -29,8 +29,20 @@ import zarr
 from dask.delayed import delayed
 
 from ntkflow.stores import labels
-from ntkflow.stores.building import adopt, claim, clear, empty, explained, partial_folder
+from ntkflow.stores.building import (
+    adopt,
+    check_folder,
+    clear,
+    empty,
+    explained,
+    holds_another,
+    lock_folder,
+    partial_folder,
+    put_back,
+)
+from ntkflow.stores.contents import ROOT
 from ntkflow.stores.grid import Grid
+from ntkflow.stores.places import Place, StoreError, check_place, resolve_place
 from ntkflow.stores.schema import SCHEMAS
 from ntkflow.stores.staging import (
     LISTS,
@@ -42,13 +54,10 @@ from ntkflow.stores.staging import (
     staged_rows,
 )
 from ntkflow.stores.zarr import (
-    ROOT,
     SEAL,
     finish_store,
-    former_store,
     is_finished,
     labelled_store,
-    store_folder,
 )
 
 __all__ = ["BlockKernel", "Recipe", "write_grams"]
@@ -93,55 +102,85 @@ def write_grams(
     points: xr.Dataset,
     inputs: Inputs,
     others: Inputs | None,
-    place: str | Path,
+    place: Place,
     recipe: Recipe,
     *,
     grid: Grid,
     compute: Compute,
     attributes: Mapping[str, object] | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Compute NNGP and NTK between all inputs, or between them and others, into a store.
 
     A store of kind "limiting" at `place`, with the coordinates of `points`. Blocks that an earlier
     run has left for the same inputs, settings and code are taken over, byte for byte; a store that
-    is finished is left as it is.
+    is finished is left as it is. A store of other inputs, settings or code is replaced only with
+    `overwrite`.
 
     Raises
     ------
     ValueError
-        If the inputs are not finite floating-point numbers.
+        If the inputs are not finite real numbers.
     StoreError
-        If another run is at work on the store, or the disk is full or will be.
+        If `place` holds anything else, another run is at work on the store, or the disk is full or
+        will be.
     """
-    path = store_folder(place).absolute()  # workers may be in another folder
+    path = resolve_place(place)  # absolute: workers may be in another folder
+    check_place(path, recipe.kind)
+    check_folder(partial_folder(path))
     sources = [inputs] if others is None else [inputs, others]
     fingerprint = _fingerprint(recipe.settings, grid, points, sources)
-    beside = partial_folder(path)
-    folder = beside / fingerprint[:16]
-    store = folder / "store"
+    folder = partial_folder(path) / fingerprint[:16]
     if is_finished(path, fingerprint):
-        clear(folder)
-        shutil.rmtree(former_store(path), ignore_errors=True)
+        clear(path, folder)
         return
-    with claim(beside):
+    _check_same(path, recipe, fingerprint, overwrite)
+    with lock_folder(partial_folder(path)):
+        put_back(path)
+        if is_finished(path, fingerprint):  # by the run that held the folder until now
+            return
+        _check_same(path, recipe, fingerprint, overwrite)
         try:
-            if is_finished(path, fingerprint):  # by the run that held the folder until now
-                return
-            staged = [_stage(x, recipe, folder / f"inputs-{i}") for i, x in enumerate(sources)]
-            norms = np.concatenate([part.norms for part in staged])
-            kernel, facts = recipe.plan(norms, staged[0].features)
-            described: dict[str, Any] = {**(attributes or {}), **facts, "fingerprint": fingerprint}
-            _lay_out(points, store, grid, recipe, described)
-            adopt(path, store, recipe.names, fingerprint)
-            _compute_missing(Task(Shared(kernel), folder, grid, recipe.names), compute)
-            zarr.open_group(store, mode="r+").attrs.update(described)
-            finish_store(store, path)
-            empty(beside)
+            described = {**(attributes or {}), "fingerprint": fingerprint}
+            _build(path, folder, points, sources, recipe, grid, compute, described)
+            empty(partial_folder(path))
         except OSError as error:
             raise explained(error, path, folder) from error
         finally:
-            if not store.exists():
+            if not (folder / "store").exists():
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_same(path: Path, recipe: Recipe, fingerprint: str, overwrite: bool) -> None:
+    """Raise StoreError if the store at `path` is of another computation and not to be replaced."""
+    if holds_another(path, recipe.names, fingerprint) and not overwrite:
+        raise StoreError(
+            f"{path}: holds a finished store of other inputs, settings or code, expected the same "
+            "ones or nothing; pass overwrite=True to replace it, or choose another place"
+        )
+
+
+def _build(
+    path: Path,
+    folder: Path,
+    points: xr.Dataset,
+    sources: Sequence[Inputs],
+    recipe: Recipe,
+    grid: Grid,
+    compute: Compute,
+    attributes: Mapping[str, object],
+) -> None:
+    """Build the store in `folder`, from what an earlier run has left, and put it in its place."""
+    store = folder / "store"
+    staged = [_stage(x, recipe, folder / f"inputs-{i}") for i, x in enumerate(sources)]
+    norms = np.concatenate([part.norms for part in staged])
+    kernel, facts = recipe.plan(norms, staged[0].features)
+    described: dict[str, Any] = {**attributes, **facts}
+    _lay_out(points, store, grid, recipe, described)
+    adopt(path, store, recipe.names, described["fingerprint"])
+    _compute_missing(Task(Shared(kernel), folder, grid, recipe.names), compute)
+    zarr.open_group(store, mode="r+").attrs.update(described)
+    finish_store(store, path, recipe.kind)
 
 
 def _fingerprint(settings: str, grid: Grid, points: xr.Dataset, sources: Sequence[Inputs]) -> str:

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 from ntkflow.stores.checked import damaged_files
-from ntkflow.stores.zarr import ROOT, data_digest, store_folder
+from ntkflow.stores.contents import ROOT
+from ntkflow.stores.places import store_folder
+from ntkflow.stores.zarr import data_digest
 
 __all__ = ["unsound"]
 

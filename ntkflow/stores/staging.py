@@ -13,6 +13,9 @@ __all__ = [
     "Inputs",
     "Rows",
     "Staged",
+    "as_floats",
+    "check_container",
+    "check_finite",
     "check_inputs",
     "check_shapes",
     "digest_inputs",
@@ -53,12 +56,13 @@ def digest_inputs(x: Inputs, name: str) -> str:
     Raises
     ------
     ValueError
-        If they are not finite floating-point numbers; the message calls them by `name`.
+        If they are not finite real numbers; the message calls them by `name`.
     """
+    check_container(x, name)
     digest = hashlib.sha256(f"{x.shape}\n".encode())
     for rows in _strips(x.shape[0]):
-        part = np.ascontiguousarray(native(x[rows]))
-        _check_values(part, name, rows.start)
+        part = np.ascontiguousarray(as_floats(x[rows], name))
+        check_finite(part, name, rows.start)
         digest.update(f"{part.dtype.str}\n".encode())
         digest.update(part.data)
     return digest.hexdigest()
@@ -70,7 +74,7 @@ def stage(x: Inputs, directed: Callable[[np.ndarray], Rows], folder: Path) -> No
     norms = np.empty(x.shape[0])
     with (folder / "directions.npy").open("wb") as file:
         for rows in _strips(x.shape[0]):
-            norms[rows], part = directed(native(x[rows]))
+            norms[rows], part = directed(as_floats(x[rows], "x"))
             if rows.start == 0:
                 _write_header(file, part.dtype, (x.shape[0], part.shape[1]))
             file.write(np.ascontiguousarray(part).data)
@@ -103,31 +107,82 @@ def native(x: ArrayLike) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def as_floats(x: ArrayLike, name: str) -> np.ndarray:
+    """Array of the same numbers in the byte order of this machine; integers become float64.
+
+    Parameters
+    ----------
+    x
+        Real numbers, of 64 bits at most.
+    name
+        Name of the argument in messages.
+
+    Raises
+    ------
+    ValueError
+        If these are other numbers, or NumPy cannot make one array of them.
+    """
+    check_container(x, name)
+    try:
+        array = np.asarray(x)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors with gradients
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{name}: found {type(x).__name__}, of which NumPy cannot make an array ({reason}), "
+            "expected real numbers (samples, features); pass a NumPy array"
+        ) from error
+    if array.dtype.kind in "iu":
+        return array.astype(np.float64)
+    if array.dtype.kind != "f" or array.dtype.itemsize > 8:
+        conversion = f"{name}.real" if array.dtype.kind == "c" else f"{name}.astype('float64')"
+        expected = "at most 64 bits" if array.dtype.kind == "f" else "real numbers"
+        raise ValueError(
+            f"{name}: found an array of dtype {array.dtype}, expected {expected}; pass "
+            + ("an array of its fields" if array.dtype.names else conversion)
+        )
+    return array.astype(array.dtype.newbyteorder("="), copy=False)  # JAX would ignore another
+
+
+def check_container(x: object, name: str) -> None:
+    """Raise if NumPy would lose what `x` says of its entries: a mask, or which are zero."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise ValueError(
+            f"{name}: found a masked array, expected plain numbers; pass {name}.filled(value)"
+        )
+    if hasattr(x, "nnz") and hasattr(x, "toarray"):
+        raise ValueError(
+            f"{name}: found a sparse {type(x).__name__}, expected a dense array; pass "
+            f"{name}.toarray()"
+        )
+
+
 def check_inputs(*lists: np.ndarray) -> None:
-    """Refuse what `check_shapes` does, and numbers that are not finite or not floating-point."""
+    """Raise what `check_shapes` does, and for numbers that are not finite or not real."""
     check_shapes(*lists)
     for name, x in zip(LISTS, lists, strict=False):
-        _check_values(x, name, 0)
+        check_finite(as_floats(x, name), name)
 
 
 def check_shapes(*lists: Inputs) -> None:
-    """Refuse x1, or x1 and x2, that are not non-empty arrays (n, d) with one d: ValueError."""
+    """Raise ValueError unless x1, or x1 and x2, are non-empty arrays (n, d) with one d."""
     for name, x in zip(LISTS, lists, strict=False):
         shape = getattr(x, "shape", ())
         if len(shape) != 2 or 0 in shape:
-            raise ValueError(f"{name} has the shape {shape}, expected (samples, features)")
+            raise ValueError(
+                f"{name}: found the shape {shape}, expected (samples, features), none of them empty"
+            )
     if lists[0].shape[1] != lists[-1].shape[1]:
         raise ValueError(
-            f"x2 has {lists[-1].shape[1]} features, expected {lists[0].shape[1]}, as x1 has"
+            f"x2: found {lists[-1].shape[1]} features, expected {lists[0].shape[1]}, as x1 has"
         )
 
 
-def _check_values(part: np.ndarray, name: str, start: int) -> None:
-    if part.dtype.kind != "f" or part.dtype.itemsize > 8:
-        raise ValueError(
-            f"{name} is of dtype {part.dtype}, expected floating-point numbers of 64 bits at most"
-        )
+def check_finite(part: np.ndarray, name: str, start: int = 0) -> None:
+    """Raise ValueError for a number that is not finite; `start` is the number of the first row."""
     finite = np.isfinite(part).all(axis=1)
     if not finite.all():
         row = start + int(np.argmin(finite))
-        raise ValueError(f"{name}, row {row} (of 0, 1, ...): not finite, expected finite numbers")
+        raise ValueError(
+            f"{name}: found a value that is not finite in row {row}, counted from 0, expected "
+            "finite numbers"
+        )

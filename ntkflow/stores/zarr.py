@@ -1,9 +1,10 @@
 """Zarr stores on disk: written whole or not at all, checked when opened.
 
 A store is built beside its place and renamed into it, so a killed writer leaves the old one or
-none. Its root attribute `payload` counts its files and bytes: a store that has lost a chunk is
-refused, not read as fill values. Its attribute `sha256` is a digest of them all, so that the root
-file, by which rules know a store, differs whenever the data do. Chunks carry checksums.
+none. It replaces an earlier store of its kind and nothing else (see `places`). Its root attribute
+`payload` counts its files and bytes: a store that has lost a chunk is refused, not read as fill
+values. Its attribute `sha256` is a digest of them all, so that the root file, by which rules know a
+store, differs whenever the data do. Chunks carry checksums.
 """
 
 import hashlib
@@ -17,7 +18,24 @@ import xarray as xr
 import zarr
 import zarr.codecs
 
-from ntkflow.stores.checked import CheckedStore, StoreError, is_sealed
+from ntkflow.stores.building import (
+    check_folder,
+    empty,
+    explained,
+    lock_folder,
+    partial_folder,
+    put_back,
+    put_in_place,
+)
+from ntkflow.stores.checked import CheckedStore, is_sealed
+from ntkflow.stores.contents import ROOT
+from ntkflow.stores.places import (
+    Place,
+    StoreError,
+    check_place,
+    resolve_place,
+    store_folder,
+)
 from ntkflow.stores.schema import conform
 
 __all__ = [
@@ -27,45 +45,54 @@ __all__ = [
     "damaged_stores",
     "data_digest",
     "finish_store",
-    "former_store",
+    "foreign_stores",
     "is_finished",
     "is_whole",
     "labelled_store",
     "open_by_width",
     "open_store",
-    "store_folder",
     "write_store",
 ]
 
-ROOT = "zarr.json"
 SEAL = zarr.codecs.Crc32cCodec()
 COMPRESSORS = (zarr.codecs.ZstdCodec(level=3), SEAL)
 
 
 def write_store(
     dataset: xr.Dataset,
-    place: str | Path,
+    place: Place,
     kind: str,
     attributes: Mapping[str, object] | None = None,
 ) -> None:
-    """Write `dataset` as a store of `kind` (see `schema`), replacing what is at `place`.
+    """Write `dataset` as a store of `kind` (see `schema`), replacing an earlier one at `place`.
 
     Dask arrays are computed and written chunk by chunk. `place` is the store's folder or the root
     file in it, by which a rule declares it.
+
+    Raises
+    ------
+    StoreError
+        If anything but a store of `kind` is at `place`, if another run is writing to it, or if the
+        disk is full or cannot be written.
     """
-    path = store_folder(place)
-    building = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(building, ignore_errors=True)
-    building.parent.mkdir(parents=True, exist_ok=True)
+    path = resolve_place(place)
+    check_place(path, kind)
+    beside = partial_folder(path)
+    building = beside / "store"
     labelled = labelled_store(dataset, kind, attributes)
-    try:
-        labelled.to_zarr(
-            building, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(labelled)
-        )
-        finish_store(building, path)
-    except OSError:  # a full disk, most often: what is of no use takes no room
-        shutil.rmtree(building, ignore_errors=True)
-        raise
+    with lock_folder(beside):
+        try:
+            put_back(path)
+            shutil.rmtree(building, ignore_errors=True)
+            labelled.to_zarr(
+                building, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(labelled)
+            )
+            finish_store(building, path, kind)
+            empty(beside)
+        except OSError as error:
+            raise explained(error, path, building) from error
+        finally:  # usually a full disk: free the space of the incomplete store
+            shutil.rmtree(building, ignore_errors=True)
 
 
 def labelled_store(
@@ -75,34 +102,25 @@ def labelled_store(
     return _portable(conform(dataset, kind).assign_attrs(attributes or {}))
 
 
-def finish_store(building: Path, path: Path) -> None:
-    """Make a store of what has been written in `building`, and put it in its place."""
+def finish_store(building: Path, path: Path, kind: str) -> None:
+    """Complete the store written in `building` and rename it to `path`."""
     written = {"payload": _payload(building), "sha256": data_digest(building)}
     zarr.open_group(building, mode="r+").attrs.update(written)
     with warnings.catch_warnings():
         # Not in the v3 specification yet; without it a plain `xarray.open_zarr` warns each reader.
         warnings.filterwarnings("ignore", "Consolidated metadata", category=UserWarning)
         zarr.consolidate_metadata(building)
-    former = former_store(path)
-    shutil.rmtree(former, ignore_errors=True)
-    if path.exists():
-        path.rename(former)  # out of sight at once: no reader meets a store half removed
-    building.rename(path)
-    shutil.rmtree(former, ignore_errors=True)
+    put_in_place(building, path, kind)
 
 
-def former_store(path: Path) -> Path:
-    """Where a store is put out of sight that another replaces."""
-    return path.with_name(f".{path.name}.former")
-
-
-def open_store(place: str | Path, kind: str) -> xr.Dataset:
+def open_store(place: Place, kind: str) -> xr.Dataset:
     """Open a store of `kind`, arrays read on demand, without Dask; `place` as in `write_store`.
 
     Raises
     ------
     StoreError
-        If there is no store at `place`, it holds another kind, or some of its files are gone.
+        If there is no store at `place`, it holds another kind, or some of its files are gone. So
+        does reading from the Dataset once the store has been replaced or removed.
     """
     path = store_folder(place)
     if not (path / ROOT).is_file():
@@ -119,31 +137,40 @@ def open_store(place: str | Path, kind: str) -> xr.Dataset:
             f"{path}: holds {_payload(path)}, was written with {dataset.attrs.get('payload')}; "
             + _REMEDY
         )
+    del dataset.attrs["payload"]  # of these files: a copy that a user writes must not carry it
     return dataset
 
 
 def open_by_width(
-    widths: Iterable[int], places: Iterable[str | Path], kind: str
+    widths: Iterable[int], places: Iterable[Place], kind: str
 ) -> dict[int, xr.Dataset]:
     """One store a width, as `open_store` opens them."""
     return {width: open_store(place, kind) for width, place in zip(widths, places, strict=True)}
 
 
-def damaged_stores(places: Iterable[str | Path]) -> list[Path]:
-    """Those of the stores that exist and have lost files since they were written."""
+def damaged_stores(places: Iterable[Place]) -> list[Path]:
+    """Folders of the stores that have lost files since they were written; foreign ones are not."""
     roots = (store_folder(place) / ROOT for place in places)
-    return [root.parent for root in roots if root.is_file() and not is_whole(root.parent)]
+    lossy = [root.parent for root in roots if root.is_file() and not is_whole(root.parent)]
+    return [path for path in lossy if not foreign_stores([path])]
+
+
+def foreign_stores(places: Iterable[Place]) -> list[str]:
+    """Messages about the places at which a run must not write, each with what was found there."""
+    messages = []
+    for place in places:
+        try:
+            path = resolve_place(place)
+            check_place(path, None)
+            check_folder(partial_folder(path))
+        except StoreError as error:
+            messages.append(str(error))
+    return messages
 
 
 _REMEDY = "delete it and run snakemake again"
 # What Zarr raises on metadata cut short, or of valid JSON that is no metadata.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
-
-
-def store_folder(place: str | Path) -> Path:
-    """The folder of a store that is named by it or by its root file."""
-    path = Path(place)
-    return path.parent if path.name == ROOT else path
 
 
 def is_whole(path: Path) -> bool:

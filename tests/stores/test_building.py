@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 from ntkflow.stores import building, grams
-from ntkflow.stores.building import claim, clear
+from ntkflow.stores.building import clear, lock_folder
 from ntkflow.stores.grams import Recipe, write_grams
 from ntkflow.stores.grid import grid_between
 from ntkflow.stores.zarr import StoreError, open_store
@@ -148,9 +148,9 @@ def test_former_store_stays_until_the_new_one_is_whole(tmp_path):
     write(path, inputs(8), block=4)
     whole = contents(path)
     with pytest.raises(KeyboardInterrupt):
-        write(path, inputs(9), block=4, blocks=Blocks(before=interrupt_at(2)))
+        write(path, inputs(9), block=4, blocks=Blocks(before=interrupt_at(2)), overwrite=True)
     assert contents(path) == whole
-    write(path, inputs(9), block=4)
+    write(path, inputs(9), block=4, overwrite=True)
     assert open_store(path, "limiting").sizes["sample"] == 9
 
 
@@ -162,6 +162,7 @@ def test_what_a_run_left_that_was_killed_at_its_end_is_removed(tmp_path):
     shutil.copytree(folder / "inputs-0", tmp_path / "inputs-0")
     write(path, x, block=4)
     folder.mkdir(parents=True)
+    (folder.parent / building.LOCK_FILE).touch()
     (tmp_path / "inputs-0").rename(folder / "inputs-0")
     assert write(path, x, block=4) == []
     assert list(tmp_path.iterdir()) == [path]
@@ -169,15 +170,16 @@ def test_what_a_run_left_that_was_killed_at_its_end_is_removed(tmp_path):
 
 def test_what_another_computation_left_stays_until_one_takes_the_place(tmp_path):
     path, x = tmp_path / "a.zarr", inputs(12)
+    other = {"text": "b", "compute": in_order, "overwrite": True}
     write(path, x, block=4)
     with pytest.raises(KeyboardInterrupt):
-        write(path, x, block=4, text="b", blocks=Blocks(before=interrupt_at(4)), compute=in_order)
+        write(path, x, block=4, blocks=Blocks(before=interrupt_at(4)), **other)
     assert write(path, x, block=4) == []
     before = identities(under_way(tmp_path))
     with pytest.raises(KeyboardInterrupt):
-        write(path, x, block=4, text="b", blocks=Blocks(before=interrupt_at(1)), compute=in_order)
+        write(path, x, block=4, blocks=Blocks(before=interrupt_at(1)), **other)
     assert before.items() < identities(under_way(tmp_path)).items()
-    write(path, x, block=4, text="c")
+    write(path, x, block=4, text="c", overwrite=True)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -195,17 +197,18 @@ def test_workers_may_be_in_another_folder(tmp_path, monkeypatch):
 
 
 def test_folder_is_held_by_one_at_a_time(tmp_path):
-    folder = tmp_path / "deep" / ".a.partial"
-    with claim(folder):
+    path = tmp_path / "deep" / "a"
+    folder = building.partial_folder(path)
+    with lock_folder(folder):
         for _ in range(2):
             with pytest.raises(StoreError, match=rf"^{folder}: another run is writing this st"):
-                with claim(folder):
+                with lock_folder(folder):
                     pass
         (folder / "store").mkdir()
-        clear(folder / "store")
+        clear(path, folder / "store")
     assert (folder / "store").is_dir()
-    clear(folder / "store")
-    assert list(folder.parent.iterdir()) == []
+    clear(path, folder / "store")
+    assert list(tmp_path.iterdir()) == [folder.parent]
 
 
 @pytest.mark.parametrize("other", [{}, {"text": "another activation"}])
@@ -224,7 +227,7 @@ def test_second_run_is_refused_and_the_first_goes_on(other, tmp_path):
 
 
 def test_run_that_waited_for_the_folder_finds_the_store_finished(tmp_path, monkeypatch):
-    """The first finishes between the second's look at the store and its claim."""
+    """The first finishes between the second's look at the store and its lock."""
     path, x = tmp_path / "a.zarr", inputs(12)
     late, looks = Blocks(), []
     is_finished = grams.is_finished
@@ -243,11 +246,11 @@ def test_run_that_waited_for_the_folder_finds_the_store_finished(tmp_path, monke
     open_store(path, "limiting").load()
 
 
-def test_claim_of_a_folder_removed_meanwhile_is_made_again(tmp_path, monkeypatch):
+def test_lock_of_a_folder_removed_meanwhile_is_taken_again(tmp_path, monkeypatch):
     folder, opened, open_ = tmp_path / ".a.partial", [], os.open
 
     def late(path, *arguments, **options):
-        if path != folder / building.CLAIM or len(opened) == 3:
+        if path != folder / building.LOCK_FILE or len(opened) == 3:
             return open_(path, *arguments, **options)
         opened.append(path)
         if len(opened) == 1:  # removed before it is opened
@@ -260,9 +263,9 @@ def test_claim_of_a_folder_removed_meanwhile_is_made_again(tmp_path, monkeypatch
         return descriptor
 
     monkeypatch.setattr(building.os, "open", late)
-    with claim(folder):
+    with lock_folder(folder):
         assert len(opened) == 3
-        with pytest.raises(StoreError, match="another run"), claim(folder):
+        with pytest.raises(StoreError, match="another run"), lock_folder(folder):
             pass
 
 
@@ -273,6 +276,7 @@ def test_file_system_without_locks_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(building.fcntl, "flock", refuse)
     with pytest.raises(StoreError, match=r"cannot be locked .* \(No locks available\); put "):
         write(tmp_path / "a.zarr", inputs(3), block=4)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_errors_of_the_disk_stay_as_they_are(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """Chunks with checksums: damaged ones are named, and computed again."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkflow.stores.checked import CheckedStore, chunk_files, damaged_chunks, is_sealed
-from ntkflow.stores.zarr import SEAL, StoreError, open_store
+from ntkflow.stores.zarr import SEAL, StoreError, open_store, write_store
 from tests.stores.test_grams import (
     NAMES,
     Blocks,
@@ -22,6 +24,7 @@ from tests.stores.test_grams import (
     under_way,
     write,
 )
+from tests.stores.test_zarr import limiting
 
 
 def flip(file):
@@ -168,3 +171,61 @@ def test_plain_xarray_refuses_a_damaged_chunk(tmp_path):
     flip(tmp_path / "a.zarr" / "ntk" / "c" / "2" / "2")
     with xr.open_zarr(tmp_path / "a.zarr") as opened, pytest.raises(ValueError, match="checksum"):
         opened["ntk"].load()
+
+
+# Stores that are replaced while they are open
+
+
+def replaced(path):
+    """By one of as many files and bytes."""
+    write(path, inputs(9, seed=1), block=3, overwrite=True)
+
+
+def rewritten(path):
+    write_store(limiting(9), path, "limiting")
+
+
+def removed(path):
+    shutil.rmtree(path)
+
+
+def without_its_root(path):
+    (path / "zarr.json").unlink()
+
+
+@pytest.mark.parametrize("change", [replaced, rewritten, removed, without_its_root])
+@pytest.mark.parametrize("chunks", [None, 3])
+def test_what_is_replaced_while_it_is_open_is_not_read(change, chunks, tmp_path):
+    path = tmp_path / "a.zarr"
+    write(path, inputs(9), block=3)
+    opened = open_store(path, "limiting")
+    opened = opened if chunks is None else opened.chunk(chunks)
+    read = opened["nngp"][:3].copy().load()
+    expected = read.values.copy()
+    change(path)
+    np.testing.assert_array_equal(read, expected)
+    done = "replaced" if change in (replaced, rewritten) else "removed"
+    message = rf"^{path}: was {done} since it was opened; open it again$"
+    for name in NAMES:
+        with pytest.raises(StoreError, match=message):
+            opened[name][3:].load()
+
+
+def test_touched_or_copied_roots_are_the_same(tmp_path):
+    """Snakemake touches files; so does a copy from a backup, which has another inode."""
+    path = tmp_path / "a.zarr"
+    write(path, inputs(9), block=3)
+    opened = open_store(path, "limiting")
+    os.utime(path / "zarr.json", (0, 0))
+    opened["ntk"][:3].load()
+    shutil.copy(path / "zarr.json", tmp_path / "copy")
+    (tmp_path / "copy").rename(path / "zarr.json")
+    opened["ntk"].load()
+
+
+def test_a_store_that_is_finished_stays_readable_when_it_is_asked_for_again(tmp_path):
+    path = tmp_path / "a.zarr"
+    write(path, inputs(9), block=3)
+    opened = open_store(path, "limiting")
+    assert write(path, inputs(9), block=3) == []
+    opened.load()

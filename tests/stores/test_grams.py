@@ -51,7 +51,18 @@ class Blocks:
         return dense(one, second, self.dtype)
 
 
-def write(path, x, others=None, *, block, blocks=None, points=None, text="", compute=threads):
+def write(
+    path,
+    x,
+    others=None,
+    *,
+    block,
+    blocks=None,
+    points=None,
+    text="",
+    compute=threads,
+    overwrite=False,
+):
     """Write a store; returns the shapes of the blocks that were computed for it."""
     blocks = blocks or Blocks()
     recipe = Recipe(
@@ -59,7 +70,7 @@ def write(path, x, others=None, *, block, blocks=None, points=None, text="", com
     )
     points = described(len(x), len(x)) if points is None else points
     grid = grid_between(x, others, block)
-    write_grams(points, x, others, path, recipe, grid=grid, compute=compute)
+    write_grams(points, x, others, path, recipe, grid=grid, compute=compute, overwrite=overwrite)
     return blocks.shapes
 
 
@@ -181,6 +192,14 @@ def test_a_finished_store_is_left_as_it_is(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_integers_give_the_store_of_the_same_floats(tmp_path):
+    x = np.arange(1, 28).reshape(9, 3)
+    assert len(write(tmp_path / "a.zarr", x, block=4)) == 6
+    assert write(tmp_path / "a.zarr", x.astype(np.float64), block=4) == []
+    write(tmp_path / "b.zarr", x.astype(np.float64), block=4)
+    assert contents(tmp_path / "a.zarr") == contents(tmp_path / "b.zarr")
+
+
 def described(n, train):
     return xr.Dataset(coords={"is_train": ("sample", np.arange(n) < train)})
 
@@ -211,7 +230,7 @@ def test_another_computation_takes_over_nothing(change, state, tmp_path):
         write(path, inputs(9), block=4)
     if state == "without its root":
         (path / "zarr.json").unlink()
-    assert sorted(write(path, **mine)) == sorted(alone)
+    assert sorted(write(path, **mine, overwrite=True)) == sorted(alone)
     assert contents(path) == contents(tmp_path / "b.zarr")
 
 
@@ -232,7 +251,7 @@ def test_memory_does_not_grow_with_the_number_of_points(tmp_path):
 @given(rows=st.integers(1, 9), block=st.integers(1, 9))
 def test_shapes_that_do_not_agree_are_refused(rows, block):
     assume(rows != 3)
-    with pytest.raises(ValueError, match=r"^x2 has 2 features, expected 3, as x1 has$"):
+    with pytest.raises(ValueError, match=r"^x2: found 2 features, expected 3, as x1 has$"):
         grid_between(inputs(rows), inputs(rows, d=2), block)
     for wrong in (np.zeros(rows), np.zeros((rows, 0)), np.zeros((0, 3)), np.zeros((rows, 3, 1))):
         with pytest.raises(ValueError, match=r"^x1 has the shape \(.*\), expected \(samples, feat"):

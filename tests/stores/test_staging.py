@@ -4,13 +4,14 @@ import os
 
 import numpy as np
 import pytest
+import scipy.sparse
 import xarray as xr
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkflow.stores import staging
-from ntkflow.stores.staging import check_inputs, digest_inputs, stage, staged_rows
+from ntkflow.stores.staging import as_floats, check_inputs, digest_inputs, stage, staged_rows
 from tests.stores.test_grams import directed, inputs
 
 
@@ -100,20 +101,85 @@ def test_row_that_is_not_finite_is_named(row, value, monkeypatch):
     monkeypatch.setattr(staging, "STRIP", 5)
     x = inputs(12)
     x[row:, 1] = value  # the first of them
-    expected = rf"^x2, row {row} \(of 0, 1, \.\.\.\): not finite, expected finite numbers$"
+    expected = (
+        f"^x2: found a value that is not finite in row {row}, counted from 0, expected finite"
+    )
     with pytest.raises(ValueError, match=expected):
         digest_inputs(x, "x2")
     with pytest.raises(ValueError, match=expected):
         check_inputs(inputs(2), x)
 
 
-@pytest.mark.parametrize("dtype", [np.int64, bool, complex, object, "U3", np.longdouble])
-def test_other_numbers_are_refused(dtype):
-    x = inputs(3).astype(dtype)
-    with pytest.raises(
-        ValueError, match=r"^x1 is of dtype .*, expected floating-point numbers of 64"
-    ):
-        digest_inputs(x, "x1")
+class Gradient:
+    """Refuses to become an array, as a tensor that requires grad."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor\nthat requires grad.")
+
+
+CAST = r"; pass x1\.astype\('float64'\)$"
+REFUSED = {
+    r"^x1: found an array of dtype bool, expected real numbers" + CAST: inputs(3) > 0,
+    r"^x1: found an array of dtype complex128, expected real .*; pass x1\.real$": 1j * inputs(3),
+    r"^x1: found an array of dtype object, expected real numbers" + CAST: inputs(3).astype(object),
+    r"^x1: found an array of dtype <U3, expected real numbers" + CAST: inputs(3).astype("U3"),
+    r"^x1: found an array of dtype datetime64\[s\], expected real numbers" + CAST: np.zeros(
+        (3, 2), "M8[s]"
+    ),
+    r"^x1: found an array of dtype \[\('a', '<f8'\)\], .*; pass an array of its fields$": (
+        np.zeros((3, 2), [("a", float)])
+    ),
+    r"^x1: found an array of dtype (float128|longdouble), expected at most 64 bits" + CAST: inputs(
+        3
+    ).astype(np.longdouble),
+    r"^x1: found a masked array, expected plain numbers; pass x1\.filled\(value\)$": (
+        np.ma.masked_less(inputs(3), 0)
+    ),
+    r"^x1: found a sparse csr_matrix, expected a dense array; pass x1\.toarray\(\)$": (
+        scipy.sparse.csr_matrix(inputs(3))
+    ),
+    r"^x1: found a sparse coo_matrix, expected a dense array; pass x1\.toarray\(\)$": (
+        scipy.sparse.coo_matrix(inputs(3))
+    ),
+    r"^x1: found list, of which NumPy cannot make an array \(.*inhomogeneous.*\), expected real": [
+        [1.0, 2.0],
+        [3.0],
+    ],
+    r"^x1: found Gradient, .* \(Can't call numpy\(\) on Tensor that requires grad\.\), .*; pass": (
+        Gradient()
+    ),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_is_no_array_of_real_numbers_is_refused_with_what_to_pass(message):
+    x = REFUSED[message]
+    with pytest.raises(ValueError, match=message):
+        as_floats(x, "x1")
+    if hasattr(x, "shape"):
+        with pytest.raises(ValueError, match=message):
+            digest_inputs(x, "x1")
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u2", "<i4", ">i8", "u8"])
+def test_integers_count_as_the_same_numbers_in_float64(dtype, monkeypatch, tmp_path):
+    monkeypatch.setattr(staging, "STRIP", 2)
+    x = np.arange(1, 13).reshape(4, 3)
+    assert digest_inputs(x.astype(dtype), "x1") == digest_inputs(x.astype(np.float64), "x1")
+    assert digest_inputs(x.astype(dtype), "x1") != digest_inputs(x.astype(np.float32), "x1")
+    for name, given_ in (("integers", x.astype(dtype)), ("floats", x.astype(np.float64))):
+        stage(given_, directed, tmp_path / name)
+    for file in ("norms.npy", "directions.npy"):
+        both = [(tmp_path / name / file).read_bytes() for name in ("integers", "floats")]
+        assert both[0] == both[1]
+
+
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", ">f4", "<f8", ">f8"])
+def test_floats_keep_their_precision_in_native_byte_order(dtype):
+    x = inputs(4).astype(dtype)
+    found = as_floats(x, "x1")
+    assert found.dtype == np.dtype(dtype).newbyteorder("=")
+    np.testing.assert_array_equal(found, x)
 
 
 def test_a_full_disk_is_an_error_and_no_signal(tmp_path, monkeypatch):

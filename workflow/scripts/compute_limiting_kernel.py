@@ -20,6 +20,7 @@ def main(smk: Any) -> None:
         points=dataset,
         attributes=runtime.provenance(smk, precision=params.kernels["precision"]),
         progress=runtime.progress,
+        overwrite=True,
     )
 
 

@@ -1,0 +1,114 @@
+"""Which content of a folder belongs to a store of this package, and which does not."""
+
+import json
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ntkflow.stores.schema import SCHEMAS
+
+__all__ = ["ROOT", "foreign_content"]
+
+ROOT = "zarr.json"
+"""Name of the metadata file of a store, and of each of its arrays."""
+
+FOREIGN = "{!r}, which ntkflow did not write"
+
+
+def foreign_content(path: Path, kind: str | None) -> str | None:
+    """Describe the first content that is no part of a store of `kind`; None if there is none.
+
+    A store may have lost any of its files, and its root file may be damaged, as long as an array
+    or the root shows whose it is. Links inside a store are not followed: it contains none.
+    """
+    for parent in path.parents:
+        if _known(_attributes(parent, "group") or {}):
+            return f"an ntkflow store around it, {parent}"
+    if not path.is_dir():
+        return "a file" if os.path.lexists(path) else None
+    if os.path.ismount(path):
+        return "a mount point"
+    there = _kind_of(path)
+    if there is not None and kind not in (None, there):
+        return f"an ntkflow store of kind {there!r}"
+    if there is not None:
+        return next((FOREIGN.format(name) for name in _foreign(path, there)), None)
+    if os.path.lexists(path / ROOT):
+        return FOREIGN.format(ROOT)
+    with os.scandir(path) as entries:
+        return next((FOREIGN.format(entry.name) for entry in entries), None)
+
+
+def _kind_of(path: Path) -> str | None:
+    """Kind of the store that a folder contains, from its root or else from its arrays."""
+    root = _attributes(path, "group")
+    if root is not None:
+        complete = {"sha256", "payload"} <= root.keys()
+        return _known(root) if complete else None
+    with os.scandir(path) as entries:
+        for entry in islice(entries, 100):  # more than any store has arrays
+            if kind := _known(_attributes(Path(entry.path), "array") or {}):
+                return kind
+    return None
+
+
+def _known(attributes: dict[str, Any]) -> str | None:
+    kind = attributes.get("store")
+    return kind if isinstance(kind, str) and kind in SCHEMAS else None
+
+
+def _foreign(path: Path, kind: str) -> Iterator[str]:
+    """Names within a store of `kind` that do not belong to it."""
+    names = {*SCHEMAS[kind].variables, *SCHEMAS[kind].coordinates}
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if _is_folder(entry) and entry.name in names:
+                yield from (f"{entry.name}/{name}" for name in _foreign_in_array(entry, kind))
+            elif not (entry.name == ROOT and _is_file(entry)):
+                yield entry.name
+
+
+def _foreign_in_array(array: os.DirEntry[str], kind: str) -> Iterator[str]:
+    attributes = _attributes(Path(array.path), "array")
+    if attributes is not None and _known(attributes) != kind:
+        yield ROOT
+    with os.scandir(array) as entries:
+        for entry in entries:
+            if entry.name == "c" and _is_folder(entry):
+                yield from (f"c/{name}" for name in _foreign_in_chunks(entry))
+            elif entry.name not in (ROOT, "c") or not _is_file(entry):
+                yield entry.name
+
+
+def _foreign_in_chunks(folder: os.DirEntry[str]) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not (entry.name.isdecimal() and (_is_folder(entry) or _is_file(entry))):
+                yield entry.name
+            elif _is_folder(entry):
+                yield from (f"{entry.name}/{name}" for name in _foreign_in_chunks(entry))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file(follow_symlinks=False)
+
+
+def _attributes(folder: Path, node_type: str) -> dict[str, Any] | None:
+    """Attributes of a Zarr group or array; None if its metadata file is missing or damaged."""
+    file = folder / ROOT
+    if file.is_symlink() or not file.is_file():
+        return None
+    try:
+        metadata = json.loads(file.read_bytes())
+        if metadata["node_type"] not in ("group", "array"):
+            return None
+        attributes = metadata.get("attributes") if metadata["node_type"] == node_type else {}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return attributes if isinstance(attributes, dict) else {}
