@@ -1,10 +1,12 @@
 # The verbs of ntkflow; CI calls these and nothing else. GNU make 3.81 (macOS) is enough.
 #
 #   make VERB CORES=4        use four cores for a workflow (default: all)
+#   make VERB CONFIG=my.yaml lay a configuration over the study; several: CONFIG="a.yaml b.yaml"
 #   make VERB ARGS="..."     hand further arguments to the tool behind the verb
 #   make PYTHON=/path VERB   choose the interpreter that .venv is made from
 
 CORES ?= all
+CONFIG :=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked-requirements
@@ -12,25 +14,34 @@ READY := $(VENV)/.ready
 PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
+# Arguments of snakemake, with one --configfile flag. Snakemake reads the last of several flags alone,
+# so files of CONFIG and ARGS join those of $(1). The flag stands before others, which end its list.
+given = $(patsubst --configfiles%,--configfile%,$(ARGS))
+others = $(filter-out --configfile=%,$(given))
+files = $(strip $(1) $(CONFIG) $(patsubst --configfile=%,%,$(filter --configfile=%,$(given))))
+flag = $(if $(files),--configfile $(files))
+options = $(if $(filter --configfile,$(others)),,$(flag)) --cores $(CORES)
+arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files),$(others)))
+
 .PHONY: help environment figures claims smoke verify reference test lint audit bench \
 	benchworkflow benchkernels benchempirical benchtraining lock schema gallery report clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@sed -n '/^#   make /s/^#   //p' Makefile
 
 figures: $(READY) ## main job: the study of config/config.yaml, into results/
-	$(BIN)/snakemake --cores $(CORES) $(ARGS)
+	$(BIN)/snakemake $(arguments)
 
 claims: $(READY) ## only the table of claims, results/claims.html, and what it needs
-	$(BIN)/snakemake --cores $(CORES) claims $(ARGS)
+	$(BIN)/snakemake $(call arguments,,claims)
 
 report: $(READY) ## the run as one page, results/report.html, and what it needs
-	$(BIN)/snakemake --cores $(CORES) report $(ARGS)
+	$(BIN)/snakemake $(call arguments,,report)
 
 smoke: $(READY) ## the same workflow on tiny networks, into results/smoke/results/
-	$(BIN)/snakemake --cores $(CORES) --directory results/smoke \
-		--configfile config/smoke.yaml $(ARGS)
+	$(BIN)/snakemake $(call arguments,config/smoke.yaml,--directory results/smoke)
 
 verify: $(READY) ## hold results/ against the published reference; ARGS names another folder
 	$(BIN)/python -m ntkflow.verification $(ARGS)

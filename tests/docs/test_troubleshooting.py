@@ -39,6 +39,12 @@ def strings(files: Iterator[Path]) -> Iterator[str]:
                 yield text
 
 
+def text_of_rules(file: Path) -> str:
+    """The text of a rules file, its adjacent literals joined, with … for what is filled in."""
+    joined = re.sub(r'"\s*\n\s*f?"', "", file.read_text(encoding="utf-8"))
+    return re.sub(r"\{[^{}\n]*\}", "…", joined)
+
+
 @cache
 def said_by(origin: str) -> str:
     """All that a program may say."""
@@ -48,7 +54,7 @@ def said_by(origin: str) -> str:
     folder = Path(find_spec(PACKAGES[origin]).origin).parent
     said = "\n".join(strings(folder.rglob("*.py") if origin == "ntkflow" else folder.glob("*.py")))
     if origin == "ntkflow":
-        said += (REPOSITORY / "workflow" / "rules" / "common.smk").read_text(encoding="utf-8")
+        said += "".join(map(text_of_rules, (REPOSITORY / "workflow" / "rules").glob("*.smk")))
     return said
 
 

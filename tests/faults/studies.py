@@ -89,6 +89,22 @@ def copied(study: Study, folder: Path) -> Study:
     return Study(folder)
 
 
+# Snakemake's records of a command, in .snakemake; those of the results are in `metadata`.
+BOOKKEEPING = {"iocache", "locks", "log"}
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Time and content of each file and folder, Snakemake's bookkeeping aside."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if name.parts[0] != ".snakemake" or not BOOKKEEPING & {*name.parts[1:2]}:
+            content = path.read_bytes() if path.is_file() else b""
+            found[str(name)] = path.stat().st_mtime_ns, content
+    found.pop(".snakemake", None)
+    return found
+
+
 def jobs_run(printed: str) -> list[str]:
     """Rules of the jobs that ended well, in order."""
     return [

@@ -1,4 +1,4 @@
-"""Stores that are damaged behind the back of the workflow: noticed, named, made again."""
+"""Stores that are damaged behind the back of the workflow: noticed, named, recomputed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ def rotations() -> Iterator[list[tuple[str, Callable[[Path], None]]]]:
 
 
 @pytest.mark.parametrize("damages", always_and_slow("a store has lost files", [*rotations()]))
-def test_what_a_store_has_lost_is_noticed_and_made_again(
+def test_what_a_store_has_lost_is_noticed_and_recomputed(
     damages: list[tuple[str, Callable[[Path], None]]], undisturbed: Study, finished_study: Study
 ) -> None:
     for rule, damage in damages:
@@ -70,9 +70,10 @@ def test_what_a_store_has_lost_is_noticed_and_made_again(
     printed = finished_study.snakemake()
     for rule, _ in damages:
         store = f"results/{JOBS[rule]}"
-        assert f"{store} has lost some of its files: it will be made again" in printed
+        assert f"{store} has lost some of its files: it will be recomputed" in printed
     assert "Traceback" not in printed
     assert finished_study.results() == undisturbed.results()
+    assert "Nothing to be done" in finished_study.snakemake("--dry-run")
 
 
 # A store, and a rule that reads it.

@@ -22,6 +22,8 @@ TRIALS = {
     "a full disk": Trials(1, 6),
     "a folder that cannot be written": Trials(1, 1),
     "a store has lost files": Trials(1, 3),
+    "a plan with a damaged store": Trials(7, 7),
+    "all output deleted": Trials(4, 1),
     "a chunk has changed": Trials(0, 6),
     "a file of MNIST is missing or wrong": Trials(4, 0),
     "a download breaks off": Trials(0, 3),
@@ -30,6 +32,7 @@ TRIALS = {
     "two runs at once": Trials(0, 2),
     "a bad argument": Trials(150, 2_500),
     "a broken configuration": Trials(2, 13),
+    "two configuration files": Trials(3, 0),
     "a changed or random configuration": Trials(300, 10_000),
     "a strange folder": Trials(1, 2),
 }

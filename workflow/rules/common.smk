@@ -1,9 +1,10 @@
 # The study behind the rules, and the paths they share.
 import os
 import sys
-from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -11,7 +12,8 @@ from snakemake.exceptions import WorkflowError
 # The package of the clone, not an installed one: it is the code whose changes re-run rules. Where
 # the rules come from elsewhere, as by snakedeploy, there is none and the package is an installed one.
 CLONE = Path(str(workflow.current_basedir)).parents[1]
-if (CLONE / "ntkflow").is_dir():
+IN_CLONE = (CLONE / "ntkflow").is_dir()
+if IN_CLONE:
     sys.path.insert(0, str(CLONE))
     PYTHONPATH = [str(CLONE), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ.update(PYTHONPATH=os.pathsep.join(PYTHONPATH))
@@ -29,7 +31,6 @@ from ntkflow.configuration.written import check_written
 from ntkflow.pages.captions import CAPTIONS, caption_of_claim
 from ntkflow.pages.settings import settings
 from ntkflow.scheduling.gpus import visible_gpus
-from ntkflow.stores.zarr import damaged_stores
 
 PACKAGE_ROOT = Path(find_spec("ntkflow").origin).parents[1]
 
@@ -46,6 +47,26 @@ if not os.access(RECORDS, os.W_OK):
         f"{RECORDS.absolute()}: cannot be written, as a run must; make it writable for this user, or "
         "name another folder with --directory"
     )
+
+
+def configfile_flags(arguments):
+    """The files of each --configfile on a command line, written in one of argparse's ways."""
+    options = [*takewhile(lambda argument: argument != "--", arguments)]
+    for place, option in enumerate(options, start=1):
+        name, assigned, file = option.partition("=")
+        if "--configfiles".startswith(name) and len(name) > len("--config"):
+            following = takewhile(lambda argument: argument[0] != "-", options[place:])
+            yield [file] if assigned else [*following]
+
+
+if workflow.is_main_process:
+    FLAGS = [*configfile_flags(sys.argv[1:])]
+    if len(FLAGS) > 1:
+        found = " ".join(f"--configfile {' '.join(files)}" for files in FLAGS)
+        raise WorkflowError(
+            f"command line: found {found}, of which Snakemake reads the last alone, expected one "
+            f"flag; write --configfile {' '.join(file for files in FLAGS for file in files)}"
+        )
 
 
 try:
@@ -75,15 +96,31 @@ def store(path):
 
 
 def package_sources(script, *modules):
-    """The package modules a script reaches: a change to one re-runs its rule.
+    """Input function: a script and the package modules it reaches. A change to one re-runs its rule.
 
-    `modules`: files of those that it imports by name. Paths are relative: a folder that is moved or
-    copied with its results has nothing to run again."""
-    start = Path(workflow.source_path(f"../scripts/{script}"))
-    starts = [start, *(PACKAGE_ROOT / module for module in modules)]
+    `modules`: files of those that it imports by name."""
+    # Snakemake's path is that of a copy in the user's cache.
+    start = CLONE / f"workflow/scripts/{script}"
+    if not IN_CLONE:
+        start = Path(workflow.source_path(f"../scripts/{script}"))
+
+    def sources(_):
+        watch_stores()
+        return code_files(start, modules)
+
+    return sources
+
+
+@cache
+def code_files(script, modules):
+    """Relative paths: a folder that is moved or copied with its results has nothing to run again."""
+    starts = [script, *(PACKAGE_ROOT / module for module in modules)]
     reached = {path for start in starts for path in imports.package_sources(start, PACKAGE_ROOT)}
-    files = sorted({*reached, *map(Path, modules)})
-    return [os.path.relpath(PACKAGE_ROOT / file) for file in files]
+    files = [PACKAGE_ROOT / file for file in sorted({*reached, *map(Path, modules)})]
+    # The script is an input too, because Snakemake compares inputs by content but scripts by date. A
+    # deployed workflow has only a copy, whose path differs from run to run.
+    scripts = [script] if IN_CLONE else []
+    return [os.path.relpath(file) for file in (*scripts, *files)]
 
 
 def measuring(measure):
@@ -295,11 +332,3 @@ CLAIMED = {
 }
 TABLES = [f"results/claims.{suffix}" for suffix in ("csv", "json", "html") if CLAIMED]
 FIGURES = [file for name in study.selected for file in figure_files(name)]
-
-# A store that has lost files is no store: without its root file it counts as missing and is made
-# again. Not while another run is at work here, whose stores may be on their way.
-if not any(Path(".snakemake/locks").glob("*")):
-    for damaged in damaged_stores(file for file in PRODUCTS if file.endswith("zarr.json")):
-        print(f"{damaged} has lost some of its files: it will be made again", file=sys.stderr)
-        with suppress(OSError):  # where it cannot be written, which the run will say
-            (damaged / "zarr.json").unlink()

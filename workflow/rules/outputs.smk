@@ -1,0 +1,84 @@
+# Rules declare a store by its root file, `zarr.json`, so that file alone is what Snakemake checks and
+# deletes. What follows for the other files of a store is here.
+import shutil
+from contextlib import suppress
+
+from ntkflow.stores.zarr import damaged_stores
+
+ROOTS = [file for file in PRODUCTS if file.endswith("zarr.json")]
+# Endings of what a killed job leaves beside its product, hidden: `.NAME.zarr.partial`.
+UNFINISHED = (".former", ".partial", ".training")
+
+
+@cache
+def watch_stores():
+    """Recompute damaged stores, and let --delete-all-output delete whole ones.
+
+    Called by an input function: those run before Snakemake decides which jobs to run. Nothing is
+    changed on disk, so that a dry run or a listing leaves everything as it was."""
+    if not workflow.is_main_process:
+        return
+    for folder in damaged_stores(ROOTS):
+        print(
+            f"{folder} has lost some of its files: it will be recomputed if a target needs it",
+            file=sys.stderr,
+        )
+        workflow.dag.forcefiles.add((folder / "zarr.json").as_posix())
+    workflow.dag.clean = deleting_whole_stores(workflow.dag)
+
+
+def deleting_whole_stores(dag):
+    """The function behind --delete-all-output, which by itself would leave the chunks of stores."""
+    delete_files = dag.clean
+
+    async def clean(only_temp=False, dryrun=False):
+        if only_temp or dryrun:
+            return await delete_files(only_temp=only_temp, dryrun=dryrun)
+        if workflow.persistence.locked:
+            raise WorkflowError(
+                "--delete-all-output: found another run at work in this folder, expected none; wait "
+                "for it or stop it. If it was killed, first run snakemake --unlock"
+            )
+        await delete_files()
+        try:
+            for file in {Path(file) for job in dag.jobs for file in job.output}:
+                if not file.exists():  # Snakemake leaves write-protected files
+                    delete_remains(file)
+        except OSError as error:
+            raise WorkflowError(
+                f"{error.filename}: found that it cannot be deleted ({error.strerror}), expected "
+                "write permission; correct it and run --delete-all-output again"
+            ) from None
+
+    return clean
+
+
+def delete_remains(output):
+    """Delete what a deleted output leaves: the chunks of a store, unfinished work, empty folders."""
+    product = output.parent if output.name == "zarr.json" else output
+    if product != output and product.is_dir():
+        discard_store(product)
+    for hidden in product.parent.glob(f".{product.name}.*"):
+        if hidden.suffix in UNFINISHED:
+            shutil.rmtree(hidden) if hidden.is_dir() else hidden.unlink()
+    with suppress(OSError):  # raised at the first folder that is not empty
+        os.removedirs(product.parent)
+
+
+def discard_store(place):
+    """Delete the folder of a store whose root file is gone, unless something else is in it."""
+    strange = [entry.name for entry in place.iterdir() if not is_array(entry)]
+    if strange or place.is_symlink():
+        found = ", ".join(sorted(strange)) or "a link"
+        print(
+            f"{place}: found {found}, expected nothing but arrays of a store; the folder is kept: "
+            "move what is yours and delete it",
+            file=sys.stderr,
+        )
+    else:
+        shutil.rmtree(place)
+
+
+def is_array(entry):
+    """Whether this is the folder of an array, which may have lost its description or its chunks."""
+    return entry.is_dir() and ((entry / "zarr.json").exists() or (entry / "c").exists())
