@@ -88,11 +88,13 @@ ROOMS = {
     "interface": Room(
         frozenset(
             {"", "analysis", "analysis.blocks", "analysis.eigenpairs", "analysis.regression"}
-            | {"configuration.kernels", "finite", "kernels.tiles", "networks"}
+            | {"configuration.kernels", "configuration.messages", "finite", "kernels.activations"}
+            | {"kernels.tiles", "networks"}
             | {"networks.blockwise", "networks.costs", "networks.descent", "networks.divergence"}
             | {"networks.method", "networks.mlp", "networks.optimizers", "networks.segments"}
             | {"recipes", "runtime"}
-            | {"scheduling.tasks", "stores.grams", "stores.grid", "stores.staging", "stores.zarr"}
+            | {"scheduling.tasks", "stores.grams", "stores.grid", "stores.places", "stores.staging"}
+            | {"stores.zarr"}
         ),
         frozenset({"jax", "numpy", "pydantic", "xarray"}),
         files=True,

@@ -185,8 +185,8 @@ def _block_size(kernel: Kernel, count: int, memory: float) -> int:
     if count > block / 2 or needed > memory:
         raise ValueError(
             f"count: found {count} eigenpairs of a kernel on {points} points with {memory:,.0f} "
-            f"bytes of memory, expected at most a tenth of the points and {needed:,} bytes, or a little "
-            f"more than {8 * points**2:,} bytes for a dense decomposition"
+            f"bytes of memory, expected at most a tenth of the points and {needed:,} bytes, or a "
+            f"little more than {8 * points**2:,} bytes for a dense decomposition"
         )
     return block
 

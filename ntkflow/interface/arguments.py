@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ntkflow import runtime
 from ntkflow.finite import Network
-from ntkflow.interface import arrays, checks
+from ntkflow.interface import arrays, checks, settings
 from ntkflow.networks.mlp import Which
 from ntkflow.recipes import Chosen
 from ntkflow.scheduling.tasks import compute
@@ -52,21 +52,21 @@ LARGE = 2**31 - 1
 Matrix: TypeAlias = Annotated[ArrayLike, arrays.Matrix()]
 StoredMatrix: TypeAlias = Annotated[Inputs, arrays.StoredMatrix()]
 Net: TypeAlias = Annotated[Network, checks.Instance(Network, "a Network, as api.network returns")]
-Activation: TypeAlias = Annotated[Chosen, checks.NamedFunction()]
+Activation: TypeAlias = Annotated[Chosen, settings.NamedFunction()]
 Kinks: TypeAlias = Annotated[Sequence[float], checks.Listed(checks.Number())]
 Beta: TypeAlias = Annotated[float, checks.Number(low=0)]
 WeightGain: TypeAlias = Annotated[float, checks.Number(above=0)]
 Precision: TypeAlias = Annotated[str, checks.OneOf(("float64", "float32"))]
-Outputs: TypeAlias = Annotated[Which, checks.Outputs()]
+Outputs: TypeAlias = Annotated[Which, settings.Outputs()]
 Seed: TypeAlias = Annotated[int, checks.Whole(0, 2**64 - 1)]
 Block: TypeAlias = Annotated[int, checks.Whole(1, LARGE)]
 Memory: TypeAlias = Annotated[float, checks.Number(above=0, high=2**20)]
 Threads: TypeAlias = Annotated[int, checks.Whole(1, 4096)]
 Tolerance: TypeAlias = Annotated[float, checks.Number(above=0, high=1)]
-Scheduler: TypeAlias = Annotated[str | Mapping[str, Any], checks.Scheduler()]
+Scheduler: TypeAlias = Annotated[str | Mapping[str, Any], settings.Scheduler()]
 Overwrite: TypeAlias = Annotated[bool, checks.Flag()]
 Points: TypeAlias = Annotated[xr.Dataset, checks.Instance(xr.Dataset, "an xarray Dataset")]
-Attributes: TypeAlias = Annotated[Mapping[str, object], checks.Attributes()]
+Attributes: TypeAlias = Annotated[Mapping[str, object], settings.Attributes()]
 Progress: TypeAlias = Annotated[Callable[[str], None], checks.Callback()]
 
 

@@ -10,39 +10,27 @@ configuration; it takes strings and truth values for numbers and knows no arrays
 """
 
 import inspect
-import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from numbers import Real
 from operator import index
-from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar, get_args, get_origin
 
 import numpy as np
 import xarray as xr
-from pydantic import ValidationError
 
-from ntkflow.configuration.kernels import KernelsConfig
-from ntkflow.configuration.messages import lines, shortened
-from ntkflow.stores.places import StoreError, check_place, resolve_place
+from ntkflow.configuration.messages import shortened
 
 __all__ = [
-    "Attributes",
     "Callback",
     "Check",
     "Flag",
     "Found",
     "Instance",
     "Listed",
-    "NamedFunction",
     "Number",
     "OneOf",
-    "Outputs",
-    "Place",
-    "Scheduler",
-    "Steps",
     "Whole",
     "brief",
     "checked",
@@ -205,18 +193,6 @@ class Listed(Check):
 
 
 @dataclass(frozen=True)
-class Steps(Check):
-    """A number of steps, or a list of them; returned as an ascending list that begins with 0."""
-
-    number = Whole(0, 2**31 - 1)
-
-    def __call__(self, name: str, value: Any) -> list[int]:
-        listed = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) != 0
-        marks = Listed(self.number, 1)(name, value) if listed else [self.number(name, value)]
-        return sorted({0, *marks})
-
-
-@dataclass(frozen=True)
 class Instance(Check):
     """An object of one class."""
 
@@ -245,91 +221,3 @@ class Callback(Check):
         if not callable(value):
             raise refusal(name, value, "a function of one line of text, such as print")
         return value
-
-
-class Outputs(Check):
-    """``all`` or ``trace``, or the number of one output; whether it exists is the network's."""
-
-    def __call__(self, name: str, value: Any) -> Any:
-        if isinstance(value, str):
-            if value in ("all", "trace"):
-                return value
-            raise refusal(name, value, "'all', 'trace' or the number of one output")
-        return Whole(0, 2**31 - 1)(name, value)
-
-
-@dataclass(frozen=True)
-class NamedFunction(Check):
-    """A name, a mapping of ``name`` and parameters if `mapping`, or a function."""
-
-    mapping: bool = True
-
-    def __call__(self, name: str, value: Any) -> Any:
-        mapped = self.mapping and _is_mapping(value)
-        if mapped and isinstance(value.get("name"), str):
-            return {key: _plain(entry) for key, entry in value.items()}
-        if isinstance(value, str) or (callable(value) and not mapped):
-            return value
-        also = ", a mapping with `name` and parameters" if self.mapping else ""
-        raise refusal(name, value, f"a name{also} or a function")
-
-
-class Scheduler(Check):
-    """A value of the key `kernels.scheduler` of a configuration; returned as plain values."""
-
-    def __call__(self, name: str, value: Any) -> dict[str, Any]:
-        if not isinstance(value, str) and not _is_mapping(value):
-            raise refusal(name, value, "a kind of scheduler, such as 'threads', or a mapping")
-        plain = {k: _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
-        config = {"scheduler": plain}
-        try:
-            return KernelsConfig.model_validate(config).scheduler.model_dump()
-        except ValidationError as error:
-            raise ValueError(lines(error, config)[0]) from None
-
-
-@dataclass(frozen=True)
-class Place(Check):
-    """Path at which a store of one kind may be written; returned absolute, with links followed."""
-
-    kind: str
-
-    def __call__(self, name: str, value: Any) -> Path:
-        if not isinstance(value, str | os.PathLike):
-            raise refusal(name, value, "the path of a folder")
-        try:
-            path = resolve_place(value)
-            check_place(path, self.kind)
-        except StoreError as error:
-            raise StoreError(f"{name}: {str(error).removeprefix('store: ')}") from None
-        return path
-
-
-RESERVED = frozenset({"store", "title", "payload", "sha256", "fingerprint", "dual_error"})
-
-
-class Attributes(Check):
-    """A mapping of names to values that JSON can hold; NumPy's become Python's."""
-
-    def __call__(self, name: str, value: Any) -> dict[str, Any]:
-        if not _is_mapping(value):
-            raise refusal(name, value, "a mapping from names to values")
-        taken = sorted(RESERVED.intersection(value))
-        if taken:
-            raise refusal(name, Found(f"the name {taken[0]!r}"), "others: the store sets it itself")
-        try:
-            text = json.dumps({**value}, default=_plain, allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise refusal(name, value, f"values that JSON can hold ({error})") from None
-        found: dict[str, Any] = json.loads(text)
-        return found
-
-
-def _is_mapping(value: Any) -> bool:
-    """Whether a value is a mapping whose keys are strings."""
-    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
-
-
-def _plain(value: Any) -> Any:
-    """NumPy's and JAX's arrays and scalars as Python's; other values as they are."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ntkflow import finite
 from ntkflow.finite import Network, network_of
-from ntkflow.interface import arrays, checks
+from ntkflow.interface import arrays, checks, settings
 from ntkflow.interface.arguments import (
     GIB,
     Activation,
@@ -45,7 +45,7 @@ from ntkflow.stores.zarr import open_store
 __all__ = ["Network", "empirical_ntk", "initial_parameters", "network", "store_empirical_ntk"]
 
 MOST_PARAMETERS = 2**31
-Store = Annotated[str | Path, checks.Place("empirical")]
+Store = Annotated[str | Path, settings.Place("empirical")]
 Widths = Annotated[Sequence[int], checks.Listed(checks.Whole(1, 2**31 - 1), shortest=2)]
 Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.Parameters()]
 

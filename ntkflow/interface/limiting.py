@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from ntkflow.interface import checks
+from ntkflow.interface import checks, settings
 from ntkflow.interface.arguments import (
     Activation,
     Attributes,
@@ -43,7 +43,7 @@ __all__ = ["Kernels", "limiting_kernels", "store_limiting_kernels"]
 
 Filled = tuple[np.ndarray, np.ndarray]
 Depth = Annotated[int, checks.Whole(1, 100_000)]
-Store = Annotated[str | Path, checks.Place("limiting")]
+Store = Annotated[str | Path, settings.Place("limiting")]
 
 
 class Kernels(NamedTuple):

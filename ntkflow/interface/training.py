@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ntkflow import finite
 from ntkflow.finite import Network
-from ntkflow.interface import arrays, checks
+from ntkflow.interface import arrays, checks, settings
 from ntkflow.interface.arguments import Matrix, Net, Progress, Seed
 from ntkflow.kernels.activations import first_line
 from ntkflow.networks import costs, descent, optimizers
@@ -51,10 +51,10 @@ class Training:
 
 
 Targets = Annotated[ArrayLike, arrays.Matrix("(samples, outputs)")]
-Steps = Annotated[int | Sequence[int], checks.Steps()]
+Steps = Annotated[int | Sequence[int], settings.Steps()]
 Rate = Annotated[float, checks.Number(above=0)]
-CostArgument = Annotated[str | Pointwise, checks.NamedFunction(mapping=False)]
-OptimizerArgument = Annotated[str | Optimizer, checks.NamedFunction(mapping=False)]
+CostArgument = Annotated[str | Pointwise, settings.NamedFunction(mapping=False)]
+OptimizerArgument = Annotated[str | Optimizer, settings.NamedFunction(mapping=False)]
 Batch = Annotated[int, checks.Whole(1, 2**31 - 1)]
 
 

@@ -102,36 +102,39 @@ PROBE = (0.2, -3.0, 4.0, -1.0, 1.5, -0.1)
 
 def _require_elementwise(name: str, function: Elementwise) -> None:
     """Raise ValueError unless a function acts on each entry of an array alone."""
-    probe = jnp.asarray(PROBE)
     shapes = [jax.ShapeDtypeStruct((2, 3), dtype) for dtype in (jnp.float32, jnp.float64)]
-    try:
-        traced = [jax.eval_shape(function, shape) for shape in shapes]
-        together = function(probe)
-        apart = jnp.concatenate([function(probe[i : i + 1]) for i in range(len(probe))])
-        slopes = derivative(function)(probe)
-    except Exception as error:  # whatever a function that is no activation raises
-        raise ValueError(
-            f"activation {name!r}: not an elementwise function of JAX arrays that can be "
-            f"differentiated ({first_line(error)}); write it with jax.numpy"
-        ) from error
+    traced = _tried(name, lambda: [jax.eval_shape(function, shape) for shape in shapes])
     if traced != shapes:
         found = ", ".join(f"{t.dtype}{list(t.shape)}" for t in traced)
         raise ValueError(
             f"activation {name!r}: found {found} from float32[2, 3] and float64[2, 3], expected "
-            "the shape and dtype of the argument"
+            "the shape and dtype of the argument: one number for each entry"
         )
-    for values in (together, slopes):
-        if values.shape != probe.shape or not bool(jnp.all(jnp.isfinite(values))):
-            raise ValueError(
-                f"activation {name!r}: found {np.asarray(values)} as values or derivatives at "
-                f"{PROBE}, expected one finite number for each entry"
-            )
-    if not np.allclose(together, apart, rtol=1e-9, atol=1e-9 * float(jnp.max(jnp.abs(apart)))):
+    probe = jnp.asarray(PROBE)
+    values = _tried(name, lambda: [function(probe), derivative(function)(probe)])
+    if not all(bool(jnp.all(jnp.isfinite(array))) for array in values):
+        raise ValueError(
+            f"activation {name!r}: found {[array.tolist() for array in values]}, its values and "
+            f"derivatives at {PROBE}, expected one finite number for each entry"
+        )
+    apart = np.concatenate([function(probe[i : i + 1]) for i in range(len(probe))])
+    if not np.allclose(values[0], apart, rtol=1e-9, atol=1e-9 * np.abs(apart).max()):
         raise ValueError(
             f"activation {name!r}: found values that depend on other entries of the array "
-            f"({np.asarray(together)} together, {np.asarray(apart)} one at a time), expected an "
+            f"({values[0].tolist()} together, {apart.tolist()} one at a time), expected an "
             "elementwise function"
         )
+
+
+def _tried(name: str, compute: Callable[[], list[Any]]) -> list[Any]:
+    """What `compute` returns; whatever a function that is no activation raises as ValueError."""
+    try:
+        return compute()
+    except Exception as error:
+        raise ValueError(
+            f"activation {name!r}: not an elementwise function of JAX arrays that can be "
+            f"differentiated ({first_line(error)}); write it with jax.numpy"
+        ) from error
 
 
 def _leaky_relu(slope: float = 0.01) -> Activation:

@@ -115,8 +115,8 @@ def test_what_was_reached_is_told_where_it_does_not_converge(monkeypatch):
     [
         (0, MUCH, "count: found 0, expected 1 to 800"),
         (801, MUCH, "count: found 801, expected 1 to 800"),
-        (100, LITTLE, "expected a at most a tenth of the points and .* than 5,120,000 bytes"),
-        (2, 1e5, "with 100,000 bytes of memory: expected"),
+        (100, LITTLE, "expected at most a tenth of the points and .* than 5,120,000 bytes"),
+        (2, 1e5, "with 100,000 bytes of memory, expected"),
     ],
 )
 def test_what_cannot_be_had_is_refused(count, memory, message):

@@ -8,7 +8,7 @@ import scipy.sparse
 import xarray as xr
 
 from ntkflow import api
-from ntkflow.interface import arrays, checks
+from ntkflow.interface import arrays, checks, settings
 from ntkflow.interface.checks import check_of
 
 FUNCTIONS = {name: f for name in api.__all__ if inspect.isfunction(f := getattr(api, name))}
@@ -151,8 +151,8 @@ SOMETIMES = [True, False, "nonsense", "", [], {}, print, int, 1.5, None]
 ACCEPTED = {
     checks.Flag: [True, False],
     checks.Callback: [print, int],
-    checks.Place: ["nonsense"],
-    checks.Attributes: [{}],
+    settings.Place: ["nonsense"],
+    settings.Attributes: [{}],
     checks.Number: [1.5],
     checks.Listed: [[], range(0)],
     checks.Instance: [xr.Dataset({"a": 1})],  # refused for having no samples
@@ -170,14 +170,18 @@ FURTHER = {
     checks.OneOf: lambda check: [check.names[0].upper(), list(check.names)],
     checks.Flag: lambda check: [0, 1, "True"],
     checks.Listed: lambda check: ["12", [np.nan], [True], {1: 2}, [[1]]],
-    checks.Steps: lambda check: [[-1], [1.5], [True], "12", {}, np.array([])],
+    settings.Steps: lambda check: [[-1], [1.5], [True], "12", {}, np.array([])],
     checks.Instance: lambda check: [check.kind, "name"],
     checks.Callback: lambda check: ["print"],
-    checks.Outputs: lambda check: ["both", 2, -1, True, 1.0, [0]],
-    checks.NamedFunction: lambda check: ["rely", "no.module:f", ":", {"name": "elu", "slope": 1}],
-    checks.Scheduler: lambda check: ["thread", {"kind": "local", "workers": 0}, {"kind": "slurm"}],
-    checks.Place: lambda check: ["s3://bucket/k.zarr", "a\0b", "", ".", "~no_such_user/a"],
-    checks.Attributes: lambda check: [{1: 2}, {"a": object()}, {"sha256": 1}, {"a": np.nan}, "a"],
+    settings.Outputs: lambda check: ["both", 2, -1, True, 1.0, [0]],
+    settings.NamedFunction: lambda check: ["rely", "no.module:f", {"name": "elu", "slope": 1}],
+    settings.Scheduler: lambda check: [
+        "thread",
+        {"kind": "local", "workers": 0},
+        {"kind": "slurm"},
+    ],
+    settings.Place: lambda check: ["s3://bucket/k.zarr", "a\0b", "", ".", "~no_such_user/a"],
+    settings.Attributes: lambda check: [{1: 2}, {"a": object()}, {"sha256": 1}, {"a": np.nan}, "a"],
     arrays.Matrix: lambda check: [X[0], X.astype(np.longdouble), [["a"]]],
     arrays.StoredMatrix: lambda check: [X[0], X.astype(np.longdouble), X * 1j],
     arrays.Kernel: lambda check: [KERNEL[0], KERNEL * 1j, KERNEL.astype(np.longdouble)],

@@ -62,7 +62,7 @@ def test_sweeps_go_through_rows(name, outputs):
             strict=True,
         )
     ]
-    sweeps = swept(parameters, x, architecture, outputs)
+    sweeps = swept(parameters, x, architecture, outputs, np.float64)
     widths = row_widths(parameters, architecture, outputs)
     rows = joined(sweeps)
     assert rows.shape == (4, sum(widths))

@@ -1,0 +1,122 @@
+"""Checks of arguments that are settings: of networks, training, and stores."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from ntkflow.configuration.kernels import KernelsConfig
+from ntkflow.configuration.messages import lines
+from ntkflow.interface import checks
+from ntkflow.stores.places import StoreError, check_place, resolve_place
+
+__all__ = ["Attributes", "NamedFunction", "Outputs", "Place", "Scheduler", "Steps"]
+
+
+@dataclass(frozen=True)
+class Steps(checks.Check):
+    """A number of steps, or a list of them; returned as an ascending list that begins with 0."""
+
+    number = checks.Whole(0, 2**31 - 1)
+
+    def __call__(self, name: str, value: Any) -> list[int]:
+        listed = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) != 0
+        marks = checks.Listed(self.number, 1)(name, value) if listed else [self.number(name, value)]
+        return sorted({0, *marks})
+
+
+class Outputs(checks.Check):
+    """``all`` or ``trace``, or the number of one output; whether it exists is the network's."""
+
+    def __call__(self, name: str, value: Any) -> Any:
+        if isinstance(value, str):
+            if value in ("all", "trace"):
+                return value
+            raise checks.refusal(name, value, "'all', 'trace' or the number of one output")
+        return checks.Whole(0, 2**31 - 1)(name, value)
+
+
+@dataclass(frozen=True)
+class NamedFunction(checks.Check):
+    """A name, a mapping of ``name`` and parameters if `mapping`, or a function."""
+
+    mapping: bool = True
+
+    def __call__(self, name: str, value: Any) -> Any:
+        mapped = self.mapping and _is_mapping(value)
+        if mapped and isinstance(value.get("name"), str):
+            return {key: _plain(entry) for key, entry in value.items()}
+        if isinstance(value, str) or (callable(value) and not mapped):
+            return value
+        also = ", a mapping with `name` and parameters" if self.mapping else ""
+        raise checks.refusal(name, value, f"a name{also} or a function")
+
+
+class Scheduler(checks.Check):
+    """A value of the key `kernels.scheduler` of a configuration; returned as plain values."""
+
+    def __call__(self, name: str, value: Any) -> dict[str, Any]:
+        if not isinstance(value, str) and not _is_mapping(value):
+            raise checks.refusal(
+                name, value, "a kind of scheduler, such as 'threads', or a mapping"
+            )
+        plain = {k: _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+        config = {"scheduler": plain}
+        try:
+            return KernelsConfig.model_validate(config).scheduler.model_dump()
+        except ValidationError as error:
+            raise ValueError(lines(error, config)[0]) from None
+
+
+@dataclass(frozen=True)
+class Place(checks.Check):
+    """Path at which a store of one kind may be written; returned absolute, with links followed."""
+
+    kind: str
+
+    def __call__(self, name: str, value: Any) -> Path:
+        if not isinstance(value, str | os.PathLike):
+            raise checks.refusal(name, value, "the path of a folder")
+        try:
+            path = resolve_place(value)
+            check_place(path, self.kind)
+        except StoreError as error:
+            raise StoreError(f"{name}: {str(error).removeprefix('store: ')}") from None
+        return path
+
+
+RESERVED = frozenset({"store", "title", "payload", "sha256", "fingerprint", "dual_error"})
+
+
+class Attributes(checks.Check):
+    """A mapping of names to values that JSON can hold; NumPy's become Python's."""
+
+    def __call__(self, name: str, value: Any) -> dict[str, Any]:
+        if not _is_mapping(value):
+            raise checks.refusal(name, value, "a mapping from names to values")
+        taken = sorted(RESERVED.intersection(value))
+        if taken:
+            raise checks.refusal(
+                name, checks.Found(f"the name {taken[0]!r}"), "others: the store sets it itself"
+            )
+        try:
+            text = json.dumps({**value}, default=_plain, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise checks.refusal(name, value, f"values that JSON can hold ({error})") from None
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+def _is_mapping(value: Any) -> bool:
+    """Whether a value is a mapping whose keys are strings."""
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's and JAX's arrays and scalars as Python's; other values as they are."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
