@@ -2,6 +2,7 @@
 
 import pytest
 
+from ntkflow.stores.building import LOCK_FILE
 from tests.faults.studies import JOBS, Study, snapshot, target
 from tests.faults.test_stores import lose_chunk
 from tests.faults.trials import always_and_slow
@@ -66,6 +67,7 @@ def leave_unfinished_work(study: Study) -> None:
     drawn = study.product("plot_function_bands")
     training.joinpath("digest").mkdir(parents=True)
     training.joinpath("digest", "checkpoint").write_text("half of it")
+    training.joinpath(LOCK_FILE).touch()
     drawn.with_name(f".{drawn.name}.123.partial").write_text("half of it")
 
 
@@ -92,13 +94,25 @@ def test_all_output_is_deleted_and_no_other_file(finished_study: Study) -> None:
     assert snapshot(finished_study.folder / "results" / "logs") == logs
 
 
-def test_a_store_with_a_file_of_the_user_is_kept_and_named(finished_study: Study) -> None:
-    store = finished_study.product("make_dataset")
-    store.joinpath("notes.txt").write_text("mine")
+@pytest.mark.parametrize("command", ["", "--dry-run", "--delete-all-output"])
+def test_a_file_of_the_user_in_a_store_is_named_before_anything_happens(
+    finished_study: Study, command: str
+) -> None:
+    finished_study.product("make_dataset").joinpath("notes.txt").write_text("mine")
+    before = snapshot(finished_study.folder)
+    printed = finished_study.snakemake(*command.split(), ok=False)
+    assert "Files that ntkflow did not write are where results belong:" in printed
+    assert f"{JOBS['make_dataset']}: found 'notes.txt', which ntkflow did not write" in printed
+    assert snapshot(finished_study.folder) == before
+
+
+def test_unfinished_work_without_a_lock_file_is_kept_and_named(finished_study: Study) -> None:
+    mine = finished_study.product("train_networks").with_name(".width-50.zarr.training")
+    mine.mkdir()
+    mine.joinpath("notes.txt").write_text("mine")
     printed = finished_study.snakemake("--delete-all-output")
-    assert f"results/{JOBS['make_dataset']}: found notes.txt, expected nothing but" in printed
-    assert store.joinpath("notes.txt").read_text() == "mine"
-    assert {name.split("/")[0] for name in data(finished_study)} == {"datasets"}
+    assert "kept: " in printed
+    assert mine.joinpath("notes.txt").read_text() == "mine"
 
 
 def test_only_what_a_target_needs_is_deleted(finished_study: Study) -> None:

@@ -3,11 +3,19 @@
 import shutil
 from contextlib import suppress
 
-from ntkflow.stores.zarr import damaged_stores
+from ntkflow.stores.building import check_folder
+from ntkflow.stores.places import StoreError, check_place, resolve_place
+from ntkflow.stores.zarr import damaged_stores, foreign_stores
 
 ROOTS = [file for file in PRODUCTS if file.endswith("zarr.json")]
 # Endings of what a killed job leaves beside its product, hidden: `.NAME.zarr.partial`.
-UNFINISHED = (".former", ".partial", ".training")
+UNFINISHED = (".partial", ".training")
+
+# Jobs raise the same errors, but Snakemake would have deleted the root file before they start.
+if workflow.is_main_process and (foreign := foreign_stores(ROOTS)):
+    raise WorkflowError(
+        "Files that ntkflow did not write are where results belong:\n" + "\n".join(foreign)
+    )
 
 
 @cache
@@ -60,25 +68,26 @@ def delete_remains(output):
         discard_store(product)
     for hidden in product.parent.glob(f".{product.name}.*"):
         if hidden.suffix in UNFINISHED:
-            shutil.rmtree(hidden) if hidden.is_dir() else hidden.unlink()
+            discard_unfinished(hidden)
     with suppress(OSError):  # raised at the first folder that is not empty
         os.removedirs(product.parent)
 
 
-def discard_store(place):
-    """Delete the folder of a store whose root file is gone, unless something else is in it."""
-    strange = [entry.name for entry in place.iterdir() if not is_array(entry)]
-    if strange or place.is_symlink():
-        found = ", ".join(sorted(strange)) or "a link"
-        print(
-            f"{place}: found {found}, expected nothing but arrays of a store; the folder is kept: "
-            "move what is yours and delete it",
-            file=sys.stderr,
-        )
-    else:
-        shutil.rmtree(place)
+def discard_store(folder):
+    """Delete the folder of a store whose root file is gone; keep it if anything else is in it."""
+    try:
+        check_place(resolve_place(folder), kind=None)
+        shutil.rmtree(resolve_place(folder))
+    except StoreError as error:
+        print(f"kept: {error}", file=sys.stderr)
 
 
-def is_array(entry):
-    """Whether this is the folder of an array, which may have lost its description or its chunks."""
-    return entry.is_dir() and ((entry / "zarr.json").exists() or (entry / "c").exists())
+def discard_unfinished(hidden):
+    """Delete a partial file, or a folder that contains the lock file of ntkflow."""
+    if not hidden.is_dir():
+        return hidden.unlink()
+    try:
+        check_folder(hidden)
+        shutil.rmtree(hidden)
+    except StoreError as error:
+        print(f"kept: {error}", file=sys.stderr)
