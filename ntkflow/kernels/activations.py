@@ -105,7 +105,9 @@ def _require_elementwise(name: str, function: Elementwise) -> None:
     shapes = [jax.ShapeDtypeStruct((2, 3), dtype) for dtype in (jnp.float32, jnp.float64)]
     traced = _tried(name, lambda: [jax.eval_shape(function, shape) for shape in shapes])
     if traced != shapes:
-        found = ", ".join(f"{t.dtype}{list(t.shape)}" for t in traced)
+        found = ", ".join(
+            f"{t.dtype}{list(t.shape)}" if hasattr(t, "shape") else type(t).__name__ for t in traced
+        )
         raise ValueError(
             f"activation {name!r}: found {found} from float32[2, 3] and float64[2, 3], expected "
             "the shape and dtype of the argument: one number for each entry"

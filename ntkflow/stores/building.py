@@ -153,7 +153,7 @@ def clear(path: Path, folder: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def put_in_place(building: Path, path: Path, kind: str) -> None:
+def put_in_place(building: Path, path: Path, kind: str | None) -> None:
     """Rename a finished store to `path`; an earlier one of its kind is deleted after that."""
     check_place(path, kind)  # files may have been put there since the run began
     try:

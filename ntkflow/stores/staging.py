@@ -19,7 +19,6 @@ __all__ = [
     "check_inputs",
     "check_shapes",
     "digest_inputs",
-    "native",
     "stage",
     "staged_rows",
 ]
@@ -99,12 +98,6 @@ def staged_rows(folder: Path, rows: slice) -> Rows:
 
 def _strips(samples: int) -> list[slice]:
     return [slice(start, min(start + STRIP, samples)) for start in range(0, samples, STRIP)]
-
-
-def native(x: ArrayLike) -> np.ndarray:
-    """The same numbers in the byte order of this machine: JAX would not notice another."""
-    array = np.asarray(x)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def as_floats(x: ArrayLike, name: str) -> np.ndarray:

@@ -37,6 +37,7 @@ from ntkflow.stores.places import (
     store_folder,
 )
 from ntkflow.stores.schema import conform
+from ntkflow.stores.statistics import STATISTICS
 
 __all__ = [
     "ROOT",
@@ -72,11 +73,13 @@ def write_store(
     Raises
     ------
     StoreError
-        If anything but a store of `kind` is at `place`, if another run is writing to it, or if the
-        disk is full or cannot be written.
+        If anything but a store of `kind`, or of other statistics, is at `place`, if another run is
+        writing to it, or if the disk is full or cannot be written.
     """
     path = resolve_place(place)
-    check_place(path, kind)
+    # The measure of an experiment may change, and with it the kind of its statistics.
+    replaced = None if kind in STATISTICS else kind
+    check_place(path, replaced)
     beside = partial_folder(path)
     building = beside / "store"
     labelled = labelled_store(dataset, kind, attributes)
@@ -87,7 +90,7 @@ def write_store(
             labelled.to_zarr(
                 building, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(labelled)
             )
-            finish_store(building, path, kind)
+            finish_store(building, path, replaced)
             empty(beside)
         except OSError as error:
             raise explained(error, path, building) from error
@@ -102,8 +105,8 @@ def labelled_store(
     return _portable(conform(dataset, kind).assign_attrs(attributes or {}))
 
 
-def finish_store(building: Path, path: Path, kind: str) -> None:
-    """Complete the store written in `building` and rename it to `path`."""
+def finish_store(building: Path, path: Path, kind: str | None) -> None:
+    """Complete the store in `building` and rename it to `path`, in place of one of `kind`."""
     written = {"payload": _payload(building), "sha256": data_digest(building)}
     zarr.open_group(building, mode="r+").attrs.update(written)
     with warnings.catch_warnings():

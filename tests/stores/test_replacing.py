@@ -236,3 +236,12 @@ def test_every_array_carries_its_kind(tmp_path):
     assert {file.parent.name for file in files} >= {*NAMES, "is_train"}
     for file in files:
         assert json.loads(file.read_bytes())["attributes"]["store"] == "limiting"
+
+
+def test_statistics_of_another_measure_take_the_place_of_an_experiment(tmp_path):
+    """Its store has the name of the experiment, whatever is measured."""
+    for kind in ("kernel_drift", "width_scaling", "kernel_drift"):
+        write_store(example(kind), tmp_path / "a.zarr", kind)
+        open_store(tmp_path / "a.zarr", kind)
+    with pytest.raises(StoreError, match=r"found an ntkflow store of kind 'kernel_drift', expecte"):
+        write_store(example("dataset"), tmp_path / "a.zarr", "dataset")
