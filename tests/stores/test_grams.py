@@ -259,6 +259,7 @@ def test_shapes_that_do_not_agree_are_refused(rows, block):
         with pytest.raises(ValueError, match=r"^x2: found the shape \(.*\), expected \(sam"):
             grid_between(inputs(rows), wrong, block)
     with pytest.raises(
-        ValueError, match=r"^x1: found the shape \(\), expected \(samples, features\), none of them empty$"
+        ValueError,
+        match=r"^x1: found the shape \(\), expected \(samples, features\), none of them empty$",
     ):
         grid_between([[1.0, 2.0]], None, block)

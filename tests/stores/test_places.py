@@ -1,6 +1,7 @@
 """Places at which no store is written, left exactly as they were."""
 
 import os
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import zarr
 
 from ntkflow.stores.building import LOCK_FILE
 from ntkflow.stores.zarr import StoreError, open_store, write_store
+from tests.faults.trials import always_and_slow
 from tests.stores.places import WRITERS, arrays, check_refused, snapshot, training
 from tests.stores.test_grams import inputs, write
 from tests.stores.test_schema import example
@@ -224,9 +226,11 @@ TAKEN = [
 ]
 
 
+CASES = list(product(WRITERS, TAKEN))
+
+
 @pytest.mark.filterwarnings("ignore:Consolidated metadata")
-@pytest.mark.parametrize("writer", WRITERS)
-@pytest.mark.parametrize("make", TAKEN)
+@pytest.mark.parametrize(("writer", "make"), always_and_slow("a place that is taken", CASES))
 def test_what_is_no_store_of_this_kind_is_left_as_it_is(make, writer, tmp_path):
     path = tmp_path / "deep" / "a.zarr"
     path.parent.mkdir()
