@@ -64,6 +64,15 @@ def test_other_costs_optimisers_and_batches():
     assert not np.array_equal(batches.f, other.f)
 
 
+def test_settings_of_jax_are_neither_needed_nor_changed():
+    expected = api.train(NETWORK, X, Y, steps=3, optimizer=optax.adagrad, cost="cross_entropy")
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+        found = api.train(NETWORK, X, Y, steps=3, optimizer=optax.adagrad, cost="cross_entropy")
+        assert jnp.ones(1).dtype == np.float32
+    assert found.f.dtype == np.float64
+    np.testing.assert_array_equal(found.f, expected.f)
+
+
 def test_divergence_is_an_error():
     with pytest.raises(DivergenceError, match=r"training diverged by step \d+: the cost went from"):
         api.train(NETWORK, X, Y, steps=50, learning_rate=1e4)

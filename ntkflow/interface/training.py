@@ -116,8 +116,9 @@ def train(
     """
     marks, rate = cast(list[int], steps), learning_rate
     known, target, where = _points(network, x, y, x if probe is None else probe)
-    method = Method(_cost(cost), _optimizer(optimizer, rate, network), batch)
-    method.check(len(known), network.architecture.outputs, network.dtype)
+    with finite.exact():
+        method = Method(_cost(cost), _optimizer(optimizer, rate, network), batch)
+        method.check(len(known), network.architecture.outputs, network.dtype)
     _check_targets(method.cost, target)
     found: list[tuple[np.ndarray, float, Network]] = []
     with finite.exact():

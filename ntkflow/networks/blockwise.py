@@ -113,11 +113,10 @@ def swept(
 def _sweep(
     parameters: Parameters, x: Inputs, architecture: Architecture, outputs: Which
 ) -> tuple[list[Sweep], Array, Array]:
-    """A sweep; sum_k Theta_kk(x, x) and the smallest nonzero scale of a layer, (n,) in float64."""
+    """A sweep; sum_k Theta_kk(x, x) and the smallest nonzero scale of a layer, both (n,)."""
     sweeps = sweep(parameters, x, architecture, outputs)
-    wide = [Sweep(*(array.astype(np.float64) for array in one)) for one in sweeps]
-    diagonal, faintest = jnp.zeros(len(x)), jnp.full(len(x), jnp.inf)
-    for activity, sensitivity in wide:
+    diagonal, faintest = jnp.zeros(len(x), x.dtype), jnp.full(len(x), jnp.inf, x.dtype)
+    for activity, sensitivity in sweeps:
         squares = jnp.sum(activity**2, axis=1) / activity.shape[1]
         before = architecture.weight_gain**2 * squares + architecture.beta**2
         diagonal += before * jnp.sum(sensitivity**2, axis=(1, 2))
