@@ -92,7 +92,7 @@ def refusal(name: str, found: object, expected: str) -> ValueError:
 
 
 class Found(str):
-    """What was found, in words."""
+    """Text that describes a value that was found."""
 
 
 def brief(value: object) -> str:
@@ -146,7 +146,7 @@ class Number(Check):
 
     @property
     def expected(self) -> str:
-        """What a message says of the range."""
+        """Text that describes the range."""
         bounds = [("at least", self.low), ("greater than", self.above), ("at most", self.high)]
         limits = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
         return f"a number {limits}" if limits else "a finite number"

@@ -129,7 +129,7 @@ def _require_elementwise(name: str, function: Elementwise) -> None:
 
 
 def _tried(name: str, compute: Callable[[], list[Any]]) -> list[Any]:
-    """What `compute` returns; whatever a function that is no activation raises as ValueError."""
+    """Return `compute()`; raise ValueError for any error of a function that is no activation."""
     try:
         return compute()
     except Exception as error:
@@ -203,7 +203,7 @@ def activation(name: str, **parameters: float | Sequence[float]) -> Activation:
 
 
 def _is_finite(value: object) -> bool:
-    """Whether a value is a finite real number, and not a truth value."""
+    """Whether a value is a finite real number and not a boolean."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
