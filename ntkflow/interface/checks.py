@@ -59,7 +59,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     TypeError
         When the function is defined, if a parameter has no check.
     """
-    signature = inspect.signature(function)
+    signature = inspect.signature(function, eval_str=True)
     checks = {name: check_of(parameter) for name, parameter in signature.parameters.items()}
 
     @wraps(function)

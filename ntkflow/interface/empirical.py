@@ -1,5 +1,7 @@
 """The empirical NTK of a network, at initialisation or at any time in training."""
 
+from __future__ import annotations  # so that help() names the types of arguments
+
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path

@@ -1,5 +1,7 @@
 """The NNGP kernel and the limiting NTK."""
 
+from __future__ import annotations  # so that help() names the types of arguments
+
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial

@@ -1,5 +1,7 @@
 """Eigenpairs, regression and predictions with kernels in memory or in their store."""
 
+from __future__ import annotations  # so that help() names the types of arguments
+
 from typing import Annotated, Literal
 
 import numpy as np

@@ -1,5 +1,7 @@
 """A single network trained from given parameters, with the network itself at each record."""
 
+from __future__ import annotations  # so that help() names the types of arguments
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, cast

@@ -198,7 +198,7 @@ FURTHER = {
 
 def parameters(name):
     """The parameters of a function, by name, with their checks."""
-    found = inspect.signature(FUNCTIONS[name]).parameters
+    found = inspect.signature(FUNCTIONS[name], eval_str=True).parameters
     return {key: (parameter, check_of(parameter)) for key, parameter in found.items()}
 
 
