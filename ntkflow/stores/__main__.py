@@ -10,11 +10,11 @@ __all__ = ["stores_page"]
 HEAD = """# What each store holds
 
 Written by `make schema` from [ntkflow/stores/schema.py](../ntkflow/stores/schema.py), which also
-explains the dimensions. Every array carries `long_name`, `units` and `store`, the kind of its
-store; most a `symbol` too. Optional ones are in italics. The attributes of a store tell how it came
-to be, among them `job` (rule and wildcards), `configuration` (a valid configuration of its own: the
-seed, and the data set, network and experiment concerned), `precision`, `versions`, `code_revision`
-and `device`; where JAX has computed, `matrix_products` and `random_keys`.
+explains the dimensions. Every array carries `long_name` and `units`, most a `symbol` too. Optional
+ones are in italics. The attributes of a store tell how it came to be, among them `job` (rule and
+wildcards), `configuration` (a valid configuration of its own: the seed, and the data set, network
+and experiment concerned), `precision`, `versions`, `code_revision` and `device`; where JAX has
+computed, `matrix_products` and `random_keys`.
 """
 
 

@@ -9,19 +9,31 @@ from typing import Any
 
 from ntkflow.stores.schema import SCHEMAS
 
-__all__ = ["ROOT", "foreign_content"]
+__all__ = ["MARK", "ROOT", "foreign_content", "mark"]
 
 ROOT = "zarr.json"
 """Name of the metadata file of a store, and of each of its arrays."""
 
+MARK = ".ntkflow"
+"""Name of the file in the folder of each array that contains the kind of its store.
+
+Attributes would not do: xarray copies them, and Zarr lists what is in the folder of a group.
+"""
+
 FOREIGN = "{!r}, which ntkflow did not write"
+
+
+def mark(store: Path, kind: str) -> None:
+    """Mark each array in a new store as part of a store of `kind`."""
+    for metadata in store.glob(f"*/{ROOT}"):
+        metadata.with_name(MARK).write_text(kind, encoding="utf-8")
 
 
 def foreign_content(path: Path, kind: str | None) -> str | None:
     """Describe the first content that is no part of a store of `kind`; None if there is none.
 
-    A store may have lost any of its files, and its root file may be damaged, as long as an array
-    or the root shows whose it is. Links inside a store are not followed: it contains none.
+    A store may have lost any of its files, and its root file may be damaged, as long as the mark of
+    an array shows whose it is. Links inside a store are not followed: it contains none.
     """
     for parent in path.parents:
         if _known(_attributes(parent, "group") or {}):
@@ -42,16 +54,24 @@ def foreign_content(path: Path, kind: str | None) -> str | None:
 
 
 def _kind_of(path: Path) -> str | None:
-    """Kind of the store that a folder contains, from its root or else from its arrays."""
+    """Kind of the store that a folder contains, by the marks of its arrays."""
     root = _attributes(path, "group")
-    if root is not None:
-        complete = {"sha256", "payload"} <= root.keys()
-        return _known(root) if complete else None
+    if root is not None and not {"sha256", "payload", "store"} <= root.keys():
+        return None
     with os.scandir(path) as entries:
         for entry in islice(entries, 100):  # more than any store has arrays
-            if kind := _known(_attributes(Path(entry.path), "array") or {}):
+            if kind := _marked(Path(entry.path)):
                 return kind
     return None
+
+
+def _marked(array: Path) -> str | None:
+    """Kind in the mark of an array's folder; None if there is no mark."""
+    file = array / MARK
+    if file.is_symlink() or not file.is_file() or file.stat().st_size > 100:
+        return None
+    kind = file.read_bytes().decode(errors="replace")
+    return kind if kind in SCHEMAS else None
 
 
 def _known(attributes: dict[str, Any]) -> str | None:
@@ -71,14 +91,13 @@ def _foreign(path: Path, kind: str) -> Iterator[str]:
 
 
 def _foreign_in_array(array: os.DirEntry[str], kind: str) -> Iterator[str]:
-    attributes = _attributes(Path(array.path), "array")
-    if attributes is not None and _known(attributes) != kind:
+    if _marked(Path(array.path)) != kind:
         yield ROOT
     with os.scandir(array) as entries:
         for entry in entries:
             if entry.name == "c" and _is_folder(entry):
                 yield from (f"c/{name}" for name in _foreign_in_chunks(entry))
-            elif entry.name not in (ROOT, "c") or not _is_file(entry):
+            elif entry.name not in (ROOT, MARK, "c") or not _is_file(entry):
                 yield entry.name
 
 

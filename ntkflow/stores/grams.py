@@ -40,7 +40,7 @@ from ntkflow.stores.building import (
     partial_folder,
     put_back,
 )
-from ntkflow.stores.contents import ROOT
+from ntkflow.stores.contents import ROOT, mark
 from ntkflow.stores.grid import Grid
 from ntkflow.stores.places import Place, StoreError, check_place, resolve_place
 from ntkflow.stores.schema import SCHEMAS
@@ -219,6 +219,7 @@ def _lay_out(
     labelled.to_zarr(
         fresh, mode="w", zarr_format=3, consolidated=False, compute=False, encoding=encoding
     )
+    mark(fresh, recipe.kind)
     fresh.rename(store)
 
 

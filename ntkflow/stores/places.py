@@ -1,8 +1,8 @@
 """Places of stores: which path is meant, and whether what lies there may be replaced.
 
 A store may be created where nothing is, in an empty folder, or in place of an earlier store of its
-kind. An ntkflow store is recognised by the attribute `store` of its root and of each of its arrays.
-Arrays carry it because Snakemake deletes the root file of an output before the job starts.
+kind. An ntkflow store is recognised by a hidden file in the folder of each of its arrays: Snakemake
+deletes the root file of an output before the job starts.
 """
 
 import errno

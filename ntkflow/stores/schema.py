@@ -156,7 +156,7 @@ def _labelled(dataset: xr.Dataset, name: str, entry: Variable, kind: str) -> xr.
             f"expected {entry.dims} and a dtype of kind {entry.kinds!r}"
         )
     ordered = variable.transpose(*entry.dims).copy(deep=False)
-    ordered.attrs = {**variable.attrs, **entry.attrs, "store": kind}  # see `contents`
+    ordered.attrs = {**variable.attrs, **entry.attrs}
     return ordered
 
 

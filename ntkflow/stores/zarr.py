@@ -28,7 +28,7 @@ from ntkflow.stores.building import (
     put_in_place,
 )
 from ntkflow.stores.checked import CheckedStore, is_sealed
-from ntkflow.stores.contents import ROOT
+from ntkflow.stores.contents import MARK, ROOT, mark
 from ntkflow.stores.places import (
     Place,
     StoreError,
@@ -90,6 +90,7 @@ def write_store(
             labelled.to_zarr(
                 building, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(labelled)
             )
+            mark(building, kind)
             finish_store(building, path, replaced)
             empty(beside)
         except OSError as error:
@@ -213,8 +214,9 @@ def data_digest(path: Path) -> str:
 
 
 def _files(path: Path) -> list[Path]:
-    """All files but the root's, in one order everywhere."""
-    return sorted(file for file in path.rglob("*") if file.is_file() and file != path / ROOT)
+    """All files but the root's and marks, in one order everywhere."""
+    files = (file for file in path.rglob("*") if file.is_file() and file.name != MARK)
+    return sorted(file for file in files if file != path / ROOT)
 
 
 def _portable(dataset: xr.Dataset) -> xr.Dataset:

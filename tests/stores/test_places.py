@@ -68,6 +68,13 @@ def copied_with_xarray(path):
     return "which ntkflow did not write"
 
 
+def copied_with_plain_xarray(path):
+    """xarray copies all attributes."""
+    arrays(path.with_name("source.zarr"))
+    xr.open_zarr(path.with_name("source.zarr")).to_zarr(path, consolidated=True)
+    return "which ntkflow did not write"
+
+
 def another_kind(path):
     write_store(example("dataset"), path, "dataset")
     return "found an ntkflow store of kind 'dataset', expected an ntkflow store of kind 'limiting'"
@@ -199,6 +206,7 @@ TAKEN = [
     root_of_another_zarr,
     rootless_zarr,
     copied_with_xarray,
+    copied_with_plain_xarray,
     another_kind,
     another_kind_without_its_root,
     in_another_store,

@@ -1,10 +1,10 @@
 """Places that a store may take, and earlier stores that it replaces."""
 
-import json
 import os
 from pathlib import Path
 
 import pytest
+import zarr
 
 from ntkflow.stores.building import LOCK_FILE, lock_folder
 from ntkflow.stores.places import check_place, resolve_place, store_folder
@@ -229,13 +229,15 @@ def test_the_search_ends_at_the_first_foreign_entry(tmp_path, monkeypatch):
     assert {Path(folder) for folder in read} == {tmp_path}
 
 
-def test_every_array_carries_its_kind(tmp_path):
+def test_every_array_is_marked_with_the_kind_of_its_store(tmp_path):
     arrays(tmp_path / "a.zarr")
     write(tmp_path / "b.zarr", inputs(6), block=4)
     files = [*tmp_path.glob("*/*/zarr.json")]
     assert {file.parent.name for file in files} >= {*NAMES, "is_train"}
     for file in files:
-        assert json.loads(file.read_bytes())["attributes"]["store"] == "limiting"
+        assert file.with_name(".ntkflow").read_text() == "limiting"
+    for group in (zarr.open_group(path, use_consolidated=False) for path in tmp_path.iterdir()):
+        assert {"nngp", "ntk"} < {name for name, _ in group.members()}  # and no warning
 
 
 def test_statistics_of_another_measure_take_the_place_of_an_experiment(tmp_path):
