@@ -86,6 +86,11 @@ def _cast(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
             f"{name}: found {largest:.3g}, expected at most {np.finfo(dtype).max:.3g} in {dtype}; "
             "scale it down, or use float64"
         )
+    if np.any(array) and not np.any(found):
+        raise ValueError(
+            f"{name}: found {np.abs(array).max():.3g} as the largest value, which is zero in "
+            f"{dtype}; scale it up, or use float64"
+        )
     return found
 
 
@@ -164,7 +169,7 @@ def _block(
         None if rows is None else blockwise.separate(rows[1], widths, number) for rows in (one, two)
     )
     with exact():
-        return [np.asarray(contract(first, second))[:, :, 0, 0]]
+        return [blockwise.require_finite(np.asarray(contract(first, second))[:, :, 0, 0])]
 
 
 def _settings(network: Network, outputs: Which, dtype: np.dtype) -> str:

@@ -59,19 +59,7 @@ def limiting_recipe(
 def limiting_network(
     chosen: Chosen, kinks: Sequence[float], depth: int, beta: float, weight_gain: float
 ) -> tiles.Network:
-    """A network in the limit n -> infinity.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not what it should be; the message says which.
-    """
-    if not (isinstance(depth, int) and depth > 0):
-        raise ValueError(f"depth is {depth!r}, expected the number of weight layers, 1 or more")
-    if not (np.isfinite(beta) and beta >= 0):
-        raise ValueError(f"beta is {beta!r}, expected a number, 0 or more")
-    if not (np.isfinite(weight_gain) and weight_gain > 0):
-        raise ValueError(f"weight_gain is {weight_gain!r}, expected a positive number")
+    """Network in the limit n -> infinity, from plain arguments."""
     return tiles.Network(activation_from(chosen, kinks), depth, float(beta), float(weight_gain))
 
 
@@ -79,8 +67,13 @@ def directed(part: np.ndarray, *, dtype: np.dtype) -> Rows:
     """Norms and directions of some inputs, worked out for as many at once as a cache holds."""
     with jax.enable_x64(True):
         pieces = np.array_split(part, max(1, -(-part.size // CACHED)))
-        norms, each = zip(*(directions(piece, dtype) for piece in pieces), strict=True)
-        return np.concatenate(norms), np.concatenate(each)
+        # In float64 before XLA, which takes subnormal numbers for zeros.
+        wide = (piece.astype(np.float64, copy=False) for piece in pieces)
+        norms, each = zip(*(directions(piece, dtype) for piece in wide), strict=True)
+    norm = np.concatenate(norms)
+    if np.any(part[norm == 0]):
+        raise ValueError("x1 or x2: found an input of norm below 1e-307; scale the inputs up")
+    return norm, np.concatenate(each)
 
 
 def planned(

@@ -132,6 +132,45 @@ def test_kernels_are_the_same_without_jit(depth):
         np.testing.assert_allclose(found.ntk, expected.ntk, rtol=1e-12)
 
 
+def test_a_function_whose_globals_change_has_the_kernels_of_its_values(tmp_path):
+    state, x = {"slope": 0.3}, inputs(4)
+
+    def sigma(z):
+        return jnp.where(z > 0, z, state["slope"] * z)
+
+    for number, slope in enumerate((0.3, 0.1)):
+        state["slope"] = slope
+        named = {"name": "leaky_relu", "slope": slope}
+        expected = api.limiting_kernels(x, depth=2, activation=named).ntk
+        found = api.limiting_kernels(x, depth=2, activation=sigma, kinks=[0.0]).ntk
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+        place = tmp_path / f"{number}.zarr"
+        stored = api.store_limiting_kernels(x, depth=2, activation=sigma, kinks=[0], store=place)
+        np.testing.assert_allclose(stored["ntk"], expected, rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+def test_a_changed_copy_of_a_store_is_not_taken_for_one(tmp_path):
+    x, mine = inputs(4), tmp_path / "mine.zarr"
+    api.store_limiting_kernels(x, depth=2, store=tmp_path / "a.zarr")
+    plain = xr.open_zarr(tmp_path / "a.zarr")
+    plain.assign(ntk=plain.ntk + 1000).to_zarr(mine, consolidated=True)
+    before = contents(mine)
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match=r"^store: .*, which ntkflow did not write, expected"):
+            api.store_limiting_kernels(x, depth=2, store=mine, overwrite=overwrite)
+    assert contents(mine) == before
+
+
+def test_subnormal_numbers_are_no_zeros():
+    x = (inputs(4) * 1e-39).astype(np.float32)
+    found = api.limiting_kernels(x, depth=2, beta=0).ntk
+    expected = api.limiting_kernels(x.astype(float) * 1e39, depth=2, beta=0).ntk
+    np.testing.assert_allclose(found, expected * 1e-78, rtol=1e-10)
+    with pytest.raises(ValueError, match=r"^x1 or x2: found an input of norm below 1e-307"):
+        api.limiting_kernels(inputs(4) * [[1], [1e-310], [1], [1]], depth=2, beta=0)
+
+
 # What is not there to be taken over
 
 

@@ -108,6 +108,33 @@ def test_kernels_out_of_range_are_refused(size, precision, complaint, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+ONES = {size: np.ones(size) for size in [(3, 4), (4, 4), (4, 1)]}
+
+
+@pytest.mark.parametrize(
+    ("scales", "options"),
+    [
+        ([1e25, 1e-25, 1e-20], {}),
+        ([1e-50, 1, 1e-50], {}),
+        ([1, 1, 1], {"weight_gain": 1e-50}),
+        ([1, 1, 1], {"activation": {"name": "polynomial", "coefficients": [0, 1e-60]}}),
+    ],
+)
+def test_factors_out_of_range_are_refused(scales, options):
+    layers = [
+        (scale * ones, np.zeros(ones.shape[1]))
+        for scale, ones in zip(scales, ONES.values(), strict=True)
+    ]
+
+    def kernel():
+        return api.empirical_ntk(
+            api.network(layers, beta=0, precision="float32", **options), abs(inputs(3))
+        )
+
+    with pytest.raises(ValueError, match=r"^(parameters|x1 or x2): found .*(large|small|zero)"):
+        kernel()
+
+
 def test_zeros_of_inactive_units_are_no_underflow():
     """All hidden units are off at the first input, and the second is zero."""
     network = api.network([(-np.ones((2, 3)), np.zeros(3)), (np.ones((3, 1)), [0])], beta=0)

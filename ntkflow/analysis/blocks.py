@@ -168,7 +168,8 @@ def _stored(kernel: Kernel, rows: slice, columns: slice) -> NDArray[np.floating]
 
 
 def _check_finite(block: NDArray[np.floating]) -> None:
-    if not np.isfinite(block.sum()):  # without an array of truth values as large as the block
+    # Without an array of booleans as large as the block, unless the sum overflows.
+    if not np.isfinite(block.sum(dtype=np.float64)) and not np.isfinite(block).all():
         raise ValueError(
             f"{np.count_nonzero(~np.isfinite(block))} of {block.size} kernel entries are not "
             "finite; look at the inputs and at the activation"

@@ -107,6 +107,12 @@ def brief(value: object) -> str:
         return f"a {type(value).__name__}"
 
 
+def _is_no_number(value: object) -> bool:
+    """Whether a value that converts to a number stands for something else."""
+    times = getattr(getattr(value, "dtype", None), "kind", "") in tuple("mM")
+    return isinstance(value, bool | np.bool_ | np.ma.MaskedArray) or times
+
+
 @dataclass(frozen=True)
 class Whole(Check):
     """A whole number from `low` to `high`, of Python, NumPy or JAX."""
@@ -116,7 +122,7 @@ class Whole(Check):
 
     def __call__(self, name: str, value: Any) -> int:
         try:
-            number = None if isinstance(value, bool) else index(value)
+            number = None if _is_no_number(value) else index(value)
         except TypeError:
             number = None
         if number is None or not self.low <= number <= self.high:
@@ -154,9 +160,11 @@ class Number(Check):
     @staticmethod
     def _converted(value: Any) -> float:
         """The value as a float, NaN if it is no real number."""
+        if _is_no_number(value):
+            return np.nan
         if getattr(value, "shape", None) == () and hasattr(value, "item"):
             value = value.item()  # NumPy and JAX scalars
-        if isinstance(value, bool) or not isinstance(value, Real):
+        if _is_no_number(value) or not isinstance(value, Real):
             return np.nan
         try:
             return float(value)
@@ -173,7 +181,7 @@ class OneOf(Check):
     def __call__(self, name: str, value: Any) -> str:
         if not isinstance(value, str) or value not in self.names:
             raise refusal(name, value, " or ".join(map(repr, self.names)))
-        return str(value)
+        return self.names[self.names.index(value)]  # not a member of an enumeration
 
 
 @dataclass(frozen=True)
@@ -184,7 +192,8 @@ class Listed(Check):
     shortest: int = 0
 
     def __call__(self, name: str, value: Any) -> tuple[Any, ...]:
-        array = getattr(value, "ndim", None) == 1
+        array = getattr(value, "ndim", None) == 1 and not _is_no_number(value)
+        value = np.asarray(value) if array else value
         if not array and not isinstance(value, list | tuple | range):
             raise refusal(name, value, "a list")
         if len(value) < self.shortest:

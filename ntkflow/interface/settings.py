@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from pydantic import ValidationError
 
@@ -35,9 +36,7 @@ class Outputs(checks.Check):
 
     def __call__(self, name: str, value: Any) -> Any:
         if isinstance(value, str):
-            if value in ("all", "trace"):
-                return value
-            raise checks.refusal(name, value, "'all', 'trace' or the number of one output")
+            return checks.OneOf(("all", "trace"))(name, value)
         return checks.Whole(0, 2**31 - 1)(name, value)
 
 
@@ -90,7 +89,9 @@ class Place(checks.Check):
         return path
 
 
-RESERVED = frozenset({"store", "title", "payload", "sha256", "fingerprint", "dual_error"})
+RESERVED = frozenset(
+    {"store", "title", "payload", "sha256", "fingerprint", "dual_error", "precision", "coordinates"}
+)
 
 
 class Attributes(checks.Check):
@@ -119,4 +120,4 @@ def _is_mapping(value: Any) -> bool:
 
 def _plain(value: Any) -> Any:
     """NumPy's and JAX's arrays and scalars as Python's; other values as they are."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    return value.tolist() if isinstance(value, np.generic | np.ndarray | jax.Array) else value

@@ -17,6 +17,7 @@ from ntkflow.aliases import Array, Float, Inputs, OtherInputs
 from ntkflow.kernels.empirical import Sweep
 from ntkflow.networks.mlp import (
     Architecture,
+    Layer,
     Parameters,
     Which,
     contracted,
@@ -27,6 +28,7 @@ __all__ = [
     "blockwise_ntk",
     "contract",
     "joined",
+    "require_finite",
     "row_widths",
     "separate",
     "swept",
@@ -71,6 +73,16 @@ def blockwise_ntk(
             kernel[rows, columns] = contract(one, two, architecture, outputs, dtype)
             if x2 is None and row != column:
                 kernel[columns, rows] = kernel[rows, columns].transpose(1, 0, 3, 2)
+    return require_finite(kernel)
+
+
+def require_finite(kernel: np.ndarray) -> np.ndarray:
+    """The kernel; ValueError if an entry is not finite."""
+    if not np.isfinite(kernel).all():
+        raise ValueError(
+            f"x1 or x2: found inputs whose empirical NTK, or one of its factors, is too large for "
+            f"{kernel.dtype}; scale inputs or weights down, or use float64"
+        )
     return kernel
 
 
@@ -98,8 +110,13 @@ def swept(
     too_large = ~(np.asarray(diagonal) < min(float(limit.max) for limit in limits) / 4)
     floor = max(float(limit.tiny) / float(limit.eps) for limit in limits)
     vanished = np.any(rows != 0, axis=1) & ~np.any(cast != 0, axis=1)
-    # Zeros are exact if an input or all units of a layer are inactive.
-    too_small = (np.asarray(diagonal) < floor) & (np.asarray(faintest) < floor**0.5) | vanished
+    small = np.asarray(diagonal) < floor
+    # Zeros are exact if an input or all units of a layer are inactive, in float64 too.
+    if precision == np.float32 and small.any():
+        wide = [Layer(*(np.asarray(array, np.float64) for array in layer)) for layer in parameters]
+        exact = _sweep(wide, jnp.asarray(rows[small], np.float64), architecture, outputs)[1]
+        vanished[small] |= np.asarray(exact) > 0
+    too_small = small & (np.asarray(faintest) < floor**0.5) | vanished
     for wrong, size, remedy in ((too_large, "large", "down"), (too_small, "small", "up")):
         if wrong.any():
             raise ValueError(

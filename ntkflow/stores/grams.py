@@ -129,6 +129,10 @@ def write_grams(
     check_place(path, recipe.kind)
     check_folder(partial_folder(path))
     sources = [inputs] if others is None else [inputs, others]
+    try:
+        _labelled(points, grid, recipe, {})
+    except ValueError as error:
+        raise ValueError(f"points: {' '.join(str(error).split())}") from None
     fingerprint = _fingerprint(recipe.settings, grid, points, sources)
     folder = partial_folder(path) / fingerprint[:16]
     if is_finished(path, fingerprint):
@@ -210,9 +214,7 @@ def _lay_out(
     shutil.rmtree(store, ignore_errors=True)
     fresh = store.with_name("store.fresh")
     shutil.rmtree(fresh, ignore_errors=True)
-    lazy = da.zeros(grid.shape, chunks=grid.chunk, dtype=recipe.dtype)
-    kernels = labels.kernels(points, dict.fromkeys(recipe.names, lazy))
-    labelled = labelled_store(kernels, recipe.kind, attributes)
+    labelled = _labelled(points, grid, recipe, attributes)
     for name in recipe.names:
         labelled[name].attrs["fingerprint"] = attributes["fingerprint"]
     encoding = {name: {"compressors": (SEAL,), "chunks": grid.chunk} for name in recipe.names}
@@ -221,6 +223,15 @@ def _lay_out(
     )
     mark(fresh, recipe.kind)
     fresh.rename(store)
+
+
+def _labelled(
+    points: xr.Dataset, grid: Grid, recipe: Recipe, attributes: Mapping[str, object]
+) -> xr.Dataset:
+    """The store as a Dataset of zeros that are not in memory."""
+    lazy = da.zeros(grid.shape, chunks=grid.chunk, dtype=recipe.dtype)
+    kernels = labels.kernels(points, dict.fromkeys(recipe.names, lazy))
+    return labelled_store(kernels, recipe.kind, attributes)
 
 
 class Shared:

@@ -8,6 +8,7 @@ deletes the root file of an output before the job starts.
 import errno
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from ntkflow.stores.contents import ROOT, foreign_content
@@ -36,7 +37,7 @@ def store_folder(place: Place) -> Path:
             f"store: found an argument of type {type(text).__name__}, expected the path of a "
             "folder; pass a str or a pathlib.Path"
         )
-    if not text or "\0" in text or not _encodable(text):
+    if not text or {*"\0\n\r"} & {*text} or not _encodable(text):
         raise StoreError(
             f"store: found {text!r}, expected the path of a folder; name one, such as kernels.zarr"
         )
@@ -67,7 +68,10 @@ def resolve_place(place: Place) -> Path:
     folder = store_folder(place)
     try:
         path = Path(os.path.realpath(folder))
-        occupied = [Path(os.path.realpath(name)) for name in (os.path.expanduser("~"), os.curdir)]
+        occupied = [Path.home()]
+        with suppress(FileNotFoundError):  # a current folder that was deleted
+            occupied.append(Path(os.getcwd()))
+        occupied = [Path(os.path.realpath(folder)) for folder in occupied]
         if any(path in (one, *one.parents) for one in occupied):
             raise StoreError(
                 f"{folder}: found the home folder, the current folder or a parent of one, expected "

@@ -137,8 +137,13 @@ def as_floats(x: ArrayLike, name: str) -> np.ndarray:
 
 
 def check_container(x: object, name: str) -> None:
-    """Raise if NumPy would lose what `x` says of its entries: a mask, or which are zero."""
-    if isinstance(x, np.ma.MaskedArray):
+    """Raise if NumPy would lose what `x` says of its entries: a mask, booleans, or zeros."""
+    if isinstance(x, list | tuple):
+        for entry in x:
+            if isinstance(entry, bool | np.bool_):
+                raise ValueError(f"{name}: found {entry} in a list, expected real numbers")
+            check_container(entry, name)
+    if isinstance(x, np.ma.MaskedArray) or isinstance(getattr(x, "_meta", 0), np.ma.MaskedArray):
         raise ValueError(
             f"{name}: found a masked array, expected plain numbers; pass {name}.filled(value)"
         )

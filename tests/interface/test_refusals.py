@@ -1,14 +1,16 @@
 """Each argument of each public function, with each value that it must not accept."""
 
+import enum
 import inspect
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from ntkflow import api
 from ntkflow.interface import checks
 from ntkflow.kernels.tiles import DualError
-from tests.interface.calls import FUNCTIONS, FURTHER, GOOD, bad_values, parameters
+from tests.interface.calls import FUNCTIONS, FURTHER, GOOD, X, bad_values, parameters
 
 
 def call(name, folder, **change):
@@ -134,6 +136,47 @@ def test_arguments_that_do_not_fit_each_other_are_named(name, change, message, t
     with pytest.raises(ValueError, match=message):
         call(name, tmp_path, **change)
     assert list(tmp_path.iterdir()) == []
+
+
+class Choice(str, enum.Enum):  # noqa: UP042 (str() of a StrEnum is its value)
+    SMALLEST = "smallest"
+    FLOAT32 = "float32"
+
+
+def test_members_of_an_enumeration_of_strings_are_strings():
+    found = call("extreme_eigenpairs", None, which=Choice.SMALLEST).values
+    np.testing.assert_array_equal(found, call("extreme_eigenpairs", None, which="smallest").values)
+    assert call("limiting_kernels", None, precision=Choice.FLOAT32).ntk.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        xr.Dataset(coords={"is_train": ("sample", np.ones(4))}),
+        xr.Dataset(coords={"is_train": ("sample", np.ones(3, bool))}),
+        xr.Dataset(
+            coords={"is_train": ("sample", np.ones(4, bool)), "ntk": ("sample", np.ones(4))}
+        ),
+    ],
+)
+def test_points_that_describe_no_rows_are_named(points, tmp_path):
+    with pytest.raises(ValueError, match=r"^points: "):
+        call("store_limiting_kernels", tmp_path, points=points)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_large_numbers_of_small_precision_are_no_infinities():
+    kernel = (np.ones((300, 300)) + 300 * np.eye(300)).astype(np.float16)
+    found = api.extreme_eigenpairs(kernel, 1).values
+    np.testing.assert_allclose(found, [2.0])
+
+
+def test_a_deleted_current_folder_matters_to_relative_places_only(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    call("store_limiting_kernels", tmp_path)
 
 
 def test_integers_are_converted_everywhere_alike(tmp_path):

@@ -192,7 +192,19 @@ def test_activations_are_made_once():
 def test_a_function_of_an_importable_module():
     found = activation("jax.nn:hard_tanh", kinks=[1, -1])
     assert found.kinks == (-1.0, 1.0)
-    assert activation("jax.numpy:tanh").function is jnp.tanh
+    assert activation("jax.numpy:tanh").function.function is jnp.tanh
+
+
+def test_a_function_whose_globals_change_is_another_activation():
+    state = {"slope": 0.5}
+
+    def sigma(z):
+        return state["slope"] * z
+
+    one = from_function("sigma", sigma)
+    assert one == from_function("sigma", sigma)
+    state["slope"] = 0.25
+    assert one != from_function("sigma", sigma)
 
 
 def loud(z):
@@ -208,6 +220,7 @@ def loud(z):
         ),
         (loud, r"'sigma': found float32\[\], .* one number for each entry"),
         (lambda z: z - jnp.mean(z), r"'sigma': found values that depend on other entries"),
+        (lambda z: z - (z.mean(-1, keepdims=True) if z.ndim > 1 else 0), "in two rows, .* one at"),
         (jnp.sort, r"'sigma': not an elementwise function of JAX arrays"),
         (jnp.log, r"'sigma': .* expected one finite number for each entry"),
     ],

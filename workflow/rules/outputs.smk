@@ -66,9 +66,13 @@ def delete_remains(output):
     product = output.parent if output.name == "zarr.json" else output
     if product != output and product.is_dir():
         discard_store(product)
-    for hidden in product.parent.glob(f".{product.name}.*"):
-        if hidden.suffix in UNFINISHED:
+    for ending in UNFINISHED:
+        hidden = product.with_name(f".{product.name}{ending}")
+        if hidden.is_dir():
             discard_unfinished(hidden)
+    for hidden in product.parent.glob(f".{product.name}.*.partial"):  # of a figure, by process
+        if hidden.name.removesuffix(".partial").rpartition(".")[2].isdecimal():
+            hidden.unlink()
     with suppress(OSError):  # raised at the first folder that is not empty
         os.removedirs(product.parent)
 
@@ -83,9 +87,7 @@ def discard_store(folder):
 
 
 def discard_unfinished(hidden):
-    """Delete a partial file, or a folder that contains the lock file of ntkflow."""
-    if not hidden.is_dir():
-        return hidden.unlink()
+    """Delete a folder that contains the lock file of ntkflow."""
     try:
         check_folder(hidden)
         shutil.rmtree(hidden)

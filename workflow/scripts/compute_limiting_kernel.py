@@ -18,7 +18,7 @@ def main(smk: Any) -> None:
         **params.kernels,
         threads=smk.threads,
         points=dataset,
-        attributes=runtime.provenance(smk, precision=params.kernels["precision"]),
+        attributes=runtime.provenance(smk),
         progress=runtime.progress,
         overwrite=True,
     )
