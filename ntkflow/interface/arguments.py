@@ -44,6 +44,7 @@ __all__ = [
     "computing",
     "cores",
     "described",
+    "with_precision",
 ]
 
 GIB = 2**30
@@ -124,6 +125,15 @@ def described(x: Inputs, points: xr.Dataset | None) -> xr.Dataset:
             f"{x.shape[0]} samples, one per row of x1, and the coordinate is_train",
         )
     return points
+
+
+def with_precision(attributes: Mapping[str, object] | None, precision: str) -> dict[str, object]:
+    """Attributes of a store, with its precision; ValueError if they state another one."""
+    given = {"precision": precision, **(attributes or {})}
+    if given["precision"] != precision:
+        found = checks.Found(f"the precision {given['precision']!r}")
+        raise checks.refusal("attributes", found, f"{precision!r}, that of the store, or none")
+    return given
 
 
 def computing(

@@ -37,6 +37,7 @@ from ntkflow.interface.arguments import (
     at_once,
     computing,
     described,
+    with_precision,
 )
 from ntkflow.networks.blockwise import blockwise_ntk
 from ntkflow.stores.grams import write_grams
@@ -211,7 +212,7 @@ def store_empirical_ntk(
         finite.empirical_recipe(network, outputs, dtype),
         grid=grid,
         compute=computing(workers, blocks, progress),
-        attributes={"precision": network.dtype.name, **(attributes or {})},
+        attributes=with_precision(attributes, network.dtype.name),
         overwrite=overwrite,
     )
     return open_store(store, "empirical")

@@ -33,6 +33,7 @@ from ntkflow.interface.arguments import (
     computing,
     cores,
     described,
+    with_precision,
 )
 from ntkflow.kernels import tiles
 from ntkflow.recipes import directed, limiting_network, limiting_recipe, planned
@@ -193,7 +194,7 @@ def store_limiting_kernels(
         limiting_recipe(activation, kinks, network, dtype),
         grid=grid,
         compute=computing(workers, blocks, progress),
-        attributes={"precision": precision, **(attributes or {})},
+        attributes=with_precision(attributes, precision),
         overwrite=overwrite,
     )
     return open_store(store, "limiting")

@@ -90,7 +90,7 @@ class Place(checks.Check):
 
 
 RESERVED = frozenset(
-    {"store", "title", "payload", "sha256", "fingerprint", "dual_error", "precision", "coordinates"}
+    {"store", "title", "payload", "sha256", "fingerprint", "dual_error", "coordinates"}
 )
 
 

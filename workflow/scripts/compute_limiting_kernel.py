@@ -18,7 +18,7 @@ def main(smk: Any) -> None:
         **params.kernels,
         threads=smk.threads,
         points=dataset,
-        attributes=runtime.provenance(smk),
+        attributes=runtime.provenance(smk, precision=params.kernels["precision"]),
         progress=runtime.progress,
         overwrite=True,
     )
