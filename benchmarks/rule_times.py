@@ -102,7 +102,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, run the study and print the table."""
     parser = argparse.ArgumentParser(description="Time the rules of a study, run from scratch.")
     parser.add_argument(
-        "--configfile", type=Path, nargs="+", default=[], help="overlays over the default study"
+        "--configfile",
+        type=Path,
+        nargs="+",
+        action="extend",  # several flags add up
+        default=[],
+        help="overlays over the default study",
     )
     parser.add_argument("--directory", type=Path, help="empty folder to run in and keep")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="default: all")
