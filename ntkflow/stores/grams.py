@@ -16,12 +16,11 @@ import errno
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cloudpickle
 import dask.array as da
 import numpy as np
 import xarray as xr
@@ -44,6 +43,7 @@ from ntkflow.stores.contents import ROOT, mark
 from ntkflow.stores.grid import Grid
 from ntkflow.stores.places import Place, StoreError, check_place, resolve_place
 from ntkflow.stores.schema import SCHEMAS
+from ntkflow.stores.shared import Shared
 from ntkflow.stores.staging import (
     LISTS,
     Inputs,
@@ -232,24 +232,6 @@ def _labelled(
     lazy = da.zeros(grid.shape, chunks=grid.chunk, dtype=recipe.dtype)
     kernels = labels.kernels(points, dict.fromkeys(recipe.names, lazy))
     return labelled_store(kernels, recipe.kind, attributes)
-
-
-class Shared:
-    """A value that travels with many tasks and is unpacked once in a process.
-
-    What is compiled for it there is then compiled once, too.
-    """
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __reduce__(self) -> tuple[Callable[[bytes], "Shared"], tuple[bytes]]:
-        return _unpacked, (cloudpickle.dumps(self.value),)
-
-
-@lru_cache(maxsize=4)
-def _unpacked(packed: bytes) -> Shared:
-    return Shared(cloudpickle.loads(packed))
 
 
 class Task(NamedTuple):

@@ -1,0 +1,28 @@
+"""Values that many Dask tasks share."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import cloudpickle
+
+__all__ = ["Shared"]
+
+
+class Shared:
+    """A value that travels with many tasks and is unpacked once in a process.
+
+    What is compiled for it there is then compiled once, too.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __reduce__(self) -> tuple[Callable[[bytes], "Shared"], tuple[bytes]]:
+        """Pickle the value as bytes, by which a process knows it again."""
+        return _unpacked, (cloudpickle.dumps(self.value),)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(packed: bytes) -> Shared:
+    return Shared(cloudpickle.loads(packed))
