@@ -16,7 +16,6 @@ __all__ = [
     "as_floats",
     "check_container",
     "check_finite",
-    "check_inputs",
     "check_shapes",
     "digest_inputs",
     "stage",
@@ -152,13 +151,6 @@ def check_container(x: object, name: str) -> None:
             f"{name}: found a sparse {type(x).__name__}, expected a dense array; pass "
             f"{name}.toarray()"
         )
-
-
-def check_inputs(*lists: np.ndarray) -> None:
-    """Raise what `check_shapes` does, and for numbers that are not finite or not real."""
-    check_shapes(*lists)
-    for name, x in zip(LISTS, lists, strict=False):
-        check_finite(as_floats(x, name), name)
 
 
 def check_shapes(*lists: Inputs) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkflow.stores import staging
-from ntkflow.stores.staging import as_floats, check_inputs, digest_inputs, stage, staged_rows
+from ntkflow.stores.staging import as_floats, check_finite, digest_inputs, stage, staged_rows
 from tests.stores.test_grams import directed, inputs
 
 
@@ -107,7 +107,7 @@ def test_row_that_is_not_finite_is_named(row, value, monkeypatch):
     with pytest.raises(ValueError, match=expected):
         digest_inputs(x, "x2")
     with pytest.raises(ValueError, match=expected):
-        check_inputs(inputs(2), x)
+        check_finite(x, "x2")
 
 
 class Gradient:
