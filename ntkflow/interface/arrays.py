@@ -104,15 +104,9 @@ class _Layer(checks.Check):
     """A pair of weights (fan_in, fan_out) and biases (fan_out,)."""
 
     def __call__(self, name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
-        pair = checks.Listed(_Any(), 2)(name, value)
-        if len(pair) != 2:
-            raise checks.refusal(name, checks.Found(f"{len(pair)} arrays"), "weights and biases")
-        weight, bias = Matrix("(fan_in, fan_out)")(name, pair[0]), as_floats(pair[1], name)
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise checks.refusal(name, value, "a pair of weights and biases")
+        weight, bias = Matrix("(fan_in, fan_out)")(name, value[0]), as_floats(value[1], name)
         if not np.isfinite(bias).all():
             raise checks.refusal(name, checks.Found("biases that are not finite"), "finite numbers")
         return weight, bias
-
-
-class _Any(checks.Check):
-    def __call__(self, name: str, value: Any) -> Any:
-        return value

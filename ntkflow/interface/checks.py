@@ -108,7 +108,7 @@ def brief(value: object) -> str:
 
 
 def _is_no_number(value: object) -> bool:
-    """Whether a value that converts to a number stands for something else."""
+    """Return True for booleans, masked values and times, which would convert to numbers."""
     times = getattr(getattr(value, "dtype", None), "kind", "") in tuple("mM")
     return isinstance(value, bool | np.bool_ | np.ma.MaskedArray) or times
 

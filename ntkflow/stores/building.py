@@ -223,7 +223,7 @@ def explained(error: OSError, path: Path, folder: Path) -> OSError | StoreError:
 
 
 def holds_another(path: Path, arrays: Sequence[str], fingerprint: str) -> bool:
-    """Whether the store at `path` was written with another fingerprint, or with none."""
+    """Return True if the store at `path` has another fingerprint, or none."""
     if not path.is_dir() or not any(path.iterdir()):
         return False
     found = {_fingerprint(path)} - {None} or {_fingerprint(path / name) for name in arrays} - {None}

@@ -52,7 +52,7 @@ def test_a_damaged_store_that_a_target_does_not_need_is_left(damaged: Study) -> 
 
 
 def data(study: Study) -> list[str]:
-    """What is below results/, logs and timings aside; folders end in a slash."""
+    """List everything below results/ except logs and timings; folders end in a slash."""
     results = study.folder / "results"
     found = [path for path in results.rglob("*") if path.relative_to(results).parts[0] not in KEPT]
     return sorted(f"{path.relative_to(results)}{'/' * path.is_dir()}" for path in found)
@@ -62,7 +62,7 @@ KEPT = ("logs", "benchmarks")
 
 
 def leave_unfinished_work(study: Study) -> None:
-    """What killed jobs leave, hidden beside their products."""
+    """Create the hidden files that killed jobs leave beside their products."""
     training = study.product("train_networks").with_name(".width-50.zarr.training")
     drawn = study.product("plot_function_bands")
     training.joinpath("digest").mkdir(parents=True)

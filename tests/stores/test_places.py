@@ -330,7 +330,7 @@ def test_folder_in_which_no_lock_can_be_created_is_removed(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("depth", [1, 3])
 def test_folder_that_cannot_be_created_is_named_and_leaves_nothing(depth, tmp_path, monkeypatch):
-    """Where permissions do not show in advance, as over NFS."""
+    """Permissions cannot always be seen in advance, for example over NFS."""
     folder = Path(tmp_path, *"bcd"[:depth], ".a.zarr.partial")
     make = os.mkdir
 

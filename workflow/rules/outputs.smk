@@ -1,5 +1,5 @@
 # Rules declare a store by its root file, `zarr.json`, so that file alone is what Snakemake checks and
-# deletes. What follows for the other files of a store is here.
+# deletes. This file handles the other files of a store.
 import shutil
 from contextlib import suppress
 
