@@ -81,6 +81,18 @@ def test_killed_jobs_are_run_again_and_end_with_the_same_bytes(
     assert study.product("decompose_kernel").is_dir()
 
 
+def killed_at_work(study: Study, rule: str, moment: float) -> bool:
+    """Kill a run, with its jobs, `moment` seconds after the job of a rule has started; whether the
+    run was still alive then, so that its lock is left."""
+    study.lose(rule)
+    run = study.start(target(rule))
+    wait_for(lambda: any(at_work == rule for _, at_work in jobs_at_work(run)))
+    time.sleep(moment)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    return any((study.folder / ".snakemake").glob("locks/*"))
+
+
 @pytest.mark.parametrize(
     "seed", always_and_slow("a whole run is killed", range(sum(TRIALS["a whole run is killed"])))
 )
@@ -91,12 +103,9 @@ def test_a_run_killed_with_all_its_jobs_goes_on_where_it_was(
     chance = random.Random(seed)
     rule = chance.choice([*JOBS])
     study = copied(undisturbed, tmp_path / "killed")
-    study.lose(rule)
-    run = study.start(target(rule))
-    wait_for(lambda: any(at_work == rule for _, at_work in jobs_at_work(run)))
-    time.sleep(chance.uniform(0, 2))
-    os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
+    moment = chance.uniform(0, 2)
+    while not killed_at_work(study, rule, moment):
+        moment /= 2  # Snakemake had ended, with nothing left to kill
     refusal = study.snakemake(target(rule), ok=False)
     assert "--unlock" in refusal
     assert "Traceback" not in refusal
