@@ -18,7 +18,7 @@ import orbax.checkpoint as ocp
 
 from ntkflow.networks.rounds import Kept
 from ntkflow.stores.building import LOCK_FILE, lock_folder
-from ntkflow.stores.places import Place, check_place, resolve_place
+from ntkflow.stores.places import Place, check_place, checkpoint_folder, resolve_place
 
 __all__ = ["Checkpoints", "checkpoints"]
 
@@ -124,7 +124,7 @@ def checkpoints(
     """
     path = resolve_place(place)
     check_place(path, None)
-    folder = path.with_name(f".{path.name}.training")
+    folder = checkpoint_folder(path)
     with lock_folder(folder):
         for entry in folder.iterdir():
             if entry.name not in (LOCK_FILE, fingerprint):

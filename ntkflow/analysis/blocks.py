@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Kernel",
+    "all_finite",
     "dense_upper_triangle",
     "product",
     "smallest_memory",
@@ -167,9 +168,13 @@ def _stored(kernel: Kernel, rows: slice, columns: slice) -> NDArray[np.floating]
     return block
 
 
+def all_finite(block: NDArray[np.floating]) -> bool:
+    """Return True if all entries are finite, without as many booleans unless the sum overflows."""
+    return bool(np.isfinite(block.sum(dtype=np.float64)) or np.isfinite(block).all())
+
+
 def _check_finite(block: NDArray[np.floating]) -> None:
-    # Without an array of booleans as large as the block, unless the sum overflows.
-    if not np.isfinite(block.sum(dtype=np.float64)) and not np.isfinite(block).all():
+    if not all_finite(block):
         raise ValueError(
             f"{np.count_nonzero(~np.isfinite(block))} of {block.size} kernel entries are not "
             "finite; look at the inputs and at the activation"

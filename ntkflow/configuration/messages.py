@@ -1,4 +1,4 @@
-"""Errors of pydantic in the words of a configuration: one line each, with the key at fault."""
+"""Describe pydantic errors on one line each, with the key as written in the configuration."""
 
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ def _path(location: Sequence[str | int], config: Any, absent: bool) -> tuple[lis
 
 
 class _Abridged(reprlib.Repr):
-    """Values as far as they are shown: by aliases a few lines of YAML can stand for billions."""
+    """Abridged repr of a value: with aliases, a few lines of YAML can stand for billions."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -48,7 +48,6 @@ __all__ = [
 ]
 
 GIB = 2**30
-LARGE = 2**31 - 1
 
 Matrix: TypeAlias = Annotated[ArrayLike, arrays.Matrix()]
 StoredMatrix: TypeAlias = Annotated[Inputs, arrays.StoredMatrix()]
@@ -60,7 +59,7 @@ WeightGain: TypeAlias = Annotated[float, checks.Number(low=1e-100, high=1e100)]
 Precision: TypeAlias = Annotated[str, checks.OneOf(("float64", "float32"))]
 Outputs: TypeAlias = Annotated[Which, settings.Outputs()]
 Seed: TypeAlias = Annotated[int, checks.Whole(0, 2**64 - 1)]
-Block: TypeAlias = Annotated[int, checks.Whole(1, LARGE)]
+Block: TypeAlias = Annotated[int, checks.COUNT]
 Memory: TypeAlias = Annotated[float, checks.Number(above=0, high=2**20)]
 Threads: TypeAlias = Annotated[int, checks.Whole(1, 4096)]
 Tolerance: TypeAlias = Annotated[float, checks.Number(above=0, high=1)]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ntkflow.analysis.blocks import all_finite
 from ntkflow.interface import checks
 from ntkflow.stores.staging import as_floats, check_container, check_finite
 
@@ -57,7 +58,7 @@ class Kernel(checks.Check):
         if value.dtype.kind != "f":
             value = as_floats(value, name)
         # A kernel on disk is checked when its blocks are read.
-        if isinstance(value, np.ndarray) and not np.isfinite(value).all():
+        if isinstance(value, np.ndarray) and not all_finite(value):
             found = checks.Found(
                 f"{np.count_nonzero(~np.isfinite(value))} entries that are not finite"
             )

@@ -23,6 +23,8 @@ import xarray as xr
 from ntkflow.configuration.messages import shortened
 
 __all__ = [
+    "COUNT",
+    "INDEX",
     "Callback",
     "Check",
     "Flag",
@@ -75,7 +77,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_of(parameter: inspect.Parameter) -> Check:
-    """The check in a parameter's annotation, `Annotated[..., check]` or that or None."""
+    """The check in a parameter's annotation: `Annotated[..., check]`, or its union with None."""
     annotation = parameter.annotation
     for part in (annotation, *get_args(annotation)):
         if get_origin(part) is Annotated:
@@ -128,6 +130,10 @@ class Whole(Check):
         if number is None or not self.low <= number <= self.high:
             raise refusal(name, value, f"a whole number from {self.low} to {self.high}")
         return number
+
+
+COUNT = Whole(1, 2**31 - 1)
+INDEX = Whole(0, 2**31 - 1)
 
 
 @dataclass(frozen=True)

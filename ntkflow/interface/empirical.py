@@ -49,7 +49,7 @@ __all__ = ["Network", "empirical_ntk", "initial_parameters", "network", "store_e
 
 MOST_PARAMETERS = 2**31
 Store = Annotated[str | Path, settings.Place("empirical")]
-Widths = Annotated[Sequence[int], checks.Listed(checks.Whole(1, 2**31 - 1), shortest=2)]
+Widths = Annotated[Sequence[int], checks.Listed(checks.COUNT, shortest=2)]
 Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.Parameters()]
 
 

@@ -19,25 +19,22 @@ from ntkflow.stores.places import StoreError, check_place, resolve_place
 __all__ = ["Attributes", "NamedFunction", "Outputs", "Place", "Scheduler", "Steps"]
 
 
-@dataclass(frozen=True)
 class Steps(checks.Check):
     """A number of steps, or a list of them; returned as an ascending list that begins with 0."""
 
-    number = checks.Whole(0, 2**31 - 1)
-
     def __call__(self, name: str, value: Any) -> list[int]:
         listed = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) != 0
-        marks = checks.Listed(self.number, 1)(name, value) if listed else [self.number(name, value)]
-        return sorted({0, *marks})
+        number, numbers = checks.INDEX, checks.Listed(checks.INDEX, 1)
+        return sorted({0, *(numbers(name, value) if listed else [number(name, value)])})
 
 
 class Outputs(checks.Check):
-    """``all`` or ``trace``, or the number of one output; whether it exists is the network's."""
+    """``all``, ``trace`` or the number of one output; `Network.check` tests that it exists."""
 
     def __call__(self, name: str, value: Any) -> Any:
         if isinstance(value, str):
             return checks.OneOf(("all", "trace"))(name, value)
-        return checks.Whole(0, 2**31 - 1)(name, value)
+        return checks.INDEX(name, value)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ __all__ = ["extreme_eigenpairs", "kernel_regression", "predict"]
 
 Kernel = Annotated[blocks.Kernel, arrays.Kernel()]
 CrossKernel = Annotated[blocks.Kernel, arrays.Kernel("(M, N)")]
-Count = Annotated[int, checks.Whole(1, 2**31 - 1)]
+Count = Annotated[int, checks.COUNT]
 End = Annotated[Literal["largest", "smallest"], checks.OneOf(("largest", "smallest"))]
 Ridge = Annotated[float, checks.Number(low=0)]
 Targets = Annotated[ArrayLike, arrays.Matrix("(N, outputs)")]

@@ -57,7 +57,7 @@ Steps = Annotated[int | Sequence[int], settings.Steps()]
 Rate = Annotated[float, checks.Number(above=0)]
 CostArgument = Annotated[str | Pointwise, settings.NamedFunction(mapping=False)]
 OptimizerArgument = Annotated[str | Optimizer, settings.NamedFunction(mapping=False)]
-Batch = Annotated[int, checks.Whole(1, 2**31 - 1)]
+Batch = Annotated[int, checks.COUNT]
 
 
 @checks.checked

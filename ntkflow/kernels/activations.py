@@ -105,7 +105,7 @@ class Observed:
     """A function with a digest of its values.
 
     Programs are compiled once per activation. Without the digest, a function whose global variables
-    have changed since would get the program of its former self.
+    have changed would run the program compiled for its earlier values.
     """
 
     function: Elementwise
@@ -216,7 +216,7 @@ def activation(name: str, **parameters: float | Sequence[float]) -> Activation:
     hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
     for key, value in hashable.items():
         numbers = value if isinstance(value, tuple) else (value,)
-        if not all(_is_finite(number) for number in numbers):
+        if not all(_is_valid(number) for number in numbers):
             raise ValueError(
                 f"activation {name!r}: found {value!r} for {key}, expected a number of at most "
                 f"{LARGEST:g} or a list of them"
@@ -224,8 +224,8 @@ def activation(name: str, **parameters: float | Sequence[float]) -> Activation:
     return _activation(name, tuple(sorted(hashable.items())))
 
 
-def _is_finite(value: object) -> bool:
-    """Whether a value is a real number whose square is finite, and not a boolean."""
+def _is_valid(value: object) -> bool:
+    """Return True for a number of at most LARGEST in absolute value; False for booleans."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return -LARGEST <= value <= LARGEST

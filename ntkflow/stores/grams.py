@@ -130,7 +130,7 @@ def write_grams(
     check_folder(partial_folder(path))
     sources = [inputs] if others is None else [inputs, others]
     try:
-        _labelled(points, grid, recipe, {})
+        labelled = _labelled(points, grid, recipe)
     except ValueError as error:
         raise ValueError(f"points: {' '.join(str(error).split())}") from None
     fingerprint = _fingerprint(recipe.settings, grid, points, sources)
@@ -146,7 +146,7 @@ def write_grams(
         _check_same(path, recipe, fingerprint, overwrite)
         try:
             described = {**(attributes or {}), "fingerprint": fingerprint}
-            _build(path, folder, points, sources, recipe, grid, compute, described)
+            _build(path, folder, labelled.assign_attrs(described), sources, recipe, grid, compute)
             empty(partial_folder(path))
         except OSError as error:
             raise explained(error, path, folder) from error
@@ -167,23 +167,22 @@ def _check_same(path: Path, recipe: Recipe, fingerprint: str, overwrite: bool) -
 def _build(
     path: Path,
     folder: Path,
-    points: xr.Dataset,
+    labelled: xr.Dataset,
     sources: Sequence[Inputs],
     recipe: Recipe,
     grid: Grid,
     compute: Compute,
-    attributes: Mapping[str, object],
 ) -> None:
     """Build the store in `folder`, from what an earlier run has left, and put it in its place."""
     store = folder / "store"
     staged = [_stage(x, recipe, folder / f"inputs-{i}") for i, x in enumerate(sources)]
     norms = np.concatenate([part.norms for part in staged])
     kernel, facts = recipe.plan(norms, staged[0].features)
-    described: dict[str, Any] = {**attributes, **facts}
-    _lay_out(points, store, grid, recipe, described)
-    adopt(path, store, recipe.names, described["fingerprint"])
+    complete = labelled.assign_attrs(facts)
+    _lay_out(complete, store, grid, recipe)
+    adopt(path, store, recipe.names, complete.attrs["fingerprint"])
     _compute_missing(Task(Shared(kernel), folder, grid, recipe.names), compute)
-    zarr.open_group(store, mode="r+").attrs.update(described)
+    zarr.open_group(store, mode="r+").attrs.update(complete.attrs)
     finish_store(store, path, recipe.kind)
 
 
@@ -205,18 +204,15 @@ def _stage(x: Inputs, recipe: Recipe, folder: Path) -> Staged:
     return Staged(np.load(folder / "norms.npy"), x.shape[1])
 
 
-def _lay_out(
-    points: xr.Dataset, store: Path, grid: Grid, recipe: Recipe, attributes: Mapping[str, object]
-) -> None:
+def _lay_out(labelled: xr.Dataset, store: Path, grid: Grid, recipe: Recipe) -> None:
     """The store without its chunks, if it is not there yet."""
     if (store / ROOT).is_file():
         return
     shutil.rmtree(store, ignore_errors=True)
     fresh = store.with_name("store.fresh")
     shutil.rmtree(fresh, ignore_errors=True)
-    labelled = _labelled(points, grid, recipe, attributes)
     for name in recipe.names:
-        labelled[name].attrs["fingerprint"] = attributes["fingerprint"]
+        labelled[name].attrs["fingerprint"] = labelled.attrs["fingerprint"]
     encoding = {name: {"compressors": (SEAL,), "chunks": grid.chunk} for name in recipe.names}
     labelled.to_zarr(
         fresh, mode="w", zarr_format=3, consolidated=False, compute=False, encoding=encoding
@@ -225,13 +221,11 @@ def _lay_out(
     fresh.rename(store)
 
 
-def _labelled(
-    points: xr.Dataset, grid: Grid, recipe: Recipe, attributes: Mapping[str, object]
-) -> xr.Dataset:
+def _labelled(points: xr.Dataset, grid: Grid, recipe: Recipe) -> xr.Dataset:
     """The store as a Dataset of zeros that are not in memory."""
     lazy = da.zeros(grid.shape, chunks=grid.chunk, dtype=recipe.dtype)
     kernels = labels.kernels(points, dict.fromkeys(recipe.names, lazy))
-    return labelled_store(kernels, recipe.kind, attributes)
+    return labelled_store(kernels, recipe.kind)
 
 
 class Task(NamedTuple):

@@ -13,7 +13,14 @@ from pathlib import Path
 
 from ntkflow.stores.contents import ROOT, foreign_content
 
-__all__ = ["Place", "StoreError", "check_place", "resolve_place", "store_folder"]
+__all__ = [
+    "Place",
+    "StoreError",
+    "check_place",
+    "checkpoint_folder",
+    "resolve_place",
+    "store_folder",
+]
 
 Place = str | os.PathLike[str]
 """The folder of a store, or the root file in it."""
@@ -21,6 +28,11 @@ Place = str | os.PathLike[str]
 
 class StoreError(ValueError):
     """A store is missing, damaged or of another kind than expected, or its place is taken."""
+
+
+def checkpoint_folder(path: Path) -> Path:
+    """Folder beside the store at `path` for checkpoints of the training that makes it."""
+    return path.with_name(f".{path.name}.training")
 
 
 def store_folder(place: Place) -> Path:
@@ -77,7 +89,7 @@ def resolve_place(place: Place) -> Path:
                 f"{folder}: found the home folder, the current folder or a parent of one, expected "
                 "a folder for the store alone; add a name, such as kernels.zarr"
             )
-        for needed in (path, path.with_name(f".{path.name}.training")):  # the longest name
+        for needed in (path, checkpoint_folder(path)):  # the longest name
             _reach(needed)
     except OSError as error:
         raise StoreError(_unreachable(folder, error)) from None

@@ -12,14 +12,14 @@ __all__ = ["Shared"]
 class Shared:
     """A value that travels with many tasks and is unpacked once in a process.
 
-    What is compiled for it there is then compiled once, too.
+    Programs compiled for the value are then compiled once per process, too.
     """
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
     def __reduce__(self) -> tuple[Callable[[bytes], "Shared"], tuple[bytes]]:
-        """Pickle the value as bytes, by which a process knows it again."""
+        """Pickle the value to bytes, the key under which a process caches the unpacked value."""
         return _unpacked, (cloudpickle.dumps(self.value),)
 
 

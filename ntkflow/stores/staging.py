@@ -136,7 +136,7 @@ def as_floats(x: ArrayLike, name: str) -> np.ndarray:
 
 
 def check_container(x: object, name: str) -> None:
-    """Raise if NumPy would lose what `x` says of its entries: a mask, booleans, or zeros."""
+    """Raise ValueError for masked and sparse arrays, and for lists with masks or booleans."""
     if isinstance(x, list | tuple):
         for entry in x:
             if isinstance(entry, bool | np.bool_):

@@ -82,8 +82,8 @@ def test_killed_jobs_are_run_again_and_end_with_the_same_bytes(
 
 
 def killed_at_work(study: Study, rule: str, moment: float) -> bool:
-    """Kill a run, with its jobs, `moment` seconds after the job of a rule has started; whether the
-    run was still alive then, so that its lock is left."""
+    """Kill a run and its jobs `moment` seconds after the job of a rule has started. Return True if
+    the run was still alive, so that its lock is left."""
     study.lose(rule)
     run = study.start(target(rule))
     wait_for(lambda: any(at_work == rule for _, at_work in jobs_at_work(run)))

@@ -3,13 +3,11 @@
 import shutil
 from contextlib import suppress
 
-from ntkflow.stores.building import check_folder
-from ntkflow.stores.places import StoreError, check_place, resolve_place
+from ntkflow.stores.building import check_folder, partial_folder
+from ntkflow.stores.places import StoreError, check_place, checkpoint_folder, resolve_place
 from ntkflow.stores.zarr import damaged_stores, foreign_stores
 
 ROOTS = [file for file in PRODUCTS if file.endswith("zarr.json")]
-# Endings of what a killed job leaves beside its product, hidden: `.NAME.zarr.partial`.
-UNFINISHED = (".partial", ".training")
 
 # Jobs raise the same errors, but Snakemake would have deleted the root file before they start.
 if workflow.is_main_process and (foreign := foreign_stores(ROOTS)):
@@ -66,8 +64,7 @@ def delete_remains(output):
     product = output.parent if output.name == "zarr.json" else output
     if product != output and product.is_dir():
         discard_store(product)
-    for ending in UNFINISHED:
-        hidden = product.with_name(f".{product.name}{ending}")
+    for hidden in (partial_folder(product), checkpoint_folder(product)):  # of killed jobs
         if hidden.is_dir():
             discard_unfinished(hidden)
     for hidden in product.parent.glob(f".{product.name}.*.partial"):  # of a figure, by process
@@ -80,8 +77,9 @@ def delete_remains(output):
 def discard_store(folder):
     """Delete the folder of a store whose root file is gone; keep it if anything else is in it."""
     try:
-        check_place(resolve_place(folder), kind=None)
-        shutil.rmtree(resolve_place(folder))
+        path = resolve_place(folder)
+        check_place(path, kind=None)
+        shutil.rmtree(path)
     except StoreError as error:
         print(f"kept: {error}", file=sys.stderr)
 
