@@ -50,6 +50,7 @@ from ntkflow.stores.staging import (
     Rows,
     Staged,
     digest_inputs,
+    open_staged,
     stage,
     staged_rows,
 )
@@ -176,12 +177,12 @@ def _build(
     """Build the store in `folder`, from what an earlier run has left, and put it in its place."""
     store = folder / "store"
     staged = [_stage(x, recipe, folder / f"inputs-{i}") for i, x in enumerate(sources)]
-    norms = np.concatenate([part.norms for part in staged])
-    kernel, facts = recipe.plan(norms, staged[0].features)
+    norms = np.concatenate([part.norms() for part in staged])
+    kernel, facts = recipe.plan(norms, sources[0].shape[1])
     complete = labelled.assign_attrs(facts)
     _lay_out(complete, store, grid, recipe)
     adopt(path, store, recipe.names, complete.attrs["fingerprint"])
-    _compute_missing(Task(Shared(kernel), folder, grid, recipe.names), compute)
+    _compute_missing(Task(Shared(kernel), staged, folder, grid, recipe.names), compute)
     zarr.open_group(store, mode="r+").attrs.update(complete.attrs)
     finish_store(store, path, recipe.kind)
 
@@ -201,7 +202,7 @@ def _stage(x: Inputs, recipe: Recipe, folder: Path) -> Staged:
         shutil.rmtree(fresh, ignore_errors=True)
         stage(x, recipe.directed, fresh)
         fresh.rename(folder)
-    return Staged(np.load(folder / "norms.npy"), x.shape[1])
+    return open_staged(folder)
 
 
 def _lay_out(labelled: xr.Dataset, store: Path, grid: Grid, recipe: Recipe) -> None:
@@ -232,6 +233,7 @@ class Task(NamedTuple):
     """What the tasks of a store share."""
 
     kernel: Shared
+    inputs: Sequence[Staged]
     folder: Path
     grid: Grid
     names: tuple[str, ...]
@@ -261,11 +263,9 @@ def _write_block(task: Task, block: tuple[int, int]) -> None:
     """Compute the kernels of a block and write them, each as one whole chunk or two."""
     grid, folder = task.grid, task.folder
     rows, columns = (grid.part(axis, index) for axis, index in enumerate(block))
-    one = staged_rows(folder / "inputs-0", rows)
-    if grid.mirrored:
-        two = None if rows == columns else staged_rows(folder / "inputs-0", columns)
-    else:
-        two = staged_rows(folder / "inputs-1", columns)
+    one = staged_rows(task.inputs[0], rows)
+    same = grid.mirrored and rows == columns
+    two = None if same else staged_rows(task.inputs[-1], columns)
     for name, gram in zip(task.names, task.kernel.value(one, two), strict=True):
         array = zarr.open_array(
             folder / "store" / name, mode="r+", config={"write_empty_chunks": True}

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
@@ -18,6 +19,7 @@ __all__ = [
     "check_finite",
     "check_shapes",
     "digest_inputs",
+    "open_staged",
     "stage",
     "staged_rows",
 ]
@@ -42,10 +44,10 @@ class Inputs(Protocol):
 
 
 class Staged(NamedTuple):
-    """What is known of inputs once they are staged: all norms, and n_0."""
+    """How to map the files that `stage` wrote into memory; small, for each task takes it along."""
 
-    norms: np.ndarray
-    features: int
+    norms: Callable[[], np.memmap]
+    directions: Callable[[], np.memmap]
 
 
 def digest_inputs(x: Inputs, name: str) -> str:
@@ -87,12 +89,19 @@ def _write_header(file: BinaryIO, dtype: np.dtype, shape: tuple[int, ...]) -> No
     np.lib.format.write_array_header_2_0(file, described)
 
 
-def staged_rows(folder: Path, rows: slice) -> Rows:
-    """Some rows of what `stage` has written; no more is read."""
-    norms, directions = (
-        np.load(folder / f"{name}.npy", mmap_mode="r")[rows] for name in ("norms", "directions")
-    )
-    return np.array(norms), np.array(directions)
+def open_staged(folder: Path) -> Staged:
+    """Read the headers of what `stage` wrote.
+
+    Once for all tasks: NumPy parses them with `ast`, which fails now and then when threads of
+    Python 3.11 use it at the same time (python/cpython#106905).
+    """
+    files = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in Staged._fields)
+    return Staged(*(partial(np.memmap, m.filename, m.dtype, "r", m.offset, m.shape) for m in files))
+
+
+def staged_rows(staged: Staged, rows: slice) -> Rows:
+    """Some rows of what `stage` wrote; no more is read."""
+    return np.array(staged.norms()[rows]), np.array(staged.directions()[rows])
 
 
 def _strips(samples: int) -> list[slice]:
