@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from ntkflow.configuration.study import ConfigurationError, Study
+from ntkflow.configuration.messages import ConfigurationError
+from ntkflow.configuration.study import study_model
 from ntkflow.configuration.written import check_written
 
 __all__ = ["faults", "schema_text"]
@@ -17,7 +18,7 @@ __all__ = ["faults", "schema_text"]
 def schema_text() -> str:
     """The schema as the file workflow/schemas/config.schema.json holds it."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    schema |= Study.model_json_schema()
+    schema |= study_model().model_json_schema()
     return json.dumps(schema, indent=2, allow_nan=False) + "\n"
 
 

@@ -1,14 +1,26 @@
 """Describe pydantic errors on one line each, with the key as written in the configuration."""
 
+import difflib
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from ntkflow.configuration.base import Fault
 
-__all__ = ["lines", "shortened"]
+__all__ = ["ConfigurationError", "lines", "shortened", "suggestion"]
+
+
+class ConfigurationError(ValueError):
+    """The configuration is not valid; the message has one line per error."""
+
+
+def suggestion(name: object, names: Iterable[object]) -> str:
+    """Question for the nearest of the valid names, or a list of them all."""
+    known = [str(known) for known in names]
+    close = difflib.get_close_matches(str(name), known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else f": {', '.join(known)}"
 
 
 def lines(error: ValidationError, config: Mapping[str, Any]) -> list[str]:
@@ -49,8 +61,10 @@ def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -
             return f"{where}: unknown key; remove it or check its spelling in config/README.md"
         case "union_tag_invalid":
             context = fault["ctx"]
-            key, expected = str(context["discriminator"]).strip("'"), context["expected_tags"]
-            return f"{where}.{key}: found {context['tag']!r}, expected one of {expected}"
+            key, tags = str(context["discriminator"]).strip("'"), context["expected_tags"]
+            found = f"{where}.{key}: found {context['tag']!r}, expected one of {tags}"
+            nearest = suggestion(context["tag"], tags.replace("'", "").split(", "))
+            return found + (nearest if nearest.startswith(" (") else "")
         case "union_tag_not_found":
             return f"{where}: missing the key {fault['ctx']['discriminator']}"
         case "value_error":

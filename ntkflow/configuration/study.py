@@ -1,16 +1,17 @@
 """A whole configuration, read and checked."""
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, create_model
 
-from ntkflow.configuration.base import NotBoolean, PositiveFinite, Strict
+from ntkflow.configuration.base import Count, NotBoolean, PositiveFinite, Strict
 from ntkflow.configuration.datasets import DatasetConfig
-from ntkflow.configuration.experiments import Experiment
 from ntkflow.configuration.kernels import KernelsConfig
-from ntkflow.configuration.messages import lines, shortened
+from ntkflow.configuration.measures import add_folders, experiment_type
+from ntkflow.configuration.messages import ConfigurationError, lines, shortened, suggestion
 from ntkflow.configuration.networks import NetworkConfig
 
 __all__ = ["ConfigurationError", "Study", "read_study"]
@@ -18,12 +19,16 @@ __all__ = ["ConfigurationError", "Study", "read_study"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$", max_length=64)]
 
 
-class ConfigurationError(ValueError):
-    """The configuration does not describe a study; the message names each key at fault."""
+class Resources(Strict):
+    """Resources of the jobs of a measure, in place of estimates."""
+
+    mem_mb: Count | None = Field(None, description="memory, in MiB; doubled with each attempt")
+    runtime: Count | None = Field(None, description="time limit, in minutes")
+    threads: Count | None = Field(None, description="cores")
 
 
 class Study(Strict):
-    """Everything a run computes."""
+    """Everything that a run computes."""
 
     seed: Annotated[int, Field(ge=0, lt=2**64), NotBoolean] = Field(
         0, description="root of every network's key"
@@ -45,7 +50,13 @@ class Study(Strict):
     )
     datasets: dict[Name, DatasetConfig] = Field(description="data sets by name")
     networks: dict[Name, NetworkConfig] = Field(description="networks by name")
-    experiments: dict[Name, Experiment] = Field(description="experiments by name")
+    measures: list[str] = Field(
+        [], description="folders with further measures; relative paths start at this file"
+    )
+    resources: dict[Name, Resources] = Field(
+        {}, description="resources of jobs, by the name of an experiment or a measure"
+    )
+    experiments: dict[Name, Any] = Field(description="experiments by name")
 
     @property
     def selected(self) -> dict[str, Any]:
@@ -54,16 +65,34 @@ class Study(Strict):
         return {name: self.experiments[name] for name in names}
 
 
-def read_study(config: Mapping[str, Any]) -> Study:
+@cache
+def study_model(folders: tuple[Path, ...] = ()) -> type[Study]:
+    """Model of a configuration, with the measures of this package and of `folders`."""
+    experiments = (
+        dict[Name, experiment_type(folders)],  # type: ignore[misc]
+        Field(description="experiments by name"),
+    )
+    return create_model("Study", __base__=Study, __doc__=Study.__doc__, experiments=experiments)
+
+
+def read_study(config: Mapping[str, Any], starts: Sequence[Path] = ()) -> Study:
     """Validate a configuration and fill in its defaults.
+
+    Parameters
+    ----------
+    config
+        The configuration, as read from YAML.
+    starts
+        Folders of the configuration files, at which relative paths start.
 
     Raises
     ------
     ConfigurationError
-        One line a fault: the key's path, what was found and what was expected.
+        One line per error: the path of the key, what was found and what was expected.
     """
+    folders = add_folders(config.get("measures") or [], starts)
     try:
-        study = Study.model_validate(config)
+        study = study_model(folders).model_validate(config)
     except ValidationError as error:
         raise ConfigurationError("\n".join(lines(error, config))) from None
     faults = [*_reference_faults(study)]
@@ -79,6 +108,11 @@ def _reference_faults(study: Study) -> Iterator[str]:
     for index, name in enumerate(run):
         if name not in study.experiments:
             yield f"run.{index}: " + _unknown(name, study.experiments, "experiment")
+    measures = {experiment.measure for experiment in study.experiments.values()}
+    for name in study.resources:
+        if name not in {*study.experiments, *measures}:
+            known = [*study.experiments, *sorted(measures)]
+            yield f"resources.{name}: " + _unknown(name, known, "an experiment or measure")
     for name, experiment in study.experiments.items():
         path = f"experiments.{name}"
         known = True
@@ -94,14 +128,9 @@ def _reference_faults(study: Study) -> Iterator[str]:
                 f"{path}.network: {experiment.network!r} has {network.outputs} outputs, the target "
                 f"of data set {experiment.dataset!r} has {dataset.target.outputs}"
             )
-        for key, complaint in experiment.needs(dataset, network):
+        for key, complaint in experiment.problems(dataset, network):
             yield f"{path}.{key}: {complaint}"
 
 
 def _unknown(name: str, names: Sequence[str] | Mapping[str, Any], what: str) -> str:
-    return f"found {name!r}, expected the name of {what} defined here{_suggest(name, names)}"
-
-
-def _suggest(name: str, names: Sequence[str] | Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(str(name), [str(n) for n in names], n=1)
-    return f" (did you mean {close[0]!r}?)" if close else f": {', '.join(map(str, names))}"
+    return f"found {name!r}, expected the name of {what} defined here{suggestion(name, names)}"

@@ -147,8 +147,8 @@ class TrainingConfig(Strict):
         train = dataset.train.count
         return {"all": dataset.points, "train": train, "test": dataset.points - train}[self.probe]
 
-    def needs(self, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
-        """(key, complaint) for what does not go with the data set."""
+    def problems(self, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
+        """Yield (key, complaint) for what does not fit the data set."""
         target = dataset.target
         if self.batch_size is not None and self.batch_size > dataset.train.count:
             yield (

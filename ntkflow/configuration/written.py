@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from ntkflow.configuration.study import ConfigurationError
+from ntkflow.configuration.messages import ConfigurationError
 
 __all__ = ["check_written"]
 

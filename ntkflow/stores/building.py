@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ntkflow.stores.checked import damaged_chunks
 from ntkflow.stores.contents import ROOT
+from ntkflow.stores.integrity import damaged_chunks
 from ntkflow.stores.places import StoreError, check_place
 
 __all__ = [

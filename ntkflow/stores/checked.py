@@ -1,33 +1,21 @@
-"""Chunks that carry a checksum (crc32c, the last four bytes of a chunk), and who reads them.
+"""Zarr store that checks the checksum of each chunk it reads.
 
-A chunk that is damaged is named when it is read, by every store that is opened here; plain xarray
-and Zarr refuse it too, without its name. A store that was replaced since it was opened is not read.
+An error names the damaged chunk; plain xarray and Zarr raise one without its name. A store that was
+replaced since it was opened is not read.
 """
 
-import json
 import os
-from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
-from typing import Any
 
-import google_crc32c
 from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore, WrapperStore
 
 from ntkflow.stores.contents import ROOT
+from ntkflow.stores.integrity import arrays, intact, is_sealed
 from ntkflow.stores.places import StoreError
 
-__all__ = [
-    "CheckedStore",
-    "chunk_files",
-    "damaged_chunks",
-    "damaged_files",
-    "is_sealed",
-]
-
-SEAL = 4  # bytes of a checksum
+__all__ = ["CheckedStore"]
 
 
 class CheckedStore(WrapperStore[LocalStore]):
@@ -36,7 +24,7 @@ class CheckedStore(WrapperStore[LocalStore]):
     def __init__(self, root: Path) -> None:
         super().__init__(LocalStore(root, read_only=True))
         self.opened = RootFile(root)
-        self.sealed = {array: is_sealed(root / array) for array in _arrays(root)}
+        self.sealed = {array: is_sealed(root / array) for array in arrays(root)}
 
     async def get(
         self,
@@ -56,7 +44,7 @@ class CheckedStore(WrapperStore[LocalStore]):
         if chunk:
             self.opened.check()
         if found is not None and byte_range is None and chunk and self.sealed.get(array):
-            if not _intact(found.as_numpy_array()):
+            if not intact(found.as_numpy_array()):
                 path = self._store.root / key
                 raise StoreError(
                     f"{path}: damaged, its bytes are not those that were written; delete this file "
@@ -97,49 +85,3 @@ def _content(file: Path) -> bytes | None:
         return file.read_bytes()
     except OSError:
         return None
-
-
-def damaged_chunks(array: Path) -> list[Path]:
-    """Files of an array's chunks that are missing, or not as they were written; all are read."""
-    return [
-        file for file in chunk_files(array) if not (file.is_file() and _intact(file.read_bytes()))
-    ]
-
-
-def damaged_files(root: Path) -> list[Path]:
-    """Files of chunks in a store that are not as they were written; all with checksums are read.
-
-    Chunks that hold nothing but the fill value have no files.
-    """
-    sealed = [root / array / "c" for array in _arrays(root) if is_sealed(root / array)]
-    chunks = [file for folder in sealed for file in sorted([folder, *folder.rglob("*")])]
-    return [file for file in chunks if file.is_file() and not _intact(file.read_bytes())]
-
-
-def chunk_files(array: Path) -> Iterator[Path]:
-    """Where the chunks of an array belong, in order."""
-    metadata = json.loads((array / "zarr.json").read_text(encoding="utf-8"))
-    chunks = metadata["chunk_grid"]["configuration"]["chunk_shape"]
-    counts = [
-        range(-(-length // chunk)) for length, chunk in zip(metadata["shape"], chunks, strict=True)
-    ]
-    for place in product(*counts):
-        yield array.joinpath("c", *map(str, place))
-
-
-def is_sealed(array: Path) -> bool:
-    """Whether the chunks of an array end in a checksum."""
-    metadata: dict[str, Any] = json.loads((array / "zarr.json").read_text(encoding="utf-8"))
-    codecs = metadata.get("codecs") or [{}]
-    return bool(codecs[-1].get("name") == "crc32c")
-
-
-def _arrays(root: Path) -> list[str]:
-    """Names of the arrays in a store: it has no groups within."""
-    return sorted(file.parent.name for file in root.glob("*/zarr.json"))
-
-
-def _intact(chunk: Any) -> bool:
-    view = memoryview(chunk)
-    stored = bytes(view[-SEAL:])
-    return google_crc32c.value(bytes(view[:-SEAL])).to_bytes(SEAL, "little") == stored

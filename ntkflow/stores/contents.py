@@ -7,18 +7,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ntkflow.stores.schema import SCHEMAS
-
 __all__ = ["MARK", "ROOT", "foreign_content", "mark"]
 
 ROOT = "zarr.json"
 """Name of the metadata file of a store, and of each of its arrays."""
 
 MARK = ".ntkflow"
-"""Name of the file in the folder of each array that contains the kind of its store.
+"""Name of the file in the folder of each array that contains the kind of its store and its name.
 
 Attributes would not do: xarray copies them, and Zarr lists what is in the folder of a group.
 """
+
+WRITTEN = {"sha256", "payload", "store"}
+"""Attributes of every store."""
 
 FOREIGN = "{!r}, which ntkflow did not write"
 
@@ -26,7 +27,7 @@ FOREIGN = "{!r}, which ntkflow did not write"
 def mark(store: Path, kind: str) -> None:
     """Mark each array in a new store as part of a store of `kind`."""
     for metadata in store.glob(f"*/{ROOT}"):
-        metadata.with_name(MARK).write_text(kind, encoding="utf-8")
+        metadata.with_name(MARK).write_text(f"{kind}/{metadata.parent.name}", encoding="utf-8")
 
 
 def foreign_content(path: Path, kind: str | None) -> str | None:
@@ -36,7 +37,7 @@ def foreign_content(path: Path, kind: str | None) -> str | None:
     an array shows whose it is. Links inside a store are not followed: it contains none.
     """
     for parent in path.parents:
-        if _known(_attributes(parent, "group") or {}):
+        if WRITTEN <= (_attributes(parent, "group") or {}).keys():
             return f"an ntkflow store around it, {parent}"
     if not path.is_dir():
         return "a file" if os.path.lexists(path) else None
@@ -56,7 +57,7 @@ def foreign_content(path: Path, kind: str | None) -> str | None:
 def _kind_of(path: Path) -> str | None:
     """Kind of the store that a folder contains, by the marks of its arrays."""
     root = _attributes(path, "group")
-    if root is not None and not {"sha256", "payload", "store"} <= root.keys():
+    if root is not None and not WRITTEN <= root.keys():
         return None
     with os.scandir(path) as entries:
         for entry in islice(entries, 100):  # more than any store has arrays
@@ -70,29 +71,21 @@ def _marked(array: Path) -> str | None:
     file = array / MARK
     if file.is_symlink() or not file.is_file() or file.stat().st_size > 100:
         return None
-    kind = file.read_bytes().decode(errors="replace")
-    return kind if kind in SCHEMAS else None
-
-
-def _known(attributes: dict[str, Any]) -> str | None:
-    kind = attributes.get("store")
-    return kind if isinstance(kind, str) and kind in SCHEMAS else None
+    kind, _, name = file.read_bytes().decode(errors="replace").partition("/")
+    return kind if name == array.name else None
 
 
 def _foreign(path: Path, kind: str) -> Iterator[str]:
     """Names within a store of `kind` that do not belong to it."""
-    names = {*SCHEMAS[kind].variables, *SCHEMAS[kind].coordinates}
     with os.scandir(path) as entries:
         for entry in entries:
-            if _is_folder(entry) and entry.name in names:
-                yield from (f"{entry.name}/{name}" for name in _foreign_in_array(entry, kind))
+            if _is_folder(entry) and _marked(Path(entry.path)) == kind:
+                yield from (f"{entry.name}/{name}" for name in _foreign_in_array(entry))
             elif not (entry.name == ROOT and _is_file(entry)):
                 yield entry.name
 
 
-def _foreign_in_array(array: os.DirEntry[str], kind: str) -> Iterator[str]:
-    if _marked(Path(array.path)) != kind:
-        yield ROOT
+def _foreign_in_array(array: os.DirEntry[str]) -> Iterator[str]:
     with os.scandir(array) as entries:
         for entry in entries:
             if entry.name == "c" and _is_folder(entry):

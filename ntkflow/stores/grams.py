@@ -41,6 +41,7 @@ from ntkflow.stores.building import (
 )
 from ntkflow.stores.contents import ROOT, mark
 from ntkflow.stores.grid import Grid
+from ntkflow.stores.integrity import is_finished
 from ntkflow.stores.places import Place, StoreError, check_place, resolve_place
 from ntkflow.stores.schema import SCHEMAS
 from ntkflow.stores.shared import Shared
@@ -54,12 +55,7 @@ from ntkflow.stores.staging import (
     stage,
     staged_rows,
 )
-from ntkflow.stores.zarr import (
-    SEAL,
-    finish_store,
-    is_finished,
-    labelled_store,
-)
+from ntkflow.stores.zarr import SEAL, finish_store, labelled_store
 
 __all__ = ["BlockKernel", "Recipe", "write_grams"]
 

@@ -1,9 +1,10 @@
-"""What each store holds: dimensions, dtypes, and the labels that travel with the data.
+"""Contents of the stores that measures read: dimensions, dtypes and labels.
 
-One `Schema` per kind of store, `conform` to label a Dataset before it is written and to refuse one
-that does not fit. Symbols are those of Jacot, Gabriel & Hongler (2018), "JGH" below.
+Each measure has a schema of its statistics in its folder. `conform` labels a Dataset before it is
+written, and rejects one that does not fit. Symbols are those of Jacot, Gabriel & Hongler (2018),
+"JGH" below.
 
-Dimensions have one name each, everywhere:
+Names of dimensions, everywhere:
 
 =================  ==========================================================================
 ``sample``         an input point, training points first; ``is_train`` tells which
@@ -26,7 +27,7 @@ from collections.abc import Mapping
 
 import xarray as xr
 
-from ntkflow.stores.statistics import STATISTICS
+from ntkflow.stores.tolerances import ROUNDING, SINGLE, SOLVED, TRAINED, TRAINED_NTK
 from ntkflow.stores.variables import (
     COMPONENT,
     KERNEL_STEP,
@@ -43,51 +44,68 @@ __all__ = ["KERNEL_DIMS", "SCHEMAS", "Schema", "SchemaError", "Variable", "confo
 
 
 class SchemaError(ValueError):
-    """A Dataset does not hold what its kind of store promises."""
+    """A Dataset does not fit the schema of its kind of store."""
 
 
 KERNEL_DIMS = ("sample", "sample_prime", "output", "output_prime")
 
-SCHEMAS: Mapping[str, Schema] = {
-    "dataset": Schema(
+_KINDS = (
+    Schema(
+        "dataset",
         "Inputs and targets",
         {
             "x": Variable(("sample", "feature"), "input", "x"),
             "y": Variable(("sample", "output"), "target; NaN where it is not defined", "f^*"),
         },
         POINTS,
+        tolerance=ROUNDING,
     ),
-    "limiting": Schema(
+    Schema(
+        "limiting",
         "Limiting kernels, n to infinity (JGH Proposition 1, Theorem 1)",
         {
             "nngp": Variable(("sample", "sample_prime"), "NNGP kernel", r"\Sigma^L"),
             "ntk": Variable(("sample", "sample_prime"), "limiting NTK", r"\Theta_\infty^L"),
         },
         POINTS,
+        tolerance=ROUNDING,
+        float32=SINGLE,
     ),
-    "empirical": Schema(
+    Schema(
+        "empirical",
         "Empirical NTK of one network: of one output, or the trace over outputs",
         {"ntk": Variable(("sample", "sample_prime"), "empirical NTK", r"\Theta_{\theta}")},
         POINTS,
+        tolerance=SINGLE,
     ),
-    "spectrum": Schema(
+    Schema(
+        "spectrum",
         "Kernel principal components of the limiting NTK on the training points (JGH Section 5)",
         {
             "eigenvalue": Variable(("component",), "eigenvalue of Theta(X, X) / N", r"\lambda_i"),
             "eigenfunction": Variable(
-                ("sample", "component"), "eigenfunction, of unit norm under p_in", "f^{(i)}"
+                ("sample", "component"),
+                "eigenfunction, of unit norm under p_in",
+                "f^{(i)}",
+                tolerance=SOLVED,
             ),
         },
         {**POINTS, "component": COMPONENT},
+        tolerance=ROUNDING,
     ),
-    "ensemble": Schema(
+    Schema(
+        "ensemble",
         "Networks of one width trained by gradient descent",
         {
             "f": Variable(("seed", "step", "sample", "output"), "network function", r"f_\theta"),
             "goal": Variable(("seed", "sample", "output"), "function trained towards", "f^*"),
             "cost": Variable(("seed", "step"), "cost on the training points", "C"),
             "ntk": Variable(
-                ("seed", "kernel_step", *KERNEL_DIMS), "empirical NTK", r"\Theta", optional=True
+                ("seed", "kernel_step", *KERNEL_DIMS),
+                "empirical NTK",
+                r"\Theta",
+                optional=True,
+                tolerance=TRAINED_NTK,
             ),
         },
         {
@@ -98,13 +116,17 @@ SCHEMAS: Mapping[str, Schema] = {
             "kernel_step": KERNEL_STEP,
             "kernel_time": KERNEL_TIME,
         },
+        tolerance=TRAINED,
     ),
-    "initial_kernels": Schema(
+    Schema(
+        "initial_kernels",
         "Empirical NTK at initialisation, one kernel a seed",
         {"ntk": Variable(("seed", *KERNEL_DIMS), "empirical NTK at t = 0", r"\Theta(0)")},
         {**POINTS, "seed": SEED},
+        tolerance=SINGLE,
     ),
-    "dynamics": Schema(
+    Schema(
+        "dynamics",
         "Kernel gradient descent with the limiting NTK, from each network's own f_0",
         {
             "f": Variable(
@@ -112,35 +134,46 @@ SCHEMAS: Mapping[str, Schema] = {
             )
         },
         {**POINTS, "seed": SEED, "step": STEP, "time": TIME},
+        tolerance=SINGLE,
     ),
-    "gaussian": Schema(
+    Schema(
+        "gaussian",
         "Limiting Gaussian of f_t over initialisations (JGH Section 5)",
         {
             "mean": Variable(("time", "sample", "output"), "mean of f_t", r"\mathrm{E} f_t"),
             "variance": Variable(("time", "sample"), "variance of f_t", r"\mathrm{Var} f_t"),
         },
         {**POINTS, "time": Variable(("time",), "training time", "t")},
+        tolerance=SOLVED,
     ),
-    **STATISTICS,
-}
+)
+SCHEMAS: Mapping[str, Schema] = {schema.kind: schema for schema in _KINDS}
+"""Schemas of the stores that measures read, by kind."""
 
 
-def conform(dataset: xr.Dataset, kind: str) -> xr.Dataset:
-    """Label `dataset` as a store of `kind`, with its variables in the schema's dimension order.
+def conform(dataset: xr.Dataset, kind: str | Schema) -> xr.Dataset:
+    """Label `dataset` as a store, with its variables in the schema's dimension order.
+
+    Parameters
+    ----------
+    dataset
+        Data variables and coordinates of the store.
+    kind
+        Key of `SCHEMAS`, or the schema of a measure.
 
     Raises
     ------
     SchemaError
         If a variable or coordinate is missing, unknown, or has other dimensions or another kind
-        of dtype than `SCHEMAS[kind]` states.
+        of dtype than the schema states.
     """
-    schema = SCHEMAS[kind]
-    _check_names(dataset, schema, kind)
+    schema = SCHEMAS[kind] if isinstance(kind, str) else kind
+    _check_names(dataset, schema)
     data, coordinates = (
-        {name: _labelled(dataset, name, entry, kind) for name, entry in entries.items()}
+        {name: _labelled(dataset, name, entry, schema.kind) for name, entry in entries.items()}
         for entries in (_present(dataset, schema.variables), _present(dataset, schema.coordinates))
     )
-    attributes = {**dataset.attrs, "title": schema.title, "store": kind}
+    attributes = {**dataset.attrs, "title": schema.title, "store": schema.kind}
     return xr.Dataset(data, coordinates, attributes)
 
 
@@ -160,7 +193,7 @@ def _labelled(dataset: xr.Dataset, name: str, entry: Variable, kind: str) -> xr.
     return ordered
 
 
-def _check_names(dataset: xr.Dataset, schema: Schema, kind: str) -> None:
+def _check_names(dataset: xr.Dataset, schema: Schema) -> None:
     for what, found, expected in (
         ("variable", dataset.data_vars, schema.variables),
         ("coordinate", dataset.coords, schema.coordinates),
@@ -169,6 +202,6 @@ def _check_names(dataset: xr.Dataset, schema: Schema, kind: str) -> None:
         unknown = [str(n) for n in found if n not in expected]
         if missing or unknown:
             raise SchemaError(
-                f"{kind} store: {what}s missing: {missing or 'none'}, "
+                f"{schema.kind} store: {what}s missing: {missing or 'none'}, "
                 f"unknown: {unknown or 'none'}; expected {list(expected)}"
             )

@@ -1,7 +1,9 @@
-"""What the schemas are made of: variables, and those that many kinds of store share."""
+"""Schemas of stores, and the variables that several kinds share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from ntkflow.stores.tolerances import ROUNDING, TRAINED, Tolerance
 
 __all__ = [
     "COMPONENT",
@@ -9,9 +11,11 @@ __all__ = [
     "KERNEL_TIME",
     "LABEL",
     "POINTS",
+    "QUANTITY",
     "SEED",
     "STEP",
     "TIME",
+    "WIDTH",
     "Schema",
     "Variable",
 ]
@@ -19,7 +23,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Variable:
-    """One array of a store: its dimensions, NumPy dtype kind(s), and labels."""
+    """One array of a store: dimensions, NumPy dtype kinds and labels."""
 
     dims: tuple[str, ...]
     long_name: str
@@ -27,6 +31,7 @@ class Variable:
     units: str = "1"
     kinds: str = "f"
     optional: bool = False
+    tolerance: Tolerance | None = None  # that of the schema by default
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -36,21 +41,54 @@ class Variable:
 
 @dataclass(frozen=True)
 class Schema:
-    """The data variables and the coordinates of one kind of store."""
+    """Data variables and coordinates of one kind of store.
 
+    Attributes
+    ----------
+    kind
+        Attribute ``store`` of such stores.
+    title
+        Attribute ``title`` of such stores.
+    tolerance
+        Distance between the results of two machines that counts as agreement.
+    float32
+        The same for stores computed in float32, if it is larger.
+    """
+
+    kind: str
     title: str
     variables: Mapping[str, Variable]
     coordinates: Mapping[str, Variable] = field(default_factory=dict)
+    tolerance: Tolerance = TRAINED
+    float32: Tolerance | None = None
+
+    def tolerance_of(self, name: str, precision: str) -> Tolerance:
+        """Tolerance of one array in a store computed in `precision`."""
+        entry = self.variables.get(name) or self.coordinates.get(name)
+        if entry is not None and entry.tolerance is not None:
+            return entry.tolerance
+        single = self.float32 if precision == "float32" else None
+        return single or self.tolerance
 
 
 IS_TRAIN = Variable(("sample",), "whether the point is in the training set", kinds="b")
 LABEL = Variable(("sample",), "digit shown", kinds="i", optional=True)
-ANGLE = Variable(("sample",), "angle of the input in the plane", r"\gamma", "rad", optional=True)
+ANGLE = Variable(
+    ("sample",),
+    "angle of the input in the plane",
+    r"\gamma",
+    "rad",
+    optional=True,
+    tolerance=ROUNDING,
+)
 SEED = Variable(("seed",), "index of the initialisation", kinds="i")
 STEP = Variable(("step",), "gradient-descent step", kinds="i")
 TIME = Variable(("step",), "training time, step x learning rate", "t")
 COMPONENT = Variable(("component",), "kernel principal component", "i", kinds="i")
 KERNEL_STEP = Variable(("kernel_step",), "step of a recorded kernel", kinds="i")
 KERNEL_TIME = Variable(("kernel_step",), "time of a recorded kernel", "t")
+
+WIDTH = Variable(("width",), "network width", "n", kinds="i")
+QUANTITY = Variable(("quantity",), "name of the statistic", kinds="UOT")
 
 POINTS = {"is_train": IS_TRAIN, "label": LABEL, "angle": ANGLE}

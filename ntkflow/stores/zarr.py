@@ -7,8 +7,6 @@ values. Its attribute `sha256` is a digest of them all, so that the root file, b
 store, differs whenever the data do. Chunks carry checksums.
 """
 
-import hashlib
-import os
 import shutil
 import warnings
 from collections.abc import Iterable, Mapping
@@ -19,7 +17,6 @@ import zarr
 import zarr.codecs
 
 from ntkflow.stores.building import (
-    check_folder,
     empty,
     explained,
     lock_folder,
@@ -27,8 +24,9 @@ from ntkflow.stores.building import (
     put_back,
     put_in_place,
 )
-from ntkflow.stores.checked import CheckedStore, is_sealed
-from ntkflow.stores.contents import MARK, ROOT, mark
+from ntkflow.stores.checked import CheckedStore
+from ntkflow.stores.contents import ROOT, mark
+from ntkflow.stores.integrity import data_digest, payload
 from ntkflow.stores.places import (
     Place,
     StoreError,
@@ -36,19 +34,13 @@ from ntkflow.stores.places import (
     resolve_place,
     store_folder,
 )
-from ntkflow.stores.schema import conform
-from ntkflow.stores.statistics import STATISTICS
+from ntkflow.stores.schema import Schema, conform
 
 __all__ = [
     "ROOT",
     "SEAL",
     "StoreError",
-    "damaged_stores",
-    "data_digest",
     "finish_store",
-    "foreign_stores",
-    "is_finished",
-    "is_whole",
     "labelled_store",
     "open_by_width",
     "open_store",
@@ -62,23 +54,33 @@ COMPRESSORS = (zarr.codecs.ZstdCodec(level=3), SEAL)
 def write_store(
     dataset: xr.Dataset,
     place: Place,
-    kind: str,
+    kind: str | Schema,
     attributes: Mapping[str, object] | None = None,
 ) -> None:
-    """Write `dataset` as a store of `kind` (see `schema`), replacing an earlier one at `place`.
+    """Write `dataset` as a store, replacing an earlier one of its kind at `place`.
 
-    Dask arrays are computed and written chunk by chunk. `place` is the store's folder or the root
-    file in it, by which a rule declares it.
+    Dask arrays are computed and written chunk by chunk.
+
+    Parameters
+    ----------
+    dataset
+        Contents of the store.
+    place
+        Folder of the store, or the root file in it, by which a rule declares it.
+    kind
+        A kind of `schema.SCHEMAS`, or the schema of a measure. The statistics of a measure replace
+        those of any other, since the measure of an experiment may change.
+    attributes
+        Further attributes of the store.
 
     Raises
     ------
     StoreError
-        If anything but a store of `kind`, or of other statistics, is at `place`, if another run is
-        writing to it, or if the disk is full or cannot be written.
+        If anything but such a store is at `place`, if another run is writing to it, or if the disk
+        is full or cannot be written.
     """
     path = resolve_place(place)
-    # The measure of an experiment may change, and with it the kind of its statistics.
-    replaced = None if kind in STATISTICS else kind
+    replaced = kind if isinstance(kind, str) else None
     check_place(path, replaced)
     beside = partial_folder(path)
     building = beside / "store"
@@ -90,7 +92,7 @@ def write_store(
             labelled.to_zarr(
                 building, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(labelled)
             )
-            mark(building, kind)
+            mark(building, labelled.attrs["store"])
             finish_store(building, path, replaced)
             empty(beside)
         except OSError as error:
@@ -100,7 +102,7 @@ def write_store(
 
 
 def labelled_store(
-    dataset: xr.Dataset, kind: str, attributes: Mapping[str, object] | None = None
+    dataset: xr.Dataset, kind: str | Schema, attributes: Mapping[str, object] | None = None
 ) -> xr.Dataset:
     """The Dataset with the labels of its kind and with attributes, of types that Zarr specifies."""
     return _portable(conform(dataset, kind).assign_attrs(attributes or {}))
@@ -108,7 +110,7 @@ def labelled_store(
 
 def finish_store(building: Path, path: Path, kind: str | None) -> None:
     """Complete the store in `building` and rename it to `path`, in place of one of `kind`."""
-    written = {"payload": _payload(building), "sha256": data_digest(building)}
+    written = {"payload": payload(building), "sha256": data_digest(building)}
     zarr.open_group(building, mode="r+").attrs.update(written)
     with warnings.catch_warnings():
         # Not in the v3 specification yet; without it a plain `xarray.open_zarr` warns each reader.
@@ -136,9 +138,9 @@ def open_store(place: Place, kind: str) -> xr.Dataset:
     if dataset.attrs.get("store") != kind:
         found = dataset.attrs.get("store", "something else")
         raise StoreError(f"{path}: holds {found!r}, expected {kind!r}; {_REMEDY}")
-    if dataset.attrs.get("payload") != _payload(path):
+    if dataset.attrs.get("payload") != payload(path):
         raise StoreError(
-            f"{path}: holds {_payload(path)}, was written with {dataset.attrs.get('payload')}; "
+            f"{path}: holds {payload(path)}, was written with {dataset.attrs.get('payload')}; "
             + _REMEDY
         )
     del dataset.attrs["payload"]  # of these files: a copy that a user writes must not carry it
@@ -152,71 +154,9 @@ def open_by_width(
     return {width: open_store(place, kind) for width, place in zip(widths, places, strict=True)}
 
 
-def damaged_stores(places: Iterable[Place]) -> list[Path]:
-    """Folders of the stores that have lost files since they were written; foreign ones are not."""
-    roots = (store_folder(place) / ROOT for place in places)
-    lossy = [root.parent for root in roots if root.is_file() and not is_whole(root.parent)]
-    return [path for path in lossy if not foreign_stores([path])]
-
-
-def foreign_stores(places: Iterable[Place]) -> list[str]:
-    """Messages about the places at which a run must not write, each with what was found there."""
-    messages = []
-    for place in places:
-        try:
-            path = resolve_place(place)
-            check_place(path, None)
-            check_folder(partial_folder(path))
-        except StoreError as error:
-            messages.append(str(error))
-    return messages
-
-
 _REMEDY = "delete it and run snakemake again"
 # What Zarr raises on metadata cut short, or of valid JSON that is no metadata.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
-
-
-def is_whole(path: Path) -> bool:
-    """Whether a store has all the files, in number and size, that it was written with."""
-    try:
-        return bool(zarr.open_group(path, mode="r").attrs["payload"] == _payload(path))
-    except _UNREADABLE:
-        return False
-
-
-def is_finished(path: Path, fingerprint: str) -> bool:
-    """Whether a whole store is there, written with this fingerprint."""
-    try:
-        found = zarr.open_group(path, mode="r").attrs.get("fingerprint")
-    except _UNREADABLE:
-        return False
-    return found == fingerprint and is_whole(path)
-
-
-def _payload(path: Path) -> str:
-    files = _files(path)
-    return f"{len(files)} files, {sum(file.stat().st_size for file in files)} bytes"
-
-
-def data_digest(path: Path) -> str:
-    """Of all files; a chunk that ends in its checksum stands for itself by that."""
-    digest = hashlib.sha256()
-    sealed = {file.parent.name for file in path.glob("*/zarr.json") if is_sealed(file.parent)}
-    for file in _files(path):
-        array, *chunk = file.relative_to(path).parts
-        digest.update(f"{file.relative_to(path).as_posix()} {file.stat().st_size}\n".encode())
-        with file.open("rb") as content:
-            if array in sealed and chunk[0] == "c":
-                content.seek(-4, os.SEEK_END)
-            digest.update(content.read())
-    return digest.hexdigest()
-
-
-def _files(path: Path) -> list[Path]:
-    """All files but the root's and marks, in one order everywhere."""
-    files = (file for file in path.rglob("*") if file.is_file() and file.name != MARK)
-    return sorted(file for file in files if file != path / ROOT)
 
 
 def _portable(dataset: xr.Dataset) -> xr.Dataset:

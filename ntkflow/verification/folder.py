@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ntkflow.stores.soundness import unsound
+from ntkflow.stores.integrity import unsound
 from ntkflow.stores.zarr import ROOT, StoreError, open_store
 from ntkflow.verification.reference import Product
 from ntkflow.verification.summary import summarise

@@ -1,70 +1,36 @@
-"""How far results of one configuration may be apart on two machines, and why.
+"""Tolerance of each array of a product, from the schema of its store."""
 
-Measured by running the smoke study with the instructions of other processors
-(docs/reproducibility.md): each entry is about ten times the largest distance seen.
-"""
+from importlib import import_module
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from ntkflow.measures.common.evidence import EVIDENCE
+from ntkflow.stores.schema import SCHEMAS
+from ntkflow.stores.tolerances import EXACT, TRAINED, Tolerance
+from ntkflow.stores.variables import Schema
 
-__all__ = ["EXACT", "TOLERANCES", "WORDING", "Tolerance", "tolerance"]
+__all__ = ["WORDING", "schema", "tolerance"]
 
-
-class Tolerance(NamedTuple):
-    """Of the root mean square of the differences: relative to that of the reference, absolute."""
-
-    relative: float
-    absolute: float = 0.0
-
-
-EXACT = Tolerance(0.0)
-# Float64 from first to last: rounding, grown by the condition of what is solved. The absolute part
-# is for identities, which hold to rounding: their numbers are the rounding.
-ROUNDING = Tolerance(1e-12, 1e-12)
-SOLVED = Tolerance(1e-9, 1e-10)
-# Of networks in float32 that are not trained: what their rounding leaves in statistics.
-SINGLE = Tolerance(1e-5, 1e-7)
-# Trained in float32: a ReLU unit near zero is on upon one machine and off upon another, and
-# training carries this on. It moves the NTK of a network by percents, f and statistics by less.
-TRAINED = Tolerance(1e-2, 1e-6)
-TRAINED_NTK = Tolerance(5e-2)
-
-# By kind of store, where it matters with the array and with the precision of its arithmetic.
-TOLERANCES: Mapping[str, Tolerance] = {
-    "dataset": ROUNDING,
-    "limiting": ROUNDING,
-    "limiting float32": SINGLE,
-    "spectrum": ROUNDING,
-    "spectrum.eigenfunction": SOLVED,
-    "gaussian": SOLVED,
-    "initial_kernels": SINGLE,
-    "ensemble": TRAINED,
-    "ensemble.ntk": TRAINED_NTK,
-    "ensemble.angle": ROUNDING,
-    "dynamics": SINGLE,
-    "kernel_profile": TRAINED_NTK,
-    "function_bands": TRAINED,
-    "principal_component": TRAINED,
-    "width_scaling": TRAINED,
-    "kernel_drift": TRAINED,
-    "kernel_regression": SOLVED,
-    "claim": SINGLE,
-    "claim float32": TRAINED,
-    "table": TRAINED,
-}
-
-# Words of figures and pages, which are no results: a label may be put otherwise.
+# Words of figures and pages, which are no results: a label may change.
 WORDING = ("title", "x_label", "y_label", "label", "look", "statement", "paper")
 
 
-def tolerance(kind: str, name: str, precision: str, dtype: str) -> Tolerance:
-    """The most particular entry there is for an array of a product of this kind.
+def schema(kind: str) -> Schema | None:
+    """Schema of a kind of store, those of measures included; None if there is no such kind."""
+    if kind in SCHEMAS:
+        return SCHEMAS[kind]
+    if kind == EVIDENCE.kind:
+        return EVIDENCE
+    try:
+        found: Schema = import_module(f"ntkflow.measures.{kind}.measure").SCHEMA
+    except (ModuleNotFoundError, AttributeError):
+        return None
+    return found
 
-    Whole numbers and truth values are to be equal.
-    """
+
+def tolerance(kind: str, name: str, precision: str, dtype: str) -> Tolerance:
+    """Tolerance of an array in a product of this kind; integers and booleans must be equal."""
     if not dtype.startswith("float"):
         return EXACT
-    for key in (f"{kind}.{name} {precision}", f"{kind}.{name}", f"{kind} {precision}", kind):
-        if key in TOLERANCES:
-            return TOLERANCES[key]
-    return EXACT
+    if kind == "table":
+        return TRAINED
+    found = schema(kind)
+    return EXACT if found is None else found.tolerance_of(name, precision)

@@ -1,0 +1,157 @@
+"""Provenance: how stores, and a whole folder of results, were computed."""
+
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.metadata import distributions, version
+from pathlib import Path
+from typing import Any
+
+import ntkflow
+
+__all__ = ["fingerprint", "installed_packages", "job_name", "provenance", "record"]
+
+RECORDED_PACKAGES = ("dask", "jax", "jaxlib", "numpy", "optax", "scipy", "xarray", "zarr")
+
+# Attributes of stores that may differ within a run that was resumed.
+MADE_BY = ("code_revision", "versions", "device", "matrix_products", "random_keys")
+
+
+def record(
+    configuration: str,
+    digests: Mapping[str, str],
+    made: Iterable[Mapping[str, Any]],
+    platform: Mapping[str, str],
+    packages: Mapping[str, str],
+) -> dict[str, Any]:
+    """Record of a run as plain values; identical runs have identical records.
+
+    Parameters
+    ----------
+    configuration
+        Text of the YAML file beside the record, from which the run can be repeated.
+    digests
+        SHA-256 of each product by its path in the folder of results.
+    made
+        Attributes of the stores: a resumed run may have used several versions of the code.
+    platform, packages
+        System and package versions of the process that writes the record.
+    """
+    stores = list(made)
+    said = {key: sorted({str(store[key]) for store in stores if key in store}) for key in MADE_BY}
+    return {
+        "repeat": "snakemake --cores all --configfile configuration.yaml",
+        "configuration": {
+            "file": "configuration.yaml",
+            "sha256": hashlib.sha256(configuration.encode()).hexdigest(),
+        },
+        "stores_made_by": {**said, "versions": [json.loads(text) for text in said["versions"]]},
+        "platform": dict(platform),
+        "packages": dict(sorted(packages.items())),
+        "digests": dict(sorted(digests.items())),
+    }
+
+
+def provenance(smk: Any, *sources: Any, precision: str = "float64") -> dict[str, str]:
+    """Attributes that record how a store was computed; identical runs have identical ones.
+
+    Parameters
+    ----------
+    smk
+        The `snakemake` object of the script that writes the store.
+    sources
+        Datasets of the stores that it was computed from.
+    precision
+        Precision of the arithmetic, unless a source has a lower one.
+    """
+    versions = {"ntkflow": ntkflow.__version__, "python": platform.python_version()}
+    versions |= {name: version(name) for name in RECORDED_PACKAGES}
+    precisions = [precision, *(source.attrs["precision"] for source in sources)]
+    return {
+        "job": job_name(smk),
+        "configuration": json.dumps(_concerned(smk.config, smk.wildcards), sort_keys=True),
+        "precision": "float32" if "float32" in precisions else precision,
+        "versions": json.dumps(versions),
+        "code_revision": _revision(),
+        **_computing(),
+        "source": "ntkflow",
+        "references": "Jacot, Gabriel & Hongler (2018), Neural Tangent Kernel, arXiv:1806.07572",
+    }
+
+
+def installed_packages() -> dict[str, str]:
+    """Version of each distribution on the Python path by name; the first of two with one name."""
+    found = [(package.metadata["Name"], package.version) for package in distributions()]
+    return dict(sorted(dict(reversed(found)).items()))
+
+
+def fingerprint(smk: Any, *sources: Any) -> str:
+    """Digest of a job's parameters, code, source stores, package versions and devices."""
+    import jax
+
+    named = {"job": job_name(smk), "params": dict(smk.params.items())}
+    packages = {name: version(name) for name in RECORDED_PACKAGES}
+    machine = [packages, _device(), len(jax.devices())]
+    digest = hashlib.sha256(json.dumps([named, machine], sort_keys=True, default=str).encode())
+    for source in sources:
+        digest.update(source.attrs["sha256"].encode())
+    for file in smk.input:
+        if str(file).endswith(".py"):
+            digest.update(Path(file).read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def job_name(smk: Any) -> str:
+    """Rule and wildcards of a job."""
+    return " ".join([smk.rule, *(f"{key}={value}" for key, value in smk.wildcards.items())])
+
+
+def _concerned(config: Mapping[str, Any], wildcards: Any) -> dict[str, Any]:
+    """The part of the configuration that a job depends on; it is a valid configuration."""
+    named = dict(wildcards.items())
+    names = {key: named.get(key) for key in ("dataset", "network", "experiment")}
+    if names["experiment"] is not None:
+        experiment = config["experiments"][names["experiment"]]
+        names |= {key: experiment[key] for key in ("dataset", "network")}
+    sections = {
+        f"{key}s": {} if name is None else {name: config[f"{key}s"][name]}
+        for key, name in names.items()
+    }
+    plain = {key: value for key, value in config.items() if key not in (*sections, "run")}
+    run = {} if names["experiment"] is None else {"run": [names["experiment"]]}
+    return {**plain, **run, **sections}
+
+
+def _computing() -> dict[str, str]:
+    """Device and settings of JAX, if the job imported it."""
+    jax = sys.modules.get("jax")
+    if jax is None:
+        return {"device": _device()}
+    precision = jax.config.jax_default_matmul_precision
+    counters = "partitionable" if jax.config.jax_threefry_partitionable else "not partitionable"
+    return {
+        "device": _device(),
+        "matrix_products": "full precision, no TF32" if precision == "highest" else str(precision),
+        "random_keys": f"threefry2x32, {counters}",
+    }
+
+
+def _device() -> str:
+    """Device of JAX if the job imported it, else the architecture of the machine."""
+    jax = sys.modules.get("jax")
+    kind = jax.devices()[0].device_kind if jax is not None else platform.machine()
+    return str(kind)
+
+
+def _revision() -> str:
+    """Commit of the clone, marked if it has local changes; `unknown` outside a clone."""
+    folder = Path(__file__).parent
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--match="]
+    try:
+        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return answer.stdout.strip()

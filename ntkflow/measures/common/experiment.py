@@ -1,0 +1,234 @@
+"""Base classes for the settings of measures.
+
+The settings of a measure are a class ``Settings`` in its module ``settings``: its keys in an
+experiment, the stores it reads, and its caption. Planning imports these modules, so they must
+import neither JAX nor xarray.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from ntkflow.configuration.base import Count, NotBoolean, PositiveFinite, Strict
+from ntkflow.configuration.datasets import DatasetConfig
+from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.configuration.training import TrainingConfig
+
+__all__ = [
+    "PAPER",
+    "AlongComponent",
+    "Classifying",
+    "Draws",
+    "Experiment",
+    "OffTraining",
+    "Problems",
+    "Seeds",
+    "Trained",
+    "Untrained",
+    "Width",
+    "Widths",
+]
+
+PAPER = "Jacot, Gabriel & Hongler (2018)"
+
+RECORDED_KERNELS_LIMIT = 2**31
+"""Bytes of the kernels recorded in the training of one width, which are in memory at once."""
+
+Width = Annotated[int, Field(gt=0, le=2**20), NotBoolean]
+Draws = Annotated[int, Field(ge=20, le=10**7), NotBoolean]
+Seeds = Annotated[int, Field(ge=2, le=10**6), NotBoolean]
+Problems = Iterator[tuple[str, str]]
+
+
+class Experiment(Strict):
+    """Base class of the settings of all measures.
+
+    Attributes
+    ----------
+    reads
+        Attributes of `Sources` that the measure uses: kinds of stores, or "networks".
+    elsewhere
+        Keys that other rules use, and the measure does not.
+    parallel
+        True if the measure uses all cores for kernels of several blocks.
+    title, caption, alt
+        Title of the figure, text below it, and a description for those who cannot see it.
+    paper, statement
+        Statement of the paper that the measure tests, and its place there; empty if it tests none.
+        The docstring is the statement by default.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting")
+    elsewhere: ClassVar[frozenset[str]] = frozenset()
+    parallel: ClassVar[bool] = False
+    title: ClassVar[str] = ""
+    caption: ClassVar[str] = ""
+    alt: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    statement: ClassVar[str] = ""
+
+    measure: str = Field(description="name of the measure")
+    dataset: str = Field(description="name of a data set")
+    network: str = Field(description="name of a network")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        if cls.paper and not cls.statement:
+            cls.statement = " ".join((cls.__doc__ or "").split())
+
+    @property
+    def shared(self) -> set[str]:
+        """Keys that other rules use, or that the measure finds in its sources."""
+        return {"measure", "dataset", "network", "widths", *self.elsewhere}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Keyword arguments of the function `measure`."""
+        return self.model_dump(mode="json", exclude=self.shared)
+
+    @property
+    def goal(self) -> dict[str, Any]:
+        """Component and amplitude of the goal of training; the target of the data set if empty."""
+        return {}
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        """Yield (key, complaint) for what does not fit the data set or the network."""
+        yield from ()
+
+
+def _unique(key: str, values: Sequence[object], what: str) -> Problems:
+    if len(set(values)) < len(values):
+        yield key, f"found {values}, expected each {what} once"
+
+
+class Widths(Strict):
+    """Base class of measures over widths."""
+
+    fewest_widths: ClassVar[int] = 1
+    widths: list[Width] = Field(min_length=1, description="widths n")
+
+    def _width_problems(self) -> Problems:
+        yield from _unique("widths", self.widths, "width")
+        if len(self.widths) < self.fewest_widths:
+            yield "widths", f"found {self.widths}, expected at least {self.fewest_widths}"
+
+
+class Untrained(Widths, Experiment):
+    """Base class of measures that draw, or train, the networks they need."""
+
+    reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting", "networks")
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
+        yield from self._width_problems()
+
+
+class Classifying(Untrained):
+    """Base class of measures of classification that train networks themselves."""
+
+    seeds: Seeds = Field(3, description="initialisations")
+    learning_rate: PositiveFinite = Field(1.0, description="learning rate")
+    steps: Count = Field(description="steps of gradient descent")
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
+        if dataset.target.kind != "one_hot" or dataset.test is None:
+            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
+
+
+class Trained(Widths, Experiment):
+    """Base class of measures of networks that the workflow trains."""
+
+    reads: ClassVar[tuple[str, ...]] = ("ensembles",)
+
+    seeds: Count = Field(10, description="initialisations of each width")
+    training: TrainingConfig = Field(description="gradient descent")
+
+    on_circle: ClassVar[bool] = False
+    free: ClassVar[frozenset[str]] = frozenset()
+    """Keys of `training` that may differ from what the theory assumes."""
+
+    @property
+    def recorded_functions(self) -> list[int]:
+        """Steps at which networks record f."""
+        return self.training.recorded_functions
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
+        yield from self._width_problems()
+        if self.on_circle and not dataset.probed_on_circle:
+            yield "dataset", f"{self.dataset!r} needs `test` points on the circle here"
+        yield from self._departures()
+        for key, complaint in self.training.problems(dataset):
+            yield f"training.{key}", complaint
+        yield from self._size_problems(dataset, network)
+
+    def _departures(self) -> Problems:
+        limit = "this measure compares networks with the limit of full-batch gradient "
+        reasons = {"probe": "this measure needs the records of all points"}
+        for key, (found, usual) in self.training.departures.items():
+            if key not in self.free:
+                expected = "null" if usual is None else repr(usual)
+                reason = reasons.get(key, f"{limit}descent on least squares")
+                yield f"training.{key}", f"found {found!r}, expected {expected}: {reason}"
+
+    def drift_problems(self) -> Problems:
+        """Yield a complaint unless the drift of the kernel can be computed."""
+        found = self.training.recorded_kernels
+        if len(found) < 2 or found[0] != 0:
+            yield "training.kernel_steps", f"found {found}, expected 0 and a later step"
+
+    def _size_problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        training = self.training
+        points, kernels = training.probed(dataset), self.seeds * len(training.recorded_kernels)
+        size = kernels * points**2 * network.outputs**2 * training.itemsize
+        if size > RECORDED_KERNELS_LIMIT:
+            yield (
+                "training.kernel_steps",
+                f"found {len(training.recorded_kernels)} steps, whose kernels take "
+                f"{size // 2**20:,} MiB a width ({kernels} kernels x {points}^2 points x "
+                f"{network.outputs}^2 outputs x {training.itemsize} bytes), expected "
+                f"{RECORDED_KERNELS_LIMIT // 2**20:,} MiB or less: fewer steps, seeds or points",
+            )
+
+    @property
+    def shared(self) -> set[str]:
+        """Those of every experiment, and what networks were trained with."""
+        return super().shared | {"seeds", "training"}
+
+
+class OffTraining(Trained):
+    """Base class of measures of trained networks at training and test points."""
+
+    reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting", "ensembles")
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
+        if dataset.test is None:
+            yield "dataset", f"{self.dataset!r} needs `test` points here"
+
+
+class AlongComponent(Trained):
+    """Base class of measures of networks trained along one kernel principal component.
+
+    The goal is f_theta(0) + amplitude x f^(component); the target of the data set is not used.
+    """
+
+    component: Count = Field(2, description="which component, the largest eigenvalue is 1")
+    amplitude: PositiveFinite = Field(0.5, description="distance of the goal")
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
+        if self.component >= dataset.train.count:
+            yield (
+                "component",
+                f"found {self.component}, the data set has {dataset.train.count} points",
+            )
+        if 0 not in self.training.recorded_kernels:
+            yield "training.kernel_steps", "expected 0 among them, for the network's eigenvalues"
+
+    @property
+    def goal(self) -> dict[str, Any]:
+        """Component and amplitude of the goal."""
+        return {"component": self.component, "amplitude": self.amplitude}

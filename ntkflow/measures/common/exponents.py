@@ -1,0 +1,112 @@
+"""Numbers from several initialisations: means, and exponents of power laws in n or in P."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from ntkflow.analysis.bootstrap import REPLICATES, interval_of_mean, resampled_means
+from ntkflow.analysis.power_law import Estimate, estimate_mean, fit_power_law
+from ntkflow.measures.common.evidence import Quantity, Relation, Series
+
+__all__ = ["TOLERANCE", "exponent", "fitted", "mean", "recorded"]
+
+TOLERANCE, RESOLUTION = 0.1, 0.25
+"""Of exponents. The next order in 1/n contributes about the tolerance over the given widths. The
+resolution distinguishes 0, -1/2 and -1, which are half a unit apart."""
+
+
+def mean(
+    name: str,
+    values: ArrayLike,
+    relation: Relation,
+    expected: float,
+    tolerance: float,
+    resolution: float = np.inf,
+) -> Quantity:
+    """The mean of independent values (seed,) with its 95 % bootstrap interval."""
+    draws = np.asarray(values, np.float64)
+    replicates = resampled_means(draws, REPLICATES, np.random.default_rng(0))
+    low, high = interval_of_mean(replicates, len(draws))
+    return Quantity(name, float(draws.mean()), low, high, relation, expected, tolerance, resolution)
+
+
+def exponent(
+    name: str,
+    by_width: Mapping[int, ArrayLike],
+    expected: float,
+    relation: Relation = "equals",
+    *,
+    power: float = 1.0,
+) -> tuple[Quantity, list[Series]]:
+    """Exponent in n of the mean over initialisations, and the points and line that show it.
+
+    Parameters
+    ----------
+    by_width
+        Positive values (seed,) by width n, or by the number P of functions.
+    power
+        Power of the mean that is fitted: 1/2 for the root mean square of squared values.
+    """
+    widths = np.array(sorted(by_width))
+    estimates = [
+        _to_power(
+            estimate_mean(
+                np.asarray(by_width[n], np.float64), REPLICATES, np.random.default_rng([0, int(n)])
+            ),
+            power,
+        )
+        for n in widths
+    ]
+    return fitted(name, widths, estimates, expected, relation)
+
+
+def _to_power(estimate: Estimate, power: float) -> Estimate:
+    if power == 1:
+        return estimate
+    return Estimate(
+        float(estimate.value**power),
+        estimate.interval**power,
+        estimate.replicates**power,
+        estimate.spread**power,
+    )
+
+
+def fitted(
+    name: str,
+    widths: NDArray[np.int64],
+    estimates: Sequence[Estimate],
+    expected: float,
+    relation: Relation = "equals",
+) -> tuple[Quantity, list[Series]]:
+    """The same as `exponent`, from given estimates."""
+    values = np.array([e.value for e in estimates])
+    law = fit_power_law(widths, values, np.array([e.replicates for e in estimates]).T)
+    quantity = Quantity(
+        name,
+        law.exponent,
+        law.exponent_low,
+        law.exponent_high,
+        relation,
+        expected,
+        TOLERANCE,
+        RESOLUTION,
+    )
+    low, high = np.array([e.interval for e in estimates]).T
+    ends = widths[[0, -1]].astype(np.float64)
+    slope = f"{law.exponent:.2f} [{law.exponent_low:.2f}, {law.exponent_high:.2f}]"
+    guide = values[0] * (ends / ends[0]) ** expected
+    theory = {"equals": "expected slope", "at most": "bound", "at least": "bound"}[relation]
+    return quantity, [
+        Series(f"{theory} {expected:g}".replace("-", "−"), ends, guide, look="guide"),
+        Series(f"slope {slope}".replace("-", "−"), ends, law.prefactor * ends**law.exponent),
+        Series("", widths, values, low, high, look="points"),
+    ]
+
+
+def recorded(statistics: xr.Dataset, name: str, relation: Relation) -> Quantity:
+    """Quantity from the variables ``exponent`` to ``expected`` () of a store."""
+    numbers = (float(statistics[key]) for key in ("exponent", "exponent_low", "exponent_high"))
+    expected = float(statistics["expected"])
+    return Quantity(f"exponent of the {name}", *numbers, relation, expected, TOLERANCE, RESOLUTION)

@@ -1,0 +1,122 @@
+"""What a claim was measured by: the panels that its store describes."""
+
+import textwrap
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from ntkflow.plotting import style, width_axes
+
+__all__ = ["draw"]
+
+COLOURS = (style.BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Of series without a width (Okabe & Ito 2008)."""
+
+POINT: dict[str, Any] = {"markersize": 4, "markeredgewidth": 0, "zorder": 4}
+TITLE_CHARACTERS = 96
+CHARACTERS = 15  # of a panel's title, an inch
+HEIGHT = 3.0
+MOST_ENTRIES = 8  # of a key; with more, the panel has none
+MOST_TICKS = 8
+THEORY = ("guide", "limit")  # in colours of their own
+
+
+def draw(statistics: xr.Dataset) -> Figure:
+    """Draw the figure.
+
+    Parameters
+    ----------
+    statistics
+        A `claim` store, with the attributes `statement`, `dataset_label` and `network_label`.
+    """
+    statistics = statistics.load()
+    panels = statistics.sizes["panel"]
+    widths = np.unique(statistics["width"].values)
+    named = widths[widths > 0]
+    colours = style.width_colours(xr.DataArray(named)) if named.size else {}
+    with style.paper():
+        figure = Figure(figsize=(style.FULL_WIDTH, HEIGHT))
+        for place, axes in enumerate(figure.subplots(1, panels, squeeze=False)[0]):
+            _draw_panel(axes, statistics, place, colours, style.FULL_WIDTH / panels)
+        statement = textwrap.fill(statistics.attrs["statement"], TITLE_CHARACTERS)
+        style.heading(figure, statistics, style.width_key(colours), f"{statement}\n")
+        return style.fixed_layout(figure)
+
+
+def _draw_panel(
+    axes: Axes, statistics: xr.Dataset, place: int, colours: dict[int, str], inches: float
+) -> None:
+    panel = statistics.isel(panel=place, series=statistics["in_panel"].values == place)
+    title, x_label, y_label = (str(panel[k].item()) for k in ("title", "x_label", "y_label"))
+    axes.set_title(textwrap.fill(title, int(CHARACTERS * inches)))
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    _set_scales(axes, panel)
+    plain = cycle(COLOURS)
+    colour, seen = COLOURS[0], set[str]()
+    for number in range(panel.sizes["series"]):
+        series = panel.isel(series=number)
+        width, label = int(series["width"]), str(series["label"].item())
+        if width:
+            colour = colours[width]
+        elif label and str(series["look"].item()) not in THEORY:
+            colour = next(plain)  # one without a label belongs to the one before it
+        _draw_series(axes, series, colour, label if label not in seen else "")
+        seen.add(label)
+    _ticks(axes, panel, inches)
+    _key(axes)
+
+
+def _set_scales(axes: Axes, panel: xr.Dataset) -> None:
+    """Linear, logarithmic, or that with zero: linear below the smallest value above it."""
+    for name, scaled in (("x", axes.set_xscale), ("y", axes.set_yscale)):
+        scale, values = str(panel[f"{name}_scale"].item()), np.abs(panel[name].values)
+        if scale != "symlog":
+            scaled(scale)
+        elif (values > 0).any():
+            scaled(scale, linthresh=float(values[values > 0].min()))
+
+
+def _draw_series(axes: Axes, series: xr.Dataset, colour: str, label: str) -> None:
+    there = np.isfinite(series["x"].values)
+    x, y, low, high = (series[k].values[there] for k in ("x", "y", "y_low", "y_high"))
+    match str(series["look"].item()):
+        case "points":
+            axes.plot(x, y, "o", color=colour, label=label, **POINT)
+            axes.vlines(x, low, high, color=colour, linewidth=1.0, zorder=4)
+        case "band":
+            axes.fill_between(x, low, high, color=colour, alpha=0.22, linewidth=0, label=label)
+        case "limit":
+            axes.plot(x, y, **style.LIMIT, label=label)
+        case "guide":
+            axes.plot(x, y, color=style.GREY, linewidth=2.2, zorder=1, label=label)
+        case _:
+            axes.plot(x, y, color=colour, linewidth=1.1, label=label)
+
+
+def _ticks(axes: Axes, panel: xr.Dataset, inches: float) -> None:
+    """Widths, or numbers of functions, that were measured; plain numbers on logarithmic axes."""
+    points = panel["x"].values[panel["look"].values == "points"]
+    places = np.unique(points[np.isfinite(points)])
+    whole = places.size and (places == np.round(places)).all() and places.size <= MOST_TICKS
+    if axes.get_xscale() == "log" and whole:
+        width_axes.set_width_limits(axes, places)
+        width_axes.width_ticks(axes, places.astype(int), inches)
+    elif whole:
+        axes.set_xticks(places)
+    elif axes.get_xscale() == "log":
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    if axes.get_yscale() == "log":
+        bottom, top = axes.get_ylim()
+        width_axes.value_ticks(axes, bottom, top)
+
+
+def _key(axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if 0 < len(handles) <= MOST_ENTRIES:
+        axes.legend(handles, labels, loc="best", labelspacing=0.25, fontsize=6.5)

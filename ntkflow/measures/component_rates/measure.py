@@ -1,0 +1,154 @@
+"""Least squares, one kernel principal component at a time (JGH Section 5).
+
+In the limit the error along component i decays as exp(-lambda_i t), in steps of gradient descent as
+(1 - eta lambda_i)^s. For each component the share that is left is regressed over networks on what
+there was, at the record where theory has 1/e left: its logarithm over that of theory is the
+measured rate over lambda_i. Then the largest distance of f_t from the theory's, which begins at the
+same f_0, on the data and off it, over ||f* - f_0||_pin: it falls like n^(-1/2).
+
+The law is that of targets not much larger than f_0. With larger ones the kernel moves more during
+training, and what is of higher order in 1/n shows in all of these numbers at a thousand units.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
+from ntkflow.kernels.dynamics import Components, kernel_flow, stepped
+from ntkflow.measures.common.components import limiting_components
+from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.exponents import exponent
+from ntkflow.measures.common.sources import Sources
+
+__all__ = ["PRECISION", "measure"]
+
+PRECISION = "float64"
+
+RATE_TOLERANCE, RATE_RESOLUTION = 0.05, 0.15
+"""Of rate / lambda_i at the widest networks: what is of order 1/n, the movement of the kernel in
+training above all, makes some per cent. Fluctuations of order n^(-1/2) are in the interval."""
+
+EXPECTED = -0.5
+
+
+class Trained(NamedTuple):
+    """Networks of one width, first output: f and what theory makes of each network's f_0.
+
+    Both are (seed, step, point), training points first; `goal` is (seed, n).
+    """
+
+    f: np.ndarray
+    theory: np.ndarray
+    goal: np.ndarray
+    steps: np.ndarray
+    times: np.ndarray
+
+
+def measure(sources: Sources, *, components: int) -> xr.Dataset:
+    """Rates of the components of the largest eigenvalues, and distances from theory by width.
+
+    Parameters
+    ----------
+    components
+        How many; the largest come first.
+
+    Raises
+    ------
+    ValueError
+        If the data set has no test points, or the learning rate is 1/lambda_1 or more.
+    """
+    if sources.dataset["is_train"].values.all():
+        raise ValueError("f_t is measured off the data too, and the data set has no test points")
+    basis = limiting_components(sources.limiting)
+    trained = {n: _trained(store, basis) for n, store in sorted(sources.ensembles.items())}
+    widest = max(trained)
+    count = min(components, len(basis.eigenvalues))
+    rates = [_rate(trained[widest], basis, i) for i in range(count)]
+    distances = {n: _distances(networks) for n, networks in trained.items()}
+    on, shown = exponent(
+        "exponent of the distance on the data", {n: d[0] for n, d in distances.items()}, EXPECTED
+    )
+    off, off_shown = exponent(
+        "exponent of the distance off the data", {n: d[1] for n, d in distances.items()}, EXPECTED
+    )
+    curves = [series for i in range(count) for series in _curves(trained[widest], basis, i)]
+    return evidence(
+        [*rates, on, off],
+        [
+            Panel(f"components, $n = {widest}$", "time $t$", "share left", curves, "linear", "log"),
+            Panel("distance on the data", "width $n$", DISTANCE, shown, "log", "log"),
+            Panel("distance off the data", "width $n$", "", off_shown, "log", "log"),
+        ],
+    )
+
+
+DISTANCE = r"$\max_t \|f_t - f_t^\infty\| / \|f^* - f_0\|$"
+
+
+def _trained(store: xr.Dataset, basis: Components) -> Trained:
+    samples = int(store["is_train"].values.sum())
+    f = np.asarray(store["f"].isel(output=0).values, np.float64)
+    goal = np.asarray(store["goal"].isel(output=0).values, np.float64)[:, :samples]
+    steps, times = store["step"].values, store["time"].values
+    rate = float(times[-1] / steps[-1])
+    flow = kernel_flow(stepped(basis, rate), f[:, 0, :, None], goal[:, :, None], times)
+    return Trained(f, np.asarray(flow)[..., 0], goal, steps, times)
+
+
+def _residuals(networks: Trained, basis: Components, component: int) -> np.ndarray:
+    """<f^(i), f* - f_t>_pin (seed, step)."""
+    samples = networks.goal.shape[1]
+    error = networks.goal[:, None] - networks.f[:, :, :samples]
+    return np.asarray(error @ basis.eigenfunctions[:samples, component] / samples)
+
+
+def _rate(networks: Trained, basis: Components, component: int) -> Quantity:
+    """Measured rate over lambda_i, with its interval over networks."""
+    eigenvalue = basis.eigenvalues[component]
+    rate = networks.times[-1] / networks.steps[-1]
+    logs = networks.steps * np.log1p(-rate * eigenvalue)
+    record = int(np.argmin(np.abs(logs + 1)))
+    left = _residuals(networks, basis, component)
+    products, squares = left[:, record] * left[:, 0], left[:, 0] ** 2
+
+    def ratio(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            return np.log((weights @ products) / (weights @ squares)) / logs[record]
+
+    seeds = len(left)
+    weights = resampling_weights(seeds, REPLICATES, np.random.default_rng(0))
+    low, high = percentile_interval(np.concatenate([ratio(batch) for batch in weights]))
+    value = float(ratio(np.full((1, seeds), 1 / seeds))[0])
+    name = f"rate of component {component + 1} over its eigenvalue"
+    return Quantity(name, value, low, high, "equals", 1.0, RATE_TOLERANCE, RATE_RESOLUTION)
+
+
+def _distances(networks: Trained) -> tuple[np.ndarray, np.ndarray]:
+    """Largest distance from theory over the records, on and off the data, (seed,) each."""
+    samples = networks.goal.shape[1]
+    scale = np.sqrt(np.mean((networks.goal - networks.f[:, 0, :samples]) ** 2, axis=1))
+    error = (networks.f - networks.theory) ** 2
+    on, off = error[..., :samples], error[..., samples:]
+    return (
+        np.sqrt(on.mean(axis=2)).max(axis=1) / scale,
+        np.sqrt(off.mean(axis=2)).max(axis=1) / scale,
+    )
+
+
+def _curves(networks: Trained, basis: Components, component: int) -> list[Series]:
+    """Mean share of a component that is left, and theory."""
+    left = _residuals(networks, basis, component)
+    share = (left * left[:, :1]).sum(axis=0) / (left[:, :1] ** 2).sum(axis=0)
+    rate = networks.times[-1] / networks.steps[-1]
+    theory = (1 - rate * basis.eigenvalues[component]) ** networks.steps
+    shown = theory > LEAST_SHOWN
+    return [
+        Series(f"component {component + 1}", networks.times[shown], share[shown]),
+        Series("", networks.times[shown], theory[shown], look="limit"),
+    ]
+
+
+LEAST_SHOWN = 1e-3
+"""Below it other components leak in, by products of errors of order n^(-1/2)."""

@@ -1,0 +1,211 @@
+"""Kernel gradient descent on convex costs, as an ordinary differential equation (JGH Section 3).
+
+d/dt f = -grad_K C on the training points, K the limiting NTK, solved by SciPy's integrator for
+stiff systems. Time is in units of 1/lambda_min, the smallest eigenvalue of K(X, X)/N. Numbers:
+
+- least squares: f_t against the closed form (JGH Section 5);
+- every cost: C(f_t) <= C(g) + ||g - f_0||^2 / (2 t) for any g, with the norm of the Hilbert space
+  of K, in which kernel gradient descent is gradient flow. So the cost comes as near to its infimum
+  as one waits. It never rises. For costs whose minimum is at f* the rest of it is also measured;
+- a kernel without the smaller half of its eigenvalues is not definite, and least squares stalls at
+  the cost of what it cannot reach, (1/2) ||(f* - f_0) off its range||^2_pin.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.integrate
+import scipy.linalg
+import xarray as xr
+
+from ntkflow.kernels.dynamics import Components, kernel_flow
+from ntkflow.kernels.function_space import dual_element, kernel_map
+from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.sources import Sources
+from ntkflow.networks.costs import COSTS, Cost, mean_cost
+
+__all__ = ["PRECISION", "measure"]
+
+PRECISION = "float64"
+
+INTEGRATOR = 1e-10
+"""Relative tolerance of the integrator, for each step."""
+
+TRAJECTORY = 1e-8
+"""What its steps may add up to."""
+
+RECORDS = 60
+REACHED = 1e-6
+"""Share of the first cost that may be left at the end of the flow where the minimum is at f*."""
+
+
+def _pseudo_huber(f: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.sqrt(1 + (f - y) ** 2) - 1)
+
+
+def _log_cosh(f: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.logaddexp(f - y, y - f) - jnp.log(2))
+
+
+ATTAINED: Mapping[str, Cost] = {
+    "least squares": COSTS["least_squares"],
+    "pseudo-Huber": Cost("pseudo_huber", _pseudo_huber, 1.0),
+    "log cosh": Cost("log_cosh", _log_cosh, 1.0),
+}
+"""Convex costs with their minimum, 0, at f = f*."""
+
+CONVEX: Mapping[str, Cost] = {**ATTAINED, "logistic": COSTS["logistic"]}
+"""And one with its infimum, 0, at infinity."""
+
+
+def measure(sources: Sources, *, time: float) -> xr.Dataset:
+    """Costs along the flow from f_0 = 0, and what is known of them.
+
+    The target is that of the data set, scaled to unit mean square; the logistic cost takes its
+    signs.
+
+    Parameters
+    ----------
+    time
+        End of the flow, in units of 1/lambda_min.
+    """
+    train = np.flatnonzero(sources.dataset["is_train"].values)
+    kernel = np.asarray(sources.limiting["ntk"].values, np.float64)[np.ix_(train, train)]
+    y = np.asarray(sources.dataset["y"].values[train, :1], np.float64)
+    targets = {name: y / np.sqrt(np.mean(y**2)) for name in ATTAINED}
+    targets["logistic"] = np.where(y >= 0, 1.0, -1.0)
+    eigenvalues, vectors = scipy.linalg.eigh(kernel / len(kernel))
+    end = time / eigenvalues[0]
+    times = np.concatenate([[0.0], np.geomspace(0.01 / eigenvalues[-1], end, RECORDS)])
+    flows = {name: flow(cost, kernel, targets[name], times) for name, cost in CONVEX.items()}
+    spent = {name: _costs(cost, flows[name], targets[name]) for name, cost in CONVEX.items()}
+    basis = Components(eigenvalues, np.sqrt(len(y)) * vectors)
+    bounds = {name: _bound(cost, basis, targets[name], times[1:]) for name, cost in CONVEX.items()}
+    stalled, counter = _counter_example(basis, targets["least squares"], times)
+    exact = _closed_form_error(basis, flows["least squares"], targets["least squares"], times)
+    rise = max(float(np.max(np.diff(cost)) / cost[0]) for cost in spent.values())
+    quantities = [
+        Quantity.exact("least squares: f against the closed form", exact, "at most", 0, TRAJECTORY),
+        *[_within(name, spent[name], bounds[name]) for name in CONVEX],
+        Quantity.exact("every cost: largest rise", rise, "at most", 0, TRAJECTORY),
+        *[_rest(name, spent[name]) for name in ATTAINED],
+        *counter,
+    ]
+    return evidence(quantities, _panels(times * eigenvalues[0], spent, bounds, stalled))
+
+
+def flow(cost: Cost, kernel: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """f_t at the training points from f_0 = 0 (time, n): kernel gradient descent by `solve_ivp`.
+
+    Raises
+    ------
+    ArithmeticError
+        If the integrator gives up.
+    """
+    samples = len(kernel)
+
+    @jax.jit
+    def velocity(time: float, f: jax.Array) -> jax.Array:
+        dual = dual_element(cost.pointwise, f[:, None], y)
+        return -kernel_map(kernel, dual)[:, 0]
+
+    slope = jax.jit(jax.jacfwd(velocity, argnums=1))
+    found = scipy.integrate.solve_ivp(
+        lambda time, f: np.asarray(velocity(time, f)),
+        (0.0, times[-1]),
+        np.zeros(samples),
+        method="Radau",
+        t_eval=times,
+        jac=lambda time, f: np.asarray(slope(time, f)),
+        rtol=INTEGRATOR,
+        atol=INTEGRATOR,
+    )
+    if not found.success:
+        raise ArithmeticError(f"kernel gradient descent on {cost.name}: {found.message}")
+    return np.asarray(found.y).T
+
+
+def _costs(cost: Cost, f: np.ndarray, y: np.ndarray) -> np.ndarray:
+    mean = jax.jit(jax.vmap(lambda now: mean_cost(cost, now[:, None], jnp.asarray(y))))
+    return np.asarray(mean(jnp.asarray(f)))
+
+
+def _bound(cost: Cost, basis: Components, y: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """min_g C(g) + ||g||^2 / (2 t), the norm that of K's Hilbert space, over some functions g.
+
+    They are multiples of the kernel ridge regression of y with ridge 1/t, which is the best g for
+    least squares. Any g gives an upper bound of C(f_t), for every convex C and t > 0. A flow of
+    less than half the speed exceeds that of least squares.
+    """
+    vectors = np.asarray(basis.eigenfunctions) / np.sqrt(len(y))
+    growth = times[:, None] * np.asarray(basis.eigenvalues)
+    learnt = growth / (1 + growth) * (y[:, 0] @ vectors)
+    norms = np.sum(learnt**2 / np.asarray(basis.eigenvalues), axis=1) / len(y)
+    tried = SCALES[:, None, None] * (learnt @ vectors.T)
+    costs = _costs(cost, tried.reshape(-1, len(y)), y).reshape(len(SCALES), -1)
+    return np.min(costs + SCALES[:, None] ** 2 * norms / (2 * times), axis=0)
+
+
+SCALES = np.linspace(0.05, 20, 400)
+
+
+def _within(name: str, cost: np.ndarray, bound: np.ndarray) -> Quantity:
+    worst = float(np.max(cost[1:] / bound))
+    return Quantity.exact(f"{name}: cost over its bound", worst, "at most", 1.0, TRAJECTORY)
+
+
+def _rest(name: str, cost: np.ndarray) -> Quantity:
+    return Quantity.exact(f"{name}: rest of the cost", cost[-1] / cost[0], "at most", 0.0, REACHED)
+
+
+def _closed_form_error(basis: Components, f: np.ndarray, y: np.ndarray, times: np.ndarray) -> float:
+    exact = kernel_flow(basis, np.zeros((1, *y.shape)), y[None], times)
+    return float(np.max(np.abs(f - np.asarray(exact)[0, :, :, 0])) / np.max(np.abs(y)))
+
+
+def _counter_example(
+    basis: Components, y: np.ndarray, times: np.ndarray
+) -> tuple[np.ndarray, list[Quantity]]:
+    """Least squares with the larger half of the spectrum alone: the costs, and where they end.
+
+    What stays is what is out of reach, and more than is left of any cost with a definite kernel.
+    """
+    kept = np.asarray(basis.eigenfunctions)[:, len(y) // 2 :]
+    eigenvalues = np.asarray(basis.eigenvalues)[len(y) // 2 :]
+    kernel = (kept * eigenvalues) @ kept.T
+    cost = ATTAINED["least squares"]
+    spent = _costs(cost, flow(cost, kernel, y, times), y)
+    missed = y - kept @ (kept.T @ y) / len(y)
+    ratio, share = spent[-1] / float(np.mean(missed**2) / 2), spent[-1] / spent[0]
+    name = "kernel of half the rank: cost that stays"
+    return spent, [
+        Quantity.exact(f"{name}, over what is out of reach", ratio, "equals", 1.0, REACHED),
+        Quantity.exact(f"{name}, over the first", share, "at least", REACHED, 0.0),
+    ]
+
+
+def _panels(
+    times: np.ndarray,
+    spent: Mapping[str, np.ndarray],
+    bounds: Mapping[str, np.ndarray],
+    stalled: np.ndarray,
+) -> list[Panel]:
+    axis = r"$t \, \lambda_{min}$"
+    later = slice(1, None)
+    fall = [Series(name, times[later], (c / c[0])[later]) for name, c in spent.items()]
+    fall.append(Series("least squares, half the rank", times[later], (stalled / stalled[0])[later]))
+    share = [Series(name, times[later], spent[name][later] / bounds[name]) for name in spent]
+    share.append(Series("bound", times[[1, -1]], [1, 1], look="guide"))
+    return [
+        Panel("cost", axis, "$C(f_t) / C(f_0)$", _floored(fall), "log", "log"),
+        Panel("cost over its bound", axis, "", _floored(share), "log", "log"),
+    ]
+
+
+def _floored(series: list[Series]) -> list[Series]:
+    """Without what lies below the integrator's tolerance, which would be drawn as noise."""
+    kept = [(s, np.asarray(s.y) > INTEGRATOR) for s in series]
+    return [dataclasses.replace(s, x=np.asarray(s.x)[k], y=np.asarray(s.y)[k]) for s, k in kept]

@@ -1,0 +1,152 @@
+"""Test error along the flow, of networks and of the limiting kernel (JGH Section 5.1).
+
+Components of the error with large eigenvalues are learnt first, and noise in the labels has most of
+its weight in the others: on noisy labels the test error falls, then rises. When it turns is what
+kernel gradient descent from the same f_0 says. Networks are stopped at that time, so that no
+minimum over their own noisy values biases a number in favour of the claim.
+"""
+
+import numpy as np
+import xarray as xr
+
+from ntkflow.aliases import AnyArray, Float
+from ntkflow.kernels.dynamics import kernel_flow
+from ntkflow.measures.common.components import limiting_components
+from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.exponents import mean
+from ntkflow.measures.common.sources import Sources
+
+__all__ = ["PRECISION", "measure", "minimum_time", "square_errors"]
+
+PRECISION = "float32"
+
+LEAST_RISE = 0.02
+"""Relative, above the error at the kernel's time: a test error that changes less has no minimum
+worth the name."""
+
+TIME_TOLERANCE = float(np.log(1.5))
+"""Times go as 1 / lambda_i, and at finite width the NTK is inflated by tens of per cent. Kernels
+that differ in kind, as the NNGP kernel and the NTK do, are apart by a factor of about L."""
+
+EXCESS_TOLERANCE = 0.02
+"""Relative, over the least error: a time that is off by the factor above costs so little, since
+the minimum is flat, against an error that falls tenfold before it."""
+
+
+def measure(sources: Sources) -> xr.Dataset:
+    """Errors on training and test points in time, and the time of the least test error."""
+    y = np.asarray(sources.dataset["y"].values, np.float64)
+    train = int(sources.dataset["is_train"].values.sum())
+    networks, widest = {}, max(sources.ensembles)
+    for width, ensemble in sources.ensembles.items():
+        f = np.asarray(ensemble["f"].values, np.float64)
+        networks[width] = square_errors(f, y, train)
+    ensemble = sources.ensembles[widest]
+    time = np.asarray(ensemble["time"].values, np.float64)
+    start = np.asarray(ensemble["f"].isel(step=0).values, np.float64)
+    goal = np.asarray(ensemble["goal"].values, np.float64)[:, :train]
+    flow = np.asarray(kernel_flow(limiting_components(sources.limiting), start, goal, time))
+    limit = square_errors(flow, y, train)
+    test = {n: errors[1] for n, errors in networks.items()}
+    return evidence(
+        _quantities(test[widest], limit[1], time),
+        [
+            Panel(
+                "test points",
+                "time $t$",
+                ERROR,
+                _curves(time, test, limit[1], marked=True),
+                "log",
+                "log",
+            ),
+            Panel(
+                "training points, noisy labels",
+                "time $t$",
+                ERROR,
+                _curves(time, {n: errors[0] for n, errors in networks.items()}, limit[0]),
+                "log",
+                "log",
+            ),
+        ],
+    )
+
+
+ERROR = r"mean of $|f_t - y|^2$"
+
+
+def square_errors(
+    f: Float[np.ndarray, "s t p k"], y: Float[np.ndarray, "p k"], train: int
+) -> tuple[Float[np.ndarray, "s t"], Float[np.ndarray, "s t"]]:
+    """Mean of |f_t(x) - y|^2 over the training points, which come first, and over the others."""
+    squares = ((f - y) ** 2).sum(axis=-1)
+    return squares[:, :, :train].mean(axis=-1), squares[:, :, train:].mean(axis=-1)
+
+
+def minimum_time(time: Float[AnyArray, " t"], curve: Float[AnyArray, " t"]) -> float:
+    """Time of the least value, by the parabola in log t through it and its neighbours.
+
+    The time of the record itself where that is the first or the last after t = 0. Records at t = 0
+    do not count.
+    """
+    time, curve = np.asarray(time), np.asarray(curve)
+    time, curve = time[time > 0], curve[time > 0]
+    least = int(curve.argmin())
+    if not 0 < least < len(curve) - 1:
+        return float(time[least])
+    near = slice(least - 1, least + 2)
+    origin = np.log(time[least])
+    square, slope, _ = np.polyfit(np.log(time[near]) - origin, curve[near] - curve[least], 2)
+    return float(np.exp(origin - slope / (2 * square))) if square > 0 else float(time[least])
+
+
+def _quantities(
+    networks: Float[np.ndarray, "s t"],
+    limit: Float[np.ndarray, "s t"],
+    time: Float[np.ndarray, " t"],
+) -> list[Quantity]:
+    """Of the test errors of networks and of the kernel's flow from the same f_0."""
+    stopped = np.take_along_axis(networks, limit.argmin(axis=1)[:, None], axis=1)[:, 0]
+    lateness = [
+        np.log(minimum_time(time, own) / minimum_time(time, kernel))
+        for own, kernel in zip(networks, limit, strict=True)
+    ]
+    rise = 1 + LEAST_RISE
+    return [
+        mean("first error / at the kernel's time", networks[:, 0] / stopped, "at least", rise, 0.0),
+        mean("last error / at the kernel's time", networks[:, -1] / stopped, "at least", rise, 0.0),
+        mean(
+            "log of the time of the minimum / the kernel's",
+            lateness,
+            "equals",
+            0.0,
+            TIME_TOLERANCE,
+            TIME_TOLERANCE,
+        ),
+        mean(
+            "excess error at the kernel's time",
+            stopped / networks.min(axis=1) - 1,
+            "at most",
+            0.0,
+            EXCESS_TOLERANCE,
+        ),
+    ]
+
+
+def _curves(
+    time: Float[np.ndarray, " t"],
+    networks: dict[int, Float[np.ndarray, "s t"]],
+    limit: Float[np.ndarray, "s t"],
+    *,
+    marked: bool = False,
+) -> list[Series]:
+    """Means over networks, the kernel's, and when that is least."""
+    later = time > 0
+    drawn = [
+        Series("", time[later], networks[n].mean(axis=0)[later], width=n) for n in sorted(networks)
+    ]
+    kernel = limit.mean(axis=0)
+    drawn.append(Series("limiting kernel", time[later], kernel[later], look="limit"))
+    if marked:
+        at = minimum_time(time, kernel)
+        drawn.append(Series("its minimum", [at, at], [kernel.min(), kernel[0]], look="guide"))
+    return drawn

@@ -1,0 +1,114 @@
+"""Trained network functions on the circle against the limiting Gaussian (JGH Figure 2).
+
+One line a network, coloured by width; a panel for each time. Percentiles of the limiting Gaussian
+as dashed lines, the outermost joined by a band; training points as dots.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ntkflow.analysis.bootstrap import mean_with_interval
+from ntkflow.plotting import style
+
+__all__ = ["draw", "tabulate"]
+
+BAND = "#e2e2e2"
+# A white rim sets a dot off from the lines through it.
+POINT: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 5,
+    "color": style.INK,
+    "markeredgecolor": "white",
+    "zorder": 4,
+}
+
+
+def draw(statistics: xr.Dataset) -> Figure:
+    """Draw the figure.
+
+    Parameters
+    ----------
+    statistics
+        A `function_bands` store: ``f`` (width, seed, time, sample), ``percentile`` (quantile, time,
+        sample), ``train_y`` and ``train_angle`` (train_sample), ``angle`` (sample),
+        ``network_time`` (time); attributes ``network_label``, ``dataset_label``.
+    """
+    functions = statistics.sortby("angle").sortby("quantile")
+    colours = style.width_colours(functions["width"])
+    panels = functions.sizes["time"]
+    with style.paper():
+        figure = Figure(figsize=(style.FULL_WIDTH, 2.8))
+        row = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+        for i, axes in enumerate(row):
+            _draw_time(axes, functions.isel(time=i), colours)
+            style.angle_axis(axes, functions["angle"])
+        row[0].set_ylabel(style.axis_label(functions["f"]))
+        style.heading(figure, statistics, _key(functions, colours))
+        return style.fixed_layout(figure)
+
+
+def _draw_time(axes: Axes, functions: xr.Dataset, colours: dict[int, str]) -> None:
+    """Networks, percentiles and training points at one time."""
+    angle, percentile = functions["angle"], functions["percentile"]
+    axes.fill_between(
+        angle, percentile.isel(quantile=0), percentile.isel(quantile=-1), color=BAND, linewidth=0
+    )
+    style.network_lines(axes, angle, functions["f"], colours)
+    for limit in percentile.transpose("quantile", ...):
+        style.limit_line(axes, angle, limit)
+    axes.plot(functions["train_angle"], functions["train_y"], linestyle="none", **POINT)
+    axes.set_title(_title(float(functions["time"]), float(functions["network_time"])))
+
+
+def _key(functions: xr.Dataset, colours: dict[int, str]) -> list[Artist]:
+    """Entries for the widths, the percentiles by their levels, and the training points."""
+    levels = ", ".join(f"{100 * level:g}" for level in functions["quantile"].values)
+    limit = style.limit_key(rf"limit, $n = \infty$: percentiles {levels}")
+    point = Line2D([], [], linestyle="none", label="training points", **POINT)
+    return [*style.width_key(colours), limit, point]
+
+
+def _title(time: float, network_time: float) -> str:
+    """Time of the panel; both times where the networks stopped before the Gaussian's."""
+    if time == network_time:
+        return style.time_text(time)
+    return f"{style.time_text(time)} (networks: {style.time_text(network_time)})"
+
+
+def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
+    """How well networks follow the limiting Gaussian, one row a width and a time.
+
+    - ``inside``: share of (network, point) pairs between the lowest and the highest percentile,
+      with its 95 % bootstrap interval over networks (points of one network are not independent),
+      and ``inside_expected``, the share of the Gaussian
+    - ``mean_distance``: root mean square over points of the ensemble's mean less the Gaussian's,
+      and ``mean_distance_expected``, what as many draws from the Gaussian itself would show
+    """
+    statistics = statistics.compute()
+    f, band = statistics["f"], statistics["percentile"].sortby("quantile")
+    low, high = band.isel(quantile=0, drop=True), band.isel(quantile=-1, drop=True)
+    share = ((low <= f) & (f <= high)).where(f.notnull()).mean("sample")
+    level = band["quantile"].to_numpy()[[0, -1]]
+    z = scipy.stats.norm.ppf(level)
+    deviation = (high - low) / (z[1] - z[0])
+    mean = low - z[0] * deviation
+    networks = f.notnull().all("sample").sum("seed")
+    summary = mean_with_interval(share, "inside").assign(
+        inside_expected=level[1] - level[0],
+        mean_distance=_root_mean_square(f.mean("seed") - mean),
+        mean_distance_expected=_root_mean_square(deviation) / np.sqrt(networks),
+    )
+    columns = ["width", "time", "network_time", *summary.data_vars]
+    return summary.to_dataframe().reset_index()[columns]
+
+
+def _root_mean_square(function: xr.DataArray) -> xr.DataArray:
+    return (function**2).mean("sample") ** 0.5

@@ -1,0 +1,116 @@
+"""Network functions on the circle against percentiles of the limiting Gaussian (JGH Figure 2)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.stats
+import xarray as xr
+from numpy.typing import NDArray
+
+from ntkflow.analysis.ensembles import circle_points, stack_widths
+from ntkflow.measures.common.sources import Sources
+from ntkflow.stores.schema import conform
+from ntkflow.stores.tolerances import TRAINED
+from ntkflow.stores.variables import SEED, WIDTH, Schema, Variable
+
+__all__ = ["measure"]
+
+SCHEMA = Schema(
+    "function_bands",
+    "Network functions against percentiles of the limiting Gaussian (JGH Figure 2)",
+    {
+        "f": Variable(("width", "seed", "time", "sample"), "network function", r"f_\theta(\gamma)"),
+        "percentile": Variable(
+            ("quantile", "time", "sample"), "percentile of the limiting Gaussian"
+        ),
+        "train_y": Variable(("train_sample",), "target of a training point", "f^*"),
+    },
+    {
+        "width": WIDTH,
+        "seed": SEED,
+        "time": Variable(("time",), "training time of the Gaussian; inf is the limit", "t"),
+        "network_time": Variable(("time",), "training time of the networks", "t"),
+        "quantile": Variable(("quantile",), "probability level"),
+        "angle": Variable(("sample",), "angle of x", r"\gamma", "rad"),
+        "train_angle": Variable(("train_sample",), "angle of a training point", "", "rad"),
+    },
+    tolerance=TRAINED,
+)
+
+
+def measure(sources: Sources, *, quantiles: Sequence[float] = (0.1, 0.5, 0.9)) -> xr.Dataset:
+    """Network functions and Gaussian percentiles at each time of the Gaussian.
+
+    Networks are taken at their last recorded step for the time infinity, and at the nearest
+    recorded step otherwise. Of several outputs the first is taken.
+
+    Parameters
+    ----------
+    sources
+        ``ensembles``, ``gaussian`` and, for the training targets, ``dataset``.
+    quantiles
+        Probability levels of the percentiles, at least two.
+
+    Returns
+    -------
+    xr.Dataset
+        A "function_bands" store, over the test points by increasing angle.
+
+    Raises
+    ------
+    ValueError
+        If the points have no angle, none is a test point, or no recorded time lies within 1 % or
+        one training step of a time of the Gaussian.
+    """
+    gaussian, dataset = sources.gaussian, sources.dataset
+    points = circle_points(gaussian)
+    times = gaussian["time"].to_numpy()
+    functions = stack_widths(
+        {width: _at_times(ensemble, times, points) for width, ensemble in sources.ensembles.items()}
+    )
+    law = gaussian.isel(sample=points, output=0, drop=True).reset_coords(drop=True).compute()
+    level = xr.DataArray(list(quantiles), dims="quantile")
+    z = xr.DataArray(scipy.stats.norm.ppf(level), dims="quantile")
+    train = dataset.isel(sample=np.flatnonzero(dataset["is_train"]), output=0)
+    bands = xr.Dataset(
+        {
+            "f": functions,
+            "percentile": (law["mean"] + z * np.sqrt(law["variance"])).astype(np.float64),
+            "train_y": ("train_sample", train["y"].to_numpy().astype(np.float64)),
+        },
+        coords={
+            "quantile": level,
+            "angle": ("sample", gaussian["angle"].to_numpy()[points]),
+            "train_angle": ("train_sample", train["angle"].to_numpy()),
+        },
+    )
+    return conform(bands, SCHEMA)
+
+
+def _at_times(
+    ensemble: xr.Dataset, times: NDArray[np.float64], points: NDArray[np.intp]
+) -> xr.DataArray:
+    """f of output 0 (seed, time, sample) at the records nearest to `times`."""
+    records = [_nearest_record(ensemble, time) for time in times]
+    selected = ensemble["f"].isel(step=records, sample=points, output=0, drop=True)
+    network_times = selected["time"].to_numpy()
+    bare = selected.drop_vars("step").reset_coords(drop=True).rename(step="time")
+    return (
+        bare.astype(np.float64)
+        .compute()
+        .assign_coords(time=times, network_time=("time", network_times))
+    )
+
+
+def _nearest_record(ensemble: xr.Dataset, time: float) -> int:
+    recorded = ensemble["time"].to_numpy()
+    if np.isposinf(time):
+        return len(recorded) - 1
+    nearest = int(np.argmin(np.abs(recorded - time)))
+    learning_rate = recorded[-1] / max(int(ensemble["step"][-1]), 1)
+    if abs(recorded[nearest] - time) > max(0.01 * time, learning_rate):
+        raise ValueError(
+            f"time {time:g}: the nearest recorded time is {recorded[nearest]:g}, expected one "
+            f"within 1 % or one step ({learning_rate:g}); record a step there or train longer"
+        )
+    return nearest

@@ -1,0 +1,61 @@
+"""Settings of the measure `function_bands`."""
+
+import math
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from pydantic.config import JsonDict
+
+from ntkflow.configuration.base import NotBoolean
+from ntkflow.configuration.datasets import DatasetConfig
+from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.measures.common.experiment import PAPER, Problems, Trained
+
+__all__ = ["Settings"]
+
+
+def _without_default(schema: JsonDict) -> None:
+    """Leave the default out of the JSON schema: JSON knows no infinity."""
+    del schema["default"]
+
+
+class Settings(Trained):
+    """Network functions against percentiles of the limiting Gaussian (JGH Figure 2)."""
+
+    reads: ClassVar[tuple[str, ...]] = ("ensembles", "dataset", "gaussian")
+    elsewhere: ClassVar[frozenset[str]] = frozenset({"band_times"})
+    on_circle: ClassVar[bool] = True
+    title: ClassVar[str] = "Network functions and the limiting Gaussian around the circle"
+    caption: ClassVar[str] = (
+        "Network functions on the unit circle at given training times, one line per network, over "
+        "the 10th, 50th and 90th percentiles of the Gaussian that the limit n → ∞ predicts; dots "
+        "are the training points. For infinite time the networks are shown at their last step. "
+        f"After {PAPER}, Figure 2."
+    )
+    alt: ClassVar[str] = (
+        "One panel per training time: network functions against the angle on the circle, over the "
+        "percentiles of the limiting Gaussian, with the training points as dots."
+    )
+
+    band_times: list[Annotated[float, Field(ge=0), NotBoolean]] = Field(
+        [math.inf],
+        min_length=1,
+        description="times of the Gaussian; .inf is compared with the last step",
+        json_schema_extra=_without_default,
+    )
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
+        if len(set(self.band_times)) < len(self.band_times):
+            yield "band_times", f"found {self.band_times}, expected each time once"
+        last = self.training.steps * self.training.learning_rate
+        for time in self.band_times:
+            if math.isfinite(time) and time > last * (1 + 1e-9):
+                yield "band_times", f"found {time:g}, training ends at t = {last:g}"
+
+    @property
+    def recorded_functions(self) -> list[int]:
+        """Steps of the training, and those nearest each finite band time."""
+        rate = self.training.learning_rate
+        extra = (round(time / rate) for time in self.band_times if math.isfinite(time))
+        return sorted({*self.training.recorded_functions, *extra})

@@ -1,0 +1,200 @@
+"""Gradient descent on parameters seen in function space (JGH Sections 3, 3.1 and 4), to rounding.
+
+For each cost that is built in, at the f of one network, K its empirical NTK:
+
+- dual element: dC|_f(g) = <d|_f, g>_pin in random directions g, against differences of the cost;
+- dC/dt = -||d||_K^2, along -grad_K C and along the movement of the network itself, whose own rate
+  is -|grad_theta C|^2;
+- network: its df/dt along -grad_theta C is minus the kernel gradient, at the training points and
+  away from them;
+- linear model: each of ten steps of gradient descent on F_lin of random functions is one of kernel
+  gradient descent with its kernel.
+
+And of the seminorm: ||f||_K^2 is the quadratic form of the Gram matrix, and it vanishes on the data
+only with f, since the least eigenvalue is positive.
+
+All gradients with respect to parameters are automatic ones, which know of no kernel.
+"""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from ntkflow.aliases import AnyArray, Array, Float, Outputs
+from ntkflow.kernels.function_space import (
+    dual_element,
+    inner_product,
+    kernel_gradient,
+    kernel_inner_product,
+    kernel_norm,
+)
+from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.linear_models import descent_error
+from ntkflow.measures.common.sources import Sources
+from ntkflow.networks.costs import COSTS, Cost, mean_cost
+from ntkflow.networks.mlp import Architecture, Parameters, apply, empirical_ntk, init, seed_keys
+
+__all__ = ["PRECISION", "measure"]
+
+PRECISION = "float64"
+
+ROUNDING = 1e-11
+"""Relative, of sums over thousands of parameters in float64."""
+
+SIZE = 1e-3
+"""Of the step of differences with Richardson's extrapolation."""
+
+DIFFERENCE = 1e-10
+"""Of them: they leave SIZE^4 / 480 = 2e-15 times a fifth derivative of up to some hundreds, and
+the rounding of the cost, eps / SIZE = 2e-13 times some units, both against derivatives of 0.1."""
+
+DIRECTIONS = 5
+STEPS = 10
+SIZES = 10.0 ** -np.arange(1, 9)
+"""Of the steps of differences that are drawn."""
+
+
+def measure(sources: Sources, *, functions: int) -> xr.Dataset:
+    """The largest relative error of each identity, for each cost.
+
+    Parameters
+    ----------
+    functions
+        Number of random functions of the linear model.
+    """
+    x = jnp.asarray(sources.dataset["x"].values, jnp.float64)
+    train = int(sources.dataset["is_train"].values.sum())
+    (width, architecture), *_ = sources.architectures.items()
+    theta = init(seed_keys(sources.seed, width, 1)[0], x.shape[1], architecture, jnp.float64)
+    kernel = empirical_ntk(theta, x, x[:train], architecture)
+    f = apply(theta, x[:train], architecture)
+    random = np.random.default_rng(sources.seed)
+    hot = np.asarray(sources.dataset["y"].values[:train], np.float64)
+    directions = random.standard_normal((DIRECTIONS, *hot.shape))
+    linear = random.standard_normal((functions, len(x), hot.shape[1]))
+    errors, curves = {}, {}
+    for key, cost in COSTS.items():
+        name = key.replace("_", " ")
+        y = jnp.asarray(2 * hot - 1 if key == "logistic" else hot)
+        errors[name] = {
+            "dual element": extrapolated_error(cost, f, y, directions),
+            **network_errors(cost, theta, kernel, x, y, architecture),
+            "linear model": descent_error(cost, linear, y, STEPS),
+        }
+        curves[name] = _largest(*difference_errors(cost, f, y, directions, SIZES))
+    quantities = [
+        Quantity.exact(f"{name}: {what}", error, "at most", 0.0, _tolerance(what))
+        for name, found in errors.items()
+        for what, error in found.items()
+    ]
+    quantities += seminorm(kernel[:train], directions)
+    return evidence(quantities, [_panel(errors), _differences(curves)])
+
+
+def _tolerance(identity: str) -> float:
+    return DIFFERENCE if identity == "dual element" else ROUNDING
+
+
+def difference_errors(
+    cost: Cost, f: Outputs, y: Outputs, directions: np.ndarray, sizes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(C(f + h g) - C(f - h g)) / (2 h) - <d, g>_pin (size, direction), and <d, g>_pin."""
+    dual = dual_element(cost.pointwise, f, y)
+    exact = np.array([inner_product(dual, g) for g in directions])
+    moves = sizes[:, None, None, None] * directions
+    ends = (np.asarray(f) + np.stack([moves, -moves])).reshape(-1, *f.shape)
+    values = jax.jit(jax.vmap(lambda now: mean_cost(cost, now, y)))(ends)
+    up, down = np.asarray(values).reshape(2, len(sizes), len(directions))
+    return (up - down) / (2 * sizes[:, None]) - exact, exact
+
+
+def extrapolated_error(cost: Cost, f: Outputs, y: Outputs, directions: np.ndarray) -> float:
+    """As `difference_errors`, with the steps SIZE and SIZE / 2 extrapolated to 0."""
+    sizes = np.array([SIZE, SIZE / 2])
+    (whole, half), exact = difference_errors(cost, f, y, directions, sizes)
+    return float(_largest((4 * half - whole) / 3, exact))
+
+
+def _largest(errors: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Over the directions, relative to the largest derivative."""
+    return np.asarray(np.max(np.abs(errors), axis=-1) / np.max(np.abs(exact)))
+
+
+def network_errors(
+    cost: Cost,
+    theta: Parameters,
+    kernel: Float[AnyArray, "m n k k"],
+    x: Float[Array, "m d"],
+    y: Outputs,
+    architecture: Architecture,
+) -> dict[str, float]:
+    """Of df/dt on and off the data, and of dC/dt, along gradient descent on the parameters."""
+    samples = len(y)
+    gradient = jax.grad(lambda p: mean_cost(cost, apply(p, x[:samples], architecture), y))(theta)
+    downhill = jax.tree.map(jnp.negative, gradient)
+    f, moved = jax.jvp(lambda p: apply(p, x, architecture), (theta,), (downhill,))
+    expected = -kernel_gradient(cost.pointwise, kernel, f[:samples], y)
+    norm = kernel_norm(kernel[:samples], dual_element(cost.pointwise, f[:samples], y)) ** 2
+
+    def fall(along: Array) -> Array:
+        return jax.jvp(lambda now: mean_cost(cost, now, y), (f[:samples],), (along[:samples],))[1]
+
+    squares = sum(jnp.sum(part**2) for part in jax.tree.leaves(gradient))
+    rates = jnp.stack([fall(expected), fall(moved), -squares])
+    found = {"df/dt on the data": _distance(moved[:samples], expected[:samples])}
+    if len(x) > samples:
+        found["df/dt off the data"] = _distance(moved[samples:], expected[samples:])
+    return {**found, "dC/dt": float(jnp.max(jnp.abs(rates + norm)) / norm)}
+
+
+def seminorm(kernel: Float[AnyArray, "n n k k"], directions: np.ndarray) -> list[Quantity]:
+    """||f||_K^2 against the Gram matrix, and its range over functions with ||f||_pin = 1."""
+    samples, outputs = directions.shape[1:]
+    side = samples * outputs
+    gram = np.asarray(kernel).transpose(0, 2, 1, 3).reshape(side, side)
+    found = np.array([kernel_inner_product(kernel, f, f) for f in directions])
+    expected = [f.ravel() @ gram @ f.ravel() / samples**2 for f in directions]
+    error = np.max(np.abs(found - expected)) / np.max(expected)
+    eigenvalues = np.linalg.eigvalsh(gram)
+    share = eigenvalues[0] / eigenvalues[-1]
+    name = "seminorm: least over largest on the data, squared"
+    return [
+        Quantity.exact("seminorm: quadratic form", error, "at most", 0.0, ROUNDING),
+        Quantity.exact(name, share, "at least", ROUNDING, 0.0),
+    ]
+
+
+def _distance(one: Array, two: Array) -> float:
+    return float(jnp.max(jnp.abs(one - two)) / jnp.max(jnp.abs(two)))
+
+
+def _panel(errors: Mapping[str, Mapping[str, float]]) -> Panel:
+    """The identities that hold to rounding, by cost; 0 is drawn as eps / 10."""
+    first, *_ = errors.values()
+    names = [name for name in first if name != "dual element"]
+    places = np.arange(1, len(names) + 1)
+    eps = np.finfo(np.float64).eps
+    series = [
+        Series(
+            cost,
+            places,
+            np.maximum([found[name] for name in names], eps / 10),
+            look="points",
+        )
+        for cost, found in errors.items()
+    ]
+    series.append(Series("tolerance", [0.5, len(names) + 0.5], [ROUNDING] * 2, look="guide"))
+    listed = ", ".join(f"{place} {name}" for place, name in zip(places, names, strict=True))
+    return Panel(f"identities: {listed}", "identity", "relative error", series, "linear", "log")
+
+
+def _differences(curves: Mapping[str, np.ndarray]) -> Panel:
+    series = [Series(name, SIZES, curve) for name, curve in curves.items()]
+    last = list(curves.values())[-1]
+    guide = last[0] * (SIZES[:4] / SIZES[0]) ** 2
+    series.append(Series("slope 2", SIZES[:4], guide, look="guide"))
+    title = "dual element against central differences"
+    return Panel(title, "step", "relative error", series, "log", "log")

@@ -1,0 +1,160 @@
+"""The law of f_t over initialisations, at every t (JGH Section 5).
+
+On least squares f_t is Gaussian in the limit, with a mean and a variance that kernels give, here
+those of steps of gradient descent; where all components of the error are gone by the last record,
+it stands for t = infinity. Two numbers at each record: the share of test points at which a network
+lies between the 10th and the 90th percentile, 0.8 on average; and the Kolmogorov distance of
+f_t(x) from the Gaussian, the largest at a few points. Not a p-value: the law is that of the limit,
+and enough networks of one width reject it by what is of order 1/n.
+"""
+
+import numpy as np
+import scipy.stats
+import xarray as xr
+
+from ntkflow.kernels.dynamics import Components, gaussian_function, stepped
+from ntkflow.measures.common.components import limiting_components
+from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.exponents import mean
+from ntkflow.measures.common.sources import Sources
+
+__all__ = ["PRECISION", "measure"]
+
+PRECISION = "float64"
+
+COVERAGE, COVERAGE_TOLERANCE, COVERAGE_RESOLUTION = 0.8, 0.02, 0.05
+"""Share in the band. It falls by 0.02 where the variance of f is a tenth too large, more than what
+is of order 1/n at n = 256."""
+
+POINTS = 8
+DISTANCE_TOLERANCE, DISTANCE_RESOLUTION = 0.05, 0.1
+"""Of the distribution functions; a mean that is off by an eighth of a deviation makes 0.05."""
+
+SETTLED = 0.01
+"""Share of a component that may be left where a record counts as t = infinity."""
+LEAST_DEVIATION = 0.1
+"""Of that of the point where it is largest: nearer to training points there is nothing to test."""
+
+Z = float(scipy.stats.norm.ppf(0.9))
+
+
+def measure(sources: Sources) -> xr.Dataset:
+    """Coverage and distance of the widest networks, first output, at each record.
+
+    Raises
+    ------
+    ValueError
+        If there is no test point, or the learning rate is 1/lambda_1 or more.
+    """
+    width = max(sources.ensembles)
+    store = sources.ensembles[width]
+    test = ~sources.dataset["is_train"].values
+    if not test.any():
+        raise ValueError("the law of f_t is measured at test points, and the data set has none")
+    f = np.asarray(store["f"].isel(output=0).values, np.float64)[:, :, test]
+    basis = _basis(sources, store)
+    limits = np.asarray(store["time"].values, np.float64)
+    if np.exp(-np.min(basis.eigenvalues) * limits[-1]) < SETTLED:
+        limits = np.append(limits[:-1], np.inf)
+    centre, deviation = _law(sources, basis, limits, test)
+    quantities: list[Quantity] = []
+    standard = []
+    for record, time in enumerate(limits):
+        free = deviation[record] > LEAST_DEVIATION * deviation[record].max()
+        z = (f[:, record] - centre[record])[:, free] / deviation[record, free]
+        standard.append(z)
+        quantities += _numbers(z, "t = ∞" if np.isinf(time) else f"t = {time:g}")
+    axis = sources.dataset["angle"].values[test] if "angle" in sources.dataset.coords else None
+    place = np.arange(int(test.sum())) if axis is None else axis
+    label = "angle $\\gamma$" if axis is not None else "test point"
+    panels = [
+        _band(f[:, -1], centre[-1], deviation[-1], place, width, label),
+        _law_panel(standard, limits),
+    ]
+    return evidence(quantities, panels)
+
+
+def _basis(sources: Sources, store: xr.Dataset) -> Components:
+    """Of the limiting NTK, for steps of the learning rate of `store`."""
+    rate = float(store["time"].values[-1] / store["step"].values[-1])
+    return stepped(limiting_components(sources.limiting), rate)
+
+
+def _law(
+    sources: Sources, basis: Components, times: np.ndarray, test: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of f_t at the test points, (time, point) each."""
+    y = np.asarray(sources.dataset["y"].values[~test, :1], np.float64)
+    nngp = np.asarray(sources.limiting["nngp"].values, np.float64)
+    law = gaussian_function(basis, nngp, y, times)
+    mean_at, variance = np.asarray(law.mean)[:, test, 0], np.asarray(law.variance)[:, test]
+    return mean_at, np.sqrt(variance)
+
+
+def _numbers(z: np.ndarray, when: str) -> list[Quantity]:
+    """Coverage and distance of standardised values (seed, point)."""
+    inside = (np.abs(z) < Z).mean(axis=1)
+    coverage = mean(
+        f"{when}: share in the 10-90 % band",
+        inside,
+        "equals",
+        COVERAGE,
+        COVERAGE_TOLERANCE,
+        COVERAGE_RESOLUTION,
+    )
+    chosen = np.unique(np.linspace(0, z.shape[1] - 1, POINTS).round().astype(int))
+    distance = max(scipy.stats.kstest(z[:, point], "norm").statistic for point in chosen)
+    bound = _simultaneous_bound(len(z), len(chosen))
+    law = Quantity(
+        f"{when}: distance from the Gaussian, largest at {len(chosen)} points",
+        distance,
+        max(0.0, distance - bound),
+        min(1.0, distance + bound),
+        "equals",
+        0.0,
+        DISTANCE_TOLERANCE,
+        DISTANCE_RESOLUTION,
+    )
+    return [coverage, law]
+
+
+def _simultaneous_bound(networks: int, points: int) -> float:
+    """Largest error, with 95 % confidence, of the distribution functions at so many points.
+
+    Dvoretzky, Kiefer & Wolfowitz (1956) with the constant of Massart (1990); Bonferroni over the
+    points, which need not be independent. Only networks have to be.
+    """
+    return float(np.sqrt(np.log(2 * points / 0.05) / (2 * networks)))
+
+
+def _band(
+    f: np.ndarray,
+    centre: np.ndarray,
+    deviation: np.ndarray,
+    place: np.ndarray,
+    width: int,
+    label: str,
+) -> Panel:
+    """Percentiles of networks f (seed, point) over those of the limit."""
+    order = np.argsort(place)
+    x, middle, shift = place[order], centre[order], Z * deviation[order]
+    quantiles = np.quantile(f, [0.1, 0.5, 0.9], axis=0)[:, order]
+    series = [
+        Series("", x, middle, middle - shift, middle + shift, look="band", width=width),
+        *[Series("", x, each, width=width) for each in quantiles],
+        *[Series("", x, middle + s, look="limit") for s in (-shift, 0 * shift, shift)],
+    ]
+    title = "10th, 50th and 90th percentile at the end"
+    return Panel(title, label, r"$f_\theta(x)$", series)
+
+
+def _law_panel(standard: list[np.ndarray], times: np.ndarray) -> Panel:
+    """Distribution over networks at the middle test point, at each record."""
+    grid = np.linspace(-3, 3, 61)
+    series = [Series("Gaussian", grid, scipy.stats.norm.cdf(grid), look="limit")]
+    for z, time in zip(standard, times, strict=True):
+        values = np.sort(z[:, z.shape[1] // 2])
+        share = np.searchsorted(values, grid) / len(values)
+        label = r"$t = \infty$" if np.isinf(time) else f"$t = {time:g}$"
+        series.append(Series(label, grid, share))
+    return Panel("distribution at one point", "standardised $f_t(x)$", "share of networks", series)

@@ -1,0 +1,139 @@
+"""Networks at initialisation against the Gaussian process of the NNGP kernel (JGH Proposition 1).
+
+Two numbers. The covariance of f_theta(0) over draws against Sigma^L, at the widest networks: its
+squared relative distance, without the part that is noise of the draws. And the excess kurtosis of
+f_theta(0)(x), 0 for a Gaussian: given the last hidden layer f is Gaussian, and the variance that it
+is given fluctuates by n^(-1/2), so the kurtosis is of order 1/n. For ReLU without biases it is
+3 ((1 + 5/n)^(L-1) - 1) at any width, which says how many draws its error sqrt(24 / draws) asks for.
+
+Draws come in batches, which are what is resampled.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.stats
+import xarray as xr
+
+from ntkflow.aliases import Array, Float, Inputs, SeedKeys
+from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
+from ntkflow.analysis.convergence import squared_bias, squared_bias_replicates
+from ntkflow.analysis.power_law import Estimate
+from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.exponents import fitted
+from ntkflow.measures.common.sources import Sources
+from ntkflow.networks.mlp import Architecture, apply, init, seed_keys
+
+__all__ = ["PRECISION", "measure"]
+
+PRECISION = "float32"
+
+BATCHES = 50
+COVARIANCE_TOLERANCE = 0.02**2
+"""Squared: two per cent, what the next order in 1/n may be at widths of 50 or more."""
+
+EXPECTED = -1.0
+AT_ONCE = 256  # networks, so that their parameters stay in a cache
+
+
+def measure(sources: Sources, *, draws: int) -> xr.Dataset:
+    """Covariance and excess kurtosis of f_theta(0) at all points, first output, by width.
+
+    Parameters
+    ----------
+    draws
+        Networks of each width; those that are left over when 50 batches are made are not drawn.
+    """
+    x = np.asarray(sources.dataset["x"].values, np.float32)
+    nngp = np.asarray(sources.limiting["nngp"].values, np.float64)
+    batches = min(BATCHES, draws)
+    used = draws - draws % batches
+    f = {
+        width: drawn(seed_keys(sources.seed, width, used), x, architecture).reshape(
+            batches, -1, len(x)
+        )
+        for width, architecture in sources.architectures.items()
+    }
+    widths = np.array(sorted(f))
+    kurtoses = [excess_kurtosis(f[n]) for n in widths]
+    with np.errstate(invalid="ignore", divide="ignore"):  # below 0: no logarithm, no verdict
+        kurtosis, shown = fitted("exponent of the excess kurtosis", widths, kurtoses, EXPECTED)
+    covariance, entries = _covariance(f[widths[-1]], nngp)
+    deviation = np.sqrt(nngp[0, 0])
+    grid = np.linspace(-4, 4, 81)
+    density = [Series("Gaussian", grid, scipy.stats.norm.pdf(grid), look="limit")]
+    density += [_density(f[n][..., 0].ravel() / deviation, int(n)) for n in widths[[0, -1]]]
+    return evidence(
+        [covariance, kurtosis],
+        [
+            Panel("density at one point", r"$f(x) / \sqrt{\Sigma^L(x, x)}$", "density", density),
+            Panel("widest networks", r"limit $\Sigma^L(x, x')$", "covariance", entries),
+            Panel("excess kurtosis", "width $n$", "kurtosis", shown, "log", "log"),
+        ],
+    )
+
+
+@partial(jax.jit, static_argnums=(2,))
+def _drawn(keys: SeedKeys, x: Inputs, network: Architecture) -> Float[Array, "s N"]:
+    def function(key: Array) -> Array:
+        return apply(init(key, x.shape[1], network, x.dtype), x, network)[:, 0]
+
+    return jax.lax.map(function, keys, batch_size=min(AT_ONCE, len(keys)))
+
+
+def drawn(keys: SeedKeys, x: np.ndarray, network: Architecture) -> np.ndarray:
+    """f_theta(0) of one network a key, first output, (seed, point)."""
+    return np.asarray(_drawn(keys, jnp.asarray(x), network), np.float64)
+
+
+def excess_kurtosis(f: np.ndarray) -> Estimate:
+    """E f^4 / (E f^2)^2 - 3, mean over points, of centred f (batch, draw, point).
+
+    Both moments are those of all draws: of a batch their ratio would be biased. The variance of the
+    draws takes out half of the noise that E f^4 / Sigma^L(x, x)^2 has, sqrt(96 / draws), and is the
+    right one at any width and for any activation.
+    """
+    second, fourth = (f**2).mean(axis=1), (f**4).mean(axis=1)
+
+    def kurtosis(weights: np.ndarray) -> np.ndarray:
+        return ((weights @ fourth) / (weights @ second) ** 2).mean(axis=1) - 3
+
+    even = np.full((1, len(f)), 1 / len(f))
+    weights = resampling_weights(len(f), REPLICATES, np.random.default_rng(0))
+    replicates = np.concatenate([kurtosis(batch) for batch in weights])
+    value = float(kurtosis(even)[0])
+    return Estimate(value, percentile_interval(replicates), replicates, np.empty(0))
+
+
+def _covariance(f: np.ndarray, nngp: np.ndarray) -> tuple[Quantity, list[Series]]:
+    """Squared relative distance of E f f^T from Sigma^L, and the entries of both."""
+    rows, columns = np.triu_indices(len(nngp))
+    products = np.einsum("bsn,bsm->bnm", f, f)[:, rows, columns] / f.shape[1]
+    # Entries off the diagonal stand for two.
+    weight = np.where(rows == columns, 1, np.sqrt(2)) / np.linalg.norm(nngp)
+    errors = (products - nngp[rows, columns]) * weight
+    replicates = squared_bias_replicates(errors, REPLICATES, np.random.default_rng(0))
+    low, high = percentile_interval(replicates)
+    quantity = Quantity(
+        "squared distance of the covariance",
+        squared_bias(errors),
+        low,
+        high,
+        "equals",
+        0.0,
+        COVARIANCE_TOLERANCE,
+        2 * COVARIANCE_TOLERANCE,
+    )
+    limit, ends = nngp[rows, columns], np.array([nngp.min(), nngp.max()])
+    bar = 1.96 * products.std(axis=0, ddof=1) / np.sqrt(len(f))
+    mean = products.mean(axis=0)
+    points = Series("networks", limit, mean, mean - bar, mean + bar, look="points")
+    return quantity, [Series("limit", ends, ends, look="limit"), points]
+
+
+def _density(values: np.ndarray, width: int) -> Series:
+    heights, edges = np.histogram(values, 40, (-4, 4))
+    share = heights / (len(values) * np.diff(edges))
+    return Series("", (edges[1:] + edges[:-1]) / 2, share, width=width)

@@ -1,0 +1,165 @@
+"""What training does to the cost and to the empirical NTK (JGH Theorem 2).
+
+One line a network, coloured by width: its cost and the drift of its kernel against time. Where
+there are several widths, then the drift at the last record against width, on the same vertical
+axis: initialisations, their mean with its 95 % interval, and where an exponent was fitted the power
+law, over the slope that bounds it.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+from ntkflow.analysis.bootstrap import mean_with_interval
+from ntkflow.plotting import style, width_axes
+
+__all__ = ["draw", "tabulate"]
+
+LEGEND_ROOM = 0.45  # height of the legend over that of the last drifts
+FEWEST_DECADES = 1.5  # of times, for a logarithmic axis
+END_ROOM = 1.08  # so that the last records stand inside
+NETWORK_POINT: dict[str, Any] = {"alpha": 0.7, "markersize": 4.5, "markeredgewidth": 0}
+MEAN_POINT: dict[str, Any] = {"color": style.INK, "markersize": 6, "zorder": 4}
+BAR: dict[str, Any] = {"color": style.INK, "linewidth": 1.0, "zorder": 4}
+LINEAR_PART = 0.16  # length of the axis from 0 to the first time, over that of the rest
+
+
+def draw(statistics: xr.Dataset) -> Figure:
+    """Draw the figure.
+
+    Parameters
+    ----------
+    statistics
+        A `kernel_drift` store: ``cost`` (width, seed, step), ``drift`` (width, seed, kernel_step),
+        ``mean_drift``, ``mean_drift_low``, ``mean_drift_high`` (width), ``exponent``,
+        ``exponent_low``, ``exponent_high``, ``prefactor``, ``expected``; attributes
+        ``network_label``, ``dataset_label``.
+    """
+    statistics = statistics.sortby("width")
+    colours = style.width_colours(statistics["width"])
+    panels = 2 + (len(colours) > 1)
+    with style.paper():
+        figure = Figure(figsize=(style.FULL_WIDTH, 2.6))
+        cost, drift, *last = figure.subplots(1, panels)
+        _draw_cost(cost, statistics, colours)
+        _draw_drift(drift, statistics, colours)
+        for axes in (cost, drift):
+            _time_axis(axes, statistics)
+        for axes in last:
+            axes.sharey(drift)
+            axes.tick_params(labelleft=False)
+            _draw_last(axes, statistics, colours, style.FULL_WIDTH / panels)
+        style.heading(figure, statistics, style.width_key(colours))
+        return style.fixed_layout(figure)
+
+
+def _draw_cost(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> None:
+    """Cost of every network, on a logarithmic axis unless the cost is of a kind that has none."""
+    cost = statistics["cost"]
+    if (cost > 0).any() and not (cost < 0).any():
+        axes.set_yscale("log")
+        cost = cost.where(cost > 0)
+    style.network_lines(axes, statistics["time"], cost, colours)
+    if axes.get_yscale() == "log":
+        width_axes.value_ticks(axes, *axes.get_ylim())
+    axes.set_ylabel(style.axis_label(statistics["cost"]))
+
+
+def _draw_drift(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> None:
+    """Drift of every network at the recorded times; at t = 0 it is none and has no logarithm."""
+    drift = statistics["drift"]
+    bottom, top = _drift_limits(statistics)
+    axes.set(yscale="log", ylim=(bottom, top))
+    style.network_lines(
+        axes, statistics["kernel_time"], drift.where(drift > 0), colours, marker="."
+    )
+    width_axes.value_ticks(axes, bottom, top)
+    # On two lines: the symbol is as long as the axis.
+    axes.set_ylabel(style.axis_label(drift).replace(", ", ",\n"), linespacing=1.15)
+
+
+def _drift_limits(statistics: xr.Dataset) -> tuple[float, float]:
+    """Around all drifts; below the last ones, where an exponent is told, is room for that."""
+    bottom, top = width_axes.log_limits(statistics["drift"].values, room=0.1)
+    if math.isfinite(statistics["exponent"]):
+        last = statistics["drift"].isel(kernel_step=-1)
+        lowest = float(last.where(last > 0).min())
+        bottom = min(bottom, lowest * (lowest / top) ** LEGEND_ROOM)
+    return bottom, top
+
+
+def _time_axis(axes: Axes, statistics: xr.Dataset) -> None:
+    """Time from 0: logarithmic from the first record where records span enough decades."""
+    times = np.concatenate([statistics[name].values for name in ("time", "kernel_time")])
+    first, last = times[times > 0].min(), times.max()
+    axes.set_xlabel(style.axis_label(statistics["time"]))
+    span = math.log10(last / first)
+    if span < FEWEST_DECADES:
+        axes.set_xlim(0, last)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        return
+    axes.set_xscale("symlog", linthresh=first, linscale=LINEAR_PART * span)
+    axes.set_xlim(0, last * END_ROOM)
+    decades = 10.0 ** np.arange(math.floor(math.log10(first)), math.log10(last) + 1)
+    shown = decades[(decades >= first * (1 - 1e-9)) & (decades <= last * (1 + 1e-9))]
+    between = np.outer(decades, np.arange(2, 10)).ravel()
+    axes.xaxis.set_major_locator(FixedLocator([0, *shown[:: math.ceil(len(shown) / 4)]]))
+    axes.xaxis.set_minor_locator(FixedLocator(between[(between > first) & (between < last)]))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _draw_last(axes: Axes, statistics: xr.Dataset, colours: dict[int, str], inches: float) -> None:
+    """Drift at the last record against width, in axes about `inches` wide."""
+    widths = statistics["width"].values
+    width_axes.set_width_limits(axes, widths)
+    last = statistics["drift"].isel(kernel_step=-1, seed=slice(width_axes.SHOWN_SEEDS))
+    networks = last.transpose("width", "seed").values
+    places = width_axes.beside(widths, networks.shape[1])
+    for place, values, colour in zip(places, networks, colours.values(), strict=True):
+        axes.plot(place, values, ".", color=colour, **NETWORK_POINT)
+    axes.plot(widths, statistics["mean_drift"], "_", **MEAN_POINT)
+    axes.vlines(widths, statistics["mean_drift_low"], statistics["mean_drift_high"], **BAR)
+    if math.isfinite(statistics["exponent"]):
+        _draw_exponent(axes, statistics)
+    width_axes.width_ticks(axes, widths, inches)
+    axes.set_xlabel(style.axis_label(statistics["width"]))
+    axes.set_title(style.time_text(float(statistics["kernel_time"][-1])))
+
+
+def _draw_exponent(axes: Axes, statistics: xr.Dataset) -> None:
+    """The fitted power law, and the slope that bounds it, through the first mean above zero."""
+    moved = statistics.isel(width=statistics["mean_drift"].values > 0)
+    widths, expected = moved["width"].values, float(statistics["expected"])
+    start = float(widths[0]), float(moved["mean_drift"][0])
+    label = f"bound {style.fraction(expected)}"
+    lines = [
+        *width_axes.draw_fit(axes, statistics, widths),
+        *width_axes.draw_slope(axes, start, float(widths[-1]), expected, label),
+    ]
+    axes.legend(handles=lines, loc="best", labelspacing=0.25)
+
+
+def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
+    """Cost and drift where training ends, one row a width.
+
+    ``time`` is that of the last cost, ``kernel_time`` that of the last kernel. Means over
+    initialisations are followed by their 95 % bootstrap interval.
+    """
+    statistics = statistics.compute()
+    drift = statistics[["mean_drift", "mean_drift_low", "mean_drift_high"]]
+    summary = xr.merge(
+        [
+            mean_with_interval(statistics["cost"].isel(step=-1, drop=True), "cost"),
+            drift.rename({name: str(name).removeprefix("mean_") for name in drift}),
+        ]
+    ).assign(time=statistics["time"][-1].item(), kernel_time=statistics["kernel_time"][-1].item())
+    columns = ["time", "cost", "cost_low", "cost_high"]
+    columns += ["kernel_time", "drift", "drift_low", "drift_high"]
+    return summary.to_dataframe().reset_index()[["width", *columns]]

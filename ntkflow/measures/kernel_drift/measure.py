@@ -1,0 +1,167 @@
+"""What training does to the kernel and to the cost (JGH Theorem 2).
+
+The theorem bounds the change of the NTK while networks follow a training direction d_t, whatever
+it is, as long as the integral of ||d_t|| over time is bounded. So the cost is free. Of optimisers
+it is about gradient descent: steps that do not scale with the gradient, as Adam's, have no bound.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from ntkflow.analysis import convergence
+from ntkflow.analysis.bootstrap import REPLICATES
+from ntkflow.analysis.ensembles import recorded_kernels, stack_widths
+from ntkflow.analysis.power_law import (
+    DRIFT,
+    DRIFT_BOUND,
+    Estimate,
+    PowerLaw,
+    estimate_mean,
+    fit_power_law,
+)
+from ntkflow.measures.common.evidence import Quantity
+from ntkflow.measures.common.exponents import recorded
+from ntkflow.measures.common.sources import Sources
+from ntkflow.stores.schema import conform
+from ntkflow.stores.tolerances import TRAINED
+from ntkflow.stores.variables import (
+    KERNEL_STEP,
+    KERNEL_TIME,
+    SEED,
+    STEP,
+    TIME,
+    WIDTH,
+    Schema,
+    Variable,
+)
+
+__all__ = ["claims", "measure"]
+
+SCHEMA = Schema(
+    "kernel_drift",
+    "What training does to the cost and to the empirical NTK, by width (JGH Theorem 2)",
+    {
+        "cost": Variable(("width", "seed", "step"), "cost on the training points", "C"),
+        "drift": Variable(
+            ("width", "seed", "kernel_step"),
+            "drift of the NTK, in Frobenius norms over the recorded points and outputs",
+            r"\|\Theta(t) - \Theta(0)\| / \|\Theta(0)\|",
+        ),
+        "mean_drift": Variable(("width",), "drift at the last record, mean over networks"),
+        "mean_drift_low": Variable(("width",), "lower end of its 95 % interval"),
+        "mean_drift_high": Variable(("width",), "upper end of its 95 % interval"),
+        "exponent": Variable((), "slope of log mean drift against log n; NaN if not fitted"),
+        "exponent_low": Variable((), "lower end of its 95 % interval"),
+        "exponent_high": Variable((), "upper end of its 95 % interval"),
+        "prefactor": Variable((), "mean drift of the fitted line at n = 1"),
+        "expected": Variable((), "exponent of the theory, an upper bound"),
+    },
+    {
+        "width": WIDTH,
+        "seed": SEED,
+        "step": STEP,
+        "time": TIME,
+        "kernel_step": KERNEL_STEP,
+        "kernel_time": KERNEL_TIME,
+    },
+    tolerance=TRAINED,
+)
+
+FEWEST_SEEDS = 5
+"""Initialisations of a width; with fewer an interval says nothing, and no exponent is fitted."""
+
+
+def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) -> xr.Dataset:
+    """Cost and ||Theta(t) - Theta(0)|| / ||Theta(0)|| of each network, and the drift's exponent.
+
+    The exponent is that of the mean drift at the last record in the width. The fit uses widths
+    with 5 initialisations or more, none of which kept its kernel to the last bit: such a mean has
+    an interval above zero.
+
+    Parameters
+    ----------
+    sources
+        ``ensembles`` with kernels recorded at step 0 and later. Norms are over the recorded points
+        and outputs.
+    replicates, seed
+        Number of bootstrap replicates and the seed of their generator.
+
+    Returns
+    -------
+    xr.Dataset
+        A "kernel_drift" store. Without two widths to fit, the exponent is NaN.
+
+    Raises
+    ------
+    ValueError
+        If an ensemble has no kernel at step 0 or none later, or two differ in their schedules.
+    """
+    ensembles = sources.ensembles
+    drift = stack_widths({n: _drift(ensemble, n) for n, ensemble in ensembles.items()})
+    cost = stack_widths({n: _cost(ensemble) for n, ensemble in ensembles.items()})
+    final = drift.isel(kernel_step=-1)
+    estimates = {
+        n: estimate_mean(
+            final.sel(width=n).dropna("seed").to_numpy(),
+            replicates,
+            np.random.default_rng([seed, n]),
+        )
+        for n in sorted(ensembles)
+    }
+    means = {
+        "mean_drift": [e.value for e in estimates.values()],
+        "mean_drift_low": [e.interval[0] for e in estimates.values()],
+        "mean_drift_high": [e.interval[1] for e in estimates.values()],
+    }
+    statistics = xr.Dataset(
+        {
+            "cost": cost,
+            "drift": drift,
+            **{name: ("width", values) for name, values in means.items()},
+            **_fit(estimates)._asdict(),
+            "expected": DRIFT_BOUND,
+        }
+    )
+    return conform(statistics, SCHEMA)
+
+
+def _drift(ensemble: xr.Dataset, width: int) -> xr.DataArray:
+    """Drift (seed, kernel_step) with the steps and times of the kernels."""
+    kernels = recorded_kernels(ensemble, width)
+    first = int(kernels["kernel_step"][0])
+    if first != 0:
+        raise ValueError(
+            f"the first kernel of the ensemble of width {width} is of step {first}; "
+            "drift is from step 0, so record the kernel there"
+        )
+    kept = ("seed", "kernel_step", "kernel_time")
+    return xr.DataArray(
+        convergence.kernel_drift(kernels),
+        {name: kernels[name].variable for name in kept},
+        ("seed", "kernel_step"),
+    )
+
+
+def _cost(ensemble: xr.Dataset) -> xr.DataArray:
+    """Cost (seed, step) with the steps and times at which it was recorded."""
+    cost = ensemble["cost"]
+    kept = {name: ensemble[name] for name in ("seed", "step", "time")}
+    return cost.reset_coords(drop=True).assign_coords(kept).astype(np.float64).compute()
+
+
+def _fit(estimates: Mapping[int, Estimate]) -> PowerLaw:
+    used = {
+        n: estimate
+        for n, estimate in estimates.items()
+        if len(estimate.spread) >= FEWEST_SEEDS and estimate.interval[0] > 0
+    }
+    values = np.array([estimate.value for estimate in used.values()])
+    replicates = np.array([estimate.replicates for estimate in used.values()])
+    return fit_power_law(np.array(list(used)), values, replicates.T)
+
+
+def claims(statistics: xr.Dataset) -> list[Quantity]:
+    """Exponent of the drift, which has an upper bound."""
+    return [recorded(statistics, DRIFT, "at most")]

@@ -1,0 +1,106 @@
+"""The NTK between one point of the circle and all others, before and after training (JGH Figure 1).
+
+One line a network, coloured by width: a panel for each recorded time, then one for the change from
+the first to the last, which vanishes in the limit (JGH Theorem 2).
+"""
+
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ntkflow.analysis.bootstrap import mean_with_interval
+from ntkflow.plotting import style
+
+__all__ = ["draw", "tabulate"]
+
+
+def draw(statistics: xr.Dataset) -> Figure:
+    """Draw the figure.
+
+    Parameters
+    ----------
+    statistics
+        A `kernel_profile` store: ``ntk`` (width, seed, step, sample), ``limiting_ntk`` (sample),
+        ``angle`` (sample); attributes ``network_label``, ``dataset_label``, ``reference_angle``.
+    """
+    profile = statistics.sortby("angle")
+    colours = style.width_colours(profile["width"])
+    times = profile["time"].values
+    panels = len(times) + (len(times) > 1)
+    with style.paper():
+        figure = Figure(figsize=(style.FULL_WIDTH, 2.5))
+        row = figure.subplots(1, panels, squeeze=False)[0]
+        for step, axes in enumerate(row[: len(times)]):
+            if step:
+                axes.sharey(row[0])
+                axes.tick_params(labelleft=False)
+            _draw_kernel(axes, profile.isel(step=step), colours)
+            _mark_reference(axes, statistics.attrs["reference_angle"])
+        row[0].set_ylabel(style.axis_label(profile["ntk"]))
+        if len(times) > 1:
+            _draw_change(row[-1], profile, colours)
+        for axes in row:
+            style.angle_axis(axes, profile["angle"])
+        style.heading(figure, statistics, [*style.width_key(colours), style.limit_key()])
+        return style.fixed_layout(figure)
+
+
+def _draw_kernel(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> None:
+    """The kernel of every network at one time, with the limit."""
+    style.network_lines(axes, profile["angle"], profile["ntk"], colours)
+    style.limit_line(axes, profile["angle"], profile["limiting_ntk"])
+    axes.set_title(style.time_text(float(profile["time"])))
+
+
+def _draw_change(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> None:
+    """What training changed in the kernel of every network, with the limit, no change."""
+    first, last = profile["time"].values[[0, -1]]
+    change = profile["ntk"].isel(step=-1) - profile["ntk"].isel(step=0)
+    style.network_lines(axes, profile["angle"], change, colours)
+    style.limit_line(axes, profile["angle"], xr.zeros_like(profile["limiting_ntk"]))
+    axes.set_title(f"change, {style.time_text(first)} to ${last:g}$")
+
+
+def _mark_reference(axes: Axes, angle: float) -> None:
+    """Mark x_0 on the horizontal axis, its name on the side away from the edge."""
+    foot = axes.get_xaxis_transform()
+    axes.plot(angle, 0, "^", color=style.INK, transform=foot, clip_on=False, zorder=4)
+    side = -1 if angle > 0 else 1
+    axes.annotate(
+        "$x_0$",
+        (angle, 0),
+        xycoords=foot,
+        xytext=(4 * side, 3),
+        textcoords="offset points",
+        ha="right" if side < 0 else "left",
+    )
+
+
+def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
+    """Distance of the profiles from their limit, one row a width and a time.
+
+    Norms are of L^2 over the circle, by the trapezoidal rule in the angle. Each column is a mean
+    over initialisations, followed by its 95 % bootstrap interval:
+
+    - ``relative_error``: ||Theta - Theta_inf|| / ||Theta_inf||
+    - ``inflation``: <Theta, Theta_inf> / ||Theta_inf||^2, the mean of Theta / Theta_inf with
+      weights Theta_inf^2, which is defined even where the limit crosses zero
+    - ``drift``: ||Theta(t) - Theta(0)|| / ||Theta(0)||, from the first recorded time
+    """
+    statistics = statistics.compute()
+    network, limit = statistics["ntk"], statistics["limiting_ntk"]
+    first = network.isel(step=0, drop=True)
+    overlap = (network * limit).integrate("angle") / _norm(limit) ** 2
+    summary = xr.merge(
+        [
+            mean_with_interval(_norm(network - limit) / _norm(limit), "relative_error"),
+            mean_with_interval(overlap, "inflation"),
+            mean_with_interval(_norm(network - first) / _norm(first), "drift"),
+        ]
+    )
+    return summary.to_dataframe().reset_index()[["width", "step", "time", *summary.data_vars]]
+
+
+def _norm(function: xr.DataArray) -> xr.DataArray:
+    return (function**2).integrate("angle") ** 0.5

@@ -1,0 +1,38 @@
+"""Settings of the measure `kernel_profile`."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ntkflow.configuration.base import Finite
+from ntkflow.configuration.datasets import DatasetConfig
+from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.measures.common.experiment import PAPER, Problems, Trained
+
+__all__ = ["Settings"]
+
+
+class Settings(Trained):
+    """Theta(x_0, x) along the circle, before and after training (JGH Figure 1)."""
+
+    reads: ClassVar[tuple[str, ...]] = ("ensembles", "limiting")
+    on_circle: ClassVar[bool] = True
+    free: ClassVar[frozenset[str]] = frozenset({"cost", "optimizer", "batch_size"})
+    title: ClassVar[str] = "NTK around the circle at each recorded time"
+    caption: ClassVar[str] = (
+        "Empirical NTK Θ(x₀, x) between a fixed point of the unit circle and all others at each "
+        "recorded time; one line per network. The limit n → ∞ is dashed. Networks are trained on "
+        f"the random inputs of the data set, not on the circle. After {PAPER}, Figure 1."
+    )
+    alt: ClassVar[str] = (
+        "One panel per recorded time: the empirical NTK against the angle on the circle, one line "
+        "per network, coloured by width, with the dashed limit. With several times, another panel "
+        "shows the change."
+    )
+
+    reference_angle: Finite = Field(0.0, description="angle of x_0, in radians")
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
+        if not self.training.recorded_kernels:
+            yield "training.kernel_steps", "found none, expected at least one step"

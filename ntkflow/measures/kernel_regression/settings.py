@@ -1,0 +1,51 @@
+"""Settings of the measure `kernel_regression`."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from ntkflow.configuration.base import Count, NotBoolean
+from ntkflow.configuration.datasets import DatasetConfig
+from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.measures.common.experiment import Experiment, Problems
+
+__all__ = ["Settings"]
+
+
+class Settings(Experiment):
+    """Classification by regression with the NNGP kernel and the limiting NTK; nothing is trained.
+
+    Without a ridge, regression with the NTK is the mean of the networks at infinite time.
+    """
+
+    parallel: ClassVar[bool] = True
+    title: ClassVar[str] = "Test error of regression with the limiting kernels"
+    caption: ClassVar[str] = (
+        "Fraction of test points that regression with the NNGP kernel and with the limiting NTK "
+        "misclassifies, against the number of training points. Bars are 95 % Wilson intervals over "
+        "the test points; a bar without a point means that none was misclassified. The class is "
+        "the largest output. Without a ridge, regression with the NTK is the mean of infinitely "
+        "wide networks trained to convergence."
+    )
+    alt: ClassVar[str] = (
+        "One panel on logarithmic axes: test error against the number of training points, one "
+        "curve for the NNGP kernel and one for the limiting NTK."
+    )
+
+    sizes: list[Count] = Field(
+        min_length=1, description="training-set sizes; size m uses the first m training points"
+    )
+    ridge: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
+        0.0, description="added to the eigenvalues of K / N"
+    )
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        if len(set(self.sizes)) < len(self.sizes):
+            yield "sizes", f"found {self.sizes}, expected each size once"
+        if max(self.sizes) > dataset.train.count:
+            yield (
+                "sizes",
+                f"found {max(self.sizes)}, the data set has {dataset.train.count} training points",
+            )
+        if dataset.target.kind != "one_hot" or dataset.test is None:
+            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"

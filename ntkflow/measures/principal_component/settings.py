@@ -1,0 +1,29 @@
+"""Settings of the measure `principal_component`."""
+
+from typing import ClassVar
+
+from ntkflow.measures.common.experiment import PAPER, AlongComponent
+
+__all__ = ["Settings"]
+
+
+class Settings(AlongComponent):
+    """Training along one kernel principal component (JGH Figure 3).
+
+    The goal is f_theta(0) + amplitude x f^(component); the target of the data set is not used.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("ensembles", "spectrum")
+    title: ClassVar[str] = "Training along one kernel principal component"
+    caption: ClassVar[str] = (
+        "The goal is f at t = 0 plus a multiple of one eigenfunction of the limiting NTK. Left, "
+        "the training points in the plane of that eigenfunction and the next. Middle, the distance "
+        "of networks from the straight line, ‖h‖. Right, the distance to the goal, ‖g‖, with its "
+        "limit, which falls like exp(−λt), dashed. Norms are those of the input distribution. "
+        f"After {PAPER}, Figure 3."
+    )
+    alt: ClassVar[str] = (
+        "Three panels: training points in the plane of two eigenfunctions; distance of networks "
+        "from the straight line against time; distance to the goal against time, with the dashed "
+        "limit."
+    )

@@ -1,0 +1,102 @@
+"""Linear models of random functions, the paper's bridge from parameters to kernels (Section 3.1).
+
+f_1..f_P are independent with uncentred covariance K, F_lin(theta) = P^(-1/2) sum_p theta_p f_p. Two
+numbers for each law that f_p may have:
+
+- Gradient descent on theta moves F as kernel gradient descent with Ktilde = (1/P) sum_p f_p (x) f_p
+  does, exactly, at points that the cost does not see too (docs/questions.md has the derivation).
+- Ktilde -> K in P: the root mean square of ||Ktilde - K|| / ||K|| falls like P^(-1/2), as that of
+  a mean of P independent terms.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import scipy.linalg
+import xarray as xr
+
+from ntkflow.measures.common.evidence import Panel, Quantity, evidence
+from ntkflow.measures.common.exponents import exponent
+from ntkflow.measures.common.linear_models import descent_error
+from ntkflow.measures.common.sources import Sources
+from ntkflow.networks.costs import LEAST_SQUARES
+
+__all__ = ["LAWS", "PRECISION", "measure"]
+
+PRECISION = "float64"
+
+ROUNDING = 1e-11
+"""Of ten steps, each a sum over up to thousands of functions."""
+
+STEPS = 10
+EXPECTED = -0.5
+
+
+def _gaussian(root: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    return random.standard_normal((count, len(root))) @ root
+
+
+def _rademacher(root: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    return random.choice([-1.0, 1.0], (count, len(root))) @ root
+
+
+def _eigenfunction(root: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    """One of m eigenfunctions, times sqrt(m lambda): the law of least entropy."""
+    return np.sqrt(len(root)) * root[random.integers(len(root), size=count)]
+
+
+# (root, count, generator) -> functions (count, point); root^T root = K, one eigenfunction a row
+Law = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+
+LAWS: Mapping[str, Law] = {
+    "Gaussian": _gaussian,
+    "random signs": _rademacher,
+    "random eigenfunction": _eigenfunction,
+}
+"""Laws of a random function whose uncentred covariance is K."""
+
+
+def measure(sources: Sources, *, functions: Sequence[int], draws: int) -> xr.Dataset:
+    """Both numbers for each of `LAWS`; K is the limiting NTK at all points.
+
+    Parameters
+    ----------
+    functions
+        Numbers P.
+    draws
+        Sets of P functions.
+    """
+    kernel = np.asarray(sources.limiting["ntk"].values, np.float64)
+    train = sources.dataset["is_train"].values
+    target = np.asarray(sources.dataset["y"].values[train], np.float64)[:, :1]
+    eigenvalues, vectors = scipy.linalg.eigh(kernel)
+    root = (vectors * np.sqrt(np.maximum(eigenvalues, 0))).T
+    quantities: list[Quantity] = []
+    panels = []
+    for place, (name, law) in enumerate(LAWS.items()):
+        random = np.random.default_rng([sources.seed, place])
+        f = law(root, min(functions), random)
+        quantities.append(
+            Quantity.exact(
+                f"{name}: F against its kernel gradient descent",
+                descent_error(LEAST_SQUARES, f[..., None], target, STEPS),
+                "at most",
+                0.0,
+                ROUNDING,
+            )
+        )
+        squares = {
+            count: [_squared_distance(law(root, count, random), kernel) for _ in range(draws)]
+            for count in functions
+        }
+        slope, shown = exponent(f"{name}: exponent in P", squares, EXPECTED, power=0.5)
+        quantities.append(slope)
+        panels.append(
+            Panel(name, "functions $P$", r"$\|\tilde K - K\| / \|K\|$", shown, "log", "log")
+        )
+    return evidence(quantities, panels)
+
+
+def _squared_distance(f: np.ndarray, kernel: np.ndarray) -> float:
+    own = f.T @ f / len(f)
+    return float(np.sum((own - kernel) ** 2) / np.sum(kernel**2))

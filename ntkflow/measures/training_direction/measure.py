@@ -1,0 +1,195 @@
+"""The NTK along a training direction that is the gradient of nothing (JGH Theorem 2).
+
+The theorem is about networks that follow d theta/dt = -(1/N) sum_i d_t(x_i) grad f_theta(x_i) for
+any d_t with a bounded integral of ||d_t||. Here d_t oscillates, at each training point with a
+frequency and a phase of its own, and knows neither f nor a target: ||d_t||_pin is about 1 for ever,
+so f goes on moving. It is the same for the networks of all widths. Three numbers:
+
+- exponent in n of the drift sup_t ||Theta(t) - Theta(0)|| / ||Theta(0)||, for which the theorem
+  is a bound; the sup is over records, as it holds uniformly in t;
+- how far f moved at the widest networks: a kernel that stays while f stays too shows nothing;
+- exponent of sup_t ||f_t - f_inf,t||, where d/dt f_inf = -(1/N) sum_j Theta_inf(x, x_j) d_t(x_j)
+  from the same f_0, which is what the theorem concludes. It is of the order n^(-1/2) of
+  Theta(0) - Theta_inf; the drift adds the next order, and is to be the smaller part for a time
+  that is short enough: to t = 100 on the default network, slopes from n = 64 on are near -0.7.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from ntkflow.aliases import AnyArray, Array, Float, Inputs, OutputGram, SeedKeys
+from ntkflow.analysis.power_law import DRIFT_BOUND
+from ntkflow.kernels.function_space import kernel_map
+from ntkflow.measures.common.evidence import Panel, Series, evidence
+from ntkflow.measures.common.exponents import exponent, mean
+from ntkflow.measures.common.sources import Sources
+from ntkflow.networks.mlp import Architecture, Parameters, apply, empirical_ntk, init, seed_keys
+
+__all__ = ["PRECISION", "limiting_path", "measure", "oscillating"]
+
+PRECISION = "float64"
+
+LEAST_MOVEMENT = 0.2
+"""||f_T - f_0||_pin over ||f_0||_pin. Where it is a fifth or more, f has moved by O(1)."""
+
+EXPECTED = -0.5
+"""Of the distance from the limit."""
+
+MOST_RECORDS = 20
+
+
+def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -> xr.Dataset:
+    """Drift of the NTK between all points, by width, and how far f went.
+
+    Parameters
+    ----------
+    seeds
+        Networks of each width.
+    learning_rate, steps
+        Length in time, and number, of Euler steps along the direction.
+    """
+    x = jnp.asarray(sources.dataset["x"].values, jnp.float64)
+    train = int(sources.dataset["is_train"].values.sum())
+    time = learning_rate * np.arange(steps)
+    direction = oscillating(sources.seed, time, train, learning_rate * steps)
+    kept = _records(steps)
+    limit = limiting_path(sources.limiting["ntk"].values[:, :train], direction, learning_rate)[kept]
+    drift, moved, distance, shown = {}, {}, {}, {}
+    for width, architecture in sources.architectures.items():
+        keys = seed_keys(sources.seed, width, seeds)
+        drifts, f = map(
+            np.asarray, _followed(keys, x, _in_records(direction), learning_rate, architecture)
+        )
+        expected = f[:, :1] + limit[:, :, None]
+        drift[width] = drifts.max(axis=1)
+        moved[width] = _moved(f[:, :, :train])
+        distance[width] = np.sqrt(((f - expected) ** 2).mean(axis=(2, 3))).max(axis=1)
+        shown[width] = f[0, :, 0, 0], expected[0, :, 0, 0]
+    slope, drifted = exponent("exponent of the drift", drift, DRIFT_BOUND, "at most")
+    far = mean("movement of f, widest", moved[max(moved)], "at least", LEAST_MOVEMENT, 0.0)
+    close, apart = exponent("exponent of the distance from the limit", distance, EXPECTED)
+    return evidence(
+        [slope, far, close],
+        [
+            Panel(
+                "one network a width",
+                "time $t$",
+                r"$f_\theta(x_1)$",
+                _paths(shown, learning_rate * kept),
+            ),
+            Panel("largest drift", "width $n$", DRIFT, drifted, "log", "log"),
+            Panel("distance from the limit", "width $n$", DISTANCE, apart, "log", "log"),
+        ],
+    )
+
+
+DRIFT = r"$\sup_t \|\Theta(t) - \Theta(0)\| / \|\Theta(0)\|$"
+DISTANCE = r"$\sup_t \|f_\theta - f_\infty\|$"
+
+
+def _paths(shown: Mapping[int, tuple[np.ndarray, np.ndarray]], time: np.ndarray) -> list[Series]:
+    """f of a network of the narrowest and one of the widest width, and of its limit."""
+    series = []
+    for width in (min(shown), max(shown)):
+        own, limit = shown[width]
+        series += [
+            Series("", time, own, width=width),
+            Series(r"$f_\infty$ from the same $f_0$", time, limit, look="limit"),
+        ]
+    return series
+
+
+def oscillating(
+    seed: int, time: Float[np.ndarray, " t"], samples: int, duration: float
+) -> Float[np.ndarray, "t n"]:
+    """d_t(x_i) = sqrt(2) sin(omega_i t + phi_i), of mean square 1 over a period.
+
+    Frequencies are such that there is between one half and two periods in `duration`: a direction
+    that turned at every step would lead nowhere.
+    """
+    random = np.random.default_rng([seed, samples])
+    periods, phase = random.uniform(0.5, 2, samples), random.uniform(0, 2 * np.pi, samples)
+    return np.sqrt(2) * np.sin(2 * np.pi * np.outer(time / duration, periods) + phase)
+
+
+def limiting_path(
+    ntk: Float[AnyArray, "m n"], direction: Float[np.ndarray, "t n"], rate: float
+) -> Float[np.ndarray, "t1 m"]:
+    """f_inf - f_0 before the first step and after each: kernel gradient steps along the direction.
+
+    Parameters
+    ----------
+    ntk
+        Theta_inf between any m points and the n training points.
+    direction
+        d at each step.
+    rate
+        Length of a step in time.
+    """
+    travelled = rate * np.cumsum(direction, axis=0)
+    steps = -np.asarray(kernel_map(np.asarray(ntk, np.float64), travelled.T)).T
+    return np.concatenate([np.zeros((1, len(ntk))), steps])
+
+
+def _records(steps: int) -> np.ndarray:
+    """Steps after which f and the kernel are recorded: equally far apart, and the last."""
+    stride = -(-steps // MOST_RECORDS)
+    return np.array(sorted({*range(0, steps, stride), steps}))
+
+
+@partial(jax.jit, static_argnums=(4,))
+def _followed(
+    keys: SeedKeys, x: Inputs, pushes: Float[AnyArray, "r c n"], rate: float, network: Architecture
+) -> tuple[Float[Array, "s r"], Float[Array, "s r N k"]]:
+    """Drift of the kernel and f at each record, of one network a key."""
+
+    def follow(key: Array) -> tuple[Array, Array]:
+        start = init(key, x.shape[1], network, x.dtype)
+        origin = empirical_ntk(start, x, x, network)
+
+        def drift(now: OutputGram) -> Array:
+            return jnp.linalg.norm((now - origin).ravel()) / jnp.linalg.norm(origin.ravel())
+
+        def record(theta: Parameters, push: Any) -> tuple[Parameters, tuple[Array, Array]]:
+            theta, _ = jax.lax.scan(partial(_step, x=x, rate=rate, network=network), theta, push)
+            return theta, (drift(empirical_ntk(theta, x, x, network)), apply(theta, x, network))
+
+        _, (drifts, f) = jax.lax.scan(record, start, pushes)
+        return (
+            jnp.concatenate([jnp.zeros(1), drifts]),
+            jnp.concatenate([apply(start, x, network)[None], f]),
+        )
+
+    return jax.lax.map(follow, keys)
+
+
+def _step(
+    theta: Parameters, push: Array, *, x: Inputs, rate: float, network: Architecture
+) -> tuple[Parameters, None]:
+    """One Euler step of d theta/dt = -(1/N) sum_i d_t(x_i) grad f(x_i), on each output alike."""
+    samples = len(push)
+    f, pull = jax.vjp(lambda parameters: apply(parameters, x[:samples], network), theta)
+    (gradient,) = pull(jnp.broadcast_to(push[:, None], f.shape) / samples)
+    return jax.tree.map(lambda p, g: p - rate * g, theta, gradient), None
+
+
+def _in_records(direction: Float[np.ndarray, "t n"]) -> Float[np.ndarray, "r c n"]:
+    """The direction from record to record; steps beyond the last lead nowhere."""
+    steps, samples = direction.shape
+    stride = -(-steps // MOST_RECORDS)
+    records = -(-steps // stride)
+    padded = np.zeros((records * stride, samples))
+    padded[:steps] = direction
+    return padded.reshape(records, stride, samples)
+
+
+def _moved(f: Float[np.ndarray, "s t n k"]) -> Float[np.ndarray, " s"]:
+    """||f_T - f_0||_pin / ||f_0||_pin of each network."""
+    squares = ((f[:, -1] - f[:, 0]) ** 2).sum(axis=(1, 2)) / (f[:, 0] ** 2).sum(axis=(1, 2))
+    return np.sqrt(squares)

@@ -1,0 +1,156 @@
+"""Approach of finite networks to the limit: statistics against width, with fitted exponents.
+
+A log-log panel for each quantity: small points for initialisations, their mean with its 95 %
+interval, the fitted power law, and under them the slope that the theory gives.
+"""
+
+import math
+import textwrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ntkflow.plotting import style, width_axes
+
+__all__ = ["draw", "tabulate", "tabulate_widths"]
+
+TITLE_CHARACTERS = 15  # per inch
+SPREAD_POINT: dict[str, Any] = {"color": "#8fc1de", "markersize": 2.5, "markeredgewidth": 0}
+MEAN_POINT: dict[str, Any] = {"markeredgecolor": style.BLUE, "markersize": 3.5, "zorder": 4}
+BAR: dict[str, Any] = {"color": style.BLUE, "linewidth": 1.2, "zorder": 3}
+
+
+def draw(statistics: xr.Dataset) -> Figure:
+    """Draw the figure.
+
+    Parameters
+    ----------
+    statistics
+        A `width_scaling` store: ``value``, ``value_low``, ``value_high``, ``used`` (quantity,
+        width), ``spread`` (quantity, width, seed), ``exponent``, ``exponent_low``,
+        ``exponent_high``, ``prefactor``, ``expected`` (quantity); attributes ``network_label``,
+        ``dataset_label``. Of ``spread``, the first 50 initialisations are drawn.
+    """
+    statistics = statistics.sortby("width")
+    quantities = statistics.sizes["quantity"]
+    columns = 2 if quantities == 4 else min(quantities, 3)
+    rows = math.ceil(quantities / columns)
+    width = style.FULL_WIDTH if columns > 1 else style.HALF_WIDTH
+    with style.paper():
+        figure = Figure(figsize=(width, 2.3 * rows + 0.3))
+        panels = figure.subplots(rows, columns, squeeze=False)
+        for i, axes in enumerate(panels.flat):
+            if i < quantities:
+                _draw_quantity(axes, _measured(statistics.isel(quantity=i)), width / columns)
+                if i + columns >= quantities:  # nothing below it
+                    axes.set_xlabel(style.axis_label(statistics["width"]))
+            else:
+                axes.set_axis_off()
+        style.heading(figure, statistics)
+        return style.fixed_layout(figure)
+
+
+def _measured(panel: xr.Dataset) -> xr.Dataset:
+    """The widths this quantity was measured at; all of them if it never was."""
+    measured = np.isfinite(panel["value"].values)
+    return panel.isel(width=measured) if measured.any() else panel
+
+
+def _draw_quantity(axes: Axes, panel: xr.Dataset, inches: float) -> None:
+    """One quantity (dims width, seed) in axes about `inches` wide."""
+    bottom, top = _limits(panel)
+    widths = panel["width"].values
+    # Limits come before the data: autoscaled to a single width, they would be no interval.
+    axes.set(yscale="log", ylim=(bottom, top))
+    width_axes.set_width_limits(axes, widths)
+    title = textwrap.fill(str(panel["quantity"].item()), width=int(TITLE_CHARACTERS * inches))
+    axes.set_title(title, linespacing=style.LINE_SPACING)
+    lines = [*_draw_fit(axes, panel), *_draw_expected(axes, panel)]
+    _draw_spread(axes, panel)
+    _draw_means(axes, panel, bottom)
+    width_axes.width_ticks(axes, widths, inches)
+    width_axes.value_ticks(axes, bottom, top)
+    axes.legend(handles=lines, loc="upper right", labelspacing=0.25)
+
+
+def _limits(panel: xr.Dataset) -> tuple[float, float]:
+    """Vertical limits around what the fit uses, upper ends and initialisations.
+
+    Lower ends at or below zero, and unused values far under their own noise, would stretch a
+    logarithmic axis without end; they may leave it at the bottom.
+    """
+    used = panel.where(panel["used"])
+    drawn = [used["value"], used["value_low"], panel["value_high"], _shown_spread(panel)]
+    return width_axes.log_limits(np.concatenate([np.ravel(array) for array in drawn]))
+
+
+def _shown_spread(panel: xr.Dataset) -> xr.DataArray:
+    """The initialisations that are drawn, (width, seed)."""
+    return panel["spread"].isel(seed=slice(width_axes.SHOWN_SEEDS)).transpose("width", "seed")
+
+
+def _draw_spread(axes: Axes, panel: xr.Dataset) -> None:
+    """A small point for each initialisation, set side by side around its width."""
+    spread = _shown_spread(panel)
+    x = width_axes.beside(panel["width"].values, spread.sizes["seed"])
+    axes.plot(x.ravel(), spread.values.ravel(), ".", **SPREAD_POINT)
+
+
+def _draw_means(axes: Axes, panel: xr.Dataset, bottom: float) -> None:
+    """Means with their 95 % intervals, hollow where the fit does not use them."""
+    axes.vlines(panel["width"], panel["value_low"].clip(min=bottom), panel["value_high"], **BAR)
+    for used, face in ((True, style.BLUE), (False, "white")):
+        chosen = panel.isel(width=panel["used"].values == used)
+        axes.plot(chosen["width"], chosen["value"], "o", markerfacecolor=face, **MEAN_POINT)
+
+
+def _draw_fit(axes: Axes, panel: xr.Dataset) -> list[Line2D]:
+    """The fitted power law over the widths it uses, labelled with its slope and interval."""
+    if not math.isfinite(panel["exponent"]):
+        return [Line2D([], [], linestyle="none", label="no fit")]
+    return width_axes.draw_fit(axes, panel, panel["width"].values[panel["used"].values])
+
+
+def _draw_expected(axes: Axes, panel: xr.Dataset) -> list[Line2D]:
+    """The slope that theory gives, through the first mean that the fit uses."""
+    expected, used = float(panel["expected"]), panel.isel(width=panel["used"].values)
+    if not math.isfinite(expected):
+        return []
+    label = f"theory {style.fraction(expected)}"
+    if not used.sizes["width"]:
+        return [Line2D([], [], linestyle="none", label=label)]
+    first = used.isel(width=0)
+    start = float(first["width"]), float(first["value"])
+    return width_axes.draw_slope(axes, start, float(panel["width"].max()), expected, label)
+
+
+def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
+    """Fitted exponents, one row a quantity, each with its interval and a verdict.
+
+    The verdict is about the exponent the theory gives: the interval lies below it ("steeper"),
+    above it ("shallower"), or "contains" it; "inconclusive" if it contains 0 as well, ends
+    included, for such data cannot tell a decay from none. "not enough data" where no line could be
+    fitted.
+    """
+    names = ["exponent", "exponent_low", "exponent_high", "expected"]
+    table = statistics[names].to_dataframe().reset_index()[["quantity", *names]]
+    conditions = [
+        table["exponent"].isna(),
+        table["exponent_high"] < table["expected"],
+        table["exponent_low"] > table["expected"],
+        (table["exponent_low"] <= 0) & (table["exponent_high"] >= 0),
+    ]
+    outcomes = ["not enough data", "steeper", "shallower", "inconclusive"]
+    verdicts = np.select(conditions, outcomes, "contains")
+    return table.assign(verdict=verdicts)
+
+
+def tabulate_widths(statistics: xr.Dataset) -> pd.DataFrame:
+    """Each quantity at each width: value, its interval, and whether the fit uses it."""
+    names = ["value", "value_low", "value_high", "used"]
+    return statistics[names].to_dataframe().reset_index()[["quantity", "width", *names]]

@@ -1,0 +1,197 @@
+"""Approach to the infinite-width limit over a grid of widths, with fitted exponents.
+
+Intervals and fits are those of `power_law`. The bias alone has the plain percentile interval, since
+it has many draws. Its noise grows with n relative to it, and still all widths weigh the same:
+weights from the noise would narrow its interval, but lean on the narrow networks.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ntkflow.analysis import convergence
+from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval
+from ntkflow.analysis.ensembles import recorded_kernels
+from ntkflow.analysis.power_law import (
+    DRIFT,
+    DRIFT_BOUND,
+    Estimate,
+    PowerLaw,
+    estimate_mean,
+    fit_power_law,
+)
+from ntkflow.measures.common.evidence import Quantity, Relation
+from ntkflow.measures.common.exponents import recorded
+from ntkflow.measures.common.sources import Sources
+from ntkflow.stores.schema import conform
+from ntkflow.stores.tolerances import TRAINED
+from ntkflow.stores.variables import QUANTITY, SEED, WIDTH, Schema, Variable
+
+__all__ = ["EXPECTED", "claims", "measure"]
+
+SCHEMA = Schema(
+    "width_scaling",
+    "Approach of finite networks to the limit, with fitted exponents (JGH Theorems 1, 2)",
+    {
+        "value": Variable(("quantity", "width"), "statistic at one width"),
+        "value_low": Variable(("quantity", "width"), "lower end of its 95 % interval"),
+        "value_high": Variable(("quantity", "width"), "upper end of its 95 % interval"),
+        "used": Variable(("quantity", "width"), "whether the fit uses it", kinds="b"),
+        "spread": Variable(
+            ("quantity", "width", "seed"), "statistic of one initialisation; NaN if none"
+        ),
+        "exponent": Variable(("quantity",), "slope of log value against log n"),
+        "exponent_low": Variable(("quantity",), "lower end of its 95 % interval"),
+        "exponent_high": Variable(("quantity",), "upper end of its 95 % interval"),
+        "prefactor": Variable(("quantity",), "value of the fitted line at n = 1"),
+        "expected": Variable(("quantity",), "exponent the theory gives"),
+    },
+    {"width": WIDTH, "seed": SEED, "quantity": QUANTITY},
+    tolerance=TRAINED,
+)
+
+EXPECTED: Mapping[str, float] = {
+    "spread of the NTK at initialisation": -0.5,
+    "bias of its mean, off the diagonal": -1.0,
+    DRIFT: DRIFT_BOUND,
+    "distance of f from its limiting dynamics": -0.5,
+}
+"""Exponents of the theory by quantity. That of the drift is an upper bound."""
+
+DRAWN = 50
+"""Initialisations kept one by one for drawing, at most."""
+
+
+def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) -> xr.Dataset:
+    """The four quantities of `EXPECTED` at each width, and the exponent of each in the width.
+
+    Spread, drift and distance are means over initialisations of `convergence.initial_spread`,
+    `kernel_drift` and `distance_from_dynamics`; the spread is taken from the initial kernels or,
+    at widths that have none, from the first kernels recorded in training. The bias is the square
+    root of `convergence.squared_bias`. The fit uses the widths at which the lower end of the
+    value's interval is above zero. A bias below its own noise is not used. The other quantities
+    are means of norms, whose lower end is positive as long as there are two initialisations and
+    no norm is 0; of a single initialisation there is no interval, and it is not used.
+
+    Parameters
+    ----------
+    sources
+        ``ensembles`` and ``dynamics`` of the same widths, ``initial`` of any widths and numbers of
+        seeds, and ``limiting``.
+    replicates, seed
+        Number of bootstrap replicates and the seed of their generator.
+
+    Returns
+    -------
+    xr.Dataset
+        A "width_scaling" store. A quantity is NaN, and not used, at widths it was not measured at.
+
+    Raises
+    ------
+    ValueError
+        If ensembles and dynamics differ in their widths, seeds or steps, a store lacks the kernels
+        a quantity needs, or there are too few initial kernels of a width.
+    """
+    ensembles, dynamics, initial = sources.ensembles, sources.dynamics, sources.initial
+    limiting = sources.limiting
+    if sorted(ensembles) != sorted(dynamics):
+        raise ValueError(
+            f"ensembles have widths {sorted(ensembles)}, dynamics {sorted(dynamics)}; solve the "
+            "dynamics for each ensemble"
+        )
+    widths = sorted({*ensembles, *initial})
+    missing = Estimate(np.nan, np.full(2, np.nan), np.full(replicates, np.nan), np.empty(0))
+    by_width = []
+    for n in widths:
+        rng = np.random.default_rng([seed, n])
+        bias, drift, distance = missing, missing, missing
+        if n in initial:
+            untrained = initial[n].compute()
+            bias = _bias(untrained, limiting, replicates, rng)
+        else:
+            recorded_kernels(ensembles[n], n)
+            untrained = ensembles[n].isel(kernel_step=0).compute()
+        spread = estimate_mean(convergence.initial_spread(untrained, limiting), replicates, rng)
+        if n in ensembles:
+            drift, distance = _trained_estimates(ensembles[n], dynamics[n], n, replicates, rng)
+        by_width.append((spread, bias, drift, distance))
+    return _assemble(widths, list(zip(*by_width, strict=True)))
+
+
+def _bias(
+    initial: xr.Dataset, limiting: xr.Dataset, replicates: int, rng: np.random.Generator
+) -> Estimate:
+    errors = convergence.mean_errors(initial, limiting)
+    squares = convergence.squared_bias_replicates(errors, replicates, rng)
+    roots = np.sqrt(np.maximum(squares, 0))
+    return Estimate(
+        value=float(np.sqrt(max(convergence.squared_bias(errors), 0))),
+        interval=percentile_interval(roots),
+        replicates=roots,
+        spread=np.empty(0),
+    )
+
+
+def _trained_estimates(
+    ensemble: xr.Dataset,
+    dynamics: xr.Dataset,
+    width: int,
+    replicates: int,
+    rng: np.random.Generator,
+) -> tuple[Estimate, Estimate]:
+    """Drift and distance."""
+    drift = convergence.kernel_drift(recorded_kernels(ensemble, width))
+    distance = convergence.distance_from_dynamics(ensemble, dynamics)
+    return estimate_mean(drift[:, -1], replicates, rng), estimate_mean(distance, replicates, rng)
+
+
+def _assemble(widths: Sequence[int], by_quantity: Sequence[Sequence[Estimate]]) -> xr.Dataset:
+    """The store, from estimates by quantity and width."""
+    value = np.array([[e.value for e in row] for row in by_quantity])
+    replicates = np.array([[e.replicates for e in row] for row in by_quantity])
+    low, high = np.array([[e.interval for e in row] for row in by_quantity]).transpose(2, 0, 1)
+    used = low > 0
+    fits = [
+        fit_power_law(np.array(widths)[u], v[u], r[u].T)
+        for u, v, r in zip(used, value, replicates, strict=True)
+    ]
+    drawn = min(DRAWN, max(len(e.spread) for row in by_quantity for e in row))
+    by_width = ("quantity", "width")
+    return conform(
+        xr.Dataset(
+            {
+                "value": (by_width, value),
+                "value_low": (by_width, low),
+                "value_high": (by_width, high),
+                "used": (by_width, used),
+                "spread": ((*by_width, "seed"), _padded_spread(by_quantity, drawn)),
+                "expected": ("quantity", list(EXPECTED.values())),
+                **{
+                    name: ("quantity", [getattr(fit, name) for fit in fits])
+                    for name in PowerLaw._fields
+                },
+            },
+            coords={"quantity": list(EXPECTED), "width": list(widths), "seed": np.arange(drawn)},
+        ),
+        SCHEMA,
+    )
+
+
+def _padded_spread(by_quantity: Sequence[Sequence[Estimate]], drawn: int) -> NDArray[np.float64]:
+    padded = np.full((len(by_quantity), len(by_quantity[0]), drawn), np.nan)
+    for q, row in enumerate(by_quantity):
+        for w, estimate in enumerate(row):
+            kept = estimate.spread[:drawn]
+            padded[q, w, : len(kept)] = kept
+    return padded
+
+
+def claims(statistics: xr.Dataset) -> list[Quantity]:
+    """Exponents that the theorems predict; that of the drift has an upper bound only."""
+    relations: dict[str, Relation] = {DRIFT: "at most"}
+    return [
+        recorded(statistics.sel(quantity=name), name, relations.get(name, "equals"))
+        for name in statistics["quantity"].values.tolist()
+    ]

@@ -1,0 +1,80 @@
+"""Settings of the measure `width_scaling`."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from ntkflow.configuration.base import NotBoolean, Strict
+from ntkflow.configuration.datasets import DatasetConfig
+from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.measures.common.experiment import Problems, Trained, Width
+
+__all__ = ["Settings"]
+
+
+INITIAL_KERNELS_LIMIT = 2**30
+"""Bytes of the initial kernels of one width, which are in memory at once."""
+
+
+class InitialKernels(Strict):
+    """Kernels at initialisation: many, of narrow networks."""
+
+    widths: list[Width] = Field(min_length=1, description="widths n")
+    draws: Annotated[int, Field(ge=20), NotBoolean] = Field(
+        description="initialisations of each width"
+    )
+
+
+class Settings(Trained):
+    """How fast finite networks approach the limit in n.
+
+    The bias of the mean kernel falls like 1/n and its Monte-Carlo noise like (n draws)^(-1/2), so
+    it is visible at small widths with many draws. These have their own grid.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("ensembles", "initial", "dynamics", "limiting")
+    elsewhere: ClassVar[frozenset[str]] = frozenset({"initial"})
+    fewest_widths: ClassVar[int] = 2
+    paper: ClassVar[str] = "Theorems 1 and 2, Section 5"
+    statement: ClassVar[str] = (
+        "The NTK of wide networks is Theta_inf when training starts and while it lasts, and f "
+        "follows its kernel gradient."
+    )
+    title: ClassVar[str] = "Distance of finite networks from the limit, by width"
+    caption: ClassVar[str] = (
+        "Statistics of finite networks against width on logarithmic axes. Dots are "
+        "initialisations, bars 95 % bootstrap intervals, lines least-squares fits labelled with "
+        "the exponent and its interval. Thick grey lines have the slope that theory predicts, for "
+        "the drift an upper bound. Hollow points are not fitted: their interval reaches zero, or "
+        "there is a single initialisation. Fewer than two other points are not fitted either."
+    )
+    alt: ClassVar[str] = (
+        "Four panels on logarithmic axes, against width: spread of the NTK at initialisation, bias "
+        "of its mean, its drift in training, and distance from the limiting dynamics, each with a "
+        "fitted line and the slope that theory predicts."
+    )
+
+    seeds: Annotated[int, Field(ge=5), NotBoolean] = Field(
+        10, description="initialisations of each width; fewer than 5 give no interval"
+    )
+    initial: InitialKernels = Field(description="untrained networks, for the bias")
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
+        if len(set(self.initial.widths)) < len(self.initial.widths):
+            yield "initial.widths", f"found {self.initial.widths}, expected each width once"
+        yield from self.drift_problems()
+        yield from self._too_large(dataset.points, network.outputs)
+
+    def _too_large(self, points: int, outputs: int) -> Problems:
+        item = self.training.itemsize
+        draws, draw = self.initial.draws, points**2 * outputs**2 * item
+        most = INITIAL_KERNELS_LIMIT // draw
+        if draws > most:
+            remedy = f"at most {most} draws, or" if most >= 20 else "a data set of"
+            yield (
+                "initial.draws",
+                f"found {draws}, whose kernels take {-(-draws * draw // 2**20):,} MiB ({draws} "
+                f"draws x {points}^2 points x {outputs}^2 outputs x {item} bytes), expected "
+                f"{INITIAL_KERNELS_LIMIT // 2**20:,} MiB or less: {remedy} fewer points",
+            )

@@ -1,0 +1,271 @@
+"""What the figures share: the style sheet, colours, labels, and saving.
+
+Colour means width. Widths are ordered, so their colours are: light for narrow, dark for wide, told
+apart in greyscale and by colour-blind readers. The infinite-width limit is black and dashed.
+"""
+
+import io
+import math
+import os
+import textwrap
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.style
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+__all__ = [
+    "BLUE",
+    "FULL_WIDTH",
+    "GREY",
+    "HALF_WIDTH",
+    "INK",
+    "LIMIT",
+    "LINE_SPACING",
+    "angle_axis",
+    "axis_label",
+    "fixed_layout",
+    "fraction",
+    "heading",
+    "label_line_ends",
+    "limit_key",
+    "limit_line",
+    "network_lines",
+    "number",
+    "paper",
+    "save",
+    "time_text",
+    "width_colours",
+    "width_key",
+    "width_text",
+]
+
+FULL_WIDTH = 6.75  # inches: text width of a two-column paper
+HALF_WIDTH = 3.4
+INK = "#000000"
+MINUS = "−"
+GREY = "#b4b4b4"
+BLUE = "#0072b2"  # Okabe & Ito (2008)
+LIMIT: dict[str, Any] = {"color": INK, "linestyle": "dashed", "linewidth": 1.0}
+NETWORK_LINE: dict[str, Any] = {"linewidth": 0.7, "markersize": 2.5, "markeredgewidth": 0}
+LINE_SPACING = 1.0  # the lines of STIX are tall
+LABEL_GAP = 0.085  # least distance of two line-end labels, as a fraction of the axes' height
+
+# Nothing that changes from one run to the next may enter a file.
+METADATA: dict[str, dict[str, str | None]] = {
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+    ".png": {"Software": None},
+}
+
+
+def paper() -> AbstractContextManager[None]:
+    """Context in which figures are drawn and saved: the paper's style, whatever the user's own."""
+    return matplotlib.style.context("ntkflow.plotting.paper", after_reset=True)
+
+
+def width_colours(widths: xr.DataArray) -> dict[int, str]:
+    """One colour for each width, darker for wider, from a perceptually uniform colour map."""
+    ordered = sorted(int(width) for width in widths.values)
+    positions = np.linspace(0.69, 0.2, len(ordered)) if len(ordered) > 1 else [0.3]
+    colours = matplotlib.colormaps["plasma"](positions)
+    return dict(zip(ordered, map(to_hex, colours), strict=True))
+
+
+def axis_label(array: xr.DataArray, wrap: int = 60) -> str:
+    """Label of an axis from the attributes `long_name`, `symbol` (LaTeX) and `units`.
+
+    What follows a comma in `long_name` explains it and is left out; lines break at `wrap`.
+    """
+    name = textwrap.fill(array.attrs["long_name"].partition(",")[0], wrap)
+    symbol = f", ${array.attrs['symbol']}$" if array.attrs.get("symbol") else ""
+    units = array.attrs.get("units", "1")
+    return name + symbol + (f" ({units})" if units != "1" else "")
+
+
+def number(value: float) -> str:
+    """`value` to two decimals, with a true minus sign."""
+    return f"{value:.2f}".replace("-", MINUS)
+
+
+def time_text(time: float) -> str:
+    """The equation t = `time` in LaTeX."""
+    return r"$t = \infty$" if math.isinf(time) else f"$t = {time:g}$"
+
+
+def width_text(width: int) -> str:
+    """The equation n = `width` in LaTeX."""
+    return f"$n = {width}$"
+
+
+def fraction(value: float) -> str:
+    """`value` as a fraction where it is a simple one, -1/2 say, to two decimals otherwise."""
+    simple = Fraction(value).limit_denominator(6)
+    if not math.isclose(simple, value):
+        return number(value)
+    return str(simple).replace("-", MINUS)
+
+
+def network_lines(
+    axes: Axes,
+    x: xr.DataArray,
+    networks: xr.DataArray,
+    colours: dict[int, str],
+    marker: str = "",
+) -> None:
+    """Draw one thin line a network, the wide over the narrow.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    x
+        Horizontal coordinate, one dimension.
+    networks
+        Values (width, seed, dimension of `x`); NaN for networks that were not trained.
+    colours
+        Colour of each width.
+    marker
+        Of each value, small, where there are few.
+    """
+    # The more networks, the more transparent: overlapping lines must not hide each other.
+    alpha = float(np.clip(1.6 / math.sqrt(networks.sizes["seed"]), 0.2, 0.9))
+    for width, colour in colours.items():
+        lines = networks.sel(width=width).transpose(*x.dims, "seed")
+        axes.plot(x, lines, color=colour, alpha=alpha, marker=marker, **NETWORK_LINE)
+
+
+def limit_line(axes: Axes, x: xr.DataArray, limit: xr.DataArray) -> None:
+    """Draw the infinite-width limit over the networks, dashed so that they show through."""
+    axes.plot(x, limit, **LIMIT)
+
+
+def width_key(colours: dict[int, str]) -> list[Artist]:
+    """Entries of the key for the networks of each width."""
+    return [
+        Line2D([], [], color=colour, linewidth=1.6, label=width_text(width))
+        for width, colour in colours.items()
+    ]
+
+
+def limit_key(label: str = r"limit, $n = \infty$") -> Line2D:
+    """Entry of the key for the infinite-width limit."""
+    return Line2D([], [], **LIMIT, label=label)
+
+
+def heading(
+    figure: Figure, statistics: xr.Dataset, key: Sequence[Artist] = (), before: str = ""
+) -> None:
+    """Write above the panels `before`, what they show, from the store's attributes, and the key."""
+    title = before + "; ".join(
+        statistics.attrs[name] for name in ("dataset_label", "network_label")
+    )
+    if key:
+        figure.legend(
+            handles=key, loc="outside upper left", ncols=len(key), title=title, alignment="left"
+        )
+    else:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=8.5)
+
+
+def angle_axis(axes: Axes, angle: xr.DataArray) -> None:
+    """Make the horizontal axis one turn of the circle, with ticks at multiples of pi / 2."""
+    axes.set_xlim(-np.pi, np.pi)
+    axes.set_xticks(
+        np.pi * np.array([-1, -0.5, 0, 0.5, 1]),
+        [r"$-\pi$", r"$-\pi/2$", "$0$", r"$\pi/2$", r"$\pi$"],
+    )
+    axes.set_xlabel(axis_label(angle))
+
+
+def label_line_ends(axes: Axes, heights: dict[str, float], colours: dict[str, str]) -> None:
+    """Write each label to the right of the axes at its line's last value, none over another.
+
+    Parameters
+    ----------
+    axes
+        Axes with their final vertical limits.
+    heights
+        Last value of each line, by label.
+    colours
+        Colour of each label.
+    """
+    bottom, top = axes.get_ylim()
+    places = {
+        label: (height - bottom) / (top - bottom)
+        for label, height in sorted(heights.items(), key=lambda item: item[1])
+        if math.isfinite(height)
+    }
+    spread = _spread_apart(list(places.values()), LABEL_GAP)
+    for label, place in zip(places, spread, strict=True):
+        axes.text(1.02, place, label, color=colours[label], transform=axes.transAxes, va="center")
+
+
+def _spread_apart(places: Sequence[float], gap: float) -> list[float]:
+    """Move sorted `places` up until neighbours are `gap` apart, then down below 1 again."""
+    spread = list(places)
+    for i in range(1, len(spread)):
+        spread[i] = max(spread[i], spread[i - 1] + gap)
+    ceiling = 1.0
+    for i in reversed(range(len(spread))):
+        spread[i] = min(spread[i], ceiling)
+        ceiling = spread[i] - gap
+    return spread
+
+
+def fixed_layout(figure: Figure) -> Figure:
+    """Lay the figure out once and keep that, so that every file format shows the same picture."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
+def save(figure: Figure, paths: Iterable[str | Path]) -> None:
+    """Write `figure` to each path in the format of its suffix: .pdf, .svg or .png.
+
+    With one version of Matplotlib, the same figure gives the same bytes. Files appear whole or not
+    at all: every format is rendered before the first is written, and each is renamed into place.
+
+    Raises
+    ------
+    ValueError
+        If a suffix is none of the three.
+    """
+    targets = [Path(path) for path in paths]
+    for target in targets:
+        if target.suffix not in METADATA:
+            raise ValueError(
+                f"figure {target.name!r}: found suffix {target.suffix!r}, expected one of "
+                f"{sorted(METADATA)}; rename the output"
+            )
+    contents = [_render(figure, target.suffix) for target in targets]
+    for target, content in zip(targets, contents, strict=True):
+        _write_whole(target, content)
+
+
+def _render(figure: Figure, suffix: str) -> bytes:
+    """Bytes of the figure in the format of `suffix`."""
+    buffer = io.BytesIO()
+    with paper():
+        figure.savefig(buffer, format=suffix[1:], metadata=METADATA[suffix])
+    return buffer.getvalue()
+
+
+def _write_whole(target: Path, content: bytes) -> None:
+    """Write to a neighbouring temporary file, then rename it to `target`."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
