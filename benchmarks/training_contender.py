@@ -38,10 +38,10 @@ def data(settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 def ntkflow(settings: Mapping[str, Any]) -> Train:
     """`train_ensemble`, all networks at once; f is kept in the folder."""
-    from ntkflow import runtime
+    from ntkflow.device import configure_jax
     from ntkflow.interface.arguments import cores
 
-    runtime.configure_jax(cores(), "cpu", cpu_devices=cores())
+    configure_jax(cores(), "cpu", cpu_devices=cores())
     from ntkflow.kernels.activations import activation
     from ntkflow.networks.mlp import Architecture, seed_keys
     from ntkflow.networks.training import Schedule, train_ensemble

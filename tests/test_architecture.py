@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ntkflow.imports import imported_names
+from ntkflow.jobs.imports import imported_names
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "ntkflow"

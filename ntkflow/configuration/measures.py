@@ -106,7 +106,7 @@ def _model(name: str, place: Path) -> Any:
             "ntkflow.measures.common.experiment.Experiment; derive it from that class or another "
             "of that module"
         )
-    measure = (Literal[name], Field(description="name of the measure"))  # type: ignore[valid-type]
+    measure: Any = (Literal[name], Field(description="name of the measure"))
     return create_model(
         "".join(map(str.capitalize, name.split("_"))),
         __base__=settings,

@@ -68,7 +68,7 @@ class Study(Strict):
 @cache
 def study_model(folders: tuple[Path, ...] = ()) -> type[Study]:
     """Model of a configuration, with the measures of this package and of `folders`."""
-    experiments = (
+    experiments: Any = (
         dict[Name, experiment_type(folders)],  # type: ignore[misc]
         Field(description="experiments by name"),
     )
@@ -110,9 +110,8 @@ def _reference_faults(study: Study) -> Iterator[str]:
             yield f"run.{index}: " + _unknown(name, study.experiments, "experiment")
     measures = {experiment.measure for experiment in study.experiments.values()}
     for name in study.resources:
-        if name not in {*study.experiments, *measures}:
-            known = [*study.experiments, *sorted(measures)]
-            yield f"resources.{name}: " + _unknown(name, known, "an experiment or measure")
+        if name not in (jobs := [*study.experiments, *sorted(measures)]):
+            yield f"resources.{name}: " + _unknown(name, jobs, "an experiment or measure")
     for name, experiment in study.experiments.items():
         path = f"experiments.{name}"
         known = True

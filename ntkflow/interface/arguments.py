@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from ntkflow import runtime
+from ntkflow.device import configure_jax
 from ntkflow.finite import Network
 from ntkflow.interface import arrays, checks, settings
 from ntkflow.networks.mlp import Which
@@ -141,7 +141,7 @@ def computing(
     """Function that computes Dask tasks and reports how many are done."""
     # Workers are processes of their own; in this one JAX's settings are its owner's.
     device = "cpu" if getattr(jax.config, "jax_platforms", None) == "cpu" else "auto"
-    on_workers = partial(runtime.configure_jax, device=device)
+    on_workers = partial(configure_jax, device=device)
     prepare = None if scheduler["kind"] == "threads" else on_workers
 
     def report(done: int, total: int, _: object) -> None:

@@ -1,106 +1,153 @@
-"""Which files of the package a script reaches, read from its import statements.
+"""Files of the package that a script imports, read from its import statements.
 
-Snakemake runs a rule again when its script changes, but not when a module that the script imports
-does. A rule that lists `package_sources` among its inputs is run again in both cases.
+Snakemake reruns a rule when its script changes, but not when a module that the script imports does.
+Rules therefore list `package_sources` among their inputs.
+
+Modules of `ntkflow.jobs` are left out: they run, log and schedule jobs, and no result depends on
+them. Imports under ``if TYPE_CHECKING`` are left out as well.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-__all__ = ["imported_names", "package_sources"]
+__all__ = ["imported_names", "imports_library", "module_files", "package_sources"]
 
-PACKAGE = Path(__file__).parent.name
-BESIDE = ("*.mplstyle", "*.jinja")
+PACKAGE = Path(__file__).parents[1].name
+MEASURES = f"{PACKAGE}.measures"
+WITHOUT_RESULTS = f"{PACKAGE}.jobs"
+DATA_FILES = ("*.mplstyle", "*.jinja")
 
 
-def package_sources(script: Path, package_root: Path) -> list[Path]:
-    """Files of the package that `script` imports, directly or through other modules of it.
+def package_sources(
+    script: Path, root: Path, modules: Iterable[str] = (), folders: Sequence[str] = ()
+) -> list[Path]:
+    """Files of the package that `script` imports, directly or through other modules.
 
-    Found in the text, by `ast`, without running anything: imports inside functions count, modules
-    named in strings do not. A module brings the `__init__.py` of each package around it, and the
-    style files (``*.mplstyle``) and templates (``*.jinja``) beside it.
+    They are found in the text, and nothing is executed: imports inside functions count, names of
+    modules in strings do not. A module brings the `__init__.py` of each package around it, and the
+    style sheets (``*.mplstyle``) and templates (``*.jinja``) in its folder.
 
     Parameters
     ----------
     script
         Python file to start from.
-    package_root
-        Folder that the package is imported from, here the root of the repository.
-
-    Returns
-    -------
-    list of Path
-        Relative to `package_root`, sorted.
+    root
+        Folder that contains the package.
+    modules
+        Names of modules that the script imports by name.
+    folders
+        Folders with measures outside the package.
 
     Raises
     ------
     ModuleNotFoundError
-        If a file imports from a module of the package that does not exist.
+        If a file imports a module of the package that does not exist.
     """
     reached: set[Path] = set()
     waiting = [script]
+    for module in modules:
+        waiting += _required(module, script, root, folders)
+    reached.update(waiting[1:])
     while waiting:
-        found = _imported_files(waiting.pop(), package_root) - reached
+        found = _imported_files(waiting.pop(), root, folders) - reached
         reached |= found
         waiting += found
-    folders = {file.parent for file in reached}
-    beside = {file for folder in folders for kind in BESIDE for file in folder.glob(kind)}
-    return sorted(file.relative_to(package_root) for file in reached | beside)
+    around = {file.parent for file in reached}
+    data = {file for folder in around for kind in DATA_FILES for file in folder.glob(kind)}
+    return sorted(reached | data)
 
 
-def imported_names(file: Path, package_root: Path) -> Iterator[tuple[str, str | None]]:
-    """Yield each import of `file` as an absolute module name and the name taken from it, if any.
+def imports_library(files: Iterable[Path], library: str) -> bool:
+    """Return True if one of the files imports the library."""
+    return any(
+        module.partition(".")[0] == library
+        for file in files
+        if file.suffix == ".py"
+        for _, module, _ in _statements(file.read_bytes(), str(file))
+    )
+
+
+def imported_names(file: Path, root: Path) -> Iterator[tuple[str, str | None]]:
+    """Yield the module of each import in `file` and the name imported from it, if any.
 
     ``import a.b`` gives ``("a.b", None)`` and ``from a import b, c`` gives ``("a", "b")`` and
-    ``("a", "c")``; relative imports are resolved by the place of `file` under `package_root`.
+    ``("a", "c")``. Relative imports are resolved from the place of `file`.
     """
     for level, module, name in _statements(file.read_bytes(), str(file)):
-        yield _absolute(level, module, file, package_root), name
+        yield _absolute(level, module, file, root), name
 
 
-@cache  # every rule reaches most of the package
+@cache  # most modules are imported by many scripts
 def _statements(source: bytes, filename: str) -> tuple[tuple[int, str, str | None], ...]:
-    """Of each import its level, 0 if absolute, the module, and the name taken from it."""
+    """Level (0 if absolute), module and imported name of each import."""
     found: list[tuple[int, str, str | None]] = []
-    for node in ast.walk(ast.parse(source, filename)):
+    waiting: list[ast.AST] = [ast.parse(source, filename)]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             found += [(0, alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             found += [(node.level, node.module or "", alias.name) for alias in node.names]
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+        elif not isinstance(node, ast.expr):  # expressions contain no statements
+            waiting += ast.iter_child_nodes(node)
     return tuple(found)
 
 
-def _absolute(level: int, module: str, file: Path, package_root: Path) -> str:
+def _absolute(level: int, module: str, file: Path, root: Path) -> str:
     if not level:
         return module
-    folders = file.relative_to(package_root).parent.parts
-    around = folders[: len(folders) - level + 1]
-    return ".".join([*around, *filter(None, [module])])
+    inside = file.is_relative_to(root / PACKAGE)
+    # The folder of a measure of the user's is a subpackage of `ntkflow.measures`.
+    parts = (
+        file.relative_to(root).parent.parts if inside else (*MEASURES.split("."), file.parent.name)
+    )
+    return ".".join([*parts[: len(parts) - level + 1], *filter(None, [module])])
 
 
-def _imported_files(file: Path, package_root: Path) -> set[Path]:
+def _imported_files(file: Path, root: Path, folders: Sequence[str]) -> set[Path]:
     files: set[Path] = set()
-    for module, name in imported_names(file, package_root):
-        if module.partition(".")[0] != PACKAGE:
+    if file.suffix != ".py":
+        return files
+    for module, name in imported_names(file, root):
+        if module.partition(".")[0] != PACKAGE or _without_results(module, name):
             continue
-        own = _module_files(module, package_root)
-        if not own:
-            raise ModuleNotFoundError(
-                f"{file} imports {module}; expected a module of that name in "
-                f"{package_root / PACKAGE}: correct the import or add the module"
-            )
-        files.update(own)
+        files.update(_required(module, file, root, folders))
         if name is not None:
-            files.update(_module_files(f"{module}.{name}", package_root))
+            files.update(module_files(f"{module}.{name}", root, folders))
     return files
 
 
-def _module_files(module: str, package_root: Path) -> list[Path]:
-    """The module's own file and each `__init__.py` around it; nothing if it is no module."""
+def _without_results(module: str, name: str | None) -> bool:
+    return f"{module}.{name}.".startswith(f"{WITHOUT_RESULTS}.")
+
+
+def _required(module: str, file: Path, root: Path, folders: Sequence[str]) -> list[Path]:
+    found = module_files(module, root, folders)
+    if not found:
+        raise ModuleNotFoundError(
+            f"{file} imports {module}; expected a module of that name in {root / PACKAGE}: correct "
+            "the import or add the module"
+        )
+    return found
+
+
+def module_files(module: str, root: Path, folders: Sequence[str] = ()) -> list[Path]:
+    """The file of a module and each `__init__.py` around it; empty if there is no such module."""
+    if module.startswith(f"{MEASURES}."):
+        for folder in folders:
+            parts = module.removeprefix(f"{MEASURES}.").split(".")
+            if found := _file(Path(folder).joinpath(*parts)):
+                return [*found, *module_files(MEASURES, root)]
     parts = module.split(".")
-    path = package_root.joinpath(*parts)
-    own = [file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()][:1]
-    around = [package_root.joinpath(*parts[:n], "__init__.py") for n in range(1, len(parts))]
-    return own and [*own, *(init for init in around if init.is_file())]
+    found = _file(root.joinpath(*parts))
+    around = [root.joinpath(*parts[:n], "__init__.py") for n in range(1, len(parts))]
+    return found and [*found, *(init for init in around if init.is_file())]
+
+
+def _file(path: Path) -> list[Path]:
+    """The module or package at a path without suffix; a folder without `__init__.py` has none."""
+    return [file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()][:1]

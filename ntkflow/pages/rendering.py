@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ntkflow.claims.evidence import FAILS, HOLDS, UNDECIDED
+from ntkflow.measures.common.evidence import FAILS, HOLDS, UNDECIDED
 
 __all__ = [
     "MARKS",

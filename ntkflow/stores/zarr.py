@@ -119,14 +119,21 @@ def finish_store(building: Path, path: Path, kind: str | None) -> None:
     put_in_place(building, path, kind)
 
 
-def open_store(place: Place, kind: str) -> xr.Dataset:
-    """Open a store of `kind`, arrays read on demand, without Dask; `place` as in `write_store`.
+def open_store(place: Place, kind: str | None = None) -> xr.Dataset:
+    """Open a store, with arrays that are read on demand, without Dask.
+
+    Parameters
+    ----------
+    place
+        Folder of the store, or the root file in it.
+    kind
+        Expected kind of the store; any if None.
 
     Raises
     ------
     StoreError
-        If there is no store at `place`, it holds another kind, or some of its files are gone. So
-        does reading from the Dataset once the store has been replaced or removed.
+        If there is no store at `place`, it is of another kind, or some of its files are missing.
+        Reading from the Dataset raises it once the store has been replaced or removed.
     """
     path = store_folder(place)
     if not (path / ROOT).is_file():
@@ -135,7 +142,7 @@ def open_store(place: Place, kind: str) -> xr.Dataset:
         dataset = xr.open_zarr(CheckedStore(path), chunks=None, consolidated=True)
     except _UNREADABLE as error:
         raise StoreError(f"{path}: not readable as a store ({error}); {_REMEDY}") from error
-    if dataset.attrs.get("store") != kind:
+    if kind is not None and dataset.attrs.get("store") != kind:
         found = dataset.attrs.get("store", "something else")
         raise StoreError(f"{path}: holds {found!r}, expected {kind!r}; {_REMEDY}")
     if dataset.attrs.get("payload") != payload(path):

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ntkflow.configuration.study import ConfigurationError
+from ntkflow.configuration.messages import ConfigurationError
 from ntkflow.stores.zarr import StoreError
 from ntkflow.verification.comparison import compare
 from ntkflow.verification.folder import Folder, FolderError

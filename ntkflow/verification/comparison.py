@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ntkflow.stores.tolerances import Tolerance
 from ntkflow.verification.reference import Product
 from ntkflow.verification.summary import Numbers, Summary, Text, distance
-from ntkflow.verification.tolerances import WORDING, Tolerance, tolerance
+from ntkflow.verification.tolerances import WORDING, tolerance
 
 __all__ = ["Report", "compare", "differences"]
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
-from ntkflow.configuration.study import ConfigurationError, read_study
+from ntkflow.configuration.messages import ConfigurationError
+from ntkflow.configuration.study import read_study
 from ntkflow.verification.summary import Strict, Summary
 
 __all__ = [

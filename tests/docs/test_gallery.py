@@ -9,10 +9,11 @@ import yaml
 from PIL import Image
 
 from docs.gallery import copy
-from ntkflow.claims.evidence import FAILS, HOLDS, UNDECIDED
-from ntkflow.configuration.claims import CLAIMS
-from ntkflow.figures import function_bands, style
-from tests.figures import examples
+from ntkflow.measures.common.evidence import FAILS, HOLDS, UNDECIDED
+from ntkflow.measures.function_bands import figure as function_bands
+from ntkflow.plotting import style
+from tests.measures import statistics as examples
+from tests.measures.found import BY_EVIDENCE
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
@@ -47,7 +48,7 @@ def test_entry_shows_its_own_figure(name):
 @pytest.mark.parametrize("name", ENTRIES)
 def test_claims_and_they_alone_have_a_verdict(name):
     given = re.findall(r"\*\*([A-Z][a-z ]+)[.:]\*\*", ENTRIES[name][1])
-    claimed = STUDY["experiments"][name]["measure"] in CLAIMS
+    claimed = STUDY["experiments"][name]["measure"] in BY_EVIDENCE
     assert len(given) == claimed
     assert set(given) <= VERDICTS
 

@@ -4,12 +4,12 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ntkflow.claims.evidence import Panel, Quantity, Series, evidence
-from ntkflow.claims.table import tabulate
+from ntkflow.jobs.provenance import record
+from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.table import tabulate
 from ntkflow.pages.captions import CAPTIONS, Caption, Drawn, caption_of_claim, described
 from ntkflow.pages.report import Shown, page
 from ntkflow.pages.timings import summarise
-from ntkflow.provenance import record
 
 HOSTILE = """<script>alert("1")</script>&'"""
 SVG = b"""<?xml version="1.0"?>

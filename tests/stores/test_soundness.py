@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ntkflow.stores.soundness import unsound
+from ntkflow.stores.integrity import unsound
 from ntkflow.stores.zarr import write_store
 from tests.stores.test_schema import example
 

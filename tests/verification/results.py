@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from ntkflow.provenance import record
+from ntkflow.jobs.provenance import record
 from ntkflow.stores.zarr import ROOT, write_store
 from tests.stores.test_schema import example
 

@@ -16,10 +16,10 @@ import psutil
 import pytest
 import xarray as xr
 
-from ntkflow.configuration.claims import CLAIMS
 from ntkflow.configuration.study import read_study
-from ntkflow.imports import package_sources
+from ntkflow.jobs.imports import package_sources
 from ntkflow.stores.zarr import open_store
+from tests.measures.found import CLAIMS
 from tests.pages.browser import (
     LOADED,
     PHONE,
@@ -80,9 +80,10 @@ def test_a_second_run_has_nothing_to_do(finished: Clone) -> None:
 
 
 LOST = {
-    "figures/along_a_component.svg": "plot_principal_component",
-    "tables/functions_on_the_circle.csv": "measure_function_bands",
-    "tables/ten_outputs.widths.csv": "measure_width_scaling",
+    "figures/along_a_component.svg": "plot",
+    "tables/functions_on_the_circle.csv": "plot",
+    "tables/ten_outputs.widths.csv": "tabulate_widths",
+    "statistics/random_functions.zarr/zarr.json": "measure",
     "limiting/digits": "compute_limiting_kernel",
     "spectrum": "decompose_kernel",
     "ensembles/along_a_component/width-50.zarr": "train_networks",
@@ -180,9 +181,7 @@ def test_table_of_claims(finished: Clone) -> None:
     results = finished.folder / "results"
     table = json.loads((results / "claims.json").read_text(encoding="utf-8"))
     claimed = {row["experiment"] for row in table}
-    assert claimed == {"approach_to_the_limit", "ten_outputs", "drift_under_cross_entropy"} | (
-        set(EXPERIMENTS) & set(CLAIMS)
-    )
+    assert claimed == {name for name, measure in EXPERIMENTS.items() if measure in CLAIMS}
     page = (results / "claims.html").read_text(encoding="utf-8")
     for row in table:
         assert (results / row["figure"]).is_file()
@@ -201,7 +200,7 @@ def test_report_tells_of_every_experiment(finished: Clone) -> None:
         assert (results / file).exists()
     timed = dict(re.findall(r'<code>(\w+)</code></th><td class="n">(\d+)</td>', text))
     assert timed.keys() >= {"make_dataset", "train_networks", "record_provenance"}
-    assert int(timed["measure_width_scaling"]) == 2
+    assert int(timed["measure"]) == len(EXPERIMENTS)
 
 
 @needs_chromium
@@ -222,7 +221,7 @@ def test_report_opens_in_a_browser(finished: Clone) -> None:
 def test_every_claim_is_measured(every_experiment: Clone) -> None:
     results = every_experiment.folder / "results"
     table = json.loads((results / "claims.json").read_text(encoding="utf-8"))
-    assert {row["experiment"] for row in table} >= set(CLAIMS)
+    assert {row["experiment"] for row in table} >= CLAIMS
 
 
 @pytest.mark.slow
@@ -249,8 +248,8 @@ def test_a_changed_experiment_leaves_the_others_alone(finished: Clone, tmp_path:
     planned = finished.planned(*configuration, str(overlay))
     assert planned == {
         "train_networks": 2,
-        "measure_principal_component": 1,
-        "plot_principal_component": 1,
+        "measure": 1,
+        "plot": 1,
         # These tell of the whole run.
         "record_provenance": 1,
         "render_report": 1,

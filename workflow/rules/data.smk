@@ -1,6 +1,6 @@
 rule make_dataset:
     input:
-        code=package_sources("make_dataset.py"),
+        code=code("make_dataset"),
     output:
         dataset=store("datasets/{dataset}"),
     log:

@@ -1,8 +1,8 @@
 rule train_networks:
     input:
-        dataset=dataset_store,
-        spectrum=target_along_component,
-        code=package_sources("train_networks.py"),
+        dataset=stores("dataset"),
+        spectrum=goal_store,
+        code=code("train_networks"),
         activation=activation_code,
         cost=cost_code,
     output:
@@ -26,7 +26,7 @@ rule train_networks:
         seed=study.seed,
         seeds=lambda wildcards: experiment_of(wildcards).seeds,
         training=training_of,
-        goal=goal_of,
+        goal=lambda wildcards: experiment_of(wildcards).goal,
         memory=study.training_memory,
     script:
         "../scripts/train_networks.py"
@@ -34,8 +34,8 @@ rule train_networks:
 
 rule compute_initial_kernels:
     input:
-        dataset=dataset_store,
-        code=package_sources("compute_initial_kernels.py"),
+        dataset=stores("dataset"),
+        code=code("compute_initial_kernels"),
         activation=activation_code,
     output:
         kernels=store("initial_kernels/{experiment}/width-{width}"),

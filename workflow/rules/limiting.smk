@@ -1,7 +1,7 @@
 rule compute_limiting_kernel:
     input:
         dataset=store("datasets/{dataset}"),
-        code=package_sources("compute_limiting_kernel.py"),
+        code=code("compute_limiting_kernel"),
         activation=activation_code,
     output:
         kernels=store("limiting/{dataset}/{network}"),
@@ -11,7 +11,7 @@ rule compute_limiting_kernel:
         "results/benchmarks/compute_limiting_kernel/{dataset}/{network}.tsv"
     conda:
         "../../environment.yml"
-    threads: kernel_threads
+    threads: lambda wildcards: 64 if several_blocks(wildcards.dataset) else 1
     resources:
         mem_mb=asked(kernel_request, "mem_mb"),
         runtime=asked(kernel_request, "minutes"),
@@ -27,7 +27,7 @@ rule compute_limiting_kernel:
 rule decompose_kernel:
     input:
         kernels=store("limiting/{dataset}/{network}"),
-        code=package_sources("decompose_kernel.py"),
+        code=code("decompose_kernel"),
     output:
         spectrum=store("spectrum/{dataset}/{network}"),
     log:
@@ -45,10 +45,10 @@ rule decompose_kernel:
 
 rule solve_gaussian:
     input:
-        dataset=dataset_store,
-        kernels=limiting_store,
-        spectrum=spectrum_store,
-        code=package_sources("solve_gaussian.py"),
+        dataset=stores("dataset"),
+        kernels=stores("limiting"),
+        spectrum=stores("spectrum"),
+        code=code("solve_gaussian"),
     output:
         gaussian=store("gaussian/{experiment}"),
     log:
@@ -71,8 +71,8 @@ rule solve_gaussian:
 rule solve_dynamics:
     input:
         ensemble=store("ensembles/{experiment}/width-{width}"),
-        spectrum=spectrum_store,
-        code=package_sources("solve_dynamics.py"),
+        spectrum=stores("spectrum"),
+        code=code("solve_dynamics"),
     output:
         dynamics=store("dynamics/{experiment}/width-{width}"),
     log:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from ntkflow.stores.building import check_folder, partial_folder
 from ntkflow.stores.places import StoreError, check_place, checkpoint_folder, resolve_place
-from ntkflow.stores.zarr import damaged_stores, foreign_stores
+from ntkflow.stores.planning import damaged_stores, foreign_stores
 
 ROOTS = [file for file in PRODUCTS if file.endswith("zarr.json")]
 

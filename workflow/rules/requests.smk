@@ -1,4 +1,4 @@
-# What jobs ask of a cluster, by the widths and numbers of points of the study.
+# Memory and time that jobs request, by the widths and numbers of points of the study.
 from ntkflow.scheduling import requests
 
 
@@ -7,6 +7,25 @@ def asked(request, key):
     return lambda wildcards, threads, attempt: getattr(
         request(wildcards, threads).again(attempt), key
     )
+
+
+def configured(wildcards):
+    """The keys of `resources` for an experiment or, without one, for its measure."""
+    measure = study.resources.get(experiment_of(wildcards).measure)
+    return study.resources.get(wildcards.experiment, measure)
+
+
+def measure_threads(wildcards):
+    """A measure that solves with a kernel of several blocks gets all cores, others get one."""
+    experiment, resources = experiment_of(wildcards), configured(wildcards)
+    if resources is not None and resources.threads:
+        return resources.threads
+    return 64 if experiment.parallel and several_blocks(experiment.dataset) else 1
+
+
+def solver_memory(wildcards):
+    """Bytes for the solvers of a measure; 0 for one that has none, so that no change reruns it."""
+    return study.kernels.memory * 2**30 if experiment_of(wildcards).parallel else 0
 
 
 def size_of(experiment, width):
@@ -47,13 +66,20 @@ def spectrum_request(wildcards, _):
 
 
 def statistics_request(wildcards, _):
-    """Of a measure of the workflow's networks, or of one that trains its own."""
+    """Request of a measure of networks that the workflow trains, or that it trains itself."""
     experiment = experiment_of(wildcards)
-    kernels = experiment.initial.draws if hasattr(experiment, "initial") else 0
-    if isinstance(experiment, TrainedExperiment):
+    draws = experiment.initial.draws if "initial" in experiment.reads else 0
+    if "ensembles" in experiment.reads:
         records = experiment.seeds * len(experiment.training.recorded_kernels)
-        return requests.statistics(size_of(experiment, 1), max(kernels, records))
-    if not hasattr(experiment, "widths"):
-        return requests.statistics(size_of(experiment, 1))
-    steps = getattr(experiment, "seeds", 1) * getattr(experiment, "steps", 100)
-    return requests.statistics(size_of(experiment, max(experiment.widths)), steps=steps)
+        request = requests.statistics(size_of(experiment, 1), max(draws, records))
+    elif not hasattr(experiment, "widths"):
+        request = requests.statistics(size_of(experiment, 1))
+    else:
+        steps = getattr(experiment, "seeds", 1) * getattr(experiment, "steps", 100)
+        request = requests.statistics(size_of(experiment, max(experiment.widths)), steps=steps)
+    resources = configured(wildcards)
+    if resources is None:
+        return request
+    return requests.Request(
+        resources.mem_mb or request.mem_mb, resources.runtime or request.minutes
+    )

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ntkflow import runtime
+from ntkflow.device import configure_jax
+from ntkflow.jobs.log import run
+from ntkflow.jobs.provenance import provenance
 from ntkflow.networks.initial import initial_kernels
 from ntkflow.networks.mlp import Architecture, seed_keys
 from ntkflow.stores import labels
@@ -13,16 +15,16 @@ from ntkflow.stores.zarr import open_store, write_store
 
 def main(smk: Any) -> None:
     params = smk.params
-    runtime.configure_jax(smk.threads, params.device)
+    configure_jax(smk.threads, params.device)
     dataset = open_store(smk.input.dataset, "dataset").load()
     architecture = Architecture.from_plain(**params.architecture)
     keys = seed_keys(params.seed, int(smk.wildcards.width), params.seeds)
     dtype = np.dtype(params.precision)
     ntk = initial_kernels(keys, dataset["x"].values, architecture, dtype=dtype)
     kernels = labels.initial_kernels(dataset, ntk)
-    attributes = runtime.provenance(smk, precision=params.precision)
+    attributes = provenance(smk, precision=params.precision)
     write_store(kernels, smk.output.kernels, "initial_kernels", attributes)
 
 
 if __name__ == "__main__":
-    runtime.run(main, snakemake)  # type: ignore[name-defined]
+    run(main, snakemake)  # type: ignore[name-defined]

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from ntkflow import runtime
 from ntkflow.api import store_limiting_kernels
+from ntkflow.device import configure_jax
+from ntkflow.jobs.log import progress, run
+from ntkflow.jobs.provenance import provenance
 from ntkflow.stores.zarr import open_store
 
 
 def main(smk: Any) -> None:
     params = smk.params
-    runtime.configure_jax(smk.threads, params.device)
+    configure_jax(smk.threads, params.device)
     dataset = open_store(smk.input.dataset, "dataset")
     store_limiting_kernels(
         dataset["x"],
@@ -18,11 +20,11 @@ def main(smk: Any) -> None:
         **params.kernels,
         threads=smk.threads,
         points=dataset,
-        attributes=runtime.provenance(smk, precision=params.kernels["precision"]),
-        progress=runtime.progress,
+        attributes=provenance(smk, precision=params.kernels["precision"]),
+        progress=progress,
         overwrite=True,
     )
 
 
 if __name__ == "__main__":
-    runtime.run(main, snakemake)  # type: ignore[name-defined]
+    run(main, snakemake)  # type: ignore[name-defined]

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ntkflow import runtime
+from ntkflow.jobs.log import run
+from ntkflow.jobs.provenance import provenance
 from ntkflow.stores.datasets import make_dataset
 from ntkflow.stores.zarr import write_store
 
@@ -16,9 +17,9 @@ def main(smk: Any) -> None:
         label_noise=entry["label_noise"],
         seed=entry["seed"],
     )
-    attributes = runtime.provenance(smk)
+    attributes = provenance(smk)
     write_store(dataset, smk.output.dataset, "dataset", attributes)
 
 
 if __name__ == "__main__":
-    runtime.run(main, snakemake)  # type: ignore[name-defined]
+    run(main, snakemake)  # type: ignore[name-defined]

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from ntkflow import runtime
-from ntkflow.provenance import record
+from ntkflow.jobs.log import run
+from ntkflow.jobs.provenance import record
 
 
 def main(smk: Any) -> None:
@@ -32,4 +32,4 @@ def main(smk: Any) -> None:
 
 
 if __name__ == "__main__":
-    runtime.run(main, snakemake)  # type: ignore[name-defined]
+    run(main, snakemake)  # type: ignore[name-defined]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ntkflow import runtime
+from ntkflow.jobs.log import run
 from ntkflow.pages.captions import Drawn, described
 from ntkflow.pages.report import Shown, page
 from ntkflow.pages.timings import summarise
@@ -58,4 +58,4 @@ def _drawn(statistics: Path) -> str:
 
 
 if __name__ == "__main__":
-    runtime.run(main, snakemake)  # type: ignore[name-defined]
+    run(main, snakemake)  # type: ignore[name-defined]

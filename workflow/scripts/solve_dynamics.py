@@ -2,23 +2,25 @@
 
 from typing import Any
 
-from ntkflow import runtime
+from ntkflow.device import configure_jax
+from ntkflow.jobs.log import run
+from ntkflow.jobs.provenance import provenance
 from ntkflow.kernels.dynamics import Components, kernel_flow
 from ntkflow.stores import labels
 from ntkflow.stores.zarr import open_store, write_store
 
 
 def main(smk: Any) -> None:
-    runtime.configure_jax(smk.threads, smk.params.device)
+    configure_jax(smk.threads, smk.params.device)
     ensemble = open_store(smk.input.ensemble, "ensemble")
     spectrum = open_store(smk.input.spectrum, "spectrum").dropna("component")
     components = Components(spectrum["eigenvalue"].values, spectrum["eigenfunction"].values)
     records = ensemble[["f", "goal"]].load().astype("float64")
     goal = records["goal"].values[:, : labels.training_count(ensemble)]
     f = kernel_flow(components, records["f"].values[:, 0], goal, ensemble["time"].values)
-    attributes = runtime.provenance(smk, ensemble)
+    attributes = provenance(smk, ensemble)
     write_store(labels.dynamics(ensemble, f), smk.output.dynamics, "dynamics", attributes)
 
 
 if __name__ == "__main__":
-    runtime.run(main, snakemake)  # type: ignore[name-defined]
+    run(main, snakemake)  # type: ignore[name-defined]

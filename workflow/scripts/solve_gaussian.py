@@ -4,14 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from ntkflow import runtime
+from ntkflow.device import configure_jax
+from ntkflow.jobs.log import run
+from ntkflow.jobs.provenance import provenance
 from ntkflow.kernels.dynamics import Components, gaussian_function
 from ntkflow.stores import labels
 from ntkflow.stores.zarr import open_store, write_store
 
 
 def main(smk: Any) -> None:
-    runtime.configure_jax(smk.threads, smk.params.device)
+    configure_jax(smk.threads, smk.params.device)
     dataset = open_store(smk.input.dataset, "dataset")
     kernels = open_store(smk.input.kernels, "limiting")
     spectrum = open_store(smk.input.spectrum, "spectrum").dropna("component")
@@ -20,8 +22,8 @@ def main(smk: Any) -> None:
     times = np.array([float(time) for time in smk.params.times])
     law = gaussian_function(components, kernels["nngp"].values, targets, times)
     gaussian = labels.gaussian(dataset, law.mean, law.variance, times)
-    write_store(gaussian, smk.output.gaussian, "gaussian", runtime.provenance(smk, kernels))
+    write_store(gaussian, smk.output.gaussian, "gaussian", provenance(smk, kernels))
 
 
 if __name__ == "__main__":
-    runtime.run(main, snakemake)  # type: ignore[name-defined]
+    run(main, snakemake)  # type: ignore[name-defined]

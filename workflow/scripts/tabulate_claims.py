@@ -1,18 +1,27 @@
 """Statistics of all claims -> one table of verdicts, as CSV, JSON and HTML."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ntkflow import runtime
-from ntkflow.claims.table import records, tabulate
+from ntkflow.jobs.log import run
+from ntkflow.measures.common.evidence import EVIDENCE, quantities
+from ntkflow.measures.common.table import Claim, records, tabulate
 from ntkflow.pages.claims import page
 from ntkflow.stores.zarr import open_store
 
 
 def main(smk: Any) -> None:
-    experiments = zip(smk.params.kinds.items(), smk.input.statistics, strict=True)
-    claims = tabulate({name: open_store(file, kind) for (name, kind), file in experiments})
+    found = {}
+    inputs = zip(smk.params.labels, smk.params.measures, smk.input.statistics, strict=True)
+    for labels, measure, place in inputs:
+        store = open_store(place)
+        evidence = quantities
+        if store.attrs["store"] != EVIDENCE.kind:
+            evidence = import_module(f"ntkflow.measures.{measure}.measure").claims
+        found[labels["experiment"]] = Claim(labels["statement"], labels["paper"], evidence(store))
+    claims = tabulate(found)
     claims.to_csv(smk.output.csv, index=False)
     # pandas would write ten decimals, and 1e-12 as 0.
     text = json.dumps(records(claims), indent=1, allow_nan=False)
@@ -21,4 +30,4 @@ def main(smk: Any) -> None:
 
 
 if __name__ == "__main__":
-    runtime.run(main, snakemake)  # type: ignore[name-defined]
+    run(main, snakemake)  # type: ignore[name-defined]

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ntkflow import runtime
 from ntkflow.analysis.spectrum import component_target
 from ntkflow.checkpoints import checkpoints
+from ntkflow.device import configure_jax
+from ntkflow.jobs.log import progress, run
+from ntkflow.jobs.provenance import fingerprint, provenance
 from ntkflow.networks.mlp import Architecture, seed_keys
 from ntkflow.networks.training import Method, Schedule, train_ensemble
 from ntkflow.stores import labels
@@ -15,7 +17,7 @@ from ntkflow.stores.zarr import open_store, write_store
 
 def main(smk: Any) -> None:
     params, training = smk.params, smk.params.training
-    runtime.configure_jax(smk.threads, params.device, cpu_devices=smk.threads, deterministic=True)
+    configure_jax(smk.threads, params.device, cpu_devices=smk.threads, deterministic=True)
     sources = [open_store(smk.input.dataset, "dataset").load()]
     dataset, target = sources[0], sources[0]["y"].values
     if params.goal:
@@ -25,9 +27,7 @@ def main(smk: Any) -> None:
     schedule = Schedule.from_plain(**training)
     probe = labels.probe(dataset, training["probe"])
     place, interval = smk.output.ensemble, smk.resources.checkpoint_seconds
-    with checkpoints(
-        place, runtime.fingerprint(smk, *sources), interval, runtime.progress
-    ) as keeper:
+    with checkpoints(place, fingerprint(smk, *sources), interval, progress) as keeper:
         records = train_ensemble(
             seed_keys(params.seed, int(smk.wildcards.width), params.seeds),
             dataset["x"].values,
@@ -41,14 +41,14 @@ def main(smk: Any) -> None:
             dtype=np.dtype(training["precision"]),
             memory=params.memory and params.memory * 2**30,
             keeper=keeper,
-            progress=runtime.progress,
+            progress=progress,
         )
         ensemble = labels.ensemble(
             dataset.isel(sample=probe), **records._asdict(), **schedule._asdict()
         )
-        attributes = runtime.provenance(smk, precision=training["precision"])
+        attributes = provenance(smk, precision=training["precision"])
         write_store(ensemble, place, "ensemble", attributes)
 
 
 if __name__ == "__main__":
-    runtime.run(main, snakemake)  # type: ignore[name-defined]
+    run(main, snakemake)  # type: ignore[name-defined]

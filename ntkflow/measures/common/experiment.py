@@ -52,6 +52,8 @@ class Experiment(Strict):
         Keys that other rules use, and the measure does not.
     parallel
         True if the measure uses all cores for kernels of several blocks.
+    width_table
+        True if `figure` has a function ``tabulate_widths`` as well.
     title, caption, alt
         Title of the figure, text below it, and a description for those who cannot see it.
     paper, statement
@@ -62,6 +64,7 @@ class Experiment(Strict):
     reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting")
     elsewhere: ClassVar[frozenset[str]] = frozenset()
     parallel: ClassVar[bool] = False
+    width_table: ClassVar[bool] = False
     title: ClassVar[str] = ""
     caption: ClassVar[str] = ""
     alt: ClassVar[str] = ""

@@ -107,6 +107,8 @@ def fitted(
 
 def recorded(statistics: xr.Dataset, name: str, relation: Relation) -> Quantity:
     """Quantity from the variables ``exponent`` to ``expected`` () of a store."""
-    numbers = (float(statistics[key]) for key in ("exponent", "exponent_low", "exponent_high"))
-    expected = float(statistics["expected"])
-    return Quantity(f"exponent of the {name}", *numbers, relation, expected, TOLERANCE, RESOLUTION)
+    value, low, high, expected = (
+        float(statistics[key]) for key in ("exponent", "exponent_low", "exponent_high", "expected")
+    )
+    label = f"exponent of the {name}"
+    return Quantity(label, value, low, high, relation, expected, TOLERANCE, RESOLUTION)

@@ -1,18 +1,22 @@
-"""What a claim was measured by: the panels that its store describes."""
+"""Default figure and table of a measure: the panels and numbers of its evidence."""
 
 import textwrap
 from itertools import cycle
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from ntkflow.measures.common import table
+from ntkflow.measures.common.evidence import quantities
+from ntkflow.measures.common.table import Claim
 from ntkflow.plotting import style, width_axes
 
-__all__ = ["draw"]
+__all__ = ["draw", "tabulate"]
 
 COLOURS = (style.BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Of series without a width (Okabe & Ito 2008)."""
@@ -120,3 +124,10 @@ def _key(axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if 0 < len(handles) <= MOST_ENTRIES:
         axes.legend(handles, labels, loc="best", labelspacing=0.25, fontsize=6.5)
+
+
+def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
+    """One row per number of the evidence, with its verdict."""
+    labels = statistics.attrs
+    claim = Claim(labels["statement"], labels["paper"], quantities(statistics))
+    return table.tabulate({labels["experiment"]: claim})

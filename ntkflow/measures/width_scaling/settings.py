@@ -35,6 +35,7 @@ class Settings(Trained):
     reads: ClassVar[tuple[str, ...]] = ("ensembles", "initial", "dynamics", "limiting")
     elsewhere: ClassVar[frozenset[str]] = frozenset({"initial"})
     fewest_widths: ClassVar[int] = 2
+    width_table: ClassVar[bool] = True
     paper: ClassVar[str] = "Theorems 1 and 2, Section 5"
     statement: ClassVar[str] = (
         "The NTK of wide networks is Theta_inf when training starts and while it lasts, and f "

@@ -1,0 +1,56 @@
+"""The identities hold; a wrong kernel gradient, or a dual element that is off, breaks them."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ntkflow.measures.common import linear_models
+from ntkflow.measures.common.evidence import FAILS, HOLDS
+from ntkflow.measures.function_space import measure as function_space
+from ntkflow.networks.costs import COSTS
+from tests.measures.examples import sources, verdicts
+
+X = np.random.default_rng(0).standard_normal((5, 3))
+POINTS = sources(X, np.eye(3)[[0, 1, 2, 0, 1]], train=4, widths=(8,), name="tanh")
+NAMES = [name.replace("_", " ") for name in COSTS]
+DEFINITE = "seminorm: least over largest on the data, squared"
+
+
+def broken(points=POINTS):
+    found = verdicts(function_space.measure(points, functions=6))
+    return {name for name, verdict in found.items() if verdict == FAILS}
+
+
+def test_identities_hold():
+    found = verdicts(function_space.measure(POINTS, functions=6))
+    assert len(found) == 5 * len(COSTS) + 2
+    assert set(found.values()) == {HOLDS}
+
+
+def test_a_wrong_kernel_breaks_them(monkeypatch):
+    right = function_space.empirical_ntk
+    monkeypatch.setattr(function_space, "empirical_ntk", lambda *a: right(*a) * (1 + 1e-6))
+    kinds = ("df/dt on the data", "df/dt off the data", "dC/dt")
+    assert broken() == {f"{name}: {kind}" for name in NAMES for kind in kinds}
+
+
+def test_a_wrong_dual_element_breaks_it(monkeypatch):
+    right = function_space.dual_element
+    monkeypatch.setattr(function_space, "dual_element", lambda *a: right(*a) * (1 + 1e-8))
+    kinds = ("dual element", "dC/dt")
+    assert broken() == {f"{name}: {kind}" for name in NAMES for kind in kinds}
+
+
+def test_a_wrong_kernel_of_the_linear_model_breaks_it(monkeypatch):
+    right = linear_models.tangent_kernel
+    monkeypatch.setattr(linear_models, "tangent_kernel", lambda *a: right(*a).swapaxes(2, 3))
+    assert broken() == {f"{name}: linear model" for name in NAMES}
+
+
+@pytest.mark.parametrize("rank", [3, 12])
+def test_seminorm_of_a_kernel_of_low_rank_vanishes_on_the_data(rank):
+    root = np.random.default_rng(0).standard_normal((12, rank))
+    kernel = jnp.asarray((root @ root.T).reshape(4, 3, 4, 3).transpose(0, 2, 1, 3))
+    form, definite = function_space.seminorm(kernel, np.ones((2, 4, 3)))
+    assert form.value < form.tolerance
+    assert (definite.value >= definite.expected) == (rank == 12)

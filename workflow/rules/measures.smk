@@ -1,0 +1,169 @@
+# What experiments leave: statistics, figures and tables.
+from ntkflow.pages.captions import caption
+from ntkflow.pages.settings import settings
+
+DEFAULT_FIGURE = "ntkflow.measures.common.figure"
+
+
+def sources_of(wildcards):
+    """The stores that a measure reads, by kind."""
+    experiment = experiment_of(wildcards)
+    return {
+        kind: STORES[kind](wildcards.experiment, experiment)
+        for kind in experiment.reads
+        if kind != "networks"
+    }
+
+
+def measure_modules(wildcards):
+    experiment = experiment_of(wildcards)
+    networks = ["ntkflow.measures.common.networks"] if "networks" in experiment.reads else []
+    return [f"ntkflow.measures.{experiment.measure}.measure", *networks]
+
+
+def figure_module(wildcards):
+    """The figure of a measure; by default the panels and numbers of its evidence."""
+    figure = f"ntkflow.measures.{experiment_of(wildcards).measure}.figure"
+    return figure if imports.module_files(figure, PACKAGE_ROOT, OUTSIDE) else DEFAULT_FIGURE
+
+
+def uses_jax(wildcards):
+    files = code_files(CLONE / "workflow/scripts/measure.py", tuple(measure_modules(wildcards)))
+    return imports.imports_library(map(Path, files), "jax")
+
+
+def widths_by_kind(wildcards):
+    experiment = experiment_of(wildcards)
+    widths = {"initial": experiment.initial.widths} if "initial" in experiment.reads else {}
+    return {**dict.fromkeys(["ensembles", "dynamics"], getattr(experiment, "widths", [])), **widths}
+
+
+def networks_of(wildcards):
+    """Settings of the finite and limiting networks, for a measure that reads them."""
+    experiment = experiment_of(wildcards)
+    if "networks" not in experiment.reads:
+        return {}
+    network = network_of(wildcards)
+    widths = getattr(experiment, "widths", [])
+    return {
+        "finite": {width: architecture(network, width) for width in widths},
+        "limit": limiting_network(wildcards),
+    }
+
+
+def labels_of(name):
+    """What figures and tables say about an experiment."""
+    experiment = study.experiments[name]
+    return {
+        "experiment": name,
+        "network_label": study.networks[experiment.network].label,
+        "dataset_label": experiment.dataset,
+        "statement": experiment.statement,
+        "paper": experiment.paper,
+    }
+
+
+def caption_of(name):
+    """What a page says about a figure."""
+    experiment = study.experiments[name]
+    dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
+    parts = [model.model_dump(mode="json") for model in (experiment, dataset, network, study)]
+    return {**caption(experiment), "settings": settings(*parts)}
+
+
+def products_of(name):
+    """The stores and tables of one experiment, and those it is computed from."""
+    experiment = study.experiments[name]
+    kinds = [kind for kind in experiment.reads if kind != "networks"]
+    kinds += ["spectrum"] if experiment.goal else []
+    for kind in kinds:
+        kinds += [source for source in COMPUTED_FROM[kind] if source not in kinds]
+    tables = ["", ".widths"] if experiment.width_table else [""]
+    return [
+        *flatten(STORES[kind](name, experiment) for kind in kinds),
+        store(f"statistics/{name}"),
+        *(f"results/tables/{name}{suffix}.csv" for suffix in tables),
+    ]
+
+
+def figure_files(name):
+    return multiext(f"results/figures/{name}", ".pdf", ".svg", ".png")
+
+
+rule measure:
+    input:
+        unpack(sources_of),
+        code=code("measure", measure_modules),
+        activation=activation_code,
+    output:
+        statistics=store("statistics/{experiment}"),
+    log:
+        "results/logs/measure/{experiment}.log",
+    benchmark:
+        "results/benchmarks/measure/{experiment}.tsv"
+    group:
+        "statistics"
+    conda:
+        "../../environment.yml"
+    threads: measure_threads
+    resources:
+        mem_mb=asked(statistics_request, "mem_mb"),
+        runtime=asked(statistics_request, "minutes"),
+        gpu=lambda wildcards: GPUS if uses_jax(wildcards) else 0,
+    params:
+        measure=lambda wildcards: experiment_of(wildcards).measure,
+        settings=lambda wildcards: experiment_of(wildcards).settings,
+        widths=widths_by_kind,
+        networks=networks_of,
+        seed=study.seed,
+        device=lambda wildcards: study.device if uses_jax(wildcards) else "",
+        memory=solver_memory,
+    script:
+        "../scripts/measure.py"
+
+
+rule plot:
+    input:
+        statistics=store("statistics/{experiment}"),
+        code=code("plot", lambda wildcards: [figure_module(wildcards)]),
+    output:
+        table="results/tables/{experiment}.csv",
+        figures=report(
+            figure_files("{experiment}"),
+            caption="../report/figure.rst",
+            category=lambda wildcards: "Claims" if experiment_of(wildcards).paper else "Figures",
+        ),
+    log:
+        "results/logs/plot/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot/{experiment}.tsv"
+    group:
+        "statistics"
+    conda:
+        "../../environment.yml"
+    params:
+        figure=figure_module,
+        labels=lambda wildcards: labels_of(wildcards.experiment),
+        caption=lambda wildcards: caption_of(wildcards.experiment),
+    script:
+        "../scripts/plot.py"
+
+
+rule tabulate_widths:
+    input:
+        statistics=store("statistics/{experiment}"),
+        code=code("tabulate_widths", lambda wildcards: [figure_module(wildcards)]),
+    output:
+        table="results/tables/{experiment}.widths.csv",
+    log:
+        "results/logs/tabulate_widths/{experiment}.log",
+    benchmark:
+        "results/benchmarks/tabulate_widths/{experiment}.tsv"
+    group:
+        "statistics"
+    conda:
+        "../../environment.yml"
+    params:
+        figure=figure_module,
+    script:
+        "../scripts/tabulate_widths.py"

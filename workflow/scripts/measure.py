@@ -1,0 +1,50 @@
+"""Stores that a measure reads -> its statistics."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+from ntkflow.device import configure_jax
+from ntkflow.jobs.log import progress, run
+from ntkflow.jobs.provenance import provenance
+from ntkflow.measures.common.evidence import EVIDENCE
+from ntkflow.measures.common.sources import Sources
+from ntkflow.stores.zarr import open_by_width, open_store, write_store
+
+BY_WIDTH = {"ensembles": "ensemble", "dynamics": "dynamics", "initial": "initial_kernels"}
+ALONE = ("dataset", "limiting", "spectrum", "gaussian")
+
+
+def main(smk: Any) -> None:
+    params = smk.params
+    module = import_module(f"ntkflow.measures.{params.measure}.measure")
+    if "jax" in sys.modules:
+        configure_jax(smk.threads, params.device, deterministic=True)
+    stores: dict[str, Any] = {
+        name: open_by_width(params.widths[name], place, BY_WIDTH[name])
+        if name in BY_WIDTH
+        else open_store(place, name)
+        for name, place in smk.input.items()
+        if name in (*BY_WIDTH, *ALONE)
+    }
+    networks: dict[str, Any] = {}
+    if params.networks:
+        make = import_module("ntkflow.measures.common.networks")
+        networks["architectures"] = make.finite_networks(params.networks["finite"])
+        networks["limit"] = make.limiting_network(params.networks["limit"])
+    sources = Sources(
+        **stores, **networks, seed=params.seed, memory=params.memory, progress=progress
+    )
+    statistics = module.measure(sources, **params.settings)
+    used = [
+        one
+        for name, store in stores.items()
+        for one in (store.values() if name in BY_WIDTH else [store])
+    ]
+    attributes = provenance(smk, *used, precision=getattr(module, "PRECISION", "float64"))
+    schema = getattr(module, "SCHEMA", EVIDENCE)
+    write_store(statistics, smk.output.statistics, schema, attributes)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)  # type: ignore[name-defined]
