@@ -166,7 +166,7 @@ def stores(kind):
 
 def goal_store(wildcards):
     """The spectrum, if the goal of training is a component and not the target of the data set."""
-    return stores("spectrum")(wildcards) if experiment_of(wildcards).goal else []
+    return [stores("spectrum")(wildcards)] if experiment_of(wildcards).goal else []
 
 
 def architecture(network, width):
