@@ -84,7 +84,7 @@ lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade fo
 
 schema: $(READY) ## write the schema of the configuration and the table of stores, from the code
 	$(BIN)/python -m ntkflow.configuration > workflow/schemas/config.schema.json
-	$(BIN)/python -m ntkflow.stores > docs/stores.md
+	$(BIN)/python -m ntkflow.pages.stores > docs/stores.md
 
 gallery: $(READY) ## copy the figures of docs/gallery.md from results/, after make figures
 	$(BIN)/python docs/gallery.py

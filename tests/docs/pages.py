@@ -53,6 +53,7 @@ def carry_out(page: Path, folder: Path, *, commands: bool = True) -> None:
 
 def _write(file: Path, text: str) -> None:
     assert not file.exists(), f"{file} is there already"
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
 
 

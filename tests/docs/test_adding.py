@@ -27,23 +27,24 @@ WHAT_SPEAKS_UP = (
 
 
 @pytest.fixture
-def carried_out(tmp_path: Path) -> Callable[[str], Path]:
+def carried_out(tmp_path: Path) -> Callable[..., Path]:
     """The results of the study of a page, in a copy of the code that its tests still accept."""
 
-    def results(name: str) -> Path:
-        copy_of_code(tmp_path, *CODE, *BESIDES)
-        link_environment(tmp_path)
-        carry_out(ADDING / name, tmp_path)
-        run(f"{LINT}\n.venv/bin/python -m pytest -q -n0 {WHAT_SPEAKS_UP}", tmp_path)
-        return tmp_path / "results"
+    def results(name: str, place: str = "results") -> Path:
+        clone = tmp_path / "clone"
+        copy_of_code(clone, *CODE, *BESIDES)
+        link_environment(clone)
+        carry_out(ADDING / name, clone)
+        run(f"{LINT}\n.venv/bin/python -m pytest -q -n0 {WHAT_SPEAKS_UP}", clone)
+        return clone / place
 
     return results
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_changes_fit_the_code(tmp_path, name):
-    copy_of_code(tmp_path, *CODE, *BESIDES)
-    carry_out(ADDING / name, tmp_path, commands=False)
+    copy_of_code(tmp_path / "clone", *CODE, *BESIDES)
+    carry_out(ADDING / name, tmp_path / "clone", commands=False)
 
 
 def test_every_page_is_carried_out():
@@ -96,7 +97,7 @@ def test_data_set(carried_out):
 
 @pytest.mark.slow
 def test_experiment(carried_out):
-    results = carried_out("experiment.md")
+    results = carried_out("experiment.md", "../mine/results")
     assert_drawn(results, "dimension_of_digits")
     store = xr.open_zarr(results / "statistics" / "dimension_of_digits.zarr")
     eigenvalues = xr.open_zarr(results / "spectrum" / "digits" / "relu_5.zarr")["eigenvalue"].values
@@ -108,8 +109,9 @@ def test_experiment(carried_out):
 
 @pytest.mark.slow
 def test_claim(carried_out):
-    results = carried_out("claim.md")
+    results = carried_out("claim.md", "../mine/results")
     assert_drawn(results, "kernel_order")
+    assert not (results.parents[1] / "clone" / "results").exists()
     rows = json.loads((results / "claims.json").read_text(encoding="utf-8"))
     assert {(row["experiment"], row["verdict"]) for row in rows} == {("kernel_order", "holds")}
     assert len(rows) == 3

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ntkflow.stores.__main__ import stores_page
+from ntkflow.pages.stores import stores_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "stores.md"
 
