@@ -90,7 +90,8 @@ def read_study(config: Mapping[str, Any], starts: Sequence[Path] = ()) -> Study:
     ConfigurationError
         One line per error: the path of the key, what was found and what was expected.
     """
-    folders = add_folders(config.get("measures") or [], starts)
+    written = config.get("measures") if isinstance(config, Mapping) else None
+    folders = add_folders(written or [], starts)
     try:
         study = study_model(folders).model_validate(config)
     except ValidationError as error:

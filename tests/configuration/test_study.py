@@ -108,7 +108,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         (
             f"{PROFILE}.measure",
             "kernel_profil",
-            f"{PROFILE}.measure: found 'kernel_profil', expected one of 'kernel_profile', ",
+            f"{PROFILE}.measure: found 'kernel_profil', expected one of 'bayesian_inference', ",
         ),
         (f"{PROFILE}.measure", ..., f"{PROFILE}: missing the key 'measure'"),
         ("datasets.digits.train.inputs", "cifar", "datasets.digits.train.inputs: found 'cifar', e"),
@@ -231,7 +231,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         ),
         (f"{COMPONENT}.component", 512, f"{COMPONENT}.component: found 512, the data set has 512"),
         (f"{COMPONENT}.training.kernel_steps", [1], "kernel_steps: expected 0 among them, for the"),
-        (f"{SCALING}.widths", [64], f"{SCALING}.widths: found [64], expected at least two to fit"),
+        (f"{SCALING}.widths", [64], f"{SCALING}.widths: found [64], expected at least 2"),
         (f"{SCALING}.training.kernel_steps", [0], "kernel_steps: found [0], expected 0 and a l"),
         (
             f"{DRIFT}.training.kernel_steps",

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from ntkflow.pages.captions import CAPTIONS
+from tests.measures.found import SETTINGS
 from tests.pages import examples
 
 VOID = ("meta", "img", "link")
@@ -97,7 +97,7 @@ def test_report_says_how_the_run_was_made(found):
         "revision abc",
         "jax 1.2",
         "1 of 2",
-        CAPTIONS["kernel_profile"].text,
+        SETTINGS["kernel_profile"].caption,
         "snakemake --cores all --configfile configuration.yaml",
     ):
         assert said in words

@@ -1,6 +1,6 @@
 """Trained network functions on the circle against the limiting Gaussian (JGH Figure 2).
 
-One line a network, coloured by width; a panel for each time. Percentiles of the limiting Gaussian
+One line per network, coloured by width; a panel for each time. Percentiles of the limiting Gaussian
 as dashed lines, the outermost joined by a band; training points as dots.
 """
 
@@ -84,7 +84,7 @@ def _title(time: float, network_time: float) -> str:
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
-    """How well networks follow the limiting Gaussian, one row a width and a time.
+    """How well networks follow the limiting Gaussian, one row per width and time.
 
     - ``inside``: share of (network, point) pairs between the lowest and the highest percentile,
       with its 95 % bootstrap interval over networks (points of one network are not independent),
@@ -107,7 +107,7 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
         mean_distance_expected=_root_mean_square(deviation) / np.sqrt(networks),
     )
     columns = ["width", "time", "network_time", *summary.data_vars]
-    return summary.to_dataframe().reset_index()[columns]
+    return summary.to_dataframe(["width", "time"]).reset_index()[columns]
 
 
 def _root_mean_square(function: xr.DataArray) -> xr.DataArray:

@@ -1,6 +1,6 @@
 """What training does to the cost and to the empirical NTK (JGH Theorem 2).
 
-One line a network, coloured by width: its cost and the drift of its kernel against time. Where
+One line per network, coloured by width: its cost and the drift of its kernel against time. Where
 there are several widths, then the drift at the last record against width, on the same vertical
 axis: initialisations, their mean with its 95 % interval, and where an exponent was fitted the power
 law, over the slope that bounds it.
@@ -147,7 +147,7 @@ def _draw_exponent(axes: Axes, statistics: xr.Dataset) -> None:
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
-    """Cost and drift where training ends, one row a width.
+    """Cost and drift where training ends, one row per width.
 
     ``time`` is that of the last cost, ``kernel_time`` that of the last kernel. Means over
     initialisations are followed by their 95 % bootstrap interval.

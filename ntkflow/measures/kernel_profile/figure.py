@@ -1,7 +1,7 @@
 """The NTK between one point of the circle and all others, before and after training (JGH Figure 1).
 
-One line a network, coloured by width: a panel for each recorded time, then one for the change from
-the first to the last, which vanishes in the limit (JGH Theorem 2).
+One line per network, coloured by width: a panel for each recorded time, then one for the change
+from the first to the last, which vanishes in the limit (JGH Theorem 2).
 """
 
 import pandas as pd
@@ -78,7 +78,7 @@ def _mark_reference(axes: Axes, angle: float) -> None:
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
-    """Distance of the profiles from their limit, one row a width and a time.
+    """Distance of the profiles from their limit, one row per width and time.
 
     Norms are of L^2 over the circle, by the trapezoidal rule in the angle. Each column is a mean
     over initialisations, followed by its 95 % bootstrap interval:
@@ -99,7 +99,9 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
             mean_with_interval(_norm(network - first) / _norm(first), "drift"),
         ]
     )
-    return summary.to_dataframe().reset_index()[["width", "step", "time", *summary.data_vars]]
+    return summary.to_dataframe(["width", "step"]).reset_index()[
+        ["width", "step", "time", *summary.data_vars]
+    ]
 
 
 def _norm(function: xr.DataArray) -> xr.DataArray:

@@ -113,7 +113,7 @@ JGH_EIGENVALUES = {1: 0.0457, 2: 0.00108, 3: 0.00078}
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
-    """Eigenvalues of Theta(X, X) / N, one row a component.
+    """Eigenvalues of Theta(X, X) / N, one row per component.
 
     Columns: the limiting kernel's; mean and standard deviation over the widest networks at t = 0;
     the three that JGH Section 6 gives for MNIST (one network of width 10000), NaN elsewhere. The

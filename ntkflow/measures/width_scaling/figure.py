@@ -130,7 +130,7 @@ def _draw_expected(axes: Axes, panel: xr.Dataset) -> list[Line2D]:
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
-    """Fitted exponents, one row a quantity, each with its interval and a verdict.
+    """Fitted exponents, one row per quantity, each with its interval and a verdict.
 
     The verdict is about the exponent the theory gives: the interval lies below it ("steeper"),
     above it ("shallower"), or "contains" it; "inconclusive" if it contains 0 as well, ends
@@ -153,4 +153,8 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
 def tabulate_widths(statistics: xr.Dataset) -> pd.DataFrame:
     """Each quantity at each width: value, its interval, and whether the fit uses it."""
     names = ["value", "value_low", "value_high", "used"]
-    return statistics[names].to_dataframe().reset_index()[["quantity", "width", *names]]
+    return (
+        statistics[names]
+        .to_dataframe(["quantity", "width"])
+        .reset_index()[["quantity", "width", *names]]
+    )
