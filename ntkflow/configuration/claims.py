@@ -9,8 +9,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ntkflow.configuration.base import Count, Natural, NotBoolean, PositiveFinite, Strict
-from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.measures import (
     BaseExperiment,
     PrincipalComponent,
@@ -18,6 +16,8 @@ from ntkflow.configuration.measures import (
     Width,
 )
 from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.keys import Count, Natural, NotBoolean, PositiveFinite, Strict
 
 __all__ = ["CLAIMS", "Claim"]
 

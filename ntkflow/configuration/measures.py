@@ -7,16 +7,16 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from pydantic.config import JsonDict
 
-from ntkflow.configuration.base import (
+from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.configuration.training import TrainingConfig
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.keys import (
     Count,
     Finite,
     NotBoolean,
     PositiveFinite,
     Strict,
 )
-from ntkflow.configuration.datasets import DatasetConfig
-from ntkflow.configuration.networks import NetworkConfig
-from ntkflow.configuration.training import TrainingConfig
 
 __all__ = [
     "BaseExperiment",

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from ntkflow.configuration.base import NotBoolean, PositiveFinite, Strict
-from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.experiments import Experiment
 from ntkflow.configuration.kernels import KernelsConfig
 from ntkflow.configuration.messages import lines, shortened
 from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.keys import NotBoolean, PositiveFinite, Strict
 
 __all__ = ["ConfigurationError", "Study", "read_study"]
 
@@ -54,8 +54,15 @@ class Study(Strict):
         return {name: self.experiments[name] for name in names}
 
 
-def read_study(config: Mapping[str, Any]) -> Study:
+def read_study(config: Mapping[str, Any], folders: Sequence[str] = ()) -> Study:
     """Validate a configuration and fill in its defaults.
+
+    Parameters
+    ----------
+    config
+        The configuration, as YAML is read.
+    folders
+        Folders in which relative paths to data are looked for, before the working directory.
 
     Raises
     ------
@@ -63,7 +70,7 @@ def read_study(config: Mapping[str, Any]) -> Study:
         One line a fault: the key's path, what was found and what was expected.
     """
     try:
-        study = Study.model_validate(config)
+        study = Study.model_validate(config, context={"folders": folders})
     except ValidationError as error:
         raise ConfigurationError("\n".join(lines(error, config))) from None
     faults = [*_reference_faults(study)]
@@ -89,10 +96,10 @@ def _reference_faults(study: Study) -> Iterator[str]:
         if not known:
             continue
         dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
-        if network.outputs != dataset.target.outputs:
+        if network.outputs != dataset.outputs:
             yield (
                 f"{path}.network: {experiment.network!r} has {network.outputs} outputs, the target "
-                f"of data set {experiment.dataset!r} has {dataset.target.outputs}"
+                f"of data set {experiment.dataset!r} has {dataset.outputs}"
             )
         for key, complaint in experiment.needs(dataset, network):
             yield f"{path}.{key}: {complaint}"

@@ -73,7 +73,9 @@ try:
     for file in workflow.configfiles if workflow.is_main_process else ():
         if not str(file).endswith(".json"):
             check_written(Path(file).read_bytes(), str(file))
-    study = read_study(config)
+    # A relative path to data starts at the folder of the configuration that names it.
+    files = [*reversed(workflow.overwrite_configfiles), *workflow.configfiles]
+    study = read_study(config, [*dict.fromkeys(os.path.dirname(file) for file in files)])
 except ConfigurationError as error:
     raise WorkflowError(f"The configuration is not valid:\n{error}") from None
 
@@ -223,8 +225,9 @@ def caption(name):
     claim = CLAIMS.get(experiment.measure)
     said = CAPTIONS.get(experiment.measure) or caption_of_claim(claim.statement(), claim.paper)
     dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
-    parts = [model.model_dump(mode="json") for model in (experiment, dataset, network, study)]
-    return {**asdict(said), "settings": settings(*parts)}
+    told, layers, rest = (m.model_dump(mode="json") for m in (experiment, network, study))
+    points = {"description": dataset.description, "seed": dataset.seed}
+    return {**asdict(said), "settings": settings(told, points, layers, rest)}
 
 
 def caption_of(wildcards):

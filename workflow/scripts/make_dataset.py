@@ -3,19 +3,13 @@
 from typing import Any
 
 from ntkflow import runtime
-from ntkflow.stores.datasets import make_dataset
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.datasets.make import make_dataset
 from ntkflow.stores.zarr import write_store
 
 
 def main(smk: Any) -> None:
-    entry = smk.params.dataset
-    dataset = make_dataset(
-        train=entry["train"],
-        test=entry.get("test"),
-        target=entry["target"],
-        label_noise=entry["label_noise"],
-        seed=entry["seed"],
-    )
+    dataset = make_dataset(DatasetConfig.model_validate(smk.params.dataset))
     attributes = runtime.provenance(smk)
     write_store(dataset, smk.output.dataset, "dataset", attributes)
 
