@@ -48,6 +48,8 @@ def resolved(source: Source, **written: str | Sequence[str] | None) -> Names:
     used |= {*names["y"]}
     if not names["x"]:
         names["x"] = [n for n in source.arrays if n not in used] if source.columns else ["x"]
+        if not names["x"]:
+            raise Fault("x", "found no column that no other key names, expected at least one")
     for key, wanted in names.items():
         for name in wanted:
             _check(source, key, name)
@@ -69,7 +71,7 @@ def _check(source: Source, key: str, name: str) -> None:
 
 def common_length(source: Source, names: Names) -> int:
     """Number of rows, the same in all arrays."""
-    rows = source.arrays[names["x"][0]].shape[0] if names["x"] else 0
+    rows = source.arrays[names["x"][0]].shape[0]
     for key, wanted in names.items():
         for name in wanted:
             found = source.arrays[name].shape[0]
@@ -110,8 +112,8 @@ def labels(source: Source, names: Names, key: str) -> np.ndarray:
     column = read(source, names, key).ravel()
     if column.dtype.kind == "S":
         column = np.char.decode(column, "utf-8")
-    if column.dtype.kind == "O" and all(isinstance(value, str) for value in column):
-        column = column.astype(np.str_)
+    if column.dtype.kind in "OT" and all(isinstance(value, str) for value in column):
+        column = np.array(column.tolist(), dtype=np.str_)
     if column.dtype.kind == "U" and np.char.str_len(np.char.strip(column)).all():
         try:
             return column.astype(np.int64)

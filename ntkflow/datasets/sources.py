@@ -5,9 +5,11 @@ Opening reads names, shapes and dtypes; `Source.read` reads values. Nothing is u
 
 import csv
 import importlib
+import os
 import zipfile
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -15,8 +17,6 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 __all__ = ["READERS", "Array", "Source", "SourceError", "open_source"]
-
-STRIP = 4096  # rows of text in memory at once
 
 
 class SourceError(ValueError):
@@ -53,12 +53,26 @@ def open_source(path: str) -> Source:
     suffix = Path(path).suffix.lower()
     if suffix not in READERS:
         raise SourceError(f"found the suffix {suffix!r}, expected one of {', '.join(READERS)}")
+    found = os.stat(path)
+    return _opened(path, suffix, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=32)
+def _opened(path: str, suffix: str, modified: int, size: int) -> Source:
+    """One scan of a table serves its training and its test points, and so does a text column."""
     with _Explained(path):
         source = READERS[suffix](path)
+    known: dict[tuple[str, ...], np.ndarray] = {}
 
     def read(names: Sequence[str], text: bool) -> np.ndarray:
+        key = tuple(names)
+        if key in known and text:
+            return known[key]
         with _Explained(path):
-            return source.read(names, text)
+            array = source.read(names, text)
+        if text:
+            known[key] = array
+        return array
 
     return source._replace(read=read)
 
@@ -119,17 +133,37 @@ def _npz(path: str) -> Source:
 
 def _csv(path: str) -> Source:
     with closing(_lines(path)) as lines:
-        _, header = next(lines)
+        first, header = next(lines)
         rows = sum(1 for _ in lines)
 
     def read(names: Sequence[str], text: bool) -> np.ndarray:
         places = [header.index(name) for name in names]
+        if not text:
+            return _numbers(path, first, places)
         with closing(_lines(path)) as lines:
             next(lines)
-            parts = [*_strips(lines, places, names, text)]
-        return np.concatenate(parts)
+            cells = [[cells[place] for place in places] for _, cells in lines]
+        return np.array(cells, dtype=np.str_)
 
     return Source({name: Array((rows,), "?") for name in header}, read, columns=True)
+
+
+def _numbers(path: str, first: int, places: Sequence[int]) -> np.ndarray:
+    """Columns of a .csv file as numbers; `first` is the number of lines above them."""
+    layout = {"delimiter": ",", "quotechar": '"', "comments": None, "encoding": "utf-8-sig"}
+    try:
+        return np.loadtxt(path, skiprows=first, usecols=places, ndmin=2, **layout)  # type: ignore[call-overload]
+    except ValueError:
+        with closing(_lines(path)) as lines:
+            _, header = next(lines)
+            for number, cells in lines:
+                for place in places:
+                    if not _is_number(cells[place]):
+                        raise SourceError(
+                            f"line {number}, column {header[place]!r}: found {cells[place]!r}, "
+                            "expected a number"
+                        ) from None
+        raise
 
 
 def _lines(path: str) -> Generator[tuple[int, list[str]], None, None]:
@@ -144,7 +178,7 @@ def _lines(path: str) -> Generator[tuple[int, list[str]], None, None]:
         twice = {name for name in header if header.count(name) > 1}
         if twice:
             raise SourceError(f"found the column {min(twice)!r} twice, expected each name once")
-        yield 1, header
+        yield reader.line_num, header
         for cells in reader:
             if cells and len(cells) != len(header):
                 raise SourceError(
@@ -163,46 +197,12 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _strips(
-    lines: Iterator[tuple[int, list[str]]], places: Sequence[int], names: Sequence[str], text: bool
-) -> Iterator[np.ndarray]:
-    """Cells at some places of all lines, a strip at a time, as numbers or as text."""
-    strip: list[tuple[int, list[str]]] = []
-    for line in lines:
-        strip.append((line[0], [line[1][place] for place in places]))
-        if len(strip) == STRIP:
-            yield _array(strip, names, text)
-            strip.clear()
-    yield _array(strip, names, text)
-
-
-def _array(strip: Sequence[tuple[int, list[str]]], names: Sequence[str], text: bool) -> np.ndarray:
-    cells = [row for _, row in strip]
-    if text:
-        return np.array(cells, dtype=np.str_).reshape(len(cells), len(names))
-    try:
-        return np.array(cells, dtype=np.float64).reshape(len(cells), len(names))
-    except ValueError:
-        number, name, cell = next(
-            (number, name, cell)
-            for number, row in strip
-            for name, cell in zip(names, row, strict=True)
-            if not _is_number(cell)
-        )
-        raise SourceError(
-            f"line {number}, column {name!r}: found {cell!r}, expected a number"
-        ) from None
-
-
 def _parquet(path: str) -> Source:
     if find_spec("pyarrow") is None:
         raise SourceError("reading .parquet needs the package pyarrow; run `pip install pyarrow`")
     parquet = importlib.import_module("pyarrow.parquet")
     rows = parquet.read_metadata(path).num_rows
-    arrays = {
-        field.name: Array((rows,), np.dtype(field.type.to_pandas_dtype()).kind)
-        for field in parquet.read_schema(path)
-    }
+    arrays = {field.name: Array((rows,), _kind(field.type)) for field in parquet.read_schema(path)}
 
     def read(names: Sequence[str], text: bool) -> np.ndarray:
         table = parquet.read_table(path, columns=list(names))
@@ -211,16 +211,25 @@ def _parquet(path: str) -> Source:
     return Source(arrays, read, columns=True)
 
 
+def _kind(type_: Any) -> str:
+    """Kind of the NumPy dtype of a column of Parquet."""
+    try:
+        return np.dtype(type_.to_pandas_dtype()).kind
+    except NotImplementedError:  # categories, for one
+        return "O"
+
+
 def _labelled(path: str) -> Source:
     """Zarr or NetCDF, by xarray."""
     import xarray as xr
 
-    hdf5 = Path(path).is_file() and Path(path).open("rb").read(4) == b"\x89HDF"
-    if hdf5 and not (find_spec("h5netcdf") or find_spec("netCDF4")):
-        raise SourceError("reading NetCDF 4 needs h5netcdf; run `pip install h5netcdf`")
-    options: dict[str, Any] = {} if Path(path).is_file() else {"engine": "zarr"}
-    if options:
-        options["backend_kwargs"] = {"consolidated": False}
+    options: dict[str, Any] = {"engine": "zarr", "consolidated": False}
+    if Path(path).suffix.lower() == ".nc":
+        with open(path, "rb") as file:
+            hdf5 = file.read(4) == b"\x89HDF"
+        if hdf5 and not (find_spec("h5netcdf") or find_spec("netCDF4")):
+            raise SourceError("reading NetCDF 4 needs h5netcdf; run `pip install h5netcdf`")
+        options = {} if hdf5 else {"engine": "scipy"}
     with xr.open_dataset(path, **options) as dataset:
         arrays = {
             str(name): Array(variable.shape, variable.dtype.kind)

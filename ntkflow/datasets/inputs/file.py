@@ -95,10 +95,9 @@ class File(Inputs):
 
     @model_validator(mode="after")
     def _fits(self) -> "File":
-        if self.samples is not None and self.samples > self.survey.available:
-            raise Fault(
-                "samples", f"found {self.samples}, expected at most {self.survey.available} rows"
-            )
+        available = self.survey.available
+        if self.samples is not None and self.samples > available:
+            raise Fault("samples", f"found {self.samples}, expected at most {available} rows")
         return self
 
     @cached_property
@@ -107,29 +106,33 @@ class File(Inputs):
         source, names = self._opened()
         rows = common_length(source, names)
         features, y_columns = (width(source, names[key]) for key in ("x", "y"))
-        available = len(self._rows(source, names, rows, SeedSequence(0)))
-        if not features or not available:
-            raise Fault("path", f"found no {'row' if features else 'column'} for {self.part}")
-        classes = np.unique(labels(source, names, "label")) if self.label else None
-        found = None if classes is None else tuple(classes.tolist())
-        return Survey(features, y_columns, rows, available, found)
+        if not rows or not features:
+            raise Fault("path", f"found {rows} rows and {features} features, expected at least one")
+        parts = self._parts(source, names, rows, SeedSequence(0))
+        for part, found in parts.items():
+            if not len(found):
+                raise Fault("split", f"found no row for {part}, expected at least one")
+        classes = np.unique(labels(source, names, "label")).tolist() if self.label else None
+        available = len(parts[self.part])
+        return Survey(features, y_columns, rows, available, classes and tuple(classes))
 
     def _opened(self) -> tuple[Source, Names]:
         source = opened(self.path)
         column = self.split.column if self.split else None
         return source, resolved(source, x=self.x, y=self.y, label=self.label, split=column)
 
-    def _rows(self, source: Source, names: Names, rows: int, seed: SeedSequence) -> Integers:
-        """Rows of the part: of a fraction in random order, else in the order of the file."""
-        training = self.part == "train"
+    def _parts(
+        self, source: Source, names: Names, rows: int, seed: SeedSequence
+    ) -> Mapping[str, Integers]:
+        """Rows of each part: of a fraction in random order, else in the order of the file."""
         if self.split is None:
-            return np.arange(rows)
+            return {self.part: np.arange(rows)}
         if self.split.fraction is None:
-            return np.flatnonzero(in_training(source, names) == training)
-        first, second = np.split(
-            default_rng(seed).permutation(rows), [round(self.split.fraction * rows)]
-        )
-        return first if training else second
+            training = in_training(source, names)
+            return {"train": np.flatnonzero(training), "test": np.flatnonzero(~training)}
+        order = default_rng(seed).permutation(rows)
+        count = round(self.split.fraction * rows)
+        return {"train": order[:count], "test": order[count:]}
 
     @property
     def features(self) -> int:
@@ -178,21 +181,24 @@ class File(Inputs):
 
     @property
     def record(self) -> Mapping[str, Any]:
-        """With the name of the file, not its folder, and the SHA-256 of its content."""
+        """With the name of the file, not its folder, the SHA-256 of its content, and classes."""
         digest = hashlib.sha256()
         for file in self.files:
             if file != self.path:
                 digest.update(os.path.relpath(file, self.path).encode() + b"\0")
             digest.update(Path(file).read_bytes())
         name = Path(self.path).name
-        return {**super().record, "path": name, "sha256": digest.hexdigest()}
+        added = {"path": name, "sha256": digest.hexdigest()}
+        classes = {} if self.classes is None else {"classes": self.classes}
+        return {**super().record, **added, **classes}
 
     def place(self, role: str) -> str:
         return f"{role} points from {Path(self.path).name}"
 
     def draw(self, seed: SeedSequence, skip: int) -> Points:
         source, names = self._opened()
-        rows = self._rows(source, names, self.survey.rows, seed)[: self.samples]
+        parts = self._parts(source, names, self.survey.rows, seed)
+        rows = parts[self.part][: self.samples]
         x = numbers(source, names, "x", rows)
         y = numbers(source, names, "y", rows) if self.y_columns else None
         index = None

@@ -1,6 +1,7 @@
 """Points from a function of yours."""
 
 import os
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import signature
@@ -59,6 +60,10 @@ class Function(Sampled):
         return self.outputs
 
     @property
+    def options(self) -> Mapping[str, Any]:
+        return self.arguments
+
+    @property
     def files(self) -> list[str]:
         found = find_spec(self.inputs.partition(":")[0])
         return [os.path.relpath(found.origin)] if found and found.origin else []
@@ -69,15 +74,30 @@ class Function(Sampled):
     def draw(self, seed: SeedSequence, skip: int) -> Points:
         module, _, name = self.inputs.partition(":")
         function = getattr(import_module(module), name)
-        made = function(samples=self.samples, rng=default_rng(seed), **self.arguments)
-        x, y = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+        try:
+            made = function(samples=self.samples, rng=default_rng(seed), **self.arguments)
+        except Exception as error:  # whatever the function raises
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise Fault("inputs", f"{self.inputs} raised {reason}") from error
+        pair = isinstance(made, tuple) and len(made) == 2
+        if pair != bool(self.outputs):
+            returned, expected = ("(x, y)", "x alone") if pair else ("x alone", "(x, y)")
+            raise Fault(
+                "inputs",
+                f"{self.inputs} returned {returned}, but outputs is {self.outputs}; expected "
+                f"{expected}, or set outputs",
+            )
+        x, y = made if pair else (made, None)
         return Points(
             self._checked(x, self.features, "x"),
-            y=self._checked(y, self.outputs, "y") if self.outputs else None,
+            y=self._checked(y, self.outputs, "y") if pair else None,
         )
 
     def _checked(self, made: Any, columns: int, what: str) -> Real:
-        array = np.asarray(made)
+        try:
+            array = np.asarray(made)
+        except ValueError as error:  # ragged lists
+            raise Fault("inputs", f"{self.inputs} returned {what}: {error}") from error
         if what == "y" and array.ndim == 1:
             array = array[:, None]
         if array.dtype.kind not in "biuf" or array.shape != (self.samples, columns):
