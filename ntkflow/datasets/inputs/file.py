@@ -46,6 +46,11 @@ def _located(path: str, info: ValidationInfo) -> str:
     raise ValueError(f"found {path!r}, expected an existing file; searched {', '.join(folders)}")
 
 
+def _digest(file: str) -> str:
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 class Split(Strict):
     """How the rows of a file are divided into training and test points."""
 
@@ -164,7 +169,7 @@ class File(Inputs):
 
     def faults(self, test: Inputs) -> Iterator[Fault]:
         """Test rows are others than the training rows."""
-        if isinstance(test, File) and test.path == self.path:
+        if isinstance(test, File) and os.path.samefile(test.path, self.path):
             if self.split is None or test.split != self.split or test.part == self.part:
                 yield Fault(
                     "path",
@@ -182,15 +187,14 @@ class File(Inputs):
     @property
     def record(self) -> Mapping[str, Any]:
         """With the name of the file, not its folder, the SHA-256 of its content, and classes."""
-        digest = hashlib.sha256()
-        for file in self.files:
-            if file != self.path:
-                digest.update(os.path.relpath(file, self.path).encode() + b"\0")
-            digest.update(Path(file).read_bytes())
-        name = Path(self.path).name
-        added = {"path": name, "sha256": digest.hexdigest()}
+        digest = _digest(self.path) if os.path.isfile(self.path) else self._digest_of_files()
+        added = {"path": Path(self.path).name, "sha256": digest}
         classes = {} if self.classes is None else {"classes": self.classes}
         return {**super().record, **added, **classes}
+
+    def _digest_of_files(self) -> str:
+        listed = [f"{os.path.relpath(file, self.path)} {_digest(file)}\n" for file in self.files]
+        return hashlib.sha256("".join(listed).encode()).hexdigest()
 
     def place(self, role: str) -> str:
         return f"{role} points from {Path(self.path).name}"

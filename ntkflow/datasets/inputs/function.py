@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from inspect import signature
 from typing import Annotated, Any
 
@@ -47,7 +46,7 @@ class Function(Sampled):
             raise Fault("inputs", f"{self.inputs} is a {type(function).__name__}, not a function")
         try:
             signature(function).bind(samples=1, rng=None, **self.arguments)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:  # the latter if it has no signature
             raise Fault(
                 "arguments",
                 f"found {[*self.arguments]}, with which {self.inputs} cannot be called ({error}); "
@@ -65,8 +64,8 @@ class Function(Sampled):
 
     @property
     def files(self) -> list[str]:
-        found = find_spec(self.inputs.partition(":")[0])
-        return [os.path.relpath(found.origin)] if found and found.origin else []
+        file = getattr(import_module(self.inputs.partition(":")[0]), "__file__", None)
+        return [os.path.relpath(file)] if file else []
 
     def place(self, role: str) -> str:
         return f"{role} points from the function {self.inputs}"
