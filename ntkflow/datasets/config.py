@@ -74,6 +74,17 @@ class DatasetConfig(Strict):
         return [self.train] if self.test is None else [self.train, self.test]
 
     @property
+    def files(self) -> list[str]:
+        """Files that the points depend on: data of the user, and modules of functions."""
+        return [*dict.fromkeys(file for entry in self.entries for file in entry.files)]
+
+    @property
+    def modules(self) -> list[str]:
+        """Files of the package that define the kinds of the data set, found there by name."""
+        named = {type(part).__module__ for part in (*self.entries, self.target)}
+        return [f"{name.replace('.', '/')}.py" for name in sorted(named)]
+
+    @property
     def description(self) -> str:
         """The data set in words, for captions."""
         points = [e.described(r) for e, r in zip(self.entries, ("training", "test"), strict=False)]

@@ -67,6 +67,11 @@ def test_data_beside_the_configuration(tmp_path: Path, study: Path) -> None:
     np.testing.assert_array_equal(made.x[:, 0], [0, 2, 4])
     assert str(tmp_path) not in table.attrs["train"]
     assert reruns() == 0
+    module = clone.folder / "ntkflow" / "datasets" / "inputs" / "file.py"
+    original = module.read_bytes()
+    append(module, b"# changed\n")
+    assert reruns() == 2  # the data sets of this kind
+    module.write_bytes(original)
     append(study / "data" / "points.csv", b"9,10,v\n")
     assert reruns() == 1
     append(study / "my_line.py", b"# changed\n")
