@@ -43,9 +43,12 @@ ROOMS = {
         frozenset({"jax", "numpy", "optax"}),
     ),
     "stores": Room(
-        libraries=frozenset(
-            {"cloudpickle", "dask", "google_crc32c", "numpy", "pooch", "sklearn", "xarray", "zarr"}
-        ),
+        libraries=frozenset({"cloudpickle", "dask", "google_crc32c", "numpy", "xarray", "zarr"}),
+        files=True,
+    ),
+    "datasets": Room(
+        SCHEMA | {"keys", "words"},
+        frozenset({"numpy", "pooch", "pydantic", "sklearn", "xarray"}),
         files=True,
     ),
     "analysis": Room(SCHEMA, frozenset({"numpy", "pandas", "scipy", "xarray"})),
@@ -54,11 +57,13 @@ ROOMS = {
         frozenset({"jax", "numpy", "optax", "scipy", "sklearn", "xarray"}),
     ),
     "claims.table": Room(libraries=frozenset({"pandas", "xarray"})),
-    "pages": Room(frozenset({"claims.evidence"}), frozenset({"jinja2", "numpy", "pandas"})),
+    "pages": Room(
+        frozenset({"claims.evidence", "words"}), frozenset({"jinja2", "numpy", "pandas"})
+    ),
     "figures": Room(SCHEMA, frozenset({"matplotlib", "numpy", "xarray"})),
     "figures.style": Room(SCHEMA, frozenset({"matplotlib", "numpy", "xarray"}), files=True),
     "configuration": Room(
-        frozenset({"kernels.activations", "networks", "networks.costs"}),
+        frozenset({"datasets.config", "keys", "kernels.activations", "networks", "networks.costs"}),
         frozenset({"pydantic", "yaml"}),
     ),
     "configuration.__main__": Room(files=True),
@@ -111,6 +116,8 @@ ROOMS = {
         frozenset({"google_crc32c", "numpy", "orbax"}),
         files=True,
     ),
+    "keys": Room(libraries=frozenset({"pydantic"})),
+    "words": Room(),
     "aliases": Room(libraries=frozenset({"jaxtyping", "numpy"})),
     "imports": Room(files=True),
     "provenance": Room(),

@@ -10,7 +10,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from ntkflow.configuration.base import Count, Natural, PositiveFinite, Strict, shorthand
+from ntkflow.keys import Count, Natural, PositiveFinite, Strict, shorthand
 
 __all__ = ["KernelsConfig"]
 

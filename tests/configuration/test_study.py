@@ -93,7 +93,11 @@ PROFILE = "experiments.kernel_on_the_circle"
         (f"{PROFILE}.training.precision", "float16", "found 'float16'; it should be 'float32' or"),
         (f"{PROFILE}.training.steps", 2**31, "found 2147483648; it should be less than 2147483"),
         ("datasets.digits.train.preprocessing", "none", "datasets.digits.train.preprocessing: "),
-        ("datasets.digits.target.label", 10, "datasets.digits.target.label: found 10; it should"),
+        (
+            "datasets.digits.target.label",
+            10,
+            "datasets.digits.target.label: found 10, expect",
+        ),
         ("seed", -1, "seed: found -1; it should be greater than or equal to 0"),
         (f"{PROFILE}.widths", [2**20 + 1], f"{PROFILE}.widths.0: found 1048577; it should be less"),
         (f"{SCALING}.initial.widths", [2**21], f"{SCALING}.initial.widths.0: found 2097152; it s"),
@@ -164,8 +168,8 @@ PROFILE = "experiments.kernel_on_the_circle"
         (
             "datasets.four_points.target",
             {"kind": "one_hot"},
-            "datasets.four_points.target.kind: found one_hot, expected labelled inputs: digits "
-            "or mnist",
+            "datasets.four_points.target.kind: found one_hot, expected labelled inputs: digits, "
+            "mnist, or a file with the key label",
         ),
         (
             "datasets.digits.label_noise",

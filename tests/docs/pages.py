@@ -16,7 +16,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 ADDING = REPOSITORY / "docs" / "adding"
 PARTS = re.compile(
-    r"`(?P<file>[\w.-]+(?:/[\w.-]+)*\.(?:py|md|smk|yaml|rst))`[^`]*?:\n\n(?=```)"
+    r"`(?P<file>[\w.-]+(?:/[\w.-]+)*\.(?:py|md|smk|yaml|rst|csv))`[^`]*?:\n\n(?=```)"
     r"|^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     flags=re.DOTALL | re.MULTILINE,
 )

@@ -83,12 +83,16 @@ def test_activation(carried_out):
 @pytest.mark.slow
 def test_data_set(carried_out):
     results = carried_out("data_set.md")
-    assert_drawn(results, "cubic", "parity")
-    cubic = xr.open_zarr(results / "datasets" / "cubic.zarr")
-    x, y, is_train = (cubic[name].values for name in ("x", "y", "is_train"))
-    noise = y[:, 0] - (x[:, 0] ** 3 - 2 * x[:, 1] * x[:, 2])
-    np.testing.assert_allclose(noise[~is_train], 0, atol=1e-12)
-    assert 0.05 < np.std(noise[is_train]) < 0.2
+    assert_drawn(results, "flowers", "moons", "parity")
+    flowers = xr.open_zarr(results / "datasets" / "flowers.zarr")
+    train = flowers["x"].values[flowers["is_train"].values]
+    np.testing.assert_allclose([train.mean(), train.std()], [0, 1], atol=1e-12)
+    assert flowers["y"].values.sum(axis=0).tolist() == [5, 5]
+    moons = xr.open_zarr(results / "datasets" / "moons.zarr")
+    x, side = moons["x"].values, moons["y"].values[:, 0]
+    centre = np.where(side[:, None] > 0, [0, 0], [1, 0.5])
+    assert np.all(np.abs(np.linalg.norm(x - centre, axis=1) - 1) < 0.25)
+    assert len(np.unique(x, axis=0)) == 48
     parity = xr.open_zarr(results / "datasets" / "parity.zarr")
     x = parity["x"].values
     np.testing.assert_array_equal(np.abs(x), np.ones((48, 6)))

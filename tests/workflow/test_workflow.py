@@ -227,7 +227,7 @@ def test_every_claim_is_measured(every_experiment: Clone) -> None:
 @pytest.mark.slow
 def test_what_lies_downstream_follows_after_an_interruption(finished: Clone) -> None:
     """Inputs are compared by content: new data must show in the file that declares a store."""
-    module = finished.folder / "ntkflow" / "stores" / "inputs.py"
+    module = finished.folder / "ntkflow" / "datasets" / "inputs" / "sphere.py"
     store = "results/datasets/sphere_product.zarr"
     original, former = module.read_text(), finished.results()
     changed = original.replace("default_rng(seed)", "default_rng(seed.spawn(1)[0])")

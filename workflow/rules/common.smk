@@ -70,7 +70,9 @@ try:
     for file in workflow.configfiles if workflow.is_main_process else ():
         if not str(file).endswith(".json"):
             check_written(Path(file).read_bytes(), str(file))
-    study = read_study(config, [Path(file).resolve().parent for file in workflow.configfiles])
+    # A relative path to measures or data starts at the folder of the configuration that names it.
+    files = [*reversed(workflow.overwrite_configfiles), *workflow.configfiles]
+    study = read_study(config, [*dict.fromkeys(os.path.dirname(file) for file in files)])
 except ConfigurationError as error:
     raise WorkflowError(f"The configuration is not valid:\n{error}") from None
 

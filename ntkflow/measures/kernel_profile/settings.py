@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ntkflow.configuration.base import Finite
-from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.keys import Finite
 from ntkflow.measures.common.experiment import PAPER, Problems, Trained
 
 __all__ = ["Settings"]

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ntkflow.stores import mnist
-from ntkflow.stores.mnist import FILES, FOLDER_VARIABLE, DataFile, DataFileError
+from ntkflow.datasets import idx as mnist
+from ntkflow.datasets.idx import FILES, FOLDER_VARIABLE, DataFile, DataFileError
 
 PIXELS = (np.arange(3 * 28 * 28) % 256).astype(np.uint8).reshape(3, 28, 28)
 DIGITS = np.array([7, 2, 1], dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""What every key of the configuration shares."""
+"""Base of the models that describe keys of a configuration, and types of their values."""
 
 from typing import Annotated, Any
 

@@ -1,7 +1,6 @@
 """Data sets as a whole: streams, disjointness, coordinates, attributes."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,8 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntkflow.stores.datasets import make_dataset
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.datasets.make import make_dataset
 
 GAUSSIAN = {"inputs": "gaussian", "samples": 7, "features": 2}
 RING = {"inputs": "circle", "samples": 5, "spacing": "even"}
@@ -26,7 +26,7 @@ RANDOM_INPUTS = [
 
 def dataset(**changes: Any) -> xr.Dataset:
     entries = {"test": None, "target": {"kind": "zero"}, "label_noise": 0.0, "seed": 3}
-    return make_dataset(**{**entries, **changes})
+    return make_dataset(DatasetConfig.model_validate({**entries, **changes}))
 
 
 def digits(samples: int) -> dict[str, Any]:
@@ -91,15 +91,9 @@ def test_label_only_where_every_point_has_one() -> None:
     assert "label" not in dataset(train=noise_images, test=digits(9))
 
 
-def test_attributes_give_the_entries_back_without_the_machine(tmp_path: Path) -> None:
-    made = dataset(train={**digits(9), "folder": str(tmp_path), "split": None}, target=PRODUCT_64)
+def test_attributes_give_the_entries_back() -> None:
+    made = dataset(train=digits(9), target=PRODUCT_64)
     assert json.loads(made.attrs["train"]) == digits(9)
     assert json.loads(made.attrs["test"]) is None
     assert json.loads(made.attrs["target"]) == PRODUCT_64
     assert (made.attrs["seed"], made.attrs["label_noise"]) == (3, 0.0)
-    assert str(tmp_path) not in json.dumps(made.attrs)
-
-
-def test_features_must_agree() -> None:
-    with pytest.raises(ValueError, match="train has 2 features and test has 64"):
-        dataset(train=GAUSSIAN, test=digits(4))

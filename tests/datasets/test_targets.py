@@ -9,18 +9,20 @@ from hypothesis import strategies as st
 from numpy.random import SeedSequence
 from scipy import stats
 
-from ntkflow.stores.inputs import Points
-from ntkflow.stores.targets import TARGETS
+from ntkflow.datasets.config import TARGETS
+from ntkflow.datasets.kinds import Points
 
 PLANE = Points(np.array([[2.0, 3.0], [0.0, -1.0], [0.5, 4.0]]))
-LABELLED = Points(np.zeros((4000, 1)), label=np.arange(4000) % 10)
-MORE = Points(np.zeros((3, 1)), label=np.array([9, 0, 3]))
+TEN = tuple(range(10))
+LABELLED = Points(np.zeros((4000, 1)), label=np.arange(4000) % 10, classes=TEN)
+MORE = Points(np.zeros((3, 1)), label=np.array([9, 0, 3]), classes=TEN)
 
 
 def evaluate(
     target: dict[str, Any], train: Points, test: Points, noise: float = 0.0, seed: int = 0
 ) -> np.ndarray:
-    return TARGETS[target["kind"]](target, train, test, noise, SeedSequence(seed))
+    kind = TARGETS[target["kind"]].model_validate(target)
+    return kind.noisy(train, test, noise, SeedSequence(seed))
 
 
 def polynomial(*terms: tuple[float, list[int]]) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def test_values_on_training_points_only() -> None:
 
 
 def test_one_vs_rest_and_one_hot() -> None:
-    train = Points(np.zeros((3, 1)), label=np.array([3, 0, 9]))
+    train = Points(np.zeros((3, 1)), label=np.array([3, 0, 9]), classes=TEN)
     y = evaluate({"kind": "one_vs_rest", "label": 3}, train, MORE)
     np.testing.assert_array_equal(y, [[1.0], [-1.0], [-1.0], [-1.0], [-1.0], [1.0]])
     y = evaluate({"kind": "one_hot"}, train, MORE)
@@ -101,16 +103,16 @@ def test_labels_themselves_are_not_replaced() -> None:
     np.testing.assert_array_equal(LABELLED.label, label)
 
 
-@pytest.mark.parametrize(
-    ("target", "train", "noise", "message"),
-    [
-        (polynomial((1.0, [1])), PLANE, 0.0, r"powers \[1\].*2 features"),
-        ({"kind": "values", "values": [1.0]}, PLANE, 0.0, "1 target values for 3 training"),
-        ({"kind": "one_hot"}, PLANE, 0.0, "needs labels.*digits.*mnist"),
-        ({"kind": "one_vs_rest", "label": 5}, MORE, 0.0, r"label 5 .*expected one of \[0, 3, 9\]"),
-        ({"kind": "one_hot"}, MORE, 1.5, "label_noise 1.5.*probability"),
-    ],
-)
-def test_refuses(target: dict[str, Any], train: Points, noise: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        evaluate(target, train, train.empty, noise=noise)
+def test_classes_are_those_of_the_data() -> None:
+    colours = Points(np.zeros((3, 1)), label=np.array([2, 0, 2]), classes=("blue", "green", "red"))
+    y = evaluate({"kind": "one_hot"}, colours, colours.empty)
+    np.testing.assert_array_equal(y, [[0, 0, 1], [1, 0, 0], [0, 0, 1]])
+    y = evaluate({"kind": "one_vs_rest", "label": "red"}, colours, colours.empty)
+    np.testing.assert_array_equal(y, [[1], [-1], [1]])
+    y = evaluate({"kind": "one_hot"}, colours, colours.empty, noise=1.0)
+    assert not np.any(y.argmax(axis=1) == colours.label)
+
+
+def test_label_that_no_training_point_has() -> None:
+    with pytest.raises(ValueError, match=r"found 5, .* expected one of 0, 3, 9, or more samples"):
+        evaluate({"kind": "one_vs_rest", "label": 5}, MORE, MORE.empty)

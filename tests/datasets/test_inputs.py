@@ -9,14 +9,19 @@ from hypothesis import strategies as st
 from numpy.random import SeedSequence
 from scipy import stats
 
-from ntkflow.stores import inputs
-from ntkflow.stores.inputs import INPUTS, Points
+from ntkflow.datasets import idx
+from ntkflow.datasets.config import INPUTS
+from ntkflow.datasets.kinds import Inputs, Points
 
 SEEDS = st.integers(0, 2**32)
 
 
+def entry_of(**entry: Any) -> Inputs:
+    return INPUTS[entry["inputs"]].model_validate(entry)
+
+
 def draw(*, skip: int = 0, seed: int = 0, **entry: Any) -> Points:
-    return INPUTS[entry["inputs"]](entry, SeedSequence(seed), skip)
+    return entry_of(**entry).draw(SeedSequence(seed), skip)
 
 
 @given(st.integers(2, 500))
@@ -116,7 +121,7 @@ def test_mnist_preprocessings(
         assert (split, folder) == ("test", "here")
         return pixels, np.array([8])
 
-    monkeypatch.setattr(inputs, "read_mnist", read)
+    monkeypatch.setattr(idx, "read_mnist", read)
     entry = {"inputs": "mnist", "split": "test", "folder": "here", "samples": 1}
     points = draw(**entry, preprocessing=preprocessing)
     np.testing.assert_allclose(points.x[0, :4], white, atol=1e-5)
@@ -134,24 +139,13 @@ def test_mnist_preprocessings(
     ],
 )
 def test_a_split_is_a_collection_wherever_it_lies(one: Any, other: Any, same: bool) -> None:
-    entries = [
-        {"inputs": name, "split": split, "folder": folder}
+    first, second = (
+        entry_of(inputs=name, samples=1, **({"split": split, "folder": folder} if split else {}))
         for (name, split), folder in zip((one, other), ("here", None), strict=True)
-    ]
-    assert (inputs.collection(entries[0]) == inputs.collection(entries[1])) is same
+    )
+    assert (first.collection == second.collection) is same
+    assert "folder" not in first.record
 
 
 def test_inputs_made_at_will_are_no_collection() -> None:
-    assert inputs.collection({"inputs": "gaussian"}) is None
-
-
-@pytest.mark.parametrize(
-    ("samples", "skip", "message"),
-    [
-        (1798, 0, "samples is 1798, but digits has 1797 images and 1797 left: ask for at most"),
-        (298, 1500, "297 left after the 1500 of train: ask for at most 297"),
-    ],
-)
-def test_more_images_than_there_are(samples: int, skip: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        draw(inputs="digits", samples=samples, preprocessing="unit", skip=skip)
+    assert entry_of(inputs="gaussian", samples=1, features=1).collection is None
