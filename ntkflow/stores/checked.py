@@ -24,6 +24,7 @@ __all__ = [
     "chunk_files",
     "damaged_chunks",
     "damaged_files",
+    "is_intact",
     "is_sealed",
 ]
 
@@ -101,9 +102,12 @@ def _content(file: Path) -> bytes | None:
 
 def damaged_chunks(array: Path) -> list[Path]:
     """Files of an array's chunks that are missing, or not as they were written; all are read."""
-    return [
-        file for file in chunk_files(array) if not (file.is_file() and _intact(file.read_bytes()))
-    ]
+    return [file for file in chunk_files(array) if not is_intact(file)]
+
+
+def is_intact(file: Path) -> bool:
+    """Return True if the file of a chunk is there and its bytes have their checksum."""
+    return file.is_file() and _intact(file.read_bytes())
 
 
 def damaged_files(root: Path) -> list[Path]:
@@ -113,7 +117,7 @@ def damaged_files(root: Path) -> list[Path]:
     """
     sealed = [root / array / "c" for array in _arrays(root) if is_sealed(root / array)]
     chunks = [file for folder in sealed for file in sorted([folder, *folder.rglob("*")])]
-    return [file for file in chunks if file.is_file() and not _intact(file.read_bytes())]
+    return [file for file in chunks if file.is_file() and not is_intact(file)]
 
 
 def chunk_files(array: Path) -> Iterator[Path]:
