@@ -94,7 +94,7 @@ def read_reference(text: bytes, name: str) -> Reference:
 
 # Who computes, where, and in which portions: no result depends on it but for its last digits.
 IRRELEVANT = ("run", "device", "training_memory", "checkpoint_minutes")
-IRRELEVANT_OF_KERNELS = ("block", "memory", "scheduler")
+IRRELEVANT_OF_KERNELS = ("block", "jobs", "memory", "scheduler")
 
 
 def studied(configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import xarray as xr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ntkflow.scheduling.tasks import compute
+from ntkflow.jobs.tasks import compute
 from ntkflow.stores.grams import Recipe, write_grams, write_share
 from ntkflow.stores.grid import Grid, block_bytes, grid_between
 from ntkflow.stores.zarr import open_store

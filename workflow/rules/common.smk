@@ -30,7 +30,7 @@ from ntkflow.configuration.study import ConfigurationError, read_study
 from ntkflow.configuration.written import check_written
 from ntkflow.pages.captions import CAPTIONS, caption_of_claim
 from ntkflow.pages.settings import settings
-from ntkflow.scheduling.gpus import visible_gpus
+from ntkflow.jobs.gpus import visible_gpus
 
 PACKAGE_ROOT = Path(find_spec("ntkflow").origin).parents[1]
 

@@ -1,5 +1,5 @@
 # What jobs ask of a cluster, by the widths and numbers of points of the study.
-from ntkflow.scheduling import requests
+from ntkflow.jobs import requests
 
 
 def asked(request, key):
