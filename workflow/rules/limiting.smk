@@ -1,6 +1,56 @@
+# Limiting kernels, and what is solved with them. Several jobs share the blocks of a large kernel
+# (`kernels.jobs`); then one job computes blocks that are missing and finishes the store.
+KERNEL_PARAMS = study.kernels.model_dump(mode="json", exclude_none=True, exclude={"jobs"})
+SHARE = f"results/limiting/{{dataset}}/.{{network}}.zarr.share-{{share}}-of-{study.kernels.jobs}"
+
+
+def kernel_jobs(dataset):
+    """Jobs that share the blocks of a kernel: at most one per block."""
+    side = -(-dataset.points // study.kernels.block)
+    return min(study.kernels.jobs, side * (side + 1) // 2)
+
+
+def shares_of(wildcards):
+    """Markers of the shares of a kernel; none if the job that finishes it computes it alone."""
+    count = kernel_jobs(study.datasets[wildcards.dataset])
+    return expand(SHARE, share=range(count), **wildcards) if count > 1 else []
+
+
+rule compute_kernel_share:
+    input:
+        dataset=store("datasets/{dataset}"),
+        code=package_sources("compute_kernel_share.py"),
+        activation=activation_code,
+    output:
+        done=temp(touch(SHARE)),
+    log:
+        "results/logs/compute_kernel_share/{dataset}/{network}/{share}.log",
+    benchmark:
+        "results/benchmarks/compute_kernel_share/{dataset}/{network}/{share}.tsv"
+    wildcard_constraints:
+        share="[0-9]+",
+    conda:
+        "../../environment.yml"
+    threads: kernel_threads
+    resources:
+        mem_mb=asked(kernel_request, "mem_mb"),
+        runtime=asked(kernel_request, "minutes"),
+        gpu=GPUS,
+        # Not a parameter: another number of jobs changes no result.
+        shares=lambda wildcards: kernel_jobs(study.datasets[wildcards.dataset]),
+    params:
+        device=study.device,
+        network=limiting_network,
+        kernels=KERNEL_PARAMS,
+        store=lambda wildcards: store("limiting/{dataset}/{network}").format(**wildcards),
+    script:
+        "../scripts/compute_kernel_share.py"
+
+
 rule compute_limiting_kernel:
     input:
         dataset=store("datasets/{dataset}"),
+        shares=shares_of,
         code=package_sources("compute_limiting_kernel.py"),
         activation=activation_code,
     output:
@@ -19,7 +69,7 @@ rule compute_limiting_kernel:
     params:
         device=study.device,
         network=limiting_network,
-        kernels=plain(study.kernels),
+        kernels=KERNEL_PARAMS,
     script:
         "../scripts/compute_limiting_kernel.py"
 

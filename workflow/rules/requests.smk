@@ -35,10 +35,17 @@ def untrained_request(wildcards, cores):
 
 
 def kernel_request(_, cores):
-    """Of the largest kernel of the study: jobs that are submitted together ask for the same."""
-    points = max(dataset.points for dataset in study.datasets.values())
-    depth = max(network.depth for network in study.networks.values())
-    return requests.kernel(points, depth, study.kernels.memory * 2**30, cores)
+    """Request of the largest job of any kernel: jobs of one array request the same.
+
+    The job that finishes a kernel is one of them: it rarely computes more than a share."""
+    depth, memory = max(n.depth for n in study.networks.values()), study.kernels.memory * 2**30
+    needed = [
+        requests.kernel(dataset.points, depth, memory, cores, kernel_jobs(dataset))
+        for dataset in study.datasets.values()
+    ]
+    return requests.Request(
+        max(request.mem_mb for request in needed), max(request.minutes for request in needed)
+    )
 
 
 def spectrum_request(wildcards, _):

@@ -1,0 +1,25 @@
+"""x (sample, feature) -> chunks of a share of the blocks of the limiting NNGP kernel and NTK."""
+
+from typing import Any
+
+from ntkflow import runtime
+from ntkflow.interface.limiting import store_kernel_share
+from ntkflow.stores.zarr import open_store
+
+
+def main(smk: Any) -> None:
+    params = smk.params
+    runtime.configure_jax(smk.threads, params.device)
+    store_kernel_share(
+        open_store(smk.input.dataset, "dataset"),
+        store=params.store,
+        share=(int(smk.wildcards.share), smk.resources.shares),
+        **params.network,
+        **params.kernels,
+        threads=smk.threads,
+        progress=runtime.progress,
+    )
+
+
+if __name__ == "__main__":
+    runtime.run(main, snakemake)  # type: ignore[name-defined]
