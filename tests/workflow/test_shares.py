@@ -11,6 +11,13 @@ from tests.workflow.conftest import CODE, Clone, copy_of_code
 
 STORE = "results/limiting/labelled_digits/relu_4_ten.zarr"
 LOGS = "results/logs/compute_{}/labelled_digits/relu_4_ten"
+FLAGS = re.DOTALL | re.MULTILINE
+MANY = """
+datasets:
+  many:
+    train: {inputs: sphere, samples: 60000, features: 3}
+    target: {kind: zero}
+"""
 RULES = ("compute_kernel_share", "compute_limiting_kernel")
 
 
@@ -40,19 +47,18 @@ def test_a_kernel_has_at_most_one_share_per_block(block, jobs, planned, clone):
 
 
 def test_shares_request_the_time_of_a_share(clone):
-    """As elements of an array do, all request the same."""
+    """All request the same, as elements of an array must: what the largest kernel needs."""
     times = []
     for jobs in (1, 3):
         study = arguments(clone, block=50, jobs=jobs)
-        big = "datasets: {labelled_digits: {train: {samples: 1700}}}\n"
         with (clone.folder / "shares.yaml").open("a") as file:
-            file.write(big)
-        printed = clone.snakemake("--dry-run", "--quiet", "host", *study)
-        jobs_printed = re.findall(r"^rule (compute_\w+):(.*?)^$", printed, re.DOTALL | re.MULTILINE)
-        requests = [re.search(r"mem_mb=(\d+).*runtime=(\d+)", text) for _, text in jobs_printed]
-        assert len({request.groups() for request in requests}) == 1
-        times.append(int(requests[0][2]))
-    assert times[1] < times[0]
+            file.write(MANY)
+        printed = clone.snakemake(*study, "--dry-run", "--quiet", "host")
+        requests = re.findall(r"^rule compute_.*?runtime=(\d+).*?mem_mb=(\d+)", printed, FLAGS)
+        assert len(requests) == jobs + (jobs > 1)
+        assert len({*requests}) == 1
+        times.append(int(requests[0][0]))
+    assert times[1] < times[0] / 2
 
 
 @pytest.mark.slow

@@ -1,21 +1,5 @@
 # Limiting kernels, and what is solved with them. Several jobs share the blocks of a large kernel
 # (`kernels.jobs`); then one job computes blocks that are missing and finishes the store.
-KERNEL_PARAMS = study.kernels.model_dump(mode="json", exclude_none=True, exclude={"jobs"})
-SHARE = f"results/limiting/{{dataset}}/.{{network}}.zarr.share-{{share}}-of-{study.kernels.jobs}"
-
-
-def kernel_jobs(dataset):
-    """Jobs that share the blocks of a kernel: at most one per block."""
-    side = -(-dataset.points // study.kernels.block)
-    return min(study.kernels.jobs, side * (side + 1) // 2)
-
-
-def shares_of(wildcards):
-    """Markers of the shares of a kernel; none if the job that finishes it computes it alone."""
-    count = kernel_jobs(study.datasets[wildcards.dataset])
-    return expand(SHARE, share=range(count), **wildcards) if count > 1 else []
-
-
 rule compute_kernel_share:
     input:
         dataset=store("datasets/{dataset}"),

@@ -1,5 +1,9 @@
-# What jobs ask of a cluster, by the widths and numbers of points of the study.
+# Memory and time that jobs request, by the widths and numbers of points of the study, and the number
+# of jobs that share a kernel.
 from ntkflow.jobs import requests
+
+KERNEL_PARAMS = study.kernels.model_dump(mode="json", exclude_none=True, exclude={"jobs"})
+SHARE = f"results/limiting/{{dataset}}/.{{network}}.zarr.share-{{share}}-of-{study.kernels.jobs}"
 
 
 def asked(request, key):
@@ -32,6 +36,18 @@ def untrained_request(wildcards, cores):
     experiment = experiment_of(wildcards)
     size = size_of(experiment, int(wildcards.width))
     return requests.untrained(size, experiment.initial.draws, cores)
+
+
+def kernel_jobs(dataset):
+    """Jobs that share the blocks of a kernel: at most one per block."""
+    side = -(-dataset.points // study.kernels.block)
+    return min(study.kernels.jobs, side * (side + 1) // 2)
+
+
+def shares_of(wildcards):
+    """Markers of the shares of a kernel; none if the job that finishes it computes it alone."""
+    count = kernel_jobs(study.datasets[wildcards.dataset])
+    return expand(SHARE, share=range(count), **wildcards) if count > 1 else []
 
 
 def kernel_request(_, cores):
