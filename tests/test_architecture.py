@@ -67,7 +67,7 @@ ROOMS = {
         frozenset({"pydantic", "yaml"}),
     ),
     "configuration.__main__": Room(files=True),
-    "scheduling": Room(libraries=frozenset({"dask", "dask_jobqueue", "distributed"}), files=True),
+    "jobs": Room(libraries=frozenset({"dask", "distributed"}), files=True),
     "recipes": Room(
         frozenset(
             {
@@ -97,8 +97,8 @@ ROOMS = {
             | {"kernels.tiles", "networks"}
             | {"networks.blockwise", "networks.costs", "networks.descent", "networks.divergence"}
             | {"networks.method", "networks.mlp", "networks.optimizers", "networks.segments"}
-            | {"recipes", "runtime"}
-            | {"scheduling.tasks", "stores.grams", "stores.grid", "stores.places", "stores.staging"}
+            | {"jobs.tasks", "recipes", "runtime"}
+            | {"stores.grams", "stores.grid", "stores.places", "stores.staging"}
             | {"stores.zarr"}
         ),
         frozenset({"jax", "numpy", "pydantic", "xarray"}),

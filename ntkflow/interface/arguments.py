@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 from ntkflow.device import configure_jax
 from ntkflow.finite import Network
 from ntkflow.interface import arrays, checks, settings
+from ntkflow.jobs.tasks import compute
 from ntkflow.networks.mlp import Which
 from ntkflow.recipes import Chosen
-from ntkflow.scheduling.tasks import compute
 from ntkflow.stores.grid import Grid, block_bytes
 from ntkflow.stores.staging import Inputs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # so that help() names the types of arguments
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -37,12 +37,12 @@ from ntkflow.interface.arguments import (
 )
 from ntkflow.kernels import tiles
 from ntkflow.recipes import directed, limiting_network, limiting_recipe, planned
-from ntkflow.stores.grams import write_grams
+from ntkflow.stores.grams import write_grams, write_share
 from ntkflow.stores.grid import grid_between
 from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
 
-__all__ = ["Kernels", "limiting_kernels", "store_limiting_kernels"]
+__all__ = ["Kernels", "limiting_kernels", "store_kernel_share", "store_limiting_kernels"]
 
 Filled = tuple[np.ndarray, np.ndarray]
 Depth = Annotated[int, checks.Whole(1, 100_000)]
@@ -198,6 +198,43 @@ def store_limiting_kernels(
         overwrite=overwrite,
     )
     return open_store(store, "limiting")
+
+
+def store_kernel_share(
+    points: xr.Dataset,
+    *,
+    store: str,
+    share: tuple[int, int],
+    depth: int,
+    activation: Mapping[str, Any],
+    beta: float,
+    weight_gain: float,
+    precision: str,
+    block: int,
+    memory: float,
+    scheduler: Mapping[str, Any],
+    threads: int,
+    progress: Callable[[str], None],
+) -> None:
+    """Compute blocks i, i + n, i + 2 n, ... of the store that `store_limiting_kernels` will finish.
+
+    For the workflow, whose configuration is checked: arguments are not. `points` is a data set with
+    its inputs ``x``, `share` is (i, n), and the others are as in `store_limiting_kernels`.
+    """
+    x, dtype = points["x"], np.dtype(precision)
+    network = limiting_network(activation, (), depth, beta, weight_gain)
+    grid = grid_between(x, None, block)
+    blocks = at_once(grid, dtype, memory, scheduler, threads)
+    write_share(
+        points,
+        x,
+        None,
+        store,
+        limiting_recipe(activation, (), network, dtype),
+        grid=grid,
+        compute=computing(scheduler, blocks, progress),
+        share=share,
+    )
 
 
 def _fill_tile(kernels: Filled, chosen: tiles.Plan, mirrored: bool, row: Any, column: Any) -> None:

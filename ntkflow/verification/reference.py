@@ -97,7 +97,7 @@ def read_reference(text: bytes, name: str, starts: Sequence[Path] = ()) -> Refer
 
 # Devices, schedulers and resources: results depend on them in their last digits at most.
 IRRELEVANT = {"run", "device", "training_memory", "checkpoint_minutes", "measures", "resources"}
-IRRELEVANT_OF_KERNELS = ("block", "memory", "scheduler")
+IRRELEVANT_OF_KERNELS = ("block", "jobs", "memory", "scheduler")
 
 
 def studied(configuration: Mapping[str, Any], starts: Sequence[Path] = ()) -> dict[str, Any]:

@@ -274,7 +274,6 @@ PROFILE = "experiments.kernel_on_the_circle"
             "kernels.scheduler.kind: found 'thread', expected one",
         ),
         ("kernels", {"scheduler": {}}, "kernels.scheduler: missing the key 'kind'"),
-        ("kernels", {"scheduler": "slurm"}, "kernels.scheduler.jobs: missing, expected a value"),
         ("kernels", {"scheduler": "address"}, "kernels.scheduler.address: missing, expected a v"),
     ],
 )

@@ -27,7 +27,7 @@ from ntkflow.configuration.messages import ConfigurationError
 from ntkflow.configuration.study import read_study
 from ntkflow.configuration.written import check_written
 from ntkflow.jobs import imports
-from ntkflow.scheduling.gpus import visible_gpus
+from ntkflow.jobs.gpus import visible_gpus
 
 PACKAGE_ROOT = Path(find_spec("ntkflow").origin).parents[1]
 

@@ -1,17 +1,14 @@
-"""Which GPUs there are, and which is whose, without starting JAX."""
+"""Find the GPUs of this machine without starting JAX."""
 
 import subprocess
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
-__all__ = ["ENVIRONMENT", "own_gpu", "visible_gpus"]
-
-# JAX would reserve most of a GPU's memory for each process.
-ENVIRONMENT = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+__all__ = ["visible_gpus"]
 
 
 def visible_gpus(environ: Mapping[str, str]) -> list[str]:
-    """The GPUs that JAX would use, as CUDA_VISIBLE_DEVICES names them; JAX is not started."""
+    """GPUs that JAX would use, as CUDA_VISIBLE_DEVICES names them."""
     plugins = entry_points(group="jax_plugins")
     platforms = (environ.get("JAX_PLATFORMS") or "cuda").split(",")
     if not any("cuda" in plugin.name for plugin in plugins) or not {"cuda", "gpu"} & {*platforms}:
@@ -28,22 +25,10 @@ def visible_gpus(environ: Mapping[str, str]) -> list[str]:
 
 
 def _listed(visible: str) -> list[str]:
-    """Devices of CUDA_VISIBLE_DEVICES, which end at the first that is none."""
+    """Devices in CUDA_VISIBLE_DEVICES; the first invalid entry ends the list."""
     devices: list[str] = []
     for device in visible.split(","):
         if device.strip() in ("", "-1"):
             break
         devices.append(device.strip())
     return devices
-
-
-def own_gpu(worker: str, visible: str) -> str:
-    """The GPU of one of the workers `name-0`, `name-1`, ... of a job."""
-    devices = _listed(visible)
-    index = int(worker.rpartition("-")[2])
-    if index >= len(devices):
-        raise RuntimeError(
-            f"kernels.scheduler.gpus: found {len(devices)} GPUs in a job (CUDA_VISIBLE_DEVICES is "
-            f"{visible!r}), expected one for its worker {index}; lower it to what a node has"
-        )
-    return devices[index]

@@ -99,10 +99,10 @@ def untrained(size: Size, draws: int, cores: int) -> Request:
     return _request(size.network + 2 * draws * size.ntk, draws * size.ntk_operations, cores)
 
 
-def kernel(points: int, depth: int, memory: float, cores: int) -> Request:
-    """Both limiting kernels, block by block within `memory` bytes; small ones are one block."""
+def kernel(points: int, depth: int, memory: float, cores: int, jobs: int = 1) -> Request:
+    """One of `jobs` jobs that share both limiting kernels, block by block within `memory` bytes."""
     whole = 8.0 * 8 * points**2
-    return _request(min(memory, whole), depth * points**2 / PAIRS * RATE, cores)
+    return _request(min(memory, whole), depth * points**2 / PAIRS * RATE / jobs, cores)
 
 
 def spectrum(points: int) -> Request:

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntkflow.jobs import requests
+from ntkflow.jobs.requests import Request, Size
 from ntkflow.kernels.activations import activation
 from ntkflow.networks.method import Method
 from ntkflow.networks.mlp import Architecture, parameter_count
 from ntkflow.networks.optimizers import optimizer
 from ntkflow.networks.training import footprint
-from ntkflow.scheduling import requests
-from ntkflow.scheduling.requests import Request, Size
 
 COUNT = st.integers(1, 500)
 WIDTHS = st.lists(st.integers(1, 2000), max_size=4)

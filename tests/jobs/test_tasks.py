@@ -11,8 +11,8 @@ import pytest
 from dask import delayed
 from distributed import Client, LocalCluster
 
-from ntkflow.scheduling import clusters
-from ntkflow.scheduling.tasks import compute
+from ntkflow.jobs import clusters
+from ntkflow.jobs.tasks import compute
 
 THREADS = {"kind": "threads"}
 SCHEDULER = """

@@ -1,13 +1,12 @@
-"""Dask tasks on whatever computes them: threads, processes, or the workers of a cluster.
+"""Compute Dask tasks on threads, on processes or on the workers of a cluster.
 
-The configuration's `kernels.scheduler` chooses; the tasks are the same. Memory is bounded by the
-number of tasks under way: one a thread, and on workers as many again that are ready to start.
+The configuration's `kernels.scheduler` chooses; the tasks are the same. The number of tasks in
+memory bounds the memory: one per thread, and on workers one more per thread that is ready to start.
 """
 
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,12 +16,12 @@ from dask.callbacks import Callback
 from dask.delayed import Delayed
 
 if TYPE_CHECKING:
-    from ntkflow.scheduling.clusters import Workers
+    from ntkflow.jobs.clusters import Workers
 
 __all__ = ["compute"]
 
 Report = Callable[[int, int, Any], None]
-LOOK = 1.0  # seconds between two looks at whether workers were lost for good
+INTERVAL = 1.0  # seconds after which the number of workers is read again
 
 
 def compute(
@@ -62,7 +61,7 @@ def compute(
     if scheduler["kind"] == "threads":
         results = _on_threads(distinct, threads, report, prepare)
     else:
-        from ntkflow.scheduling.clusters import connected  # distributed: imported when it is needed
+        from ntkflow.jobs.clusters import connected  # distributed: imported when it is needed
 
         with connected(scheduler, threads, prepare) as workers:
             results = _on_workers(distinct, workers, report)
@@ -96,7 +95,6 @@ def _on_workers(tasks: Mapping[Any, Delayed], workers: Workers, report: Report) 
     waiting = iter(tasks.items())
     under_way: dict[Any, Any] = {}  # keys of tasks by their futures
     finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    looked = time.monotonic()
     try:
         while len(results) < len(tasks):
             room = 2 * max(1, workers.threads()) - len(under_way)
@@ -104,11 +102,8 @@ def _on_workers(tasks: Mapping[Any, Delayed], workers: Workers, report: Report) 
                 future = workers.submit(task)
                 under_way[future] = key
                 future.add_done_callback(finished.put)
-            if time.monotonic() > looked + LOOK:
-                workers.refill()
-                looked = time.monotonic()
             try:
-                future = finished.get(timeout=LOOK)
+                future = finished.get(timeout=INTERVAL)
             except queue.Empty:
                 continue
             found = workers.result(future)

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ntkflow.scheduling import gpus
-from ntkflow.scheduling.clusters import local_workers
+from ntkflow.jobs import gpus
+from ntkflow.jobs.clusters import local_workers
 
 FULL = {"kind": "local", "threads_per_worker": 1}
 
@@ -83,13 +83,3 @@ def test_machine_without_driver_has_no_gpu(cuda, monkeypatch):
 
     monkeypatch.setattr(gpus.subprocess, "run", missing)
     assert gpus.visible_gpus({}) == []
-
-
-def test_workers_of_a_job_have_a_gpu_each():
-    assert gpus.own_gpu("SLURMCluster-3-0", "4,7") == "4"
-    assert gpus.own_gpu("SLURMCluster-3-1", "4,7") == "7"
-
-
-def test_job_with_too_few_gpus_is_named():
-    with pytest.raises(RuntimeError, match=r"^kernels.scheduler.gpus: found 0 GPUs in a job"):
-        gpus.own_gpu("SLURMCluster-3-0", "")

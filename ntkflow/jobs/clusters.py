@@ -1,4 +1,4 @@
-"""Dask workers of each kind: processes here, one a GPU; a running scheduler; jobs of Slurm."""
+"""Dask workers: processes of this job, one per GPU, or those of a cluster that runs already."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 from distributed.system import MEMORY_LIMIT
 
-from ntkflow.scheduling.gpus import ENVIRONMENT, own_gpu, visible_gpus
+from ntkflow.jobs.gpus import visible_gpus
 
 __all__ = ["Workers", "connected", "local_workers"]
 
@@ -36,10 +36,9 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Workers:
-    """A client of the workers, and what keeps them there."""
+    """A client of the workers."""
 
     client: Client
-    refill: Callable[[], Any] = lambda: None
 
     def threads(self) -> int:
         """Threads of the workers there are now."""
@@ -57,7 +56,7 @@ class Workers:
 
     @staticmethod
     def result(future: Future[Any]) -> list[Any]:
-        """The one result of a finished task, or none if it was lost; what it raised, if it did."""
+        """List with the result of a finished task, empty if it was lost; raise what it raised."""
         try:
             return [future.result(timeout=TRANSFER)]
         except TimeoutError:
@@ -85,7 +84,7 @@ def _lost() -> ConnectionError:
 def connected(
     scheduler: Mapping[str, Any], threads: int, prepare: Callable[[int], None] | None
 ) -> Iterator[Workers]:
-    """Workers as the configuration's `kernels.scheduler` says; those started here end here."""
+    """Workers of the configuration's `kernels.scheduler`; those started here end here."""
     environment = dict(os.environ)
     log = logging.getLogger("distributed")
     level = log.level
@@ -102,19 +101,15 @@ def connected(
 
 
 class _Preparation(WorkerPlugin):
-    """What a worker does before its first task."""
+    """Prepare a worker before its first task."""
 
     def __init__(self, prepare: Callable[[int], None] | None, scheduler: Mapping[str, Any]) -> None:
         self.prepare = prepare
-        self.splits = scheduler["kind"] == "slurm" and scheduler["gpus"] > 1
         self.quiet = scheduler["kind"] == "local"
 
     def setup(self, worker: Worker) -> None:
         if self.quiet:  # what a task raises is raised again where it was asked for
             logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
-        if self.splits:
-            visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-            os.environ["CUDA_VISIBLE_DEVICES"] = own_gpu(str(worker.name), visible)
         if self.prepare is not None:
             self.prepare(worker.state.nthreads)
 
@@ -144,7 +139,7 @@ def _local(scheduler: Mapping[str, Any], threads: int) -> Iterator[Workers]:
 def local_workers(
     scheduler: Mapping[str, Any], threads: int, gpus: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Threads and environment of each process: one a GPU, or as many as fill the threads."""
+    """Threads and environment of each process: one per GPU, or as many as fill the threads."""
     each = scheduler.get("threads_per_worker", 1)
     workers = scheduler.get("workers") or len(gpus) or max(1, threads // each)
     if gpus and workers > len(gpus):
@@ -154,7 +149,9 @@ def local_workers(
         )
     environments: Sequence[dict[str, str]] = [{}] * workers
     if gpus:
-        environments = [{"CUDA_VISIBLE_DEVICES": gpu, **ENVIRONMENT} for gpu in gpus[:workers]]
+        # JAX would reserve most of a GPU's memory for each process.
+        own = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+        environments = [{"CUDA_VISIBLE_DEVICES": gpu, **own} for gpu in gpus[:workers]]
     return [{"nthreads": each, "env": environment} for environment in environments]
 
 
@@ -180,21 +177,4 @@ def _running(scheduler: Mapping[str, Any], threads: int) -> Iterator[Workers]:
         yield Workers(client)
 
 
-@contextmanager
-def _slurm(scheduler: Mapping[str, Any], threads: int) -> Iterator[Workers]:
-    try:
-        # Here, because dask-jobqueue writes a file of settings into the user's home.
-        from ntkflow.scheduling.slurm import slurm_jobs
-    except ImportError as error:
-        raise RuntimeError(
-            "kernels.scheduler.kind: found slurm and no package dask-jobqueue, expected it beside "
-            "the others: install it by `pip install dask-jobqueue`"
-        ) from error
-    with (
-        slurm_jobs(scheduler, SETTINGS) as jobs,
-        Client(jobs.cluster, set_as_default=False) as client,
-    ):
-        yield Workers(client, jobs.refill)
-
-
-_KINDS = {"local": _local, "address": _running, "slurm": _slurm}
+_KINDS = {"local": _local, "address": _running}
