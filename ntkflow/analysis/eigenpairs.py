@@ -25,8 +25,9 @@ from ntkflow.analysis.nystroem import (
     nystroem_preconditioner,
     precondition,
 )
+from ntkflow.analysis.spectrum import fix_sign
 
-__all__ = ["Eigenpairs", "extreme_eigenpairs", "fix_sign"]
+__all__ = ["Eigenpairs", "extreme_eigenpairs"]
 
 End = Literal["largest", "smallest"]
 Progress = Callable[[str], None]
@@ -101,13 +102,6 @@ def extreme_eigenpairs(
     if held + smallest_memory(kernel) <= memory:
         return _dense(kernel, count, which, memory - held)
     return _iterative(kernel, count, which, memory, tolerance, seed, progress or _silent)
-
-
-def fix_sign(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns with their largest entry positive; entries equal to rounding count as tied."""
-    magnitudes = np.abs(vectors)
-    largest = np.argmax(magnitudes >= (1 - 1e-8) * magnitudes.max(axis=0), axis=0)
-    return vectors * np.sign(np.take_along_axis(vectors, largest[None], axis=0))
 
 
 def _silent(line: str) -> None:

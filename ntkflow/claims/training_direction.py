@@ -29,7 +29,8 @@ from ntkflow.claims.evidence import Panel, Series, evidence
 from ntkflow.claims.exponents import exponent, mean
 from ntkflow.claims.sources import Sources
 from ntkflow.kernels.function_space import kernel_map
-from ntkflow.networks.mlp import Architecture, Parameters, apply, empirical_ntk, init, seed_keys
+from ntkflow.networks.empirical import empirical_ntk
+from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
 
 __all__ = ["PRECISION", "limiting_path", "measure", "oscillating"]
 

@@ -1,4 +1,4 @@
-"""Types of the arguments that several public functions take, each with its check."""
+"""Argument types shared by public functions, each with its check, and their common steps."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +11,8 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from ntkflow import runtime
-from ntkflow.finite import Network
 from ntkflow.interface import arrays, checks, settings
-from ntkflow.networks.mlp import Which
-from ntkflow.recipes import Chosen
+from ntkflow.interface.recipes import ActivationSpec
 from ntkflow.scheduling.tasks import compute
 from ntkflow.stores.grid import Grid, block_bytes
 from ntkflow.stores.staging import Inputs
@@ -28,8 +26,6 @@ __all__ = [
     "Kinks",
     "Matrix",
     "Memory",
-    "Net",
-    "Outputs",
     "Overwrite",
     "Points",
     "Precision",
@@ -51,13 +47,11 @@ GIB = 2**30
 
 Matrix: TypeAlias = Annotated[ArrayLike, arrays.Matrix()]
 StoredMatrix: TypeAlias = Annotated[Inputs, arrays.StoredMatrix()]
-Net: TypeAlias = Annotated[Network, checks.Instance(Network, "a Network, as api.network returns")]
-Activation: TypeAlias = Annotated[Chosen, settings.NamedFunction()]
+Activation: TypeAlias = Annotated[ActivationSpec, settings.NamedFunction()]
 Kinks: TypeAlias = Annotated[Sequence[float], checks.Listed(checks.Number())]
 Beta: TypeAlias = Annotated[float, checks.Number(low=0, high=1e100)]
 WeightGain: TypeAlias = Annotated[float, checks.Number(low=1e-100, high=1e100)]
 Precision: TypeAlias = Annotated[str, checks.OneOf(("float64", "float32"))]
-Outputs: TypeAlias = Annotated[Which, settings.Outputs()]
 Seed: TypeAlias = Annotated[int, checks.Whole(0, 2**64 - 1)]
 Block: TypeAlias = Annotated[int, checks.COUNT]
 Memory: TypeAlias = Annotated[float, checks.Number(above=0, high=2**20)]

@@ -11,9 +11,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from ntkflow import finite
-from ntkflow.finite import Network, network_of
 from ntkflow.interface import arrays, checks, settings
+from ntkflow.interface import network as networks
 from ntkflow.interface.arguments import (
     GIB,
     Activation,
@@ -23,8 +22,6 @@ from ntkflow.interface.arguments import (
     Kinks,
     Matrix,
     Memory,
-    Net,
-    Outputs,
     Overwrite,
     Points,
     Precision,
@@ -39,6 +36,7 @@ from ntkflow.interface.arguments import (
     described,
     with_precision,
 )
+from ntkflow.interface.network import Net, Network, Outputs, full_precision, network_of
 from ntkflow.networks.blockwise import blockwise_ntk
 from ntkflow.stores.grams import write_grams
 from ntkflow.stores.grid import grid_between
@@ -82,7 +80,7 @@ def initial_parameters(widths: Widths, *, seed: Seed = 0) -> list[tuple[np.ndarr
         raise checks.refusal(
             "widths", checks.Found(f"{count:,} parameters"), f"fewer than {MOST_PARAMETERS:,}"
         )
-    return finite.initial_parameters(seed, widths)
+    return networks.initial_parameters(seed, widths)
 
 
 @checks.checked
@@ -159,7 +157,7 @@ def empirical_ntk(
     lists = [np.asarray(x) for x in (x1, x2) if x is not None]
     check_shapes(*lists)
     network.check(lists[0].shape[1], outputs)
-    with finite.exact():
+    with full_precision():
         ntk = blockwise_ntk(
             network.parameters,
             lists[0],
@@ -209,7 +207,7 @@ def store_empirical_ntk(
         x1,
         x2,
         store,
-        finite.empirical_recipe(network, outputs, dtype),
+        networks.empirical_recipe(network, outputs, dtype),
         grid=grid,
         compute=computing(workers, blocks, progress),
         attributes=with_precision(attributes, network.dtype.name),

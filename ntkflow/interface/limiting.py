@@ -35,8 +35,8 @@ from ntkflow.interface.arguments import (
     described,
     with_precision,
 )
+from ntkflow.interface.recipes import directed, limiting_network, limiting_recipe, planned
 from ntkflow.kernels import tiles
-from ntkflow.recipes import directed, limiting_network, limiting_recipe, planned
 from ntkflow.stores.grams import write_grams
 from ntkflow.stores.grid import grid_between
 from ntkflow.stores.staging import check_shapes

@@ -2,9 +2,11 @@
 
 from __future__ import annotations  # so that help() names the types of arguments
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import xarray as xr
 from numpy.typing import ArrayLike
 
 from ntkflow.analysis import blocks, eigenpairs, regression
@@ -12,11 +14,42 @@ from ntkflow.analysis.eigenpairs import Eigenpairs
 from ntkflow.analysis.regression import Regression
 from ntkflow.interface import arrays, checks
 from ntkflow.interface.arguments import GIB, Memory, Progress, Tolerance
+from ntkflow.stores.staging import as_floats
 
 __all__ = ["extreme_eigenpairs", "kernel_regression", "predict"]
 
-Kernel = Annotated[blocks.Kernel, arrays.Kernel()]
-CrossKernel = Annotated[blocks.Kernel, arrays.Kernel("(M, N)")]
+
+@dataclass(frozen=True)
+class KernelCheck(checks.Check):
+    """A kernel with two axes, in memory or read by blocks, of numbers that are or become floats."""
+
+    axes: str = "(N, N)"
+
+    def __call__(self, name: str, value: Any) -> Any:
+        if isinstance(value, xr.Dataset):
+            raise checks.refusal(
+                name, checks.Found("a Dataset"), 'one of its kernels, such as dataset["ntk"]'
+            )
+        by_blocks = hasattr(value, "__getitem__") and hasattr(value, "dtype")
+        if not by_blocks or isinstance(value, np.ndarray):
+            value = as_floats(value, name)
+        arrays.require_matrix(name, value.shape, self.axes)
+        if self.axes == "(N, N)" and value.shape[0] != value.shape[1]:
+            raise checks.refusal(name, checks.Found(f"the shape {value.shape}"), "(N, N)")
+        arrays.require_floats(name, value)
+        if value.dtype.kind != "f":
+            value = as_floats(value, name)
+        # A kernel on disk is checked when its blocks are read.
+        if isinstance(value, np.ndarray) and not blocks.all_finite(value):
+            found = checks.Found(
+                f"{np.count_nonzero(~np.isfinite(value))} entries that are not finite"
+            )
+            raise checks.refusal(name, found, "finite numbers; check the inputs and the activation")
+        return value
+
+
+Kernel = Annotated[blocks.Kernel, KernelCheck()]
+CrossKernel = Annotated[blocks.Kernel, KernelCheck("(M, N)")]
 Count = Annotated[int, checks.COUNT]
 End = Annotated[Literal["largest", "smallest"], checks.OneOf(("largest", "smallest"))]
 Ridge = Annotated[float, checks.Number(low=0)]

@@ -38,7 +38,14 @@ from ntkflow.kernels.hermite import HermiteSeries
 from ntkflow.kernels.pairs import Pairs, angle
 from ntkflow.kernels.quadrature import gaussian_pairs, gaussian_squares, quadrature_error
 
-__all__ = ["ACTIVATIONS", "Quadrature", "activation", "first_line", "from_function", "own_function"]
+__all__ = [
+    "ACTIVATIONS",
+    "Quadrature",
+    "activation",
+    "first_line",
+    "from_function",
+    "imported_function",
+]
 
 
 @dataclass(frozen=True)
@@ -258,7 +265,7 @@ def _activation(name: str, parameters: Parameters) -> Activation:
 
 def _imported(name: str) -> Callable[..., Activation]:
     """Factory of the activation made from a function of an importable module."""
-    function = own_function(name, "activation")
+    function = imported_function(name, "activation")
 
     def factory(kinks: Sequence[float] = ()) -> Activation:
         return from_function(name.partition(":")[2], function, kinks)
@@ -271,7 +278,7 @@ def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def own_function(name: str, what: str) -> Callable[..., Any]:
+def imported_function(name: str, what: str) -> Callable[..., Any]:
     """The function that "module:function" names; ValueError, about `what`, if there is none."""
     module, _, attribute = name.partition(":")
     try:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ntkflow import runtime
-from ntkflow.networks.initial import initial_kernels
+from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import Architecture, seed_keys
 from ntkflow.stores import labels
 from ntkflow.stores.zarr import open_store, write_store

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ntkflow import runtime
-from ntkflow.api import store_limiting_kernels
+from ntkflow.interface.limiting import store_limiting_kernels
 from ntkflow.stores.zarr import open_store
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ntkflow import runtime
 from ntkflow.analysis.spectrum import component_target
-from ntkflow.checkpoints import checkpoints
+from ntkflow.jobs.checkpoints import checkpoints
 from ntkflow.networks.mlp import Architecture, seed_keys
 from ntkflow.networks.training import Method, Schedule, train_ensemble
 from ntkflow.stores import labels
@@ -27,7 +27,7 @@ def main(smk: Any) -> None:
     place, interval = smk.output.ensemble, smk.resources.checkpoint_seconds
     with checkpoints(
         place, runtime.fingerprint(smk, *sources), interval, runtime.progress
-    ) as keeper:
+    ) as checkpointer:
         records = train_ensemble(
             seed_keys(params.seed, int(smk.wildcards.width), params.seeds),
             dataset["x"].values,
@@ -40,7 +40,7 @@ def main(smk: Any) -> None:
             recorded=probe,
             dtype=np.dtype(training["precision"]),
             memory=params.memory and params.memory * 2**30,
-            keeper=keeper,
+            checkpointer=checkpointer,
             progress=runtime.progress,
         )
         ensemble = labels.ensemble(

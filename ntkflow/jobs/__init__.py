@@ -1,0 +1,1 @@
+"""The process around a script: log, device, provenance, checkpoints, code that a job depends on."""
