@@ -73,16 +73,16 @@ def cores() -> int:
 def at_once(
     grid: Grid, dtype: np.dtype, memory: float, scheduler: Mapping[str, Any], threads: int | None
 ) -> int:
-    """Number of blocks in memory at once: two per thread, one of them on its way to disk.
+    """Number of blocks in memory at once: two per thread, since one of them is being written.
 
     Parameters
     ----------
     memory
-        GiB for all of them.
+        GiB for all blocks together.
     scheduler
-        The scheduler as plain values. The workers of a cluster have one block per thread.
+        Scheduler as plain values. The workers of a cluster have one block per thread.
     threads
-        All cores by default.
+        Number of threads, all cores by default.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def at_once(
 
 
 def described(x: Inputs, points: xr.Dataset | None) -> xr.Dataset:
-    """Coordinates of the rows of x: those of `points`, or every row as a training point.
+    """Dataset with coordinates of the rows of x: `points`, or every row as a training point.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def described(x: Inputs, points: xr.Dataset | None) -> xr.Dataset:
 
 
 def with_precision(attributes: Mapping[str, object] | None, precision: str) -> dict[str, object]:
-    """Attributes of a store, with its precision; ValueError if they state another one."""
+    """Attributes of a store with its precision; ValueError if they contain another precision."""
     given = {"precision": precision, **(attributes or {})}
     if given["precision"] != precision:
         found = checks.Found(f"the precision {given['precision']!r}")
@@ -132,8 +132,8 @@ def with_precision(attributes: Mapping[str, object] | None, precision: str) -> d
 def computing(
     scheduler: Mapping[str, Any], threads: int, progress: Callable[[str], None] | None
 ) -> Callable[..., Any]:
-    """Function that computes Dask tasks and reports how many are done."""
-    # Workers are processes of their own; in this one JAX's settings are its owner's.
+    """Function that computes Dask tasks and reports the number of finished blocks."""
+    # Workers are separate processes. The settings of JAX in this process belong to the caller.
     device = "cpu" if getattr(jax.config, "jax_platforms", None) == "cpu" else "auto"
     on_workers = partial(runtime.configure_jax, device=device)
     prepare = None if scheduler["kind"] == "threads" else on_workers

@@ -13,7 +13,7 @@ __all__ = ["Matrix", "Parameters", "StoredMatrix", "require_floats", "require_ma
 
 @dataclass(frozen=True)
 class Matrix(checks.Check):
-    """A non-empty array of finite real numbers with two axes; integers become float64."""
+    """Non-empty array of finite real numbers with two axes; integers become float64."""
 
     axes: str = "(samples, features)"
 
@@ -25,7 +25,7 @@ class Matrix(checks.Check):
 
 
 class StoredMatrix(checks.Check):
-    """A `Matrix` that is read by rows: NumPy, Zarr, xarray or Dask; checked as it is read."""
+    """`Matrix` of NumPy, Zarr, xarray or Dask that is read by rows, and checked as it is read."""
 
     def __call__(self, name: str, value: Any) -> Any:
         if not hasattr(value, "shape") or not hasattr(value, "__getitem__"):
@@ -50,7 +50,7 @@ def require_floats(name: str, array: Any) -> None:
 
 
 class Parameters(checks.Check):
-    """Weights and biases of a network, layer by layer, that follow each other."""
+    """Weights and biases of each layer of a network, with matching shapes."""
 
     def __call__(self, name: str, value: Any) -> list[tuple[np.ndarray, np.ndarray]]:
         layers = checks.Listed(_Layer(), 1)(name, value)
@@ -66,13 +66,13 @@ class Parameters(checks.Check):
                 raise checks.refusal(
                     f"{name}[{number}]",
                     checks.Found(f"{weight.shape[0]} rows of weights"),
-                    f"{before}, the width of the layer before",
+                    f"{before}, the width of the previous layer",
                 )
         return list(layers)
 
 
 class _Layer(checks.Check):
-    """A pair of weights (fan_in, fan_out) and biases (fan_out,)."""
+    """Pair of weights (fan_in, fan_out) and biases (fan_out,)."""
 
     def __call__(self, name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
         if not isinstance(value, list | tuple) or len(value) != 2:

@@ -101,9 +101,9 @@ def directed(part: np.ndarray, *, dtype: np.dtype) -> Rows:
 def planned(
     norms: np.ndarray, features: int, network: tiles.Network, dtype: np.dtype
 ) -> tiles.Plan:
-    """Plan of the kernels of inputs with these norms (n,); see `tiles.plan`."""
+    """Plan of the kernels of inputs with these norms (n,); see `tiles.plan_kernels`."""
     with jax.enable_x64(True):
-        return tiles.plan(norms, features, network, dtype)
+        return tiles.plan_kernels(norms, features, network, dtype)
 
 
 def _block_kernel(

@@ -21,7 +21,7 @@ __all__ = ["extreme_eigenpairs", "kernel_regression", "predict"]
 
 @dataclass(frozen=True)
 class KernelCheck(checks.Check):
-    """A kernel with two axes, in memory or read by blocks, of numbers that are or become floats."""
+    """Kernel with two axes, in memory or read block by block; integers become float64."""
 
     axes: str = "(N, N)"
 
@@ -66,9 +66,37 @@ def extreme_eigenpairs(
     tolerance: Tolerance = 1e-6,
     progress: Progress | None = None,
 ) -> Eigenpairs:
-    """Some eigenvalues of K / N, with eigenvectors and residuals; `memory` is in GiB.
+    """Compute the largest or smallest eigenpairs of K / N (JGH Section 5).
 
-    See `analysis.eigenpairs.extreme_eigenpairs`.
+    If K fits in `memory`, it is decomposed densely by LAPACK; otherwise LOBPCG (Knyazev 2001) reads
+    it once per iteration.
+
+    Parameters
+    ----------
+    kernel
+        Symmetric kernel K (N, N), in memory or opened from a store.
+    count
+        Number of eigenpairs, less than N / 10 if K does not fit in memory.
+    which
+        ``largest`` or ``smallest`` eigenvalues.
+    memory
+        GiB for all arrays together.
+    tolerance
+        Largest residual of an eigenpair relative to its eigenvalue, but not below rounding error.
+    progress
+        Function that receives a line of text for each pass over the kernel.
+
+    Returns
+    -------
+    Eigenpairs
+        ``values`` (count,), the outermost first; unit ``vectors`` (N, count); ``residuals``
+        ||K v / N - lambda v|| (count,); and ``passes``, the number of passes over the kernel.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid, the kernel is not square, finite and symmetric, `memory` is too
+        little, or the iteration does not converge.
     """
     return eigenpairs.extreme_eigenpairs(
         kernel, count, which=which, memory=memory * GIB, tolerance=tolerance, progress=progress
@@ -85,9 +113,37 @@ def kernel_regression(
     tolerance: Tolerance = 1e-8,
     progress: Progress | None = None,
 ) -> Regression:
-    """Solve (K + N ridge I) a = y for targets y (N, k); `memory` is in GiB.
+    """Kernel ridge regression: solve (K + N ridge I) a = y for all outputs.
 
-    See `analysis.regression.fit_kernel_regression`.
+    The cost is averaged over the N points, hence the factor N. If K fits in `memory`, the solver is
+    a Cholesky decomposition; otherwise conjugate gradients with a Nystroem preconditioner
+    (Frangella, Tropp & Udell 2023) read K once per iteration.
+
+    Parameters
+    ----------
+    kernel
+        Symmetric kernel K (N, N), in memory or opened from a store.
+    targets
+        Targets y (N, k).
+    ridge
+        Ridge of the averaged cost, 0 or more.
+    memory
+        GiB for all arrays together.
+    tolerance
+        Largest relative residual ||(K + N ridge I) a - y|| / ||y||.
+    progress
+        Function that receives a line of text for each iteration.
+
+    Returns
+    -------
+    Regression
+        ``coefficients`` a (N, k), ``method``, ``iterations`` and the relative ``residual``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid, the kernel is not square, finite and symmetric, K + N ridge I is
+        not positive definite, `memory` is too little, or the residual exceeds the tolerance.
     """
     y = np.asarray(targets, float)
     return regression.fit_kernel_regression(
@@ -99,17 +155,31 @@ def kernel_regression(
 def predict(
     cross_kernel: CrossKernel, coefficients: Targets, *, memory: Memory = 2.0
 ) -> np.ndarray:
-    """f (M, k) from a kernel (M, N) between test and training points; `memory` is in GiB.
+    """Predict f(x) = sum_j K(x, x_j) a_j at M test points.
+
+    Parameters
+    ----------
+    cross_kernel
+        Kernel K (M, N) between test and training points, in memory or opened from a store.
+    coefficients
+        Coefficients a (N, k) from `kernel_regression`.
+    memory
+        GiB for blocks of the kernel.
+
+    Returns
+    -------
+    numpy.ndarray
+        Predictions f (M, k) in float64.
 
     Raises
     ------
     ValueError
         If an argument is invalid, or f is too large for float64.
     """
-    known, weights = cross_kernel.shape[1], np.asarray(coefficients, float)
-    if len(weights) != known:
+    points, weights = cross_kernel.shape[1], np.asarray(coefficients, float)
+    if len(weights) != points:
         found = checks.Found(f"{len(weights)} rows")
-        raise checks.refusal("coefficients", found, f"{known}, one per training point")
+        raise checks.refusal("coefficients", found, f"{points}, one per training point")
     with np.errstate(over="ignore", invalid="ignore"):  # checked below
         f = regression.predict(cross_kernel, weights, memory=memory * GIB)
     if not np.isfinite(f).all():

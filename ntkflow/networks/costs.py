@@ -77,8 +77,8 @@ def cost(name: str) -> Cost:
         return Cost(name, imported_function(name, "cost"))
     if name not in COSTS:
         raise ValueError(
-            f"cost {name!r}: found an unknown name, expected one of {sorted(COSTS)}, or "
-            "'module:function' for your own function"
+            f"cost {name!r} is not known; choose one of {sorted(COSTS)}, or 'module:function' for "
+            "your own function"
         )
     return COSTS[name]
 

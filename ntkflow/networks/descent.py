@@ -79,14 +79,14 @@ class Setting:
 
 
 class DescentState(NamedTuple):
-    """DescentState of networks in training; the leading axis of every array counts the s networks.
+    """State of networks in training; the leading axis of every array counts the s networks.
 
     Attributes
     ----------
     parameters
         Parameters theta of each network.
     optimizer
-        DescentState of each network's optimiser.
+        State of each network's optimiser.
     order
         Order of the training points in the current epoch, (s, n); (s, 0) without batches.
     key
@@ -132,7 +132,7 @@ def _each(function: Callable[..., Any], mesh: Mesh, seeded: int, common: int) ->
 
 @partial(jax.jit, static_argnames=("samples", "setting"))
 def initial_state(keys: SeedKeys, x: Inputs, samples: int, setting: Setting) -> DescentState:
-    """DescentState of one network per key before its first step; x gives n_0 and the precision."""
+    """State of one network per key before its first step; x gives n_0 and the precision."""
 
     def state(key: Key[Array, ""]) -> DescentState:
         theta = init(key, x.shape[1], setting.architecture, x.dtype)
@@ -146,7 +146,7 @@ def initial_state(keys: SeedKeys, x: Inputs, samples: int, setting: Setting) -> 
 def start_from(
     parameters: Parameters, key: Key[Array, ""], samples: int, setting: Setting
 ) -> DescentState:
-    """DescentState of a single network at the given parameters, before its first step."""
+    """State of a single network at the given parameters, before its first step."""
     state = _state(parameters, key, samples, setting)
     return jax.tree.map(lambda leaf: leaf[None], state)
 

@@ -38,7 +38,7 @@ def named_optimizer(name: str, **options: Any) -> Optimizer:
         If no optimiser has that name.
     """
     if name not in OPTIMIZERS:
-        raise ValueError(f"optimizer: found {name!r}, expected one of {sorted(OPTIMIZERS)}")
+        raise ValueError(f"optimizer {name!r} is not known; choose one of {sorted(OPTIMIZERS)}")
     return _optimizer(name, tuple(sorted(options.items())))
 
 

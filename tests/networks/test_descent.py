@@ -159,7 +159,7 @@ def test_batches_of_more_than_there_are_are_refused():
 
 
 def test_unknown_optimisers_are_refused():
-    with pytest.raises(ValueError, match="optimizer: found 'lion', expected one of"):
+    with pytest.raises(ValueError, match="optimizer 'lion' is not known; choose one of"):
         named_optimizer("lion")
 
 
