@@ -33,8 +33,8 @@ CLAIMS_USE = frozenset(
     | {"analysis.power_law", "analysis.regression", "analysis.spectrum"}
     | {"kernels.activations", "kernels.dual", "kernels.dynamics", "kernels.function_space"}
     | {"kernels.limiting", "kernels.tiles"}
-    | {"networks.costs", "networks.initial", "networks.linearised", "networks.method"}
-    | {"networks.mlp", "networks.standard", "networks.training"}
+    | {"networks.costs", "networks.empirical", "networks.method", "networks.mlp"}
+    | {"networks.standard_parametrization", "networks.training"}
 )
 ROOMS = {
     "kernels": Room(frozenset({"aliases"}), frozenset({"jax", "numpy"})),
@@ -67,41 +67,20 @@ ROOMS = {
         frozenset({"pydantic", "yaml"}),
     ),
     "configuration.__main__": Room(files=True),
-    "jobs": Room(libraries=frozenset({"dask", "distributed"}), files=True),
-    "recipes": Room(
-        frozenset(
-            {
-                "kernels",
-                "kernels.activations",
-                "kernels.correlation",
-                "kernels.dual",
-                "kernels.tiles",
-                "stores.grams",
-                "stores.staging",
-            }
-        ),
-        frozenset({"cloudpickle", "jax", "numpy"}),
-        files=True,
-    ),
-    "finite": Room(
-        frozenset(
-            {"aliases", "networks", "networks.blockwise", "networks.mlp", "recipes"}
-            | {"stores.grams", "stores.staging"}
-        ),
-        frozenset({"jax", "numpy"}),
-    ),
+    "scheduling": Room(libraries=frozenset({"dask", "dask_jobqueue", "distributed"}), files=True),
     "interface": Room(
         frozenset(
-            {"", "analysis", "analysis.blocks", "analysis.eigenpairs", "analysis.regression"}
-            | {"configuration.kernels", "configuration.messages", "finite", "kernels.activations"}
-            | {"kernels.tiles", "networks"}
-            | {"networks.blockwise", "networks.costs", "networks.descent", "networks.divergence"}
-            | {"networks.method", "networks.mlp", "networks.optimizers", "networks.segments"}
-            | {"jobs.tasks", "recipes", "runtime"}
-            | {"stores.grams", "stores.grid", "stores.places", "stores.staging"}
+            {"", "aliases", "imports", "runtime"}
+            | {"analysis", "analysis.blocks", "analysis.eigenpairs", "analysis.regression"}
+            | {"configuration.kernels", "configuration.messages"}
+            | {"kernels", "kernels.activations", "kernels.correlation", "kernels.dual"}
+            | {"kernels.tiles"}
+            | {"networks", "networks.blockwise", "networks.costs", "networks.descent"}
+            | {"networks.empirical", "networks.method", "networks.mlp"}
+            | {"scheduling.tasks", "stores.grams", "stores.grid", "stores.places", "stores.staging"}
             | {"stores.zarr"}
         ),
-        frozenset({"jax", "numpy", "pydantic", "xarray"}),
+        frozenset({"cloudpickle", "jax", "numpy", "pydantic", "xarray"}),
         files=True,
     ),
     "api": Room(
@@ -111,8 +90,8 @@ ROOMS = {
             | {"interface.training"}
         )
     ),
-    "checkpoints": Room(
-        frozenset({"networks.rounds", "stores.building", "stores.places"}),
+    "jobs": Room(
+        frozenset({"networks.training", "stores.building", "stores.places"}),
         frozenset({"google_crc32c", "numpy", "orbax"}),
         files=True,
     ),
@@ -224,8 +203,8 @@ def test_libraries_are_direct_dependencies():
 
 
 @each_file
-def test_module_is_under_300_lines(file):
-    assert len(file.read_text(encoding="utf-8").splitlines()) < 300
+def test_module_has_at_most_400_lines(file):
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= 400
 
 
 @each_file

@@ -58,7 +58,7 @@ def page(
     Parameters
     ----------
     claims
-        As `ntkflow.claims.table.tabulate` gives it; empty without claims.
+        As `ntkflow.measures.common.table.tabulate` gives it; empty without claims.
     configuration
         Text of the YAML file.
     provenance

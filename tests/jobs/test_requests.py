@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from ntkflow.jobs import requests
 from ntkflow.jobs.requests import Request, Size
 from ntkflow.kernels.activations import activation
-from ntkflow.networks.method import Method
+from ntkflow.networks.method import Method, named_optimizer
 from ntkflow.networks.mlp import Architecture, parameter_count
-from ntkflow.networks.optimizers import optimizer
-from ntkflow.networks.training import footprint
+from ntkflow.networks.placement import footprint
 
 COUNT = st.integers(1, 500)
 WIDTHS = st.lists(st.integers(1, 2000), max_size=4)
@@ -32,7 +31,7 @@ def test_a_network_takes_what_training_counts(points, features, widths, outputs)
     assert size.parameters == parameter_count(features, architecture)
     x = np.zeros((points, features))
     for name in ("gradient_descent", "adam"):
-        method = Method(optimizer=optimizer(name))
+        method = Method(optimizer=named_optimizer(name))
         assert size.network >= footprint(x, points, architecture, method)
 
 

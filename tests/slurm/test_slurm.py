@@ -142,7 +142,7 @@ def test_an_interrupted_run_cancels_its_jobs_and_is_resumed(
     (job,) = queue.jobs()
     assert "train_networks" in job.about
     log = clone.folder / "results/logs/train_networks/along_a_component/width-200.log"
-    assert "goes on after step" in log.read_text()
+    assert "resumes after step" in log.read_text()
     assert store_files(clone.folder / TRAINED) == store_files(whole.folder / TRAINED)
 
 

@@ -314,7 +314,7 @@ def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_bytes(
         killing.result()
     killed.snakemake(*arguments)
     log = killed.folder / "results/logs/train_networks/along_a_component/width-200.log"
-    assert "goes on after step" in log.read_text()
+    assert "resumes after step" in log.read_text()
     one, two = (clone.folder / store for clone in (whole, killed))
     names = sorted(file.relative_to(one) for file in one.rglob("*") if file.is_file())
     assert names

@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from ntkflow.kernels.activations import activation
 from ntkflow.networks.mlp import Architecture, apply, init
-from ntkflow.networks.standard import apply_standard, equivalent_rates, standard_parameters
+from ntkflow.networks.standard_parametrization import (
+    apply_standard,
+    equivalent_rates,
+    standard_parameters,
+)
 
 X = np.random.default_rng(0).standard_normal((5, 3))
 
