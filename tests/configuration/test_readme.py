@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from snakemake.utils import update_config
 
 from ntkflow.configuration.study import Study, read_study
-from ntkflow.kernels.activations import ACTIVATIONS
+from ntkflow.kernels.names import ACTIVATIONS
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "config" / "README.md").read_text(encoding="utf-8")
