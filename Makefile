@@ -52,10 +52,11 @@ reference: $(READY) ## publish results/ as references/default.json, or ARGS="FOL
 test: $(READY) ## the test suite; ARGS=--slow adds the slow tests
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
-lint: $(READY) ## style, formatting and types of Python and of Snakemake
+lint: $(READY) ## style, formatting, types and imports of Python; style of Snakemake
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
