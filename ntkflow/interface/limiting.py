@@ -37,7 +37,7 @@ from ntkflow.interface.arguments import (
 )
 from ntkflow.interface.recipes import directed, limiting_network, limiting_recipe, planned
 from ntkflow.kernels import tiles
-from ntkflow.stores.grams import write_grams, write_share
+from ntkflow.stores.grams import write_grams
 from ntkflow.stores.grid import grid_between
 from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
@@ -233,7 +233,7 @@ def store_kernel_share(
     network = limiting_network(activation, (), depth, beta, weight_gain)
     grid = grid_between(x, None, block)
     blocks = at_once(grid, dtype, memory, scheduler, threads)
-    write_share(
+    write_grams(
         points,
         x,
         None,

@@ -31,21 +31,7 @@ Compute = Callable[..., Any]
 
 
 class Task(NamedTuple):
-    """The part that all tasks of a store share.
-
-    Attributes
-    ----------
-    kernel
-        The `BlockKernel` of the store.
-    inputs
-        The staged inputs, one or two lists.
-    store
-        Folder of the store under way.
-    grid
-        Blocks of the store.
-    names
-        Names of the kernels.
-    """
+    """The part that all tasks of a store share; `store` is the folder of the unfinished store."""
 
     kernel: Shared
     inputs: Sequence[Staged]
@@ -57,17 +43,9 @@ class Task(NamedTuple):
 def compute_missing(
     task: Task, blocks: Sequence[Block], compute: Compute, earlier: Path | None = None
 ) -> None:
-    """Compute those of `blocks` that lack a chunk.
+    """Compute those of `blocks` that lack a chunk; OSError if the disk has too little space.
 
-    Parameters
-    ----------
-    earlier
-        A damaged store of the same computation, whose intact chunks will be taken over.
-
-    Raises
-    ------
-    OSError
-        If the disk does not have enough space.
+    `earlier` is a damaged store of the same computation, whose intact chunks will be taken over.
     """
     dtype = zarr.open_array(task.store / task.names[0], mode="r").dtype
     size = task.grid.chunk[0] * task.grid.chunk[1] * dtype.itemsize + 4  # with its checksum

@@ -7,8 +7,8 @@ next run computes the blocks that lack one and no others.
 
 A store is built beside its place, in a folder whose name is the fingerprint of inputs, settings and
 code: chunks of another computation are never taken for this one's. Several processes may each write
-a share of the blocks there (`write_share`). One at a time finishes the store (`write_grams`): it
-computes what is missing, renames the store to its place, and removes all that others have left.
+a share of the blocks there. One at a time finishes the store: it computes what is missing, renames
+the store to its place, and removes all that others have left.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ from ntkflow.stores.staging import (
 )
 from ntkflow.stores.zarr import SEAL, finish_store, labelled_store
 
-__all__ = ["BlockKernel", "Recipe", "write_grams", "write_share"]
+__all__ = ["BlockKernel", "Recipe", "write_grams"]
 
 BlockKernel = Callable[[Rows, Rows | None], Sequence[np.ndarray]]
 """All kernels between two lists of inputs, or of the first with itself."""
@@ -89,99 +89,8 @@ class Recipe(NamedTuple):
         return tuple(SCHEMAS[self.kind].variables)
 
 
-def write_grams(
-    points: xr.Dataset,
-    inputs: Inputs,
-    others: Inputs | None,
-    place: Place,
-    recipe: Recipe,
-    *,
-    grid: Grid,
-    compute: Compute,
-    attributes: Mapping[str, object] | None = None,
-    overwrite: bool = False,
-) -> None:
-    """Compute NNGP and NTK between all inputs, or between them and others, into a store.
-
-    A store of kind "limiting" at `place`, with the coordinates of `points`. Blocks that an earlier
-    run has left for the same inputs, settings and code are taken over, byte for byte; a store that
-    is finished is left as it is. A store of other inputs, settings or code is replaced only with
-    `overwrite`.
-
-    Raises
-    ------
-    ValueError
-        If the inputs are not finite real numbers.
-    StoreError
-        If `place` holds anything else, another run is at work on the store, or the disk is full or
-        will be.
-    """
-    plan = _planned(points, inputs, others, place, recipe, grid)
-    path, folder, fingerprint = plan.path, plan.folder, plan.fingerprint
-    if is_finished(path, fingerprint):
-        clear(path, folder)
-        return
-    _check_same(plan, overwrite)
-    with lock_folder(partial_folder(path)):
-        put_back(path)
-        if is_finished(path, fingerprint):  # by the run that held the folder until now
-            return
-        _check_same(plan, overwrite)
-        try:
-            _build(plan, attributes or {}, compute)
-            empty(partial_folder(path))
-        except OSError as error:
-            raise explained(error, path, folder) from error
-        finally:
-            if not (folder / "store").exists():
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def write_share(
-    points: xr.Dataset,
-    inputs: Inputs,
-    others: Inputs | None,
-    place: Place,
-    recipe: Recipe,
-    *,
-    grid: Grid,
-    compute: Compute,
-    share: tuple[int, int],
-) -> None:
-    """Compute the i-th of n shares of the blocks of the store that `write_grams` will finish.
-
-    Arguments and errors are those of `write_grams`; `share` is (i, n). Several processes may write
-    shares of a store at once, even the same one. Nothing at `place` changes; if the store is
-    finished, nothing is computed.
-    """
-    plan = _planned(points, inputs, others, place, recipe, grid)
-    path, folder, fingerprint = plan.path, plan.folder, plan.fingerprint
-    if is_finished(path, fingerprint):
-        return
-    first, count = share
-    with lock_folder(partial_folder(path), shared=True):
-        try:
-            task, _ = _prepare(plan)
-            earlier = earlier_store(path, recipe.names, fingerprint)
-            compute_missing(task, grid.blocks[first::count], compute, earlier)
-        except OSError as error:
-            raise explained(error, path, folder) from error
-
-
 class _Plan(NamedTuple):
-    """A store to be built.
-
-    Attributes
-    ----------
-    path
-        Place of the store.
-    fingerprint
-        Digest of all that its chunks and coordinates depend on.
-    labelled
-        The store as a Dataset of zeros that are not in memory.
-    sources
-        One or two lists of inputs.
-    """
+    """A store to be built: its place, the digest of all it depends on, zeros with its labels."""
 
     path: Path
     fingerprint: str
@@ -196,14 +105,38 @@ class _Plan(NamedTuple):
         return partial_folder(self.path) / self.fingerprint[:16]
 
 
-def _planned(
+def write_grams(
     points: xr.Dataset,
     inputs: Inputs,
     others: Inputs | None,
     place: Place,
     recipe: Recipe,
+    *,
     grid: Grid,
-) -> _Plan:
+    compute: Compute,
+    attributes: Mapping[str, object] | None = None,
+    overwrite: bool = False,
+    share: tuple[int, int] | None = None,
+) -> None:
+    """Compute NNGP and NTK between all inputs, or between them and others, into a store.
+
+    A store of kind "limiting" at `place`, with the coordinates of `points`. Blocks that earlier
+    runs have left for the same inputs, settings and code are taken over, byte for byte; a store
+    that is finished is left as it is. A store of other inputs, settings or code is replaced only
+    with `overwrite`.
+
+    With `share` (i, n), only the blocks i, i + n, i + 2 n, ... are computed, and nothing at `place`
+    changes. Several processes may compute shares at once, even the same one; a call without
+    `share` then finishes the store.
+
+    Raises
+    ------
+    ValueError
+        If the inputs are not finite real numbers.
+    StoreError
+        If `place` holds anything else, another run is at work on the store, or the disk is full or
+        will be.
+    """
     path = resolve_place(place)  # absolute: workers may be in another folder
     check_place(path, recipe.kind)
     check_folder(partial_folder(path))
@@ -213,7 +146,47 @@ def _planned(
     except ValueError as error:
         raise ValueError(f"points: {' '.join(str(error).split())}") from None
     fingerprint = _fingerprint(recipe.settings, grid, points, sources)
-    return _Plan(path, fingerprint, labelled, sources, recipe, grid)
+    plan = _Plan(path, fingerprint, labelled, sources, recipe, grid)
+    try:
+        if share is not None:
+            _build_share(plan, compute, share)
+        else:
+            _build_whole(plan, compute, attributes or {}, overwrite)
+    except OSError as error:
+        raise explained(error, path, plan.folder) from error
+
+
+def _build_share(plan: _Plan, compute: Compute, share: tuple[int, int]) -> None:
+    """Compute those blocks of a share that are nowhere on disk."""
+    if is_finished(plan.path, plan.fingerprint):
+        return
+    first, count = share
+    with lock_folder(partial_folder(plan.path), shared=True):
+        task, _ = _prepare(plan)
+        earlier = earlier_store(plan.path, plan.recipe.names, plan.fingerprint)
+        compute_missing(task, plan.grid.blocks[first::count], compute, earlier)
+
+
+def _build_whole(
+    plan: _Plan, compute: Compute, attributes: Mapping[str, object], overwrite: bool
+) -> None:
+    """Build the store, from what earlier runs have left, and put it in its place."""
+    path, folder, fingerprint = plan.path, plan.folder, plan.fingerprint
+    if is_finished(path, fingerprint):
+        clear(path, folder)
+        return
+    _check_same(plan, overwrite)
+    with lock_folder(partial_folder(path)):
+        put_back(path)
+        if is_finished(path, fingerprint):  # by the run that held the folder until now
+            return
+        _check_same(plan, overwrite)
+        try:
+            _finish(plan, attributes, compute)
+            empty(partial_folder(path))
+        finally:
+            if not (folder / "store").exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_same(plan: _Plan, overwrite: bool) -> None:
@@ -225,8 +198,8 @@ def _check_same(plan: _Plan, overwrite: bool) -> None:
         )
 
 
-def _build(plan: _Plan, attributes: Mapping[str, object], compute: Compute) -> None:
-    """Build the store, from what earlier runs have left, and put it in its place."""
+def _finish(plan: _Plan, attributes: Mapping[str, object], compute: Compute) -> None:
+    """Compute the blocks that are missing and rename the store to its place."""
     path, store, names = plan.path, plan.folder / "store", plan.recipe.names
     for debris in (*plan.folder.glob("*.fresh"), *([] if (store / ROOT).is_file() else [store])):
         shutil.rmtree(debris, ignore_errors=True)

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ntkflow.jobs.tasks import compute
-from ntkflow.stores.grams import Recipe, write_grams, write_share
+from ntkflow.stores.grams import Recipe, write_grams
 from ntkflow.stores.grid import Grid, block_bytes, grid_between
 from ntkflow.stores.zarr import open_store
 
@@ -71,11 +71,8 @@ def write(
     )
     points = described(len(x), len(x)) if points is None else points
     grid = grid_between(x, others, block)
-    common = {"grid": grid, "compute": compute}
-    if share is not None:
-        write_share(points, x, others, path, recipe, **common, share=share)
-    else:
-        write_grams(points, x, others, path, recipe, **common, overwrite=overwrite)
+    options = {"grid": grid, "compute": compute, "overwrite": overwrite, "share": share}
+    write_grams(points, x, others, path, recipe, **options)
     return blocks.shapes
 
 
