@@ -82,8 +82,9 @@ lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade fo
 		--python-version 3.11 --group dev --custom-compile-command "make lock" \
 		--output-file requirements.lock --quiet $(ARGS) pyproject.toml
 
-schema: $(READY) ## write the schema of the configuration and the table of stores, from the code
+schema: $(READY) ## write the JSON schema, docs/configuration.md and docs/stores.md from the code
 	$(BIN)/python -m ntkflow.configuration > workflow/schemas/config.schema.json
+	$(BIN)/python -m ntkflow.configuration.tables > docs/configuration.md
 	$(BIN)/python -m ntkflow.stores > docs/stores.md
 
 gallery: $(READY) ## copy the figures of docs/gallery.md from results/, after make figures
