@@ -1,4 +1,4 @@
-"""docs/configuration.md has every key, default and choice; the examples in both READMEs are valid."""
+"""docs/configuration.md has every key, default and choice; examples in both READMEs are valid."""
 
 import re
 from collections.abc import Iterator

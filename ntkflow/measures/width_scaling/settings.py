@@ -43,8 +43,8 @@ class Settings(Trained):
     width_table: ClassVar[bool] = True
     paper: ClassVar[str] = "Theorems 1 and 2, Section 5"
     statement: ClassVar[str] = (
-        "As n grows, the NTK tends to Theta_inf at initialisation and drifts less in training, and f "
-        "approaches its limiting dynamics."
+        "As n grows, the NTK tends to Theta_inf at initialisation, it drifts less in training, and "
+        "f approaches its limiting dynamics."
     )
     title: ClassVar[str] = "Distance of finite networks from the limit, by width"
     caption: ClassVar[str] = (
