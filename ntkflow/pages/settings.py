@@ -11,14 +11,14 @@ Values = Mapping[str, Any]
 def settings(
     experiment: Values, dataset: Values, network: Values, study: Values
 ) -> list[tuple[str, str]]:
-    """(name, value) of what an experiment was run with.
+    """(name, value) of the settings of an experiment.
 
     Parameters
     ----------
     experiment, dataset, network
-        Each with all of its keys, defaults filled in.
+        Values of all keys, with defaults.
     study
-        The keys ``seed`` and ``kernels`` of the configuration.
+        Values of the keys ``seed`` and ``kernels`` of the configuration.
     """
     rest = {k: v for k, v in experiment.items() if k not in ("measure", "dataset", "network")}
     lines = {
@@ -67,7 +67,7 @@ def _networks(rest: Values) -> dict[str, str]:
 
 
 def _points(inputs: Values, role: str) -> str:
-    """How many points, and where they are from."""
+    """Number and kind of points, as text."""
     space = f"R{_raised(inputs.get('features', ''))}"
     images = f"{role} images of {inputs['inputs']}"
     kind = {
@@ -105,7 +105,7 @@ def _target(target: Values) -> str:
 
 
 def _term(term: Values) -> str:
-    """Such as 4 x₁ x₃²."""
+    """Term of a polynomial as text, for example 4 x₁ x₃²."""
     factors = [
         f"x{_lowered(place)}{_raised(power) if power > 1 else ''}"
         for place, power in enumerate(term["powers"], 1)

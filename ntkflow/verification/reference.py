@@ -1,4 +1,4 @@
-"""A reference: what is published of a folder of results, and which configuration it is of."""
+"""Published reference of a folder of results, and the configuration it belongs to."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class UnusableReferenceError(ValueError):
-    """A file is no reference, or there is none for a folder of results."""
+    """A file is not a reference, or a folder of results has none."""
 
 
 def _inside(path: str) -> str:
@@ -36,13 +36,13 @@ class Product(Strict):
     Attributes
     ----------
     kind
-        Of a store as in `stores.schema`; ``table``, or ``drawing`` for a figure or a page.
+        Kind of a store as in its schema; ``table``, or ``drawing`` for a figure or a page.
     precision
-        Of a store's arithmetic.
+        Precision of the arithmetic of a store.
     sha256
-        Of a store's data, as its root attribute has it; of any other file's content.
+        Digest of the data of a store, as in its root attribute; of the content of other files.
     arrays
-        Summaries of a store's variables and coordinates or of a table's columns, by name.
+        Summaries of the variables and coordinates of a store or the columns of a table, by name.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class Product(Strict):
 
 
 class Reference(Strict):
-    """The products of one run by their paths, and what they were made with.
+    """Products of one run by path, and the versions and devices that computed them.
 
     The configuration is the text of the run's `configuration.yaml`.
     """
@@ -64,17 +64,17 @@ class Reference(Strict):
 
     @property
     def studied(self) -> dict[str, Any]:
-        """As the function of this name, of the configuration."""
+        """Keys of the configuration that determine results, see the function `studied`."""
         return studied(yaml.safe_load(self.configuration))
 
 
 def read_reference(text: bytes, name: str) -> Reference:
-    """A reference from the content of its file; `name` is what errors call it.
+    """Read a reference from the content of its file; `name` is for errors.
 
     Raises
     ------
     UnusableReferenceError
-        If it is anything else, in one line.
+        If the content is not a reference; the message has one line.
     """
     try:
         reference = Reference.model_validate_json(text)
@@ -93,13 +93,13 @@ def read_reference(text: bytes, name: str) -> Reference:
     return reference
 
 
-# Who computes, where, and in which portions: no result depends on it but for its last digits.
+# Keys for device, memory and blocks, which change at most the last digits of results.
 IRRELEVANT = ("run", "device", "training_memory", "checkpoint_minutes")
 IRRELEVANT_OF_KERNELS = ("block", "memory", "scheduler")
 
 
 def studied(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a configuration decides the results: of the experiments to run, defaults filled in.
+    """Keys of a configuration that determine results, of the experiments to run, with defaults.
 
     Raises
     ------

@@ -3,7 +3,7 @@ from ntkflow.scheduling import requests
 
 
 def asked(request, key):
-    """A resource of a job, which grows with each attempt; `request` estimates it for the first."""
+    """Resource of a job that grows with each attempt; `request` estimates it for the first."""
     return lambda wildcards, threads, attempt: getattr(
         request(wildcards, threads).again(attempt), key
     )
@@ -54,7 +54,7 @@ def untrained_request(wildcards, cores):
 
 
 def kernel_request(_, cores):
-    """Of the largest kernel of the study: jobs that are submitted together ask for the same."""
+    """Request of the largest kernel of the study, since jobs in one array request the same."""
     points = max(dataset.points for dataset in study.datasets.values())
     depth = max(network.depth for network in study.networks.values())
     return requests.kernel(points, depth, study.kernels.memory * 2**30, cores)
