@@ -85,7 +85,7 @@ lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade fo
 schema: $(READY) ## write the JSON schema, docs/configuration.md and docs/stores.md from the code
 	$(BIN)/python -m ntkflow.configuration > workflow/schemas/config.schema.json
 	$(BIN)/python -m ntkflow.configuration.tables > docs/configuration.md
-	$(BIN)/python -m ntkflow.stores > docs/stores.md
+	$(BIN)/python -m ntkflow.pages.stores > docs/stores.md
 
 gallery: $(READY) ## copy the figures of docs/gallery.md from results/, after make figures
 	$(BIN)/python docs/gallery.py

@@ -1,4 +1,4 @@
-"""Shapes used throughout, each named once (jaxtyping).
+"""Names of array shapes (jaxtyping).
 
 n, m: numbers of inputs; d: input dimension n_0; k: outputs n_L; s: initialisations; t: records.
 """
@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-AnyArray: TypeAlias = Array | np.ndarray  # what JAX takes; it gives back Array
+AnyArray: TypeAlias = Array | np.ndarray  # arguments of JAX functions; results are Array
 Inputs: TypeAlias = Float[AnyArray, "n d"]
 OtherInputs: TypeAlias = Float[AnyArray, "m d"]
 Outputs: TypeAlias = Float[Array, "n k"]

@@ -12,10 +12,11 @@
     ntk = api.empirical_ntk(network, x, outputs=0)  # (n, n)
     trained = api.train(network, x, y, steps=[10, 100, 1000])  # trained.f, trained.networks
 
-What takes a kernel takes an array, or one opened from a store, which is then read block by block.
+Functions of a kernel accept an array in memory, or one opened from a store, which they read block
+by block.
 
-JAX's settings are left as they are; float64 is used where it is needed, and products of matrices
-have full precision on every device.
+These functions do not change JAX's settings. They use float64 where they need it, and matrix
+products in full precision on every device.
 """
 
 from ntkflow.analysis.eigenpairs import Eigenpairs

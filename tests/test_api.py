@@ -13,8 +13,8 @@ import xarray as xr
 import zarr
 
 from ntkflow import api
+from ntkflow.interface.recipes import limiting_network, limiting_recipe
 from ntkflow.kernels import activations
-from ntkflow.recipes import limiting_network, limiting_recipe
 from ntkflow.stores.grid import Grid
 from ntkflow.stores.zarr import open_store
 from tests.stores.test_grams import contents, inputs

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from ntkflow import api
-from ntkflow.networks.divergence import DivergenceError
+from ntkflow.networks.descent import DivergenceError
 from ntkflow.networks.mlp import apply
 from tests.stores.test_grams import inputs
 

@@ -33,8 +33,8 @@ CLAIMS_USE = frozenset(
     | {"analysis.power_law", "analysis.regression", "analysis.spectrum"}
     | {"kernels.activations", "kernels.dual", "kernels.dynamics", "kernels.function_space"}
     | {"kernels.limiting", "kernels.tiles"}
-    | {"networks.costs", "networks.initial", "networks.linearised", "networks.method"}
-    | {"networks.mlp", "networks.standard", "networks.training"}
+    | {"networks.costs", "networks.empirical", "networks.method", "networks.mlp"}
+    | {"networks.standard_parametrization", "networks.training"}
 )
 ROOMS = {
     "kernels": Room(frozenset({"aliases"}), frozenset({"jax", "numpy"})),
@@ -43,9 +43,12 @@ ROOMS = {
         frozenset({"jax", "numpy", "optax"}),
     ),
     "stores": Room(
-        libraries=frozenset(
-            {"cloudpickle", "dask", "google_crc32c", "numpy", "pooch", "sklearn", "xarray", "zarr"}
-        ),
+        libraries=frozenset({"cloudpickle", "dask", "google_crc32c", "numpy", "xarray", "zarr"}),
+        files=True,
+    ),
+    "datasets": Room(
+        SCHEMA | {"keys", "words"},
+        frozenset({"numpy", "pooch", "pydantic", "sklearn", "xarray"}),
         files=True,
     ),
     "analysis": Room(SCHEMA, frozenset({"numpy", "pandas", "scipy", "xarray"})),
@@ -54,49 +57,30 @@ ROOMS = {
         frozenset({"jax", "numpy", "optax", "scipy", "sklearn", "xarray"}),
     ),
     "claims.table": Room(libraries=frozenset({"pandas", "xarray"})),
-    "pages": Room(frozenset({"claims.evidence"}), frozenset({"jinja2", "numpy", "pandas"})),
+    "pages": Room(
+        frozenset({"claims.evidence", "words"}), frozenset({"jinja2", "numpy", "pandas"})
+    ),
     "figures": Room(SCHEMA, frozenset({"matplotlib", "numpy", "xarray"})),
     "figures.style": Room(SCHEMA, frozenset({"matplotlib", "numpy", "xarray"}), files=True),
     "configuration": Room(
-        frozenset({"kernels.activations", "networks", "networks.costs"}),
+        frozenset({"datasets.config", "keys", "kernels.activations", "networks", "networks.costs"}),
         frozenset({"pydantic", "yaml"}),
     ),
     "configuration.__main__": Room(files=True),
     "scheduling": Room(libraries=frozenset({"dask", "dask_jobqueue", "distributed"}), files=True),
-    "recipes": Room(
-        frozenset(
-            {
-                "kernels",
-                "kernels.activations",
-                "kernels.correlation",
-                "kernels.dual",
-                "kernels.tiles",
-                "stores.grams",
-                "stores.staging",
-            }
-        ),
-        frozenset({"cloudpickle", "jax", "numpy"}),
-        files=True,
-    ),
-    "finite": Room(
-        frozenset(
-            {"aliases", "networks", "networks.blockwise", "networks.mlp", "recipes"}
-            | {"stores.grams", "stores.staging"}
-        ),
-        frozenset({"jax", "numpy"}),
-    ),
     "interface": Room(
         frozenset(
-            {"", "analysis", "analysis.blocks", "analysis.eigenpairs", "analysis.regression"}
-            | {"configuration.kernels", "configuration.messages", "finite", "kernels.activations"}
-            | {"kernels.tiles", "networks"}
-            | {"networks.blockwise", "networks.costs", "networks.descent", "networks.divergence"}
-            | {"networks.method", "networks.mlp", "networks.optimizers", "networks.segments"}
-            | {"recipes", "runtime"}
+            {"", "aliases", "imports", "runtime"}
+            | {"analysis", "analysis.blocks", "analysis.eigenpairs", "analysis.regression"}
+            | {"configuration.kernels", "configuration.messages"}
+            | {"kernels", "kernels.activations", "kernels.correlation", "kernels.dual"}
+            | {"kernels.tiles"}
+            | {"networks", "networks.blockwise", "networks.costs", "networks.descent"}
+            | {"networks.empirical", "networks.method", "networks.mlp"}
             | {"scheduling.tasks", "stores.grams", "stores.grid", "stores.places", "stores.staging"}
             | {"stores.zarr"}
         ),
-        frozenset({"jax", "numpy", "pydantic", "xarray"}),
+        frozenset({"cloudpickle", "jax", "numpy", "pydantic", "xarray"}),
         files=True,
     ),
     "api": Room(
@@ -106,11 +90,13 @@ ROOMS = {
             | {"interface.training"}
         )
     ),
-    "checkpoints": Room(
-        frozenset({"networks.rounds", "stores.building", "stores.places"}),
+    "jobs": Room(
+        frozenset({"networks.training", "stores.building", "stores.places"}),
         frozenset({"google_crc32c", "numpy", "orbax"}),
         files=True,
     ),
+    "keys": Room(libraries=frozenset({"pydantic"})),
+    "words": Room(),
     "aliases": Room(libraries=frozenset({"jaxtyping", "numpy"})),
     "imports": Room(files=True),
     "provenance": Room(),
@@ -217,8 +203,8 @@ def test_libraries_are_direct_dependencies():
 
 
 @each_file
-def test_module_is_under_300_lines(file):
-    assert len(file.read_text(encoding="utf-8").splitlines()) < 300
+def test_module_has_at_most_400_lines(file):
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= 400
 
 
 @each_file

@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from ntkflow import api
-from ntkflow.stores import grams
+from ntkflow.stores import blocks
 from ntkflow.stores.grid import grid_between
 from ntkflow.stores.zarr import StoreError
 from tests.stores.runs import Run, check_completed, kept
@@ -257,7 +257,7 @@ def small_disk(tmp_path):
 
 def unwarned(path, x):
     """Write a store to a disk that does not tell how little is free."""
-    grams.shutil = SimpleNamespace(
+    blocks.shutil = SimpleNamespace(
         **{**vars(shutil), "disk_usage": lambda _: SimpleNamespace(free=2**60)}
     )
     write(path, x, block=20)
@@ -286,7 +286,7 @@ def test_full_disk_is_one_error_and_keeps_what_is_done(step, small_disk, tmp_pat
 
 def test_disk_that_will_be_full_is_refused_before_anything_is_computed(small_disk):
     x = inputs(100)
-    path, blocks = small_disk(120) / "a.zarr", Blocks()
+    path, computed = small_disk(120) / "a.zarr", Blocks()
     with pytest.raises(StoreError, match=r"disk \(160,200 bytes are needed and .* are free\)"):
-        write(path, x, block=20, blocks=blocks)
-    assert blocks.shapes == []
+        write(path, x, block=20, blocks=computed)
+    assert computed.shapes == []

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from ntkflow.analysis.spectrum import decompose_kernel
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.datasets.make import make_dataset
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.stores import labels
-from ntkflow.stores.datasets import make_dataset
 
 PUBLISHED = {
     ("unit", 4): (0.0521, 0.00197, 0.00147),
@@ -30,13 +31,12 @@ BATCHES = 3
 
 def eigenvalues(preprocessing: str, depth: int, seed: int, folder: Path) -> np.ndarray:
     entry = {"inputs": "mnist", "split": "test", "samples": 512, "preprocessing": preprocessing}
-    dataset = make_dataset(
-        train={**entry, "folder": str(folder)},
-        test=None,
-        target={"kind": "one_vs_rest", "label": 0},
-        label_noise=0.0,
-        seed=seed,
-    )
+    config = {
+        "train": {**entry, "folder": str(folder)},
+        "target": {"kind": "one_vs_rest", "label": 0},
+        "seed": seed,
+    }
+    dataset = make_dataset(DatasetConfig.model_validate(config))
     kernels = jax.jit(
         partial(limiting_kernels, activation=activation("relu"), depth=depth, beta=0.1)
     )

@@ -18,18 +18,18 @@ folder = Path(sys.argv[1])
 
 import numpy as np
 import xarray as xr
-from ntkflow.checkpoints import checkpoints
-from ntkflow.networks.rounds import Kept
+from ntkflow.jobs.checkpoints import checkpoints
+from ntkflow.networks.training import TrainingState
 from ntkflow.stores.zarr import open_store, write_store
 
-def keeper():
+def opened():
     return checkpoints(folder / "trained.zarr", "abc", 0.0, print)
 
 arrays = [np.arange(6.0).reshape(2, 3), np.zeros((0, 2))]
-with keeper() as first:
-    first.keep(Kept([0, 1], 5, arrays))
+with opened() as first:
+    first.save(TrainingState([0, 1], 5, arrays))
     listening = True
-    kept = first.found()
+    kept = first.restore()
     listening = False
 assert [array.tolist() for array in kept.arrays] == [array.tolist() for array in arrays]
 

@@ -1,8 +1,8 @@
-"""Products with a kernel that stays where it lies: in a Zarr store, read block by block.
+"""Products with a kernel in memory or read block by block from a Zarr store.
 
-A kernel is an array in memory or an `xr.DataArray` that reads on demand, as `open_store` gives it;
-either precision. Arithmetic is in float64 whatever the kernel is stored in. Of a symmetric kernel
-only the blocks on and above the diagonal are read, each for both triangles: half of the bytes.
+A kernel is an array in memory or an `xr.DataArray` that reads on demand, as `open_store` returns
+it, in float32 or float64. Arithmetic is in float64 in both cases. Only the blocks of a symmetric
+kernel on and above the diagonal are read, which is half of the bytes.
 """
 
 import math
@@ -27,10 +27,10 @@ __all__ = [
 Kernel = NDArray[np.floating] | xr.DataArray
 
 LARGEST_BLOCK = 2048
-"""Rows of a block at most, unless a chunk has more: larger ones are no faster to multiply with."""
+"""Largest number of rows of a block, unless a chunk has more; larger blocks are not faster."""
 
 SMALLEST_BLOCK = 128
-"""Rows of a block, at least, of a kernel in memory, which has no chunks."""
+"""Smallest number of rows of a block of a kernel in memory, which has no chunks."""
 
 
 def symmetric_product(
@@ -41,16 +41,16 @@ def symmetric_product(
     Parameters
     ----------
     kernel
-        The kernel. Below the diagonal it is taken to be what it is above.
+        Kernel K. Entries below the diagonal are not read, except in the blocks on it.
     vectors
-        V, in memory, as is the result; neither counts towards `memory`.
+        V, in memory. Neither V nor the result counts towards `memory`.
     memory
         Bytes for the blocks.
 
     Raises
     ------
     ValueError
-        If the kernel is not square, finite and symmetric, V has another number of rows, or
+        If the kernel is not square, finite and symmetric, the number of rows of V is not N, or
         `memory` is too little for a block of one chunk.
     """
     _check_rows(kernel, vectors)
@@ -63,12 +63,12 @@ def symmetric_product(
 
 
 def product(kernel: Kernel, vectors: NDArray[np.float64], *, memory: float) -> NDArray[np.float64]:
-    """K V for a kernel K (M, N) between other points, and V (N, k); otherwise as above.
+    """K V for a kernel K (M, N) between two sets of points, and V (N, k), with `memory` in bytes.
 
     Raises
     ------
     ValueError
-        If the kernel is not finite, V has another number of rows, or `memory` is too little.
+        If the kernel is not finite, the number of rows of V is not N, or `memory` is too little.
     """
     _check_rows(kernel, vectors)
     result = np.zeros((kernel.shape[0], vectors.shape[1]))
@@ -80,26 +80,26 @@ def product(kernel: Kernel, vectors: NDArray[np.float64], *, memory: float) -> N
 
 
 def symmetric_columns(
-    kernel: Kernel, chosen: NDArray[np.intp], *, memory: float
+    kernel: Kernel, selected: NDArray[np.intp], *, memory: float
 ) -> NDArray[np.float64]:
-    """Some columns (N, chosen) of a symmetric kernel (N, N), in one pass over half of it.
+    """Selected columns (N, selected) of a symmetric kernel (N, N), in one pass over half of it.
 
-    Columns all over a store are in all of its chunks: read by themselves they would cost the whole.
+    Scattered columns lie in all chunks of a store, so reading them alone would read all of it.
     """
-    result = np.empty((kernel.shape[0], len(chosen)))
+    result = np.empty((kernel.shape[0], len(selected)))
     for rows, columns, block in upper_blocks(kernel, memory=memory):
-        within = np.flatnonzero((chosen >= columns.start) & (chosen < columns.stop))
-        result[rows, within] = block[:, chosen[within] - columns.start]
-        within = np.flatnonzero((chosen >= rows.start) & (chosen < rows.stop))
-        result[columns, within] = block[chosen[within] - rows.start].T
+        within = np.flatnonzero((selected >= columns.start) & (selected < columns.stop))
+        result[rows, within] = block[:, selected[within] - columns.start]
+        within = np.flatnonzero((selected >= rows.start) & (selected < rows.stop))
+        result[columns, within] = block[selected[within] - rows.start].T
     return result
 
 
 def dense_upper_triangle(kernel: Kernel, *, memory: float) -> NDArray[np.float64]:
-    """A symmetric kernel (N, N) in memory and in float64, zero in most of its lower triangle.
+    """Symmetric kernel (N, N) in memory and in float64, zero in most of its lower triangle.
 
-    LAPACK reads one triangle. It works in place on the transpose, which is in Fortran's order.
-    `memory` is for the blocks, without the result.
+    LAPACK reads one triangle. It works in place on the transpose, which is in Fortran order.
+    `memory` is the bytes for the blocks, without the result.
     """
     points = kernel.shape[0]
     result = np.zeros((points, points))
@@ -111,9 +111,9 @@ def dense_upper_triangle(kernel: Kernel, *, memory: float) -> NDArray[np.float64
 def upper_blocks(
     kernel: Kernel, *, memory: float
 ) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
-    """Blocks of a symmetric kernel on and above the diagonal: rows, columns, entries in float64.
+    """Yield rows, columns and float64 entries of a symmetric kernel's blocks of the upper triangle.
 
-    Blocks on the diagonal are symmetric to the last bit. Blocks may be views of the kernel.
+    Blocks on the diagonal are included and bitwise symmetric. Blocks may be views of the kernel.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def upper_blocks(
         `memory`, in bytes, is too little for a block of one chunk.
     """
     if len(kernel.shape) != 2 or kernel.shape[0] != kernel.shape[1]:
-        raise ValueError(f"the kernel has the shape {kernel.shape}, expected (N, N)")
+        raise ValueError(f"kernel: found the shape {kernel.shape}, expected (N, N)")
     slices = list(_slices(kernel.shape[0], _block_rows(kernel, memory)))
     for i, rows in enumerate(slices):
         yield rows, rows, symmetric_part(_stored(kernel, rows, rows))
@@ -131,22 +131,22 @@ def upper_blocks(
 
 
 def symmetric_part(kernel: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The kernel in float64, symmetric to the last bit.
+    """Bitwise symmetric part (K + K^T) / 2 of a kernel (N, N), in float64.
 
     Raises
     ------
     ValueError
-        If the kernel is empty, not finite, or further from its transpose than rounding explains.
+        If the kernel is empty, not finite, or differs from its transpose by more than rounding.
     """
     if kernel.size == 0:
-        raise ValueError("the kernel is empty; expected at least one training point")
+        raise ValueError("kernel: found an empty array, expected at least one training point")
     _check_finite(kernel)
     asymmetry = np.abs(kernel - kernel.T).max()
     tolerance = np.sqrt(np.finfo(kernel.dtype).eps) * np.abs(kernel).max()
     if asymmetry > tolerance:
         raise ValueError(
-            f"the kernel differs from its transpose by {asymmetry:.3g}, expected at most "
-            f"{tolerance:.3g}; rows and columns must be the same points in the same order"
+            f"kernel: found entries that differ from the transpose by {asymmetry:.3g}, expected at "
+            f"most {tolerance:.3g}; rows and columns must be the same points in the same order"
         )
     double = kernel.astype(np.float64, copy=False)
     symmetric = double + double.T
@@ -161,31 +161,31 @@ def _read(kernel: Kernel, rows: slice, columns: slice) -> NDArray[np.float64]:
 
 
 def _stored(kernel: Kernel, rows: slice, columns: slice) -> NDArray[np.floating]:
-    """A block in the precision of the store."""
-    # Without the coordinates, which every `isel` of a DataArray would cut too.
+    """Block in the precision of the store."""
+    # The variable has no coordinates, which every `isel` of a DataArray would index too.
     array = kernel.variable if isinstance(kernel, xr.DataArray) else kernel
     block: NDArray[np.floating] = np.asarray(array[rows, columns])
     return block
 
 
 def all_finite(block: NDArray[np.floating]) -> bool:
-    """Return True if all entries are finite, without as many booleans unless the sum overflows."""
+    """Whether all entries are finite; allocates a mask only if their sum is not finite."""
     return bool(np.isfinite(block.sum(dtype=np.float64)) or np.isfinite(block).all())
 
 
 def _check_finite(block: NDArray[np.floating]) -> None:
     if not all_finite(block):
         raise ValueError(
-            f"{np.count_nonzero(~np.isfinite(block))} of {block.size} kernel entries are not "
-            "finite; look at the inputs and at the activation"
+            f"kernel: found {np.count_nonzero(~np.isfinite(block))} of {block.size} entries of a "
+            "block that are not finite, expected finite ones; check the inputs and the activation"
         )
 
 
 def _check_rows(kernel: Kernel, vectors: NDArray[np.float64]) -> None:
     if kernel.shape[1] != vectors.shape[0]:
         raise ValueError(
-            f"a kernel of shape {kernel.shape} and {vectors.shape[0]} rows to multiply with; "
-            f"expected one for each of the {kernel.shape[1]} points"
+            f"vectors: found {vectors.shape[0]} rows, expected {kernel.shape[1]}, one per column "
+            f"of the kernel of shape {kernel.shape}"
         )
 
 
@@ -195,17 +195,17 @@ def _slices(length: int, size: int) -> Iterator[slice]:
 
 
 def smallest_memory(kernel: Kernel) -> int:
-    """Bytes that blocks of this kernel take at least."""
+    """Smallest number of bytes that blocks of this kernel take."""
     return _entry_bytes(kernel) * min(_chunk(kernel), max(kernel.shape)) ** 2
 
 
 def _block_rows(kernel: Kernel, memory: float) -> int:
-    """Rows and columns of a block: whole chunks, as many as the memory allows."""
+    """Number of rows and columns of a block: as many whole chunks as `memory` allows."""
     chunk, needed = _chunk(kernel), smallest_memory(kernel)
     if memory < needed:
         raise ValueError(
-            f"{max(memory, 0):,.0f} bytes of memory are left for blocks of the kernel, which take "
-            f"{needed:,} or more ({chunk} rows and columns, as in its store): allow more memory, "
+            f"memory: found {max(memory, 0):,.0f} bytes left for blocks of the kernel, expected "
+            f"{needed:,} or more ({chunk} rows and columns, as in its store); allow more memory, "
             "or write the kernel in smaller chunks"
         )
     affordable = math.isqrt(int(memory / _entry_bytes(kernel)))
@@ -213,15 +213,15 @@ def _block_rows(kernel: Kernel, memory: float) -> int:
 
 
 def _entry_bytes(kernel: Kernel) -> int:
-    """Bytes an entry of a block takes at most.
+    """Largest number of bytes that an entry of a block takes.
 
-    As stored, twice more while it is read (decompressed chunks, the array they are put into), and
-    in float64 with its transpose.
+    While it is read, an entry takes its stored size three times: in the compressed chunk, the
+    decompressed chunk and the array of the block. The float64 block and its transpose add 16 bytes.
     """
     return 3 * int(kernel.dtype.itemsize) + 2 * 8
 
 
 def _chunk(kernel: Kernel) -> int:
-    """Rows of a chunk of the store, or columns where they are more."""
+    """Larger of the numbers of rows and columns of a chunk of the store."""
     stored = kernel.encoding.get("chunks") if isinstance(kernel, xr.DataArray) else None
     return max(stored) if stored else SMALLEST_BLOCK

@@ -5,8 +5,8 @@ Resamples of S values have S - 1 members, so that the variance of their mean is 
 ensembles of ten networks or fewer.
 
 The interval of a mean is the expanded percentile interval (Hesterberg 2015): its tails have
-probability Phi(t_{0.025, S-1}) instead of 0.025, which gives normal replicates the half-width of
-Student's t. (Hesterberg's further factor sqrt(S / (S - 1)) is for resamples of S members.) Its
+probability Phi(t_{0.025, S-1}) instead of 0.025, so that normal replicates have the half-width
+of Student's t. (Hesterberg's further factor sqrt(S / (S - 1)) is for resamples of S members.) Its
 coverage over 10000 trials, with that of the plain percentile interval in brackets:
 
 ======================  ===========  ===========  ===========
@@ -41,16 +41,16 @@ TAIL = 0.025
 
 REPLICATES = 1000
 BATCH_ENTRIES = 2**22
-"""Weights held at once: 32 MB, whatever the number of draws."""
+"""Weights in memory at once, 32 MB for any number of draws."""
 
 
 def resampling_weights(
     draws: int, replicates: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.float64]]:
-    """Weights (replicate, draw), batch by batch, whose product with values is resampled means.
+    """Yield batches of weights (replicate, draw), whose products with values are resampled means.
 
-    Each row sums to 1. A single draw cannot be resampled: its weights are NaN, and so is every
-    interval made with them.
+    Each row sums to 1. A single draw cannot be resampled, so its weights and every interval
+    computed from them are NaN.
     """
     size = draws - 1
     batch = max(1, BATCH_ENTRIES // draws)
@@ -71,22 +71,22 @@ def resampled_means(
 
 
 def percentile_interval(replicates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lower and upper end (2, ...) of the equal-tailed 95 % interval over the first axis."""
+    """Lower and upper ends (2, ...) of the equal-tailed 95 % interval over the first axis."""
     return np.quantile(replicates, [TAIL, 1 - TAIL], axis=0)
 
 
 def interval_of_mean(replicates: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
-    """Lower and upper end (2,) of the 95 % interval of a mean of `draws` values.
+    """Lower and upper ends (2,) of the 95 % interval of a mean of `draws` values.
 
-    The expanded percentile interval of the module's docstring. It stays between the smallest and
-    the largest value, so that of positive values has a positive lower end.
+    It is the expanded percentile interval of the module's docstring. It lies between the smallest
+    and the largest value, so the interval of positive values has a positive lower end.
 
     Parameters
     ----------
     replicates
-        From `resampled_means` (replicate,).
+        Bootstrap replicates (replicate,) from `resampled_means`.
     draws
-        Number of values S; the interval of a single one is NaN.
+        Number of values S; the interval of a single value is NaN.
     """
     tail = scipy.stats.norm.cdf(scipy.stats.t.ppf(TAIL, max(draws - 1, 1)))
     return np.quantile(replicates, [tail, 1 - tail])
@@ -103,8 +103,8 @@ def _resampled_interval(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def mean_with_interval(values: xr.DataArray, name: str) -> xr.Dataset:
     """Mean over `seed` as `name`, its 95 % bootstrap interval as `name`_low and `name`_high.
 
-    `values` holds one number an initialisation; NaN marks an initialisation that does not exist.
-    The resampling is the same at every call, so equal input gives equal intervals.
+    `values` has one number per initialisation along `seed`, NaN for an initialisation that does not
+    exist. Every call uses the same random numbers, so equal values have equal intervals.
     """
     interval = xr.apply_ufunc(
         _resampled_interval,

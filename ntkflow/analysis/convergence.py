@@ -1,7 +1,7 @@
-"""Distances of finite networks from the infinite-width limit, one number an initialisation.
+"""Distances of finite networks from the infinite-width limit, one number per initialisation.
 
-Theta_inf below stands for Theta_inf (x) Id over outputs (JGH Theorem 1); norms are Frobenius over
-all pairs of points and outputs.
+Theta_inf below denotes Theta_inf (x) Id over outputs (JGH Theorem 1). Norms are Frobenius norms
+over all pairs of points and outputs.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ __all__ = [
 KERNEL_DIMS = ("sample", "sample_prime", "output", "output_prime")
 
 FEWEST_DRAWS = 20
-"""Below, a resample may hold a single draw, and then no pair of different ones."""
+"""With fewer draws a resample may contain a single one, and then no pair of different draws."""
 
 BLOCK_ENTRIES = 2**22
-"""Kernel entries converted to double precision at once: 32 MB, whatever the number of draws."""
+"""Kernel entries converted to float64 at once, 32 MB for any number of draws."""
 
 
 def limit_on_same_points(kernels: xr.Dataset, limiting: xr.Dataset) -> xr.DataArray:
@@ -36,18 +36,18 @@ def limit_on_same_points(kernels: xr.Dataset, limiting: xr.Dataset) -> xr.DataAr
     Raises
     ------
     ValueError
-        If the first points of `limiting` are not those of `kernels`, as far as ``is_train`` tells.
+        If ``is_train`` shows that the first points of `limiting` are not those of `kernels`.
     """
     count = kernels.sizes["sample"]
     found, expected = kernels["is_train"].to_numpy(), limiting["is_train"].to_numpy()[:count]
     if not np.array_equal(found, expected):
         raise ValueError(
-            f"the empirical kernels are on {count} points, {found.sum()} of them for training; the "
-            f"first {count} points of the limiting kernel have {expected.sum()}; compute both on "
-            "the same data set"
+            f"kernels: found {found.sum()} training points among {count} points, expected "
+            f"{expected.sum()}, as among the first {count} points of the limiting kernel; compute "
+            "both on the same data set"
         )
-    kept = {"sample": slice(count), "sample_prime": slice(count)}
-    return limiting["ntk"].isel(kept).reset_coords(drop=True).astype(np.float64).compute()
+    selection = {"sample": slice(count), "sample_prime": slice(count)}
+    return limiting["ntk"].isel(selection).reset_coords(drop=True).astype(np.float64).compute()
 
 
 def initial_spread(initial: xr.Dataset, limiting: xr.Dataset) -> NDArray[np.float64]:
@@ -72,7 +72,7 @@ def initial_spread(initial: xr.Dataset, limiting: xr.Dataset) -> NDArray[np.floa
 
 
 def _blocks_of_draws(kernels: xr.DataArray) -> Iterator[xr.DataArray]:
-    """The kernels (seed, ...) of a few draws at a time, loaded, at most `BLOCK_ENTRIES` entries."""
+    """Yield loaded kernels (seed, ...) of a few draws, about `BLOCK_ENTRIES` entries at a time."""
     draws = kernels.sizes["seed"]
     rows = max(1, BLOCK_ENTRIES // (kernels.size // draws))
     for start in range(0, draws, rows):
@@ -81,38 +81,39 @@ def _blocks_of_draws(kernels: xr.DataArray) -> Iterator[xr.DataArray]:
 
 
 def mean_errors(initial: xr.Dataset, limiting: xr.Dataset) -> NDArray[np.float64]:
-    """Errors of each draw over pairs i < j, (seed, pair), in units of ||Theta_inf|| over them.
+    """Errors (seed, pair) of each draw over pairs i < j, in units of ||Theta_inf|| over them.
 
-    Of several outputs the mean trace_k Theta_kk / n_L is compared. The squared norm of the
-    expectation of a row is the squared relative bias off the diagonal.
+    With several outputs the mean trace_k Theta_kk / n_L is compared. The squared norm of the
+    expectation of a row is the squared relative bias of the off-diagonal entries.
 
     Raises
     ------
     ValueError
-        If there are fewer than 20 draws or 2 points, or the limit vanishes off the diagonal.
+        If there are fewer than 20 draws or 2 points, or all off-diagonal entries of the
+        limit are zero.
     """
     if initial.sizes["seed"] < FEWEST_DRAWS:
         raise ValueError(
-            f"{initial.sizes['seed']} initial kernels of one width; the bias of their mean needs "
-            f"at least {FEWEST_DRAWS}, and rises above its noise only with thousands"
+            f"draws: found {initial.sizes['seed']} initial kernels of one width, expected at least "
+            f"{FEWEST_DRAWS}; the bias of their mean exceeds its noise only with thousands"
         )
     limit = limit_on_same_points(initial, limiting).to_numpy()
     rows, columns = np.triu_indices(len(limit), k=1)
     scale = np.linalg.norm(limit[rows, columns])
     if scale == 0:
         raise ValueError(
-            f"the limiting NTK on {len(limit)} points has no entry other than 0 off the diagonal; "
-            "its relative bias needs one"
+            f"limiting NTK: found only zeros as off-diagonal entries on {len(limit)} points, "
+            "expected another entry for a relative bias; choose other points"
         )
     diagonal = xr.DataArray(np.arange(initial.sizes["output"]), dims="same_output")
-    kept = {
+    selection = {
         "sample": xr.DataArray(rows, dims="pair"),
         "sample_prime": xr.DataArray(columns, dims="pair"),
         "output": diagonal,
         "output_prime": diagonal,
     }
     means = [
-        block.isel(kept).astype(np.float64).mean("same_output", skipna=False)
+        block.isel(selection).astype(np.float64).mean("same_output", skipna=False)
         for block in _blocks_of_draws(initial["ntk"])
     ]
     kernels = np.concatenate([mean.transpose("seed", "pair").to_numpy() for mean in means])
@@ -122,8 +123,9 @@ def mean_errors(initial: xr.Dataset, limiting: xr.Dataset) -> NDArray[np.float64
 def squared_bias(errors: NDArray[np.float64]) -> float:
     """Unbiased estimate of ||E e||^2 from draws e of shape (draw, pair); it may be negative.
 
-    The mean of <e_i, e_j> over all pairs of different draws (a U-statistic). The squared norm of
-    the mean of e would include the pairs i = j and exceed ||E e||^2 by the variance of that mean.
+    It is the mean of <e_i, e_j> over all pairs of different draws (a U-statistic). The squared
+    norm of the mean of e would include the pairs i = j, and so exceed ||E e||^2 by the variance of
+    that mean.
     """
     uniform = np.full((1, len(errors)), 1 / len(errors))
     return float(_mean_product(uniform, errors)[0])
@@ -134,10 +136,10 @@ def squared_bias_replicates(
 ) -> NDArray[np.float64]:
     """Bootstrap replicates (replicate,) of `squared_bias`.
 
-    A draw is never paired with its own copies, which would bring back the variance that
-    `squared_bias` leaves out. Where noise dominates, the replicates spread up to sqrt(3) times
-    wider than the estimate itself (the observed bias, about which they are centred, is noise too);
-    the interval is then too wide, never too narrow.
+    A draw is never paired with its copies, since such pairs would add the variance that
+    `squared_bias` excludes. If noise dominates, the replicates spread up to sqrt(3) times wider
+    than the estimate itself, because the observed bias about which they are centred is noise too.
+    The interval is then too wide, never too narrow.
     """
     weights = resampling_weights(len(errors), replicates, rng)
     return np.concatenate([_mean_product(batch, errors) for batch in weights])
@@ -154,8 +156,8 @@ def _mean_product(weights: NDArray[np.float64], errors: NDArray[np.float64]) -> 
 def kernel_drift(kernels: xr.DataArray) -> NDArray[np.float64]:
     """||Theta(t) - Theta(0)|| / ||Theta(0)|| of each network at each record (seed, kernel_step).
 
-    `kernels` has dimensions (seed, kernel_step, sample, sample_prime, output, output_prime); the
-    first recorded kernel stands for Theta(0).
+    `kernels` has dimensions (seed, kernel_step, sample, sample_prime, output, output_prime). The
+    first recorded kernel is taken as Theta(0).
 
     Raises
     ------
@@ -165,17 +167,17 @@ def kernel_drift(kernels: xr.DataArray) -> NDArray[np.float64]:
     records = kernels.sizes["kernel_step"]
     if records < 2:
         raise ValueError(
-            f"kernels were recorded at {records} step; drift needs the first and a later one"
+            f"kernel_step: found kernels recorded at {records} step, expected at least 2 for drift"
         )
     first = _record(kernels, 0)
-    # One record at a time: those of all steps in double precision would be large.
+    # One record at a time, because all of them in float64 would be large.
     distances = [_norm(_record(kernels, k) - first, KERNEL_DIMS) for k in range(records)]
     scale = _norm(first, KERNEL_DIMS).to_numpy()
     return np.stack([distance.to_numpy() / scale for distance in distances], axis=1)
 
 
 def _record(kernels: xr.DataArray, k: int) -> xr.DataArray:
-    """The kernels (seed, ...) of one recorded step, loaded."""
+    """Loaded kernels (seed, ...) of one recorded step."""
     record = kernels.isel(kernel_step=k, drop=True).reset_coords(drop=True)
     return record.transpose("seed", ...).astype(np.float64).compute()
 
@@ -184,19 +186,19 @@ def distance_from_dynamics(ensemble: xr.Dataset, dynamics: xr.Dataset) -> NDArra
     """sup_t ||f_t - f_inf,t|| of each network (seed,), over the recorded times.
 
     f_inf follows kernel gradient descent with the limiting NTK from the same f_0. The norm is the
-    root mean square over all points, training and test, and all outputs.
+    root mean square over all training and test points and all outputs.
 
     Raises
     ------
     ValueError
-        If the stores hold different seeds or steps.
+        If the stores contain different seeds or steps.
     """
     for name in ("seed", "step"):
         found, expected = dynamics[name].to_numpy(), ensemble[name].to_numpy()
         if not np.array_equal(found, expected):
             raise ValueError(
-                f"the dynamics store has {name} {found}, the ensemble {expected}; "
-                "solve the dynamics from this ensemble's initial functions, at its steps"
+                f"{name}: found {found} in the dynamics store, expected {expected} as in the "
+                "ensemble; solve the dynamics from the ensemble's initial functions, at its steps"
             )
     networks, limit = (
         store["f"].reset_coords(drop=True).astype(np.float64).compute()

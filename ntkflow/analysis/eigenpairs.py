@@ -1,6 +1,6 @@
-"""Some extreme eigenpairs of a kernel that need not fit in memory.
+"""Extreme eigenpairs of a kernel that need not fit in memory.
 
-As in JGH Section 5 they are those of K / N, K the kernel (N, N) between N points.
+As in JGH Section 5 they are eigenpairs of K / N, with K the kernel (N, N) between N points.
 """
 
 import warnings
@@ -25,35 +25,37 @@ from ntkflow.analysis.nystroem import (
     nystroem_preconditioner,
     precondition,
 )
+from ntkflow.analysis.spectrum import fix_sign
 
-__all__ = ["Eigenpairs", "extreme_eigenpairs", "fix_sign"]
+__all__ = ["Eigenpairs", "extreme_eigenpairs"]
 
 End = Literal["largest", "smallest"]
 Progress = Callable[[str], None]
 Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 GUARD = 16
-"""Further vectors that are iterated, at least; those wanted then converge sooner. The smallest
-eigenvalue of the NTK of 4,000 images of MNIST took 128 iterations alone, 41 with 19 others."""
+"""Smallest number of additional vectors that are iterated, so that the requested ones converge
+sooner. The smallest eigenvalue of the NTK of 4,000 images of MNIST took 128 iterations alone and 41
+with 19 additional vectors."""
 
 ROUNDS = (8, 16, 32, 48, 64, 80)
-"""Iterations between looks at the eigenpairs wanted: LOBPCG itself waits for the others too."""
+"""Iterations between checks of the requested eigenpairs, since LOBPCG waits for all vectors."""
 
 VECTOR_COPIES = 16
-"""Arrays of the size of the iterated vectors that LOBPCG holds at most."""
+"""Largest number of arrays of the size of the iterated vectors that LOBPCG allocates."""
 
 
 class Eigenpairs(NamedTuple):
-    """Eigenpairs of K / N, the outermost first."""
+    """Eigenpairs of K / N, the outermost first, with their residuals."""
 
     values: NDArray[np.float64]
     """Eigenvalues (count,): descending for the largest, ascending for the smallest."""
     vectors: NDArray[np.float64]
     """Eigenvectors (N, count) of unit norm; the entry of largest magnitude is positive."""
     residuals: NDArray[np.float64]
-    """||K v / N - lambda v|| (count,): within that distance of lambda is an eigenvalue of K / N."""
+    """Residuals ||K v / N - lambda v|| (count,); K / N has an eigenvalue that close to lambda."""
     passes: int
-    """Passes over the kernel that it took."""
+    """Number of passes over the kernel."""
 
 
 def extreme_eigenpairs(
@@ -66,48 +68,43 @@ def extreme_eigenpairs(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Eigenpairs:
-    """The `count` largest or smallest eigenvalues of K / N, with their eigenvectors.
+    """Largest or smallest `count` eigenvalues of K / N, with eigenvectors and residuals.
 
-    A dense decomposition where K fits in memory in float64. LOBPCG (Knyazev 2001) otherwise: K
-    remains where it lies, and is read once for each iteration. To the smallest eigenvalues the
-    large ones are in the way; a Nystroem preconditioner of as high a rank as fits takes them out.
+    If K fits in memory in float64, it is decomposed densely by LAPACK. Otherwise LOBPCG (Knyazev
+    2001) reads K from its store once per iteration. Large eigenvalues slow the convergence to the
+    smallest ones; a Nystroem preconditioner, of the largest rank that fits in memory, removes them.
 
     Parameters
     ----------
     kernel
         K (N, N), symmetric, in memory or in a store.
     count
-        How many; less than N / 10 where K does not fit in memory.
+        Number of eigenpairs, less than N / 10 if K does not fit in memory.
+    which
+        ``largest`` or ``smallest`` eigenvalues.
     memory
-        Bytes that all arrays may take together.
+        Bytes for all arrays together.
     tolerance
-        Largest residual of an eigenpair relative to its eigenvalue, down to rounding. The dense
-        decomposition does better.
+        Largest residual of an eigenpair relative to its eigenvalue, but not below rounding error.
+        The dense decomposition is more accurate.
     seed
-        Of the first vectors, and of the preconditioner.
+        Seed of the starting vectors and of the preconditioner's columns.
     progress
-        Called with a line for each pass.
+        Function that receives a line of text for each pass over the kernel.
 
     Raises
     ------
     ValueError
-        If the kernel is not square, finite and symmetric, there are not so many eigenpairs,
-        `memory` is too little, or the iteration does not converge.
+        If the kernel is not square, finite and symmetric, `count` exceeds N, `memory` is too
+        little, or the iteration does not converge.
     """
     points = kernel.shape[0]
     if not 1 <= count <= points:
         raise ValueError(f"count: found {count}, expected 1 to {points}, the number of points")
-    held = 8 * points * (points + 4 * count + 64)
-    if held + smallest_memory(kernel) <= memory:
-        return _dense(kernel, count, which, memory - held)
+    dense = 8 * points * (points + 4 * count + 64)
+    if dense + smallest_memory(kernel) <= memory:
+        return _dense(kernel, count, which, memory - dense)
     return _iterative(kernel, count, which, memory, tolerance, seed, progress or _silent)
-
-
-def fix_sign(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns with their largest entry positive; entries equal to rounding count as tied."""
-    magnitudes = np.abs(vectors)
-    largest = np.argmax(magnitudes >= (1 - 1e-8) * magnitudes.max(axis=0), axis=0)
-    return vectors * np.sign(np.take_along_axis(vectors, largest[None], axis=0))
 
 
 def _silent(line: str) -> None:
@@ -115,12 +112,12 @@ def _silent(line: str) -> None:
 
 
 def _dense(kernel: Kernel, count: int, which: End, memory: float) -> Eigenpairs:
-    """By LAPACK, in place; the residuals take a second pass over the kernel."""
+    """Decompose in place by LAPACK; the residuals take a second pass over the kernel."""
     points = kernel.shape[0]
     matrix = dense_upper_triangle(kernel, memory=memory).T
-    wanted = (0, count - 1) if which == "smallest" else (points - count, points - 1)
+    selected = (0, count - 1) if which == "smallest" else (points - count, points - 1)
     vectors = scipy.linalg.eigh(
-        matrix, subset_by_index=wanted, overwrite_a=True, check_finite=False
+        matrix, subset_by_index=selected, overwrite_a=True, check_finite=False
     )[1]
     del matrix
     order = slice(None) if which == "smallest" else slice(None, None, -1)
@@ -146,7 +143,7 @@ def _iterative(
     seed: int,
     progress: Progress,
 ) -> Eigenpairs:
-    """By LOBPCG, in rounds of more and more iterations."""
+    """Iterate LOBPCG in rounds until the requested eigenpairs have converged."""
     points = kernel.shape[0]
     block = _block_size(kernel, count, memory)
     left = memory - 8 * points * block * VECTOR_COPIES
@@ -178,15 +175,15 @@ def _iterative(
 
 
 def _block_size(kernel: Kernel, count: int, memory: float) -> int:
-    """How many vectors are iterated."""
+    """Number of iterated vectors; ValueError if there are too few points or too little memory."""
     points = kernel.shape[0]
-    block = min(count + max(count, GUARD), (points - 1) // 5)  # SciPy is dense beyond
+    block = min(count + max(count, GUARD), (points - 1) // 5)  # SciPy uses a dense solver for more
     needed = 8 * points * block * VECTOR_COPIES + smallest_memory(kernel)
     if count > block / 2 or needed > memory:
         raise ValueError(
-            f"count: found {count} eigenpairs of a kernel on {points} points with {memory:,.0f} "
-            f"bytes of memory, expected at most a tenth of the points and {needed:,} bytes, or a "
-            f"little more than {8 * points**2:,} bytes for a dense decomposition"
+            f"count: found {count} for {points} points and {memory:,.0f} bytes of memory, expected "
+            f"at most a tenth of the points and {needed:,} bytes, or a little more than "
+            f"{8 * points**2:,} bytes for a dense decomposition"
         )
     return block
 
@@ -199,9 +196,9 @@ def _lobpcg(
     target: float,
     iterations: int,
 ) -> NDArray[np.float64]:
-    """So many iterations from `start` (N, block): unit vectors (N, block), the outermost first."""
+    """Unit vectors (N, block), outermost first, after `iterations` of LOBPCG from `start`."""
     with warnings.catch_warnings():
-        # That not all vectors have converged; those wanted are looked at by the caller.
+        # SciPy warns about any unconverged vector; the caller checks the requested ones.
         warnings.simplefilter("ignore", UserWarning)
         return lobpcg(
             multiply,
@@ -216,8 +213,8 @@ def _lobpcg(
 def _not_converged(pairs: Eigenpairs, targets: NDArray[np.float64], which: End) -> ValueError:
     worst = int(np.argmax(pairs.residuals / targets))
     return ValueError(
-        f"the {which} eigenpairs have not converged in {pairs.passes} passes over the kernel: "
-        f"number {worst + 1} is {pairs.values[worst]:.6g} with a residual of "
+        f"{which} eigenpairs: found no convergence in {pairs.passes} passes over the kernel; "
+        f"eigenvalue {worst + 1}, {pairs.values[worst]:.6g}, has the residual "
         f"{pairs.residuals[worst]:.3g}, expected {targets[worst]:.3g} or less; allow more memory "
         "or a larger tolerance"
     )

@@ -1,4 +1,4 @@
-"""What the statistics share: points on the circle, and ensembles of several widths as one array."""
+"""Selections from ensembles: points on the circle, recorded kernels, all widths as one array."""
 
 from collections.abc import Hashable, Mapping
 
@@ -19,13 +19,14 @@ def circle_points(store: xr.Dataset) -> NDArray[np.intp]:
     """
     if "angle" not in store.coords:
         raise ValueError(
-            "the inputs have no angle, which only inputs with 2 features have; "
-            "give the data set test points on the circle (inputs: circle)"
+            "angle: found no such coordinate, which only inputs with 2 features have; add test "
+            "points on the circle (inputs: circle) to the data set"
         )
     test = np.flatnonzero(~store["is_train"].to_numpy())
     if len(test) == 0:
         raise ValueError(
-            "the data set has no test points; a curve over the circle needs some (inputs: circle)"
+            "test: found no test points, expected some for a curve around the circle; add them to "
+            "the data set (inputs: circle)"
         )
     return test[np.argsort(store["angle"].to_numpy()[test], kind="stable")]
 
@@ -40,14 +41,14 @@ def recorded_kernels(ensemble: xr.Dataset, width: int) -> xr.DataArray:
     """
     if "ntk" not in ensemble or ensemble.sizes["kernel_step"] == 0:
         raise ValueError(
-            f"the ensemble of width {width} holds no empirical NTK; "
-            "record it at one training step at least"
+            f"width {width}: found an ensemble without empirical NTK, expected it at one training "
+            "step at least; set kernel_steps"
         )
     return ensemble["ntk"]
 
 
 def stack_widths(parts: Mapping[int, xr.DataArray]) -> xr.DataArray:
-    """One array with the new first dimension `width`, ascending, from one array a width.
+    """Concatenate one array per width along the new first dimension `width`, ascending.
 
     Seeds that a width does not have are NaN there. All other coordinates must be equal.
 
@@ -57,7 +58,7 @@ def stack_widths(parts: Mapping[int, xr.DataArray]) -> xr.DataArray:
         If there is no width, or a coordinate other than `seed` differs between widths.
     """
     if not parts:
-        raise ValueError("no ensemble was given; expected one of each width")
+        raise ValueError("widths: found no ensemble, expected one per width")
     widths = sorted(parts)
     for width in widths[1:]:
         _require_equal_coordinates(parts, widths[0], width)
@@ -77,12 +78,12 @@ def _require_equal_coordinates(parts: Mapping[int, xr.DataArray], first: int, ot
         pair = [parts[width].coords.get(name) for width in (first, other)]
         if pair[0] is None or pair[1] is None or not np.array_equal(pair[0], pair[1]):
             raise ValueError(
-                f"{name!r} differs between width {first} ({_brief(pair[0])}) and width {other} "
-                f"({_brief(pair[1])}); train all widths with the same schedule on the same points"
+                f"{name}: found {_brief(pair[1])} for width {other}, expected {_brief(pair[0])} as "
+                f"for width {first}; train all widths with the same schedule on the same points"
             )
 
 
 def _brief(coordinate: xr.DataArray | None) -> str:
     if coordinate is None:
-        return "absent"
+        return "no such coordinate"
     return np.array2string(np.asarray(coordinate), threshold=6, edgeitems=2)

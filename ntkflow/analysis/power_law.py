@@ -1,15 +1,15 @@
 """A statistic over a grid of widths, and the power law in n that is fitted to it.
 
-Every value and every exponent comes with a 95 % interval from a bootstrap over initialisations:
-seeds are resampled within each width, and the line is fitted anew. Means have the expanded
-percentile interval of `bootstrap`, exponents the plain one, since a slope pools the degrees of
-freedom of all widths. At six widths with S = 5, 10 and 20 initialisations each, the interval of a
-slope covers 0.91, 0.93 and 0.94 where they are normal, 0.91, 0.92 and 0.93 where they are
-log-normal with sigma 0.5 (4000 trials).
+Every value and every exponent has a 95 % interval from a bootstrap over initialisations. Seeds are
+resampled within each width, and the line is fitted to each resample. Means have the expanded
+percentile interval of `bootstrap`. Exponents have the plain one, because a slope pools the degrees
+of freedom of all widths. With six widths and S = 5, 10 and 20 initialisations, the interval of a
+slope covers 0.91, 0.93 and 0.94 for normal values, and 0.91, 0.92 and 0.93 for log-normal values
+with sigma 0.5 (4000 trials).
 
-All widths weigh the same in a fit. Weights from the noise would lean on the narrow networks, where
-the next order in 1/n bends the line; such an interval misses the exponent far more often than it
-says.
+All widths have the same weight in a fit. Weights from the noise would favour narrow networks, where
+the next order in 1/n bends the line, and the interval would miss the exponent far more often than
+its nominal level.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from ntkflow.analysis.bootstrap import interval_of_mean, percentile_interval, re
 __all__ = ["DRIFT", "DRIFT_BOUND", "Estimate", "PowerLaw", "estimate_mean", "fit_power_law"]
 
 DRIFT = "drift of the NTK during training"
-"""Its name among the quantities of a statistics store."""
+"""Name of this quantity in a statistics store."""
 
 DRIFT_BOUND = -0.5
 """Exponent in n that bounds the drift of the NTK during training (JGH Theorem 2; Lee et al. 2019).
@@ -34,11 +34,11 @@ class Estimate(NamedTuple):
 
     value: float
     interval: NDArray[np.float64]
-    """Lower and upper end."""
+    """Lower and upper ends (2,) of the 95 % interval."""
     replicates: NDArray[np.float64]
-    """Bootstrap replicates of `value`."""
+    """Bootstrap replicates of `value`, (replicate,)."""
     spread: NDArray[np.float64]
-    """The statistic of each initialisation; empty if it has none."""
+    """Statistic of each initialisation (seed,); empty if it is defined for the ensemble only."""
 
 
 class PowerLaw(NamedTuple):
@@ -53,7 +53,7 @@ class PowerLaw(NamedTuple):
 def estimate_mean(
     values: NDArray[np.float64], replicates: int, rng: np.random.Generator
 ) -> Estimate:
-    """The mean of `values` (seed,) with its interval, NaN if it is of a single initialisation."""
+    """Mean of `values` (seed,) with its interval, which is NaN for a single initialisation."""
     means = resampled_means(values, replicates, rng)
     return Estimate(float(values.mean()), interval_of_mean(means, len(values)), means, values)
 
@@ -61,7 +61,7 @@ def estimate_mean(
 def fit_power_law(
     widths: NDArray[np.int64], values: NDArray[np.float64], replicates: NDArray[np.float64]
 ) -> PowerLaw:
-    """Least squares of log value against log n, with the percentile interval of the slope.
+    """Least-squares fit of log value against log n, with the percentile interval of the slope.
 
     Parameters
     ----------
@@ -70,13 +70,13 @@ def fit_power_law(
     values
         Values (width,), positive.
     replicates
-        Bootstrap replicates of the values (replicate, width). Those below their 2.5 % quantile at
-        a width count as that quantile, since a replicate of 0 has no logarithm.
+        Bootstrap replicates of the values (replicate, width). At each width they are clipped below
+        at their 2.5 % quantile, because a replicate of 0 has no logarithm.
 
     Returns
     -------
     PowerLaw
-        NaN throughout with fewer than two widths.
+        Exponent, its interval and prefactor; all NaN with fewer than two widths.
     """
     if len(widths) < 2:
         return PowerLaw(np.nan, np.nan, np.nan, np.nan)

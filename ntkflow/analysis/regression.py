@@ -2,9 +2,10 @@
 
 The function minimises (1/2N) sum_i ||f(x_i) - y_i||^2 + (ridge/2) ||f||_K^2 over the reproducing
 kernel Hilbert space of K. By the representer theorem f(x) = sum_j K(x, x_j) a_j with
-(K + N ridge I) a = y: the cost is averaged over the N points, hence the N. Without a ridge, K the
-NTK, f is the mean over initialisations of the limiting network at infinite time (JGH Section 5);
-K the NNGP kernel, the posterior mean of a network whose last layer alone is trained to the end.
+(K + N ridge I) a = y; the factor N is there because the cost is averaged over the N points. Without
+a ridge and with K the NTK, f is the mean over initialisations of the limiting network at infinite
+time (JGH Section 5). With K the NNGP kernel, f is the posterior mean of a network of which only the
+last layer is trained to convergence.
 """
 
 from collections.abc import Callable
@@ -37,19 +38,20 @@ Progress = Callable[[str], None]
 MOST_ITERATIONS = 1000
 
 VECTOR_COPIES = 12
-"""Arrays of the size of the targets that a solver holds at most."""
+"""Largest number of arrays of the size of the targets that a solver allocates."""
 
 
 class Regression(NamedTuple):
     """The solution of (K + N ridge I) a = y."""
 
     coefficients: NDArray[np.float64]
-    """a (N, k)."""
+    """Coefficients a (N, k)."""
     method: Literal["cholesky", "conjugate gradients"]
+    """Solver that computed the coefficients."""
     iterations: int
-    """Of conjugate gradients; 0 by Cholesky."""
+    """Conjugate-gradient iterations; 0 for a Cholesky solve."""
     residual: float
-    """||(K + N ridge I) a - y|| / ||y||, computed from the coefficients at the end."""
+    """Relative residual ||(K + N ridge I) a - y|| / ||y||, recomputed from the coefficients."""
 
 
 def fit_kernel_regression(
@@ -65,35 +67,35 @@ def fit_kernel_regression(
 ) -> Regression:
     """Solve (K + N ridge I) a = y for several outputs at once.
 
-    By Cholesky, in place, where K fits in memory in float64. Otherwise by conjugate gradients with
-    a Nystroem preconditioner; K remains where it lies, and is read once for each iteration, for all
-    outputs.
+    If K fits in memory in float64, the solver is an in-place Cholesky decomposition. Otherwise
+    conjugate gradients with a Nystroem preconditioner read K from its store once per iteration, for
+    all outputs together.
 
     Parameters
     ----------
     kernel
         K (N, N), symmetric, in memory or in a store.
     targets
-        y (N, k).
+        Targets y (N, k).
     ridge
-        Of the cost averaged over the points, 0 or more; N ridge is added to the diagonal.
+        Ridge of the cost averaged over the points, 0 or more; N ridge is added to the diagonal.
     memory
-        Bytes that all arrays may take together.
+        Bytes for all arrays together.
     tolerance
-        Largest relative residual, by either method.
+        Largest relative residual, for both methods.
     rank
-        Of the preconditioner. By default what half of the memory holds.
+        Rank of the preconditioner. By default it takes at most half of the memory.
     seed
-        Of the preconditioner.
+        Seed of the preconditioner's columns.
     progress
-        Called with a line for each iteration.
+        Function that receives a line of text for each iteration.
 
     Raises
     ------
     ValueError
-        If the kernel is not square, finite and symmetric, targets are not one row a point and
-        finite, the ridge is negative, `memory` is too little, K + N ridge I is not positive
-        definite, or the residual does not come down to the tolerance.
+        If the kernel is not square, finite and symmetric, targets are not finite or not one row per
+        point, the ridge is negative, `memory` is too little, K + N ridge I is not positive
+        definite, or the residual exceeds the tolerance.
     """
     y = _checked_targets(kernel, targets, ridge)
     points, outputs = y.shape
@@ -104,9 +106,9 @@ def fit_kernel_regression(
         left = memory - dense
         found = _by_cholesky(kernel, y, ridge, left)
     else:
-        chosen = affordable_rank(kernel, memory - vectors) if rank is None else rank
-        left = memory - vectors - 8 * points * chosen * COPIES
-        found = _by_conjugate_gradients(kernel, y, ridge, left, tolerance, chosen, seed, report)
+        rank = affordable_rank(kernel, memory - vectors) if rank is None else rank
+        left = memory - vectors - 8 * points * rank * COPIES
+        found = _by_conjugate_gradients(kernel, y, ridge, left, tolerance, rank, seed, report)
     error = symmetric_product(kernel, found.coefficients, memory=left)
     error += points * ridge * found.coefficients - y
     residual = float(np.linalg.norm(error) / (np.linalg.norm(y) or 1))
@@ -120,12 +122,12 @@ def predict(
 ) -> NDArray[np.float64]:
     """f (M, k) at M points, from K (M, N) between them and the training points, and a (N, k).
 
-    `memory` is bytes for the blocks of K.
+    `memory` is the bytes for blocks of K.
 
     Raises
     ------
     ValueError
-        If there are not as many coefficients as training points, or `memory` is too little.
+        If the number of coefficients is not N, or `memory` is too little.
     """
     return product(cross_kernel, coefficients, memory=memory)
 
@@ -145,7 +147,7 @@ def _checked_targets(
     if not np.isfinite(targets).all():
         raise ValueError(
             f"targets: found {np.count_nonzero(~np.isfinite(targets))} of {targets.size} that are "
-            "not finite, expected a target that is defined at all training points"
+            "not finite, expected finite targets at all training points"
         )
     if not ridge >= 0:
         raise ValueError(f"ridge: found {ridge}, expected 0 or more")
@@ -158,7 +160,7 @@ def _by_cholesky(
     points = len(targets)
     matrix = dense_upper_triangle(kernel, memory=memory)
     matrix.flat[:: points + 1] += points * ridge
-    # LAPACK's own function: it leaves the pivot it fails at.
+    # LAPACK's dpotrf leaves the pivot at which it fails, which SciPy's wrappers do not return.
     factor, failed = scipy.linalg.lapack.dpotrf(matrix.T, lower=True, overwrite_a=True, clean=False)
     if failed > 0:
         pivot = factor[failed - 1, failed - 1]
@@ -177,7 +179,7 @@ def _by_conjugate_gradients(
     seed: int,
     progress: Progress,
 ) -> Regression:
-    """On the system of all outputs one under the other, block diagonal with equal blocks."""
+    """Solve for all outputs stacked, a block-diagonal system with equal blocks."""
     points, shape = len(targets), targets.shape
     basis = nystroem_preconditioner(kernel, rank, ridge=points * ridge, seed=seed, memory=memory)
     iterations = 0
@@ -197,7 +199,7 @@ def _by_conjugate_gradients(
         return precondition(basis, stacked.reshape(shape)).ravel()
 
     operator = partial(LinearOperator, 2 * (targets.size,), dtype=np.float64)
-    # Half: the recurrence of the residual departs from the true one by rounding.
+    # Half the tolerance, because the recurrence for the residual accumulates rounding errors.
     solution, _ = cg(
         operator(matvec=multiply),
         targets.ravel(),
@@ -211,7 +213,7 @@ def _by_conjugate_gradients(
 def _check_curvature(
     direction: NDArray[np.float64], result: NDArray[np.float64], ridge: float
 ) -> None:
-    """Refuse a matrix with p^T A p <= 0 for one of the directions p (N, k); A p is `result`."""
+    """Raise ValueError if p^T A p <= 0 for a column p of `direction` (N, k); `result` is A p."""
     curvature = np.einsum("nk,nk->k", direction, result)
     squares = np.einsum("nk,nk->k", direction, direction)
     if (curvature[squares > 0] <= 0).any():
@@ -221,15 +223,16 @@ def _check_curvature(
 
 def _indefinite(found: str, ridge: float) -> ValueError:
     return ValueError(
-        f"the kernel with a ridge of {ridge:g} is not positive definite: {found}. Raise the ridge, "
-        "compute the kernel in float64, or leave out points that occur twice"
+        f"kernel: found that with a ridge of {ridge:g} it is not positive definite ({found}), "
+        "expected a positive definite matrix; raise the ridge, compute the kernel in float64, or "
+        "leave out points that occur twice"
     )
 
 
 def _inaccurate(found: Regression, tolerance: float, ridge: float) -> ValueError:
     iterations = f" in {found.iterations} iterations" if found.iterations else ""
     return ValueError(
-        f"{found.method} reached a relative residual of {found.residual:.3g}{iterations}, expected "
-        f"{tolerance:.3g} or less: the kernel with a ridge of {ridge:g} is nearly singular. Raise "
+        f"{found.method}: found a relative residual of {found.residual:.3g}{iterations}, expected "
+        f"{tolerance:.3g} or less: the kernel with a ridge of {ridge:g} is nearly singular; raise "
         "the ridge, allow more memory or a larger tolerance, or compute the kernel in float64"
     )

@@ -1,16 +1,18 @@
 """The `kernels` of a configuration: how limiting kernels are computed, and where."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
 
-from ntkflow.configuration.base import Count, Natural, PositiveFinite, Strict, shorthand
+from ntkflow.keys import Count, PositiveFinite, Strict, shorthand
 
 __all__ = ["KernelsConfig"]
 
@@ -39,23 +41,6 @@ Address = Annotated[
     _expected("the address that `dask scheduler` prints, as in 'tcp://host:8786'"),
     AfterValidator(_port),
 ]
-Memory = Annotated[
-    str,
-    Field(pattern=r"^[0-9]+(\.[0-9]+)? ?([kMGT]B|[KMGT]iB)$"),
-    _expected("an amount with its unit, as in '4GiB'"),
-]
-# YAML reads 10:00:00 without quotes as 36000, a number of base 60.
-Walltime = Annotated[
-    str,
-    Field(pattern=r"^([0-9]+-)?[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]$"),
-    _expected("hours, minutes and seconds in quotes, as in '01:00:00' or '2-00:00:00'"),
-]
-Directive = Annotated[
-    str,
-    Field(pattern=r"^-\S.*$"),
-    _expected("an option of sbatch, as in '--constraint=a100'"),
-]
-Word = Annotated[str, Field(pattern=r"^\S+$"), _expected("a name without spaces")]
 
 
 class Threads(Strict):
@@ -65,11 +50,11 @@ class Threads(Strict):
 
 
 class Local(Strict):
-    """Worker processes on the machine of the job, one a GPU where it has any."""
+    """Worker processes on the machine of the job, one per GPU if it has any."""
 
     kind: Literal["local"]
     workers: Count | None = Field(
-        None, description="processes; by default one a GPU, or as many as fill the job's cores"
+        None, description="processes; by default one per GPU, or as many as fill the job's cores"
     )
     threads_per_worker: Count = Field(1, description="blocks a process computes at once")
 
@@ -81,25 +66,22 @@ class Running(Strict):
     address: Address = Field(description="address of the scheduler")
 
 
-class Slurm(Strict):
-    """Workers in jobs of Slurm, submitted when a kernel is computed and cancelled after it."""
-
-    kind: Literal["slurm"]
-    jobs: Count = Field(description="jobs of Slurm at once")
-    cores: Count = Field(1, description="cores of a job")
-    memory: Memory = Field("4GiB", description="memory of a job")
-    walltime: Walltime = Field("01:00:00", description="time limit of a job")
-    partition: Word | None = Field(None, description="partition; the site's default if null")
-    account: Word | None = Field(None, description="account; the user's default if null")
-    gpus: Natural = Field(0, description="GPUs of a job, each with a worker of its own")
-    extra: list[Directive] = Field([], description="further options of sbatch")
+def _refuse_slurm(value: Any) -> Any:
+    kind = value.get("kind") if isinstance(value, Mapping) else value
+    if kind == "slurm":
+        raise ValueError(
+            "found the kind 'slurm', which no longer exists, expected 'threads', 'local' or "
+            "'address'; remove the key and set kernels.jobs to the number of jobs that share the "
+            "blocks of a large kernel (docs/cluster.md)"
+        )
+    return value
 
 
-Scheduler = Annotated[Threads | Local | Running | Slurm, Field(discriminator="kind")]
+Scheduler = Annotated[Threads | Local | Running, Field(discriminator="kind")]
 
 
 class KernelsConfig(Strict):
-    """Blocks of the limiting kernels, the memory they may take, and who computes them."""
+    """Blocks of the limiting kernels, their memory and precision, and what computes them."""
 
     block: Count = Field(2048, description="rows and columns of a chunk of a kernel's store")
     memory: PositiveFinite = Field(
@@ -108,7 +90,14 @@ class KernelsConfig(Strict):
     precision: Literal["float64", "float32"] = Field(
         "float64", description="arithmetic of limiting kernels"
     )
+    jobs: Count = Field(
+        1, description="jobs of the workflow that share the blocks of each large kernel"
+    )
     scheduler: Annotated[
         Scheduler,
         shorthand("kind", Literal["threads", "local"] | Scheduler),
-    ] = Field(Threads(kind="threads"), description="who computes the blocks: a kind, or a mapping")
+        BeforeValidator(_refuse_slurm),
+    ] = Field(
+        Threads(kind="threads"),
+        description="what computes the blocks within a job: a kind, or a mapping",
+    )

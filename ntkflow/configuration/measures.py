@@ -17,7 +17,7 @@ __all__ = ["add_folders", "experiment_type", "find_measures"]
 BUILT_IN = Path(ntkflow.measures.__file__).parent
 
 
-def add_folders(written: Any, starts: Sequence[Path]) -> tuple[Path, ...]:
+def add_folders(written: Any, starts: Sequence[str | Path]) -> tuple[Path, ...]:
     """Make the measures in the folders of the key `measures` importable.
 
     Parameters
@@ -25,7 +25,8 @@ def add_folders(written: Any, starts: Sequence[Path]) -> tuple[Path, ...]:
     written
         Value of the key, as read from YAML.
     starts
-        Folders that relative paths may start at; the first in which the path exists is used.
+        Folders at which relative paths may start, besides the working directory; the first in
+        which a path exists is used.
 
     Raises
     ------
@@ -36,7 +37,7 @@ def add_folders(written: Any, starts: Sequence[Path]) -> tuple[Path, ...]:
         raise ConfigurationError(f"measures: found {written!r}, expected a list of folders")
     folders = []
     for index, path in enumerate(written):
-        places = [start / Path(path).expanduser() for start in starts or [Path()]]
+        places = [Path(start) / Path(path).expanduser() for start in (*starts, "")]
         place = next((place.resolve() for place in places if place.is_dir()), None)
         if place is None:
             tried = ", ".join(map(str, places))

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ntkflow.configuration.base import Fault
+from ntkflow.keys import Fault
 
 __all__ = ["ConfigurationError", "lines", "shortened", "suggestion"]
 
@@ -61,12 +61,12 @@ def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -
             return f"{where}: unknown key; remove it or check its spelling in config/README.md"
         case "union_tag_invalid":
             context = fault["ctx"]
-            key, tags = str(context["discriminator"]).strip("'"), context["expected_tags"]
+            key, tags = _key(context["discriminator"]), context["expected_tags"]
             found = f"{where}.{key}: found {context['tag']!r}, expected one of {tags}"
             nearest = suggestion(context["tag"], tags.replace("'", "").split(", "))
             return found + (nearest if nearest.startswith(" (") else "")
         case "union_tag_not_found":
-            return f"{where}: missing the key {fault['ctx']['discriminator']}"
+            return f"{where}: missing the key {_key(fault['ctx']['discriminator'])!r}"
         case "value_error":
             error = fault["ctx"]["error"]
             key = f".{error.key}" if isinstance(error, Fault) else ""
@@ -76,6 +76,11 @@ def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -
             if fault["loc"][-1:] == ("[key]",):
                 return f"{where}: found this name; {message}"
             return f"{where}: found {shortened(value)}; {message}"
+
+
+def _key(discriminator: str) -> str:
+    """Key that distinguishes the members of a union, or a function of the same name."""
+    return discriminator.strip("'").removesuffix("()")
 
 
 def _path(location: Sequence[str | int], config: Any, absent: bool) -> tuple[list[str | int], Any]:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ntkflow.configuration.base import (
+from ntkflow.keys import (
     Count,
     Fault,
     Finite,

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, create_model
 
-from ntkflow.configuration.base import Count, NotBoolean, PositiveFinite, Strict
-from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.kernels import KernelsConfig
 from ntkflow.configuration.measures import add_folders, experiment_type
 from ntkflow.configuration.messages import ConfigurationError, lines, shortened, suggestion
 from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.keys import Count, NotBoolean, PositiveFinite, Strict
 
 __all__ = ["ConfigurationError", "Study", "read_study"]
 
@@ -85,24 +85,26 @@ def study_model(folders: tuple[Path, ...] = ()) -> type[Study]:
     return create_model("Study", __base__=Study, __doc__=Study.__doc__, experiments=experiments)
 
 
-def read_study(config: Mapping[str, Any], starts: Sequence[Path] = ()) -> Study:
+def read_study(config: Mapping[str, Any], folders: Sequence[str | Path] = ()) -> Study:
     """Validate a configuration and fill in its defaults.
 
     Parameters
     ----------
     config
         The configuration, as read from YAML.
-    starts
-        Folders of the configuration files, at which relative paths start.
+    folders
+        Folders at which relative paths of measures and data may start, besides the working
+        directory; the first in which a path exists is used.
 
     Raises
     ------
     ConfigurationError
         One line per error: the path of the key, what was found and what was expected.
     """
-    folders = add_folders(config.get("measures") or [], starts)
+    written = config.get("measures") if isinstance(config, Mapping) else None
+    measures = add_folders(written or [], folders)
     try:
-        study = study_model(folders).model_validate(config)
+        study = study_model(measures).model_validate(config, context={"folders": folders})
     except ValidationError as error:
         raise ConfigurationError("\n".join(lines(error, config))) from None
     faults = [*_reference_faults(study)]
@@ -132,10 +134,10 @@ def _reference_faults(study: Study) -> Iterator[str]:
         if not known:
             continue
         dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
-        if network.outputs != dataset.target.outputs:
+        if network.outputs != dataset.outputs:
             yield (
                 f"{path}.network: {experiment.network!r} has {network.outputs} outputs, the target "
-                f"of data set {experiment.dataset!r} has {dataset.target.outputs}"
+                f"of data set {experiment.dataset!r} has {dataset.outputs}"
             )
         for key, complaint in experiment.problems(dataset, network):
             yield f"{path}.{key}: {complaint}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
 from ntkflow.configuration.study import study_model
@@ -35,42 +35,47 @@ HEAD = "| key | values | default | description |\n| --- | --- | --- | --- |"
 
 def page() -> str:
     """Text of docs/configuration.md."""
-    root = study_model()
-    places = _places("", (root,), {})
-    sections = [_section(path, models, places) for models, path in places.items()]
+    places: dict[Models, str] = {}
+    tags: dict[Model, str] = {}
+    _collect("", (study_model(),), places, tags)
+    sections = [_section(path, models, places, tags) for models, path in places.items()]
     return "\n".join([INTRODUCTION, *sections])
 
 
-def _places(path: str, models: Models, found: dict[Models, str]) -> dict[Models, str]:
-    """Path at which each model, or each choice of models, is first met."""
-    if models in found:
-        return found
-    found[models] = path
+def _collect(path: str, models: Models, places: dict[Models, str], tags: dict[Model, str]) -> None:
+    """Collect the path at which each choice of models is first met, and tags in unions."""
+    if models in places:
+        return
+    places[models] = path
     for model in models:
         for name, field in model.model_fields.items():
+            tags.update({model: tag for _, model, tag in _members(field.annotation) if tag})
             for suffix, inner in _nested(field.annotation):
-                _places(f"{path}.{name}{suffix}".lstrip("."), inner, found)
-    return found
+                _collect(f"{path}.{name}{suffix}".lstrip("."), inner, places, tags)
 
 
 def _nested(annotation: Any) -> list[tuple[str, Models]]:
     """Models in an annotation, as choices, by what follows the key in their path."""
     by_suffix: dict[str, list[Model]] = {}
-    for suffix, model in _members(annotation):
+    for suffix, model, _ in _members(annotation):
         by_suffix.setdefault(suffix, []).append(model)
     return [(suffix, tuple(dict.fromkeys(models))) for suffix, models in by_suffix.items()]
 
 
-def _members(annotation: Any) -> Iterator[tuple[str, Model]]:
+def _members(annotation: Any, tag: str = "") -> Iterator[tuple[str, Model, str]]:
+    """Yield what follows the key in the path of a model, the model, and its tag in a union."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield "", annotation
+        yield "", annotation, tag
     into = {dict: ".<name>", list: "[]"}.get(get_origin(annotation), "")
+    tags = [str(part.tag) for part in get_args(annotation) if isinstance(part, Tag)]
     for argument in get_args(annotation):
-        for suffix, model in _members(argument):
-            yield into + suffix, model
+        for suffix, model, inner in _members(argument, *tags):
+            yield into + suffix, model, inner
 
 
-def _section(path: str, models: Models, places: Mapping[Models, str]) -> str:
+def _section(
+    path: str, models: Models, places: Mapping[Models, str], tags: Mapping[Model, str]
+) -> str:
     title = f"## `{path}`" if path else "## Top level"
     if len(models) == 1:
         (model,) = models
@@ -79,19 +84,24 @@ def _section(path: str, models: Models, places: Mapping[Models, str]) -> str:
     shared = _shared(models, places)
     parts = [title, *([f"{HEAD}\n" + "\n".join(shared)] if shared else [])]
     for model in models:
-        values = get_args(model.model_fields[key].annotation) if key else ()
-        named = " or ".join(f"`{key}: {value}`" for value in values) or model.__name__
+        values = _literals(model, key) or [tags.get(model, "")]
+        named = " or ".join(f"`{key}: {value}`" for value in values if value) or model.__name__
         parts += [f"### {named}", *_described(model), *_table(model, places, shared, key)]
     return "\n\n".join(parts) + "\n"
+
+
+def _literals(model: Model, key: str) -> list[Any]:
+    field = model.model_fields.get(key)
+    found = field is not None and get_origin(field.annotation) is Literal
+    return [*get_args(field.annotation)] if field and found else []
 
 
 def _discriminator(models: Models) -> str:
     """Key whose value chooses between the models; empty if there is none."""
     for name in models[0].model_fields:
-        annotations = [getattr(m.model_fields.get(name), "annotation", None) for m in models]
-        values = [value for annotation in annotations for value in get_args(annotation)]
-        literal = all(get_origin(annotation) is Literal for annotation in annotations)
-        if literal and len(set(values)) == len(values):
+        values = [value for model in models for value in _literals(model, name)]
+        everywhere = all(name in model.model_fields for model in models)
+        if everywhere and len(values) >= 2 and len(set(values)) == len(values):
             return name
     return ""
 

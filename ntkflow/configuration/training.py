@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ntkflow.configuration.base import (
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.keys import (
     Count,
     Fault,
     Natural,
@@ -14,7 +15,6 @@ from ntkflow.configuration.base import (
     Strict,
     shorthand,
 )
-from ntkflow.configuration.datasets import DatasetConfig
 
 __all__ = ["TrainingConfig"]
 

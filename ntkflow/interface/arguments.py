@@ -1,4 +1,4 @@
-"""Types of the arguments that several public functions take, each with its check."""
+"""Argument types shared by public functions, each with its check, and their common steps."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +11,9 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from ntkflow.device import configure_jax
-from ntkflow.finite import Network
 from ntkflow.interface import arrays, checks, settings
-from ntkflow.networks.mlp import Which
-from ntkflow.recipes import Chosen
-from ntkflow.scheduling.tasks import compute
+from ntkflow.interface.recipes import ActivationSpec
+from ntkflow.jobs.tasks import compute
 from ntkflow.stores.grid import Grid, block_bytes
 from ntkflow.stores.staging import Inputs
 
@@ -28,8 +26,6 @@ __all__ = [
     "Kinks",
     "Matrix",
     "Memory",
-    "Net",
-    "Outputs",
     "Overwrite",
     "Points",
     "Precision",
@@ -51,13 +47,11 @@ GIB = 2**30
 
 Matrix: TypeAlias = Annotated[ArrayLike, arrays.Matrix()]
 StoredMatrix: TypeAlias = Annotated[Inputs, arrays.StoredMatrix()]
-Net: TypeAlias = Annotated[Network, checks.Instance(Network, "a Network, as api.network returns")]
-Activation: TypeAlias = Annotated[Chosen, settings.NamedFunction()]
+Activation: TypeAlias = Annotated[ActivationSpec, settings.NamedFunction()]
 Kinks: TypeAlias = Annotated[Sequence[float], checks.Listed(checks.Number())]
 Beta: TypeAlias = Annotated[float, checks.Number(low=0, high=1e100)]
 WeightGain: TypeAlias = Annotated[float, checks.Number(low=1e-100, high=1e100)]
 Precision: TypeAlias = Annotated[str, checks.OneOf(("float64", "float32"))]
-Outputs: TypeAlias = Annotated[Which, settings.Outputs()]
 Seed: TypeAlias = Annotated[int, checks.Whole(0, 2**64 - 1)]
 Block: TypeAlias = Annotated[int, checks.COUNT]
 Memory: TypeAlias = Annotated[float, checks.Number(above=0, high=2**20)]
@@ -79,16 +73,16 @@ def cores() -> int:
 def at_once(
     grid: Grid, dtype: np.dtype, memory: float, scheduler: Mapping[str, Any], threads: int | None
 ) -> int:
-    """Number of blocks in memory at once: two per thread, one of them on its way to disk.
+    """Number of blocks in memory at once: two per thread, since one of them is being written.
 
     Parameters
     ----------
     memory
-        GiB for all of them.
+        GiB for all blocks together.
     scheduler
-        The scheduler as plain values. The workers of a cluster have one block per thread.
+        Scheduler as plain values. The workers of a cluster have one block per thread.
     threads
-        All cores by default.
+        Number of threads, all cores by default.
 
     Raises
     ------
@@ -107,7 +101,7 @@ def at_once(
 
 
 def described(x: Inputs, points: xr.Dataset | None) -> xr.Dataset:
-    """Coordinates of the rows of x: those of `points`, or every row as a training point.
+    """Dataset with coordinates of the rows of x: `points`, or every row as a training point.
 
     Raises
     ------
@@ -127,7 +121,7 @@ def described(x: Inputs, points: xr.Dataset | None) -> xr.Dataset:
 
 
 def with_precision(attributes: Mapping[str, object] | None, precision: str) -> dict[str, object]:
-    """Attributes of a store, with its precision; ValueError if they state another one."""
+    """Attributes of a store with its precision; ValueError if they contain another precision."""
     given = {"precision": precision, **(attributes or {})}
     if given["precision"] != precision:
         found = checks.Found(f"the precision {given['precision']!r}")
@@ -138,8 +132,8 @@ def with_precision(attributes: Mapping[str, object] | None, precision: str) -> d
 def computing(
     scheduler: Mapping[str, Any], threads: int, progress: Callable[[str], None] | None
 ) -> Callable[..., Any]:
-    """Function that computes Dask tasks and reports how many are done."""
-    # Workers are processes of their own; in this one JAX's settings are its owner's.
+    """Function that computes Dask tasks and reports the number of finished blocks."""
+    # Workers are separate processes. The settings of JAX in this process belong to the caller.
     device = "cpu" if getattr(jax.config, "jax_platforms", None) == "cpu" else "auto"
     on_workers = partial(configure_jax, device=device)
     prepare = None if scheduler["kind"] == "threads" else on_workers

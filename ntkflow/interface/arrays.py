@@ -1,86 +1,56 @@
-"""Checks of arguments that are arrays: inputs, kernels, and the parameters of a network."""
+"""Checks of arguments that are arrays: inputs, targets, and the parameters of a network."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
-from ntkflow.analysis.blocks import all_finite
 from ntkflow.interface import checks
 from ntkflow.stores.staging import as_floats, check_container, check_finite
 
-__all__ = ["Kernel", "Matrix", "Parameters", "StoredMatrix"]
+__all__ = ["Matrix", "Parameters", "StoredMatrix", "require_floats", "require_matrix"]
 
 
 @dataclass(frozen=True)
 class Matrix(checks.Check):
-    """A non-empty array of finite real numbers with two axes; integers become float64."""
+    """Non-empty array of finite real numbers with two axes; integers become float64."""
 
     axes: str = "(samples, features)"
 
     def __call__(self, name: str, value: Any) -> np.ndarray:
         array = as_floats(value, name)
-        _require_matrix(name, array.shape, self.axes)
+        require_matrix(name, array.shape, self.axes)
         check_finite(array, name)
         return array
 
 
 class StoredMatrix(checks.Check):
-    """A `Matrix` that is read by rows: NumPy, Zarr, xarray or Dask; checked as it is read."""
+    """`Matrix` of NumPy, Zarr, xarray or Dask that is read by rows, and checked as it is read."""
 
     def __call__(self, name: str, value: Any) -> Any:
         if not hasattr(value, "shape") or not hasattr(value, "__getitem__"):
             value = as_floats(value, name)
-        _require_matrix(name, value.shape, "(samples, features)")
-        _require_floats(name, value)
+        require_matrix(name, value.shape, "(samples, features)")
+        require_floats(name, value)
         return value
 
 
-@dataclass(frozen=True)
-class Kernel(checks.Check):
-    """A kernel with two axes, in memory or read by blocks, of numbers that are or become floats."""
-
-    axes: str = "(N, N)"
-
-    def __call__(self, name: str, value: Any) -> Any:
-        if isinstance(value, xr.Dataset):
-            raise checks.refusal(
-                name, checks.Found("a Dataset"), 'one of its kernels, such as dataset["ntk"]'
-            )
-        by_blocks = hasattr(value, "__getitem__") and hasattr(value, "dtype")
-        if not by_blocks or isinstance(value, np.ndarray):
-            value = as_floats(value, name)
-        _require_matrix(name, value.shape, self.axes)
-        if self.axes == "(N, N)" and value.shape[0] != value.shape[1]:
-            raise checks.refusal(name, checks.Found(f"the shape {value.shape}"), "(N, N)")
-        _require_floats(name, value)
-        if value.dtype.kind != "f":
-            value = as_floats(value, name)
-        # A kernel on disk is checked when its blocks are read.
-        if isinstance(value, np.ndarray) and not all_finite(value):
-            found = checks.Found(
-                f"{np.count_nonzero(~np.isfinite(value))} entries that are not finite"
-            )
-            raise checks.refusal(name, found, "finite numbers; check the inputs and the activation")
-        return value
-
-
-def _require_matrix(name: str, shape: object, axes: str) -> None:
+def require_matrix(name: str, shape: object, axes: str) -> None:
+    """Raise ValueError unless a shape has two axes, neither of length 0."""
     if not isinstance(shape, tuple) or len(shape) != 2 or 0 in shape:
         raise checks.refusal(
             name, checks.Found(f"the shape {shape}"), f"{axes}, none of them empty"
         )
 
 
-def _require_floats(name: str, array: Any) -> None:
-    """Check the type of an array by its first row: a strip at a time is read later."""
+def require_floats(name: str, array: Any) -> None:
+    """Raise ValueError unless an array, read later in strips, has a first row of real numbers."""
     check_container(array, name)
     as_floats(array[0:1], name)
 
 
 class Parameters(checks.Check):
-    """Weights and biases of a network, layer by layer, that follow each other."""
+    """Weights and biases of each layer of a network, with matching shapes."""
 
     def __call__(self, name: str, value: Any) -> list[tuple[np.ndarray, np.ndarray]]:
         layers = checks.Listed(_Layer(), 1)(name, value)
@@ -96,13 +66,13 @@ class Parameters(checks.Check):
                 raise checks.refusal(
                     f"{name}[{number}]",
                     checks.Found(f"{weight.shape[0]} rows of weights"),
-                    f"{before}, the width of the layer before",
+                    f"{before}, the width of the previous layer",
                 )
         return list(layers)
 
 
 class _Layer(checks.Check):
-    """A pair of weights (fan_in, fan_out) and biases (fan_out,)."""
+    """Pair of weights (fan_in, fan_out) and biases (fan_out,)."""
 
     def __call__(self, name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
         if not isinstance(value, list | tuple) or len(value) != 2:

@@ -1,12 +1,12 @@
-"""Checks of the arguments of public functions: each parameter's annotation carries its own.
+"""Checks of the arguments of public functions, each in the annotation of its parameter.
 
     @checked
     def spectrum(kernel: SquareKernel, count: Count = 1) -> ...
 
 `checked` passes every argument through the check in its annotation before the function runs. A
-check returns the value in the form that the function works with, NumPy scalars as Python numbers
-for one, or raises ValueError: `argument: found ..., expected ...`. pydantic checks the values of a
-configuration; it takes strings and truth values for numbers and knows no arrays.
+check returns the value in the form that the function uses, such as a Python number for a NumPy
+scalar, or raises ValueError: `argument: found ..., expected ...`. pydantic, which checks
+configurations, would accept strings and booleans as numbers, and does not support arrays.
 """
 
 import inspect
@@ -44,22 +44,22 @@ R = TypeVar("R")
 
 
 class Check:
-    """Accepts a value of one argument, converted, or raises ValueError."""
+    """Check of one argument, which converts a valid value and raises ValueError otherwise."""
 
     def __call__(self, name: str, value: Any) -> Any:
-        """Return the value that the function works with; messages call the argument `name`."""
+        """Return the value in the form that the function uses; `name` is the argument's name."""
         raise NotImplementedError
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Check every argument of a function by the check in its parameter's annotation.
 
-    None passes where it is the default.
+    None is accepted if it is the default.
 
     Raises
     ------
     TypeError
-        When the function is defined, if a parameter has no check.
+        If a parameter has no check; raised when the function is defined.
     """
     signature = inspect.signature(function, eval_str=True)
     checks = {name: check_of(parameter) for name, parameter in signature.parameters.items()}
@@ -77,7 +77,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_of(parameter: inspect.Parameter) -> Check:
-    """The check in a parameter's annotation: `Annotated[..., check]`, or its union with None."""
+    """Check in a parameter's annotation, `Annotated[..., check]` or its union with None."""
     annotation = parameter.annotation
     for part in (annotation, *get_args(annotation)):
         if get_origin(part) is Annotated:
@@ -88,36 +88,36 @@ def check_of(parameter: inspect.Parameter) -> Check:
 
 
 def refusal(name: str, found: object, expected: str) -> ValueError:
-    """The error for a bad argument; `found` is text, or the value itself."""
+    """ValueError for an invalid argument; `found` is a text or the value itself."""
     text = found if isinstance(found, Found) else brief(found)
     return ValueError(f"{name}: found {text}, expected {expected}")
 
 
 class Found(str):
-    """Text that describes a value that was found."""
+    """Description of a value, to be printed as it is."""
 
 
 def brief(value: object) -> str:
-    """A value in at most about 60 characters, on one line."""
+    """Description of a value on one line, in at most about 60 characters."""
     if isinstance(value, np.ndarray | xr.DataArray) and value.ndim:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if isinstance(value, type):
         return f"the class {value.__name__}"
     try:
         return " ".join(shortened(value).split())
-    except Exception:  # a value whose own repr fails
+    except Exception:  # the value's __repr__ may raise anything
         return f"a {type(value).__name__}"
 
 
 def _is_no_number(value: object) -> bool:
-    """Return True for booleans, masked values and times, which would convert to numbers."""
+    """Whether a value is a boolean, masked or a time, which would convert to a number."""
     times = getattr(getattr(value, "dtype", None), "kind", "") in tuple("mM")
     return isinstance(value, bool | np.bool_ | np.ma.MaskedArray) or times
 
 
 @dataclass(frozen=True)
 class Whole(Check):
-    """A whole number from `low` to `high`, of Python, NumPy or JAX."""
+    """Integer of Python, NumPy or JAX from `low` to `high`."""
 
     low: int
     high: int
@@ -138,7 +138,7 @@ INDEX = Whole(0, 2**31 - 1)
 
 @dataclass(frozen=True)
 class Number(Check):
-    """A finite real number: at least `low`, greater than `above`, at most `high`."""
+    """Finite real number: at least `low`, greater than `above`, at most `high`."""
 
     low: float | None = None
     above: float | None = None
@@ -158,14 +158,14 @@ class Number(Check):
 
     @property
     def expected(self) -> str:
-        """Text that describes the range."""
+        """Description of the range."""
         bounds = [("at least", self.low), ("greater than", self.above), ("at most", self.high)]
         limits = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
         return f"a number {limits}" if limits else "a finite number"
 
     @staticmethod
     def _converted(value: Any) -> float:
-        """The value as a float, NaN if it is no real number."""
+        """Value as a float; NaN if it is not a real number."""
         if _is_no_number(value):
             return np.nan
         if getattr(value, "shape", None) == () and hasattr(value, "item"):
@@ -187,12 +187,14 @@ class OneOf(Check):
     def __call__(self, name: str, value: Any) -> str:
         if not isinstance(value, str) or value not in self.names:
             raise refusal(name, value, " or ".join(map(repr, self.names)))
-        return self.names[self.names.index(value)]  # not a member of an enumeration
+        return self.names[
+            self.names.index(value)
+        ]  # a plain string, also for a member of an enumeration
 
 
 @dataclass(frozen=True)
 class Listed(Check):
-    """A sequence of at least `shortest` values, each accepted by `each`; returned as a tuple."""
+    """Sequence of at least `shortest` values that pass the check `each`; returned as a tuple."""
 
     each: Check
     shortest: int = 0
@@ -209,7 +211,7 @@ class Listed(Check):
 
 @dataclass(frozen=True)
 class Instance(Check):
-    """An object of one class."""
+    """Instance of a class."""
 
     kind: type
     expected: str
@@ -221,7 +223,7 @@ class Instance(Check):
 
 
 class Flag(Check):
-    """True or False, of Python or NumPy."""
+    """True or False of Python or NumPy."""
 
     def __call__(self, name: str, value: Any) -> bool:
         if not isinstance(value, bool | np.bool_):
@@ -230,7 +232,7 @@ class Flag(Check):
 
 
 class Callback(Check):
-    """A function of one line of text."""
+    """Function of one line of text."""
 
     def __call__(self, name: str, value: Any) -> Callable[[str], None]:
         if not callable(value):

@@ -1,4 +1,4 @@
-"""The empirical NTK of a network, at initialisation or at any time in training."""
+"""Empirical NTK of a network with any parameters, and the construction of such a network."""
 
 from __future__ import annotations  # so that help() names the types of arguments
 
@@ -11,9 +11,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from ntkflow import finite
-from ntkflow.finite import Network, network_of
 from ntkflow.interface import arrays, checks, settings
+from ntkflow.interface import network as networks
 from ntkflow.interface.arguments import (
     GIB,
     Activation,
@@ -23,8 +22,6 @@ from ntkflow.interface.arguments import (
     Kinks,
     Matrix,
     Memory,
-    Net,
-    Outputs,
     Overwrite,
     Points,
     Precision,
@@ -39,6 +36,7 @@ from ntkflow.interface.arguments import (
     described,
     with_precision,
 )
+from ntkflow.interface.network import Net, Network, Outputs, full_precision, network_of
 from ntkflow.networks.blockwise import blockwise_ntk
 from ntkflow.stores.grams import write_grams
 from ntkflow.stores.grid import grid_between
@@ -75,14 +73,14 @@ def initial_parameters(widths: Widths, *, seed: Seed = 0) -> list[tuple[np.ndarr
     Raises
     ------
     ValueError
-        If an argument is invalid; the message names it, what was found and what is expected.
+        If an argument is invalid. The message names it, what was found and what is expected.
     """
     count = sum((one + 1) * two for one, two in pairwise(widths))
     if count >= MOST_PARAMETERS:
         raise checks.refusal(
             "widths", checks.Found(f"{count:,} parameters"), f"fewer than {MOST_PARAMETERS:,}"
         )
-    return finite.initial_parameters(seed, widths)
+    return networks.initial_parameters(seed, widths)
 
 
 @checks.checked
@@ -100,16 +98,26 @@ def network(
     Parameters
     ----------
     parameters
-        Layer by layer W^l (fan_in, fan_out) and b^l (fan_out,), initial or trained.
-    activation, kinks, beta, weight_gain
-        As in `limiting_kernels`.
+        Weights W^l (fan_in, fan_out) and biases b^l (fan_out,) of each layer, initial or trained.
+    activation
+        Name in the registry, mapping of ``name`` and parameters, or elementwise function of JAX
+        arrays.
+    kinks
+        Points at which the activation is not smooth.
+    beta, weight_gain
+        Factors of biases and weights.
     precision
-        ``float64`` or ``float32``, of the network's arithmetic.
+        Precision of the network's arithmetic, ``float64`` or ``float32``.
+
+    Returns
+    -------
+    Network
+        Network in NTK parametrization (JGH Section 2, with a gain on the weights).
 
     Raises
     ------
     ValueError
-        If an argument is invalid; the message names it, what was found and what is expected.
+        If an argument is invalid. The message names it, what was found and what is expected.
     """
     return network_of(parameters, activation, kinks, beta, weight_gain, np.dtype(precision))
 
@@ -125,25 +133,27 @@ def empirical_ntk(
     block: Block = 1024,
     memory: Memory = 2.0,
 ) -> np.ndarray:
-    """Empirical NTK of a network between all rows of x1 and of x2, or of x1 alone, in memory.
+    """Compute the empirical NTK of a network between all rows of x1 and x2, or of x1 alone.
 
-    Exact for the network's parameters; no Jacobian is formed.
+    Theta_{kk'}(x, x') = sum_p df_k(x)/dtheta_p df_k'(x')/dtheta_p (JGH Section 4). It is exact for
+    the network's parameters; no Jacobian is formed.
 
     Parameters
     ----------
     network
-        From `network`.
+        Network from `api.network`.
     x1, x2
-        Inputs, (n, d) and (m, d).
+        Inputs (n, d) and (m, d).
     outputs
-        ``all`` pairs of outputs; the ``trace`` over them; or the number of one output.
+        ``all`` pairs of outputs, their ``trace``, or the index of one output.
     accumulate
-        ``float64`` or ``float32``, in which products are added up; the network's by default.
+        Precision in which products are summed, ``float64`` or ``float32``; the network's by
+        default.
     block
-        Rows computed at a time.
+        Number of rows computed at a time.
     memory
-        GiB for the activations and sensitivities of inputs. If those of all inputs take more, they
-        are recomputed for each pair of blocks.
+        GiB for activations and sensitivities. If those of all inputs take more, they are recomputed
+        for each pair of blocks.
 
     Returns
     -------
@@ -153,13 +163,13 @@ def empirical_ntk(
     Raises
     ------
     ValueError
-        If an argument is invalid; the message names it, what was found and what is expected. Also
-        if the kernel is too large or too small for the precision.
+        If an argument is invalid, or the kernel is too large or too small for the precision. The
+        message names the argument, what was found and what is expected.
     """
     lists = [np.asarray(x) for x in (x1, x2) if x is not None]
     check_shapes(*lists)
     network.check(lists[0].shape[1], outputs)
-    with finite.exact():
+    with full_precision():
         ntk = blockwise_ntk(
             network.parameters,
             lists[0],
@@ -191,11 +201,32 @@ def store_empirical_ntk(
     overwrite: Overwrite = False,
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Empirical NTK of one output, or the trace over outputs, in a Zarr store; returned opened.
+    """Write the empirical NTK of one output, or its trace over outputs, to a Zarr store.
 
-    Inputs are passed through the network once. The result, about 2 L n numbers per input, stays on
-    disk until the store is finished. Resuming, arguments and errors are as in `empirical_ntk` and
-    `store_limiting_kernels`.
+    Each input passes through the network once. Its activations and sensitivities, about 2 L n
+    numbers, are staged on disk until the store is finished. The call resumes as
+    `store_limiting_kernels` does.
+
+    Parameters
+    ----------
+    network, accumulate
+        As in `empirical_ntk`.
+    outputs
+        ``trace``, or the index of one output.
+    x1, x2, store, block, memory, scheduler, threads, points, attributes, overwrite, progress
+        As in `store_limiting_kernels`.
+
+    Returns
+    -------
+    xarray.Dataset
+        The opened store with ``ntk`` (n, m), read on demand.
+
+    Raises
+    ------
+    ValueError
+        As in `empirical_ntk`.
+    StoreError
+        As in `store_limiting_kernels`.
     """
     if outputs == "all":
         raise checks.refusal("outputs", outputs, "'trace' or the number of one output")
@@ -209,7 +240,7 @@ def store_empirical_ntk(
         x1,
         x2,
         store,
-        finite.empirical_recipe(network, outputs, dtype),
+        networks.empirical_recipe(network, outputs, dtype),
         grid=grid,
         compute=computing(workers, blocks, progress),
         attributes=with_precision(attributes, network.dtype.name),

@@ -1,8 +1,8 @@
-"""The NNGP kernel and the limiting NTK."""
+"""NNGP kernel and limiting NTK, in memory and in stores of any size."""
 
 from __future__ import annotations  # so that help() names the types of arguments
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -35,14 +35,14 @@ from ntkflow.interface.arguments import (
     described,
     with_precision,
 )
+from ntkflow.interface.recipes import directed, limiting_network, limiting_recipe, planned
 from ntkflow.kernels import tiles
-from ntkflow.recipes import directed, limiting_network, limiting_recipe, planned
-from ntkflow.stores.grams import write_grams
+from ntkflow.stores.grams import write_grams, write_share
 from ntkflow.stores.grid import grid_between
 from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
 
-__all__ = ["Kernels", "limiting_kernels", "store_limiting_kernels"]
+__all__ = ["Kernels", "limiting_kernels", "store_kernel_share", "store_limiting_kernels"]
 
 Filled = tuple[np.ndarray, np.ndarray]
 Depth = Annotated[int, checks.Whole(1, 100_000)]
@@ -69,26 +69,29 @@ def limiting_kernels(
     precision: Precision = "float64",
     threads: Threads | None = None,
 ) -> Kernels:
-    """NNGP kernel and limiting NTK between all rows of x1 and of x2, or of x1 alone, in memory.
+    """Compute the NNGP kernel and limiting NTK between all rows of x1 and x2, or of x1 alone.
+
+    JGH Proposition 1 and Theorem 1, with a gain on the weights.
 
     Parameters
     ----------
     x1, x2
-        Inputs, (n, d) and (m, d).
+        Inputs (n, d) and (m, d).
     depth
-        L, the number of weight layers.
+        Number of weight layers L.
     activation
-        A name in the registry, a mapping of ``name`` and parameters, or an elementwise function of
-        JAX arrays.
+        Name in the registry, mapping of ``name`` and parameters, or elementwise function of JAX
+        arrays.
     kinks
         Points at which the function is not smooth.
     beta, weight_gain
         Factors of biases and weights: z^{l+1} = weight_gain W a^l / sqrt(n_l) + beta b.
     precision
-        ``float64`` or ``float32``, of the kernels. In float32 their error is about 1e-6 of
-        sqrt(K(x, x) K(x', x')), for near-duplicates too.
+        Precision of the kernels, ``float64`` or ``float32``. In float32 their error is about 1e-6
+        of sqrt(K(x, x) K(x', x')), also for near-duplicates.
     threads
-        Tiles computed at once; two per core by default, since one of them waits for memory.
+        Number of tiles computed at once; two per core by default, because one of them waits for
+        memory.
 
     Returns
     -------
@@ -98,10 +101,10 @@ def limiting_kernels(
     Raises
     ------
     ValueError
-        If an argument is invalid; the message names it, what was found and what is expected.
+        If an argument is invalid. The message names it, what was found and what is expected.
     DualError
-        A ValueError: if the activation's dual is not accurate for these inputs, or a kernel is too
-        large or too small for `precision`.
+        If the activation's dual is not accurate for these inputs, or a kernel is too large or too
+        small for `precision`. It is a ValueError.
     """
     network = limiting_network(activation, kinks, depth, beta, weight_gain)
     dtype = np.dtype(precision)
@@ -109,13 +112,13 @@ def limiting_kernels(
     check_shapes(*lists)
     inputs = [directed(x, dtype=dtype) for x in lists]
     norms = np.concatenate([norm for norm, _ in inputs])
-    chosen = planned(norms, lists[0].shape[1], network, dtype)
+    plan = planned(norms, lists[0].shape[1], network, dtype)
     with jax.enable_x64(True):
-        strips = [tiles.strips(rows, chosen) for rows in inputs]
+        strips = [tiles.strips(rows, plan) for rows in inputs]
     shape = len(lists[0]), len(lists[-1])
     kernels = np.empty(shape, dtype), np.empty(shape, dtype)
     pairs = tiles.tile_pairs(strips[0], strips[-1])
-    fill = partial(_fill_tile, kernels, chosen, x2 is None)
+    fill = partial(_fill_tile, kernels, plan, x2 is None)
     with ThreadPoolExecutor(threads or 2 * cores()) as pool:
         for _ in pool.map(lambda pair: fill(*pair), pairs):
             pass
@@ -143,44 +146,49 @@ def store_limiting_kernels(
     overwrite: Overwrite = False,
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """NNGP kernel and limiting NTK of any size, in a Zarr store; returned opened, read on demand.
+    """Write the NNGP kernel and limiting NTK, of any size, to a Zarr store.
 
-    If an earlier call was killed, only the blocks it left out are computed. A finished store of the
-    same inputs, settings and code is opened, and nothing is computed. Nothing but a store that
-    ntkflow wrote is ever replaced, and a finished one only with `overwrite`.
+    If an earlier call was killed, only the missing blocks are computed. If a finished store of the
+    same inputs, settings and code exists, it is opened and nothing is computed. Only stores that
+    ntkflow wrote are ever replaced, and finished ones only with `overwrite`.
 
     Parameters
     ----------
     x1, x2, depth, activation, kinks, beta, weight_gain, precision
         As in `limiting_kernels`; inputs may also be arrays that are read from disk by rows.
     store
-        Folder of the store, on a local disk. Links are followed and ``~`` is expanded.
+        Folder of the store, on a local disk. Links are resolved and ``~`` is expanded.
     block
         Largest number of rows and columns of a block, which is a chunk of the store.
     memory
         GiB for the blocks computed at once.
     scheduler
-        ``threads``, or a value of the configuration's key `kernels.scheduler`.
+        ``threads``, or a value of the configuration key `kernels.scheduler`.
     threads
-        Threads that compute if the scheduler is ``threads``; all cores by default. Twice as many
-        blocks are in memory, within `memory`, since some are being written.
+        Number of computing threads if the scheduler is ``threads``; all cores by default. Up to
+        twice as many blocks are in memory, because some are being written.
     points
-        Dataset whose coordinates describe the rows of x1; by default every row is a training point.
+        Dataset whose coordinates describe the rows of x1. By default every row is a training point.
     attributes
         Further attributes of the store.
     overwrite
-        Replace a finished store of other inputs, settings or code. Whoever has the old one open
-        then gets a StoreError on the next read.
+        Whether to replace a finished store of other inputs, settings or code. Reading a Dataset
+        that was opened from the old store then raises StoreError.
     progress
-        Called with a line of text after each block.
+        Function that receives a line of text after each block.
+
+    Returns
+    -------
+    xarray.Dataset
+        The opened store with ``nngp`` and ``ntk`` (n, m), read on demand.
 
     Raises
     ------
     ValueError, DualError
         As in `limiting_kernels`.
     StoreError
-        A ValueError: if something else is at `store`, another run is writing there, or the disk is
-        full.
+        If `store` contains something else, another run is writing it, or the disk is full. It is a
+        ValueError.
     """
     network = limiting_network(activation, kinks, depth, beta, weight_gain)
     dtype, workers = np.dtype(precision), cast(Mapping[str, Any], scheduler)
@@ -200,6 +208,43 @@ def store_limiting_kernels(
     return open_store(store, "limiting")
 
 
-def _fill_tile(kernels: Filled, chosen: tiles.Plan, mirrored: bool, row: Any, column: Any) -> None:
+def store_kernel_share(
+    points: xr.Dataset,
+    *,
+    store: str,
+    share: tuple[int, int],
+    depth: int,
+    activation: Mapping[str, Any],
+    beta: float,
+    weight_gain: float,
+    precision: str,
+    block: int,
+    memory: float,
+    scheduler: Mapping[str, Any],
+    threads: int,
+    progress: Callable[[str], None],
+) -> None:
+    """Compute blocks i, i + n, i + 2 n, ... of the store that `store_limiting_kernels` will finish.
+
+    For the workflow, whose configuration is checked: arguments are not. `points` is a data set with
+    its inputs ``x``, `share` is (i, n), and the others are as in `store_limiting_kernels`.
+    """
+    x, dtype = points["x"], np.dtype(precision)
+    network = limiting_network(activation, (), depth, beta, weight_gain)
+    grid = grid_between(x, None, block)
+    blocks = at_once(grid, dtype, memory, scheduler, threads)
+    write_share(
+        points,
+        x,
+        None,
+        store,
+        limiting_recipe(activation, (), network, dtype),
+        grid=grid,
+        compute=computing(scheduler, blocks, progress),
+        share=share,
+    )
+
+
+def _fill_tile(kernels: Filled, plan: tiles.Plan, mirrored: bool, row: Any, column: Any) -> None:
     with jax.enable_x64(True):
-        tiles.fill_tile(kernels, row, column, chosen, mirrored=mirrored)
+        tiles.fill_tile(kernels, row, column, plan, mirrored=mirrored)

@@ -1,4 +1,4 @@
-"""Checks of arguments that are settings: of networks, training, and stores."""
+"""Checks of arguments that are settings of networks, training and stores."""
 
 import json
 import os
@@ -20,7 +20,7 @@ __all__ = ["Attributes", "NamedFunction", "Outputs", "Place", "Scheduler", "Step
 
 
 class Steps(checks.Check):
-    """A number of steps, or a list of them; returned as an ascending list that begins with 0."""
+    """Number of steps, or a list of steps; returned as an ascending list that begins with 0."""
 
     def __call__(self, name: str, value: Any) -> list[int]:
         listed = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) != 0
@@ -29,7 +29,7 @@ class Steps(checks.Check):
 
 
 class Outputs(checks.Check):
-    """``all``, ``trace`` or the number of one output; `Network.check` tests that it exists."""
+    """``all``, ``trace`` or the index of one output; `Network.check` tests that it exists."""
 
     def __call__(self, name: str, value: Any) -> Any:
         if isinstance(value, str):
@@ -39,7 +39,7 @@ class Outputs(checks.Check):
 
 @dataclass(frozen=True)
 class NamedFunction(checks.Check):
-    """A name, a mapping of ``name`` and parameters if `mapping`, or a function."""
+    """Name, function or, if `mapping`, a mapping of ``name`` and parameters."""
 
     mapping: bool = True
 
@@ -54,7 +54,7 @@ class NamedFunction(checks.Check):
 
 
 class Scheduler(checks.Check):
-    """A value of the key `kernels.scheduler` of a configuration; returned as plain values."""
+    """Value of the configuration key `kernels.scheduler`; returned as plain values."""
 
     def __call__(self, name: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, str) and not _is_mapping(value):
@@ -71,7 +71,7 @@ class Scheduler(checks.Check):
 
 @dataclass(frozen=True)
 class Place(checks.Check):
-    """Path at which a store of one kind may be written; returned absolute, with links followed."""
+    """Path at which a store of one kind may be written; returned absolute, with links resolved."""
 
     kind: str
 
@@ -92,7 +92,7 @@ RESERVED = frozenset(
 
 
 class Attributes(checks.Check):
-    """A mapping of names to values that JSON can hold; NumPy's become Python's."""
+    """Mapping of names to values that JSON supports; NumPy values become Python values."""
 
     def __call__(self, name: str, value: Any) -> dict[str, Any]:
         if not _is_mapping(value):
@@ -100,21 +100,23 @@ class Attributes(checks.Check):
         taken = sorted(RESERVED.intersection(value))
         if taken:
             raise checks.refusal(
-                name, checks.Found(f"the name {taken[0]!r}"), "others: the store sets it itself"
+                name,
+                checks.Found(f"the name {taken[0]!r}"),
+                "another name; the store sets this one",
             )
         try:
             text = json.dumps({**value}, default=_plain, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
-            raise checks.refusal(name, value, f"values that JSON can hold ({error})") from None
+            raise checks.refusal(name, value, f"values that JSON supports ({error})") from None
         found: dict[str, Any] = json.loads(text)
         return found
 
 
 def _is_mapping(value: Any) -> bool:
-    """Return True for a mapping whose keys are strings."""
+    """Whether a value is a mapping whose keys are strings."""
     return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's and JAX's arrays and scalars as Python's; other values as they are."""
+    """Convert NumPy and JAX arrays and scalars to Python values; return other values unchanged."""
     return value.tolist() if isinstance(value, np.generic | np.ndarray | jax.Array) else value

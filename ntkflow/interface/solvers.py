@@ -2,9 +2,11 @@
 
 from __future__ import annotations  # so that help() names the types of arguments
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import xarray as xr
 from numpy.typing import ArrayLike
 
 from ntkflow.analysis import blocks, eigenpairs, regression
@@ -12,11 +14,42 @@ from ntkflow.analysis.eigenpairs import Eigenpairs
 from ntkflow.analysis.regression import Regression
 from ntkflow.interface import arrays, checks
 from ntkflow.interface.arguments import GIB, Memory, Progress, Tolerance
+from ntkflow.stores.staging import as_floats
 
 __all__ = ["extreme_eigenpairs", "kernel_regression", "predict"]
 
-Kernel = Annotated[blocks.Kernel, arrays.Kernel()]
-CrossKernel = Annotated[blocks.Kernel, arrays.Kernel("(M, N)")]
+
+@dataclass(frozen=True)
+class KernelCheck(checks.Check):
+    """Kernel with two axes, in memory or read block by block; integers become float64."""
+
+    axes: str = "(N, N)"
+
+    def __call__(self, name: str, value: Any) -> Any:
+        if isinstance(value, xr.Dataset):
+            raise checks.refusal(
+                name, checks.Found("a Dataset"), 'one of its kernels, such as dataset["ntk"]'
+            )
+        by_blocks = hasattr(value, "__getitem__") and hasattr(value, "dtype")
+        if not by_blocks or isinstance(value, np.ndarray):
+            value = as_floats(value, name)
+        arrays.require_matrix(name, value.shape, self.axes)
+        if self.axes == "(N, N)" and value.shape[0] != value.shape[1]:
+            raise checks.refusal(name, checks.Found(f"the shape {value.shape}"), "(N, N)")
+        arrays.require_floats(name, value)
+        if value.dtype.kind != "f":
+            value = as_floats(value, name)
+        # A kernel on disk is checked when its blocks are read.
+        if isinstance(value, np.ndarray) and not blocks.all_finite(value):
+            found = checks.Found(
+                f"{np.count_nonzero(~np.isfinite(value))} entries that are not finite"
+            )
+            raise checks.refusal(name, found, "finite numbers; check the inputs and the activation")
+        return value
+
+
+Kernel = Annotated[blocks.Kernel, KernelCheck()]
+CrossKernel = Annotated[blocks.Kernel, KernelCheck("(M, N)")]
 Count = Annotated[int, checks.COUNT]
 End = Annotated[Literal["largest", "smallest"], checks.OneOf(("largest", "smallest"))]
 Ridge = Annotated[float, checks.Number(low=0)]
@@ -33,9 +66,37 @@ def extreme_eigenpairs(
     tolerance: Tolerance = 1e-6,
     progress: Progress | None = None,
 ) -> Eigenpairs:
-    """Some eigenvalues of K / N, with eigenvectors and residuals; `memory` is in GiB.
+    """Compute the largest or smallest eigenpairs of K / N (JGH Section 5).
 
-    See `analysis.eigenpairs.extreme_eigenpairs`.
+    If K fits in `memory`, it is decomposed densely by LAPACK; otherwise LOBPCG (Knyazev 2001) reads
+    it once per iteration.
+
+    Parameters
+    ----------
+    kernel
+        Symmetric kernel K (N, N), in memory or opened from a store.
+    count
+        Number of eigenpairs, less than N / 10 if K does not fit in memory.
+    which
+        ``largest`` or ``smallest`` eigenvalues.
+    memory
+        GiB for all arrays together.
+    tolerance
+        Largest residual of an eigenpair relative to its eigenvalue, but not below rounding error.
+    progress
+        Function that receives a line of text for each pass over the kernel.
+
+    Returns
+    -------
+    Eigenpairs
+        ``values`` (count,), the outermost first; unit ``vectors`` (N, count); ``residuals``
+        ||K v / N - lambda v|| (count,); and ``passes``, the number of passes over the kernel.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid, the kernel is not square, finite and symmetric, `memory` is too
+        little, or the iteration does not converge.
     """
     return eigenpairs.extreme_eigenpairs(
         kernel, count, which=which, memory=memory * GIB, tolerance=tolerance, progress=progress
@@ -52,9 +113,37 @@ def kernel_regression(
     tolerance: Tolerance = 1e-8,
     progress: Progress | None = None,
 ) -> Regression:
-    """Solve (K + N ridge I) a = y for targets y (N, k); `memory` is in GiB.
+    """Kernel ridge regression: solve (K + N ridge I) a = y for all outputs.
 
-    See `analysis.regression.fit_kernel_regression`.
+    The cost is averaged over the N points, hence the factor N. If K fits in `memory`, the solver is
+    a Cholesky decomposition; otherwise conjugate gradients with a Nystroem preconditioner
+    (Frangella, Tropp & Udell 2023) read K once per iteration.
+
+    Parameters
+    ----------
+    kernel
+        Symmetric kernel K (N, N), in memory or opened from a store.
+    targets
+        Targets y (N, k).
+    ridge
+        Ridge of the averaged cost, 0 or more.
+    memory
+        GiB for all arrays together.
+    tolerance
+        Largest relative residual ||(K + N ridge I) a - y|| / ||y||.
+    progress
+        Function that receives a line of text for each iteration.
+
+    Returns
+    -------
+    Regression
+        ``coefficients`` a (N, k), ``method``, ``iterations`` and the relative ``residual``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid, the kernel is not square, finite and symmetric, K + N ridge I is
+        not positive definite, `memory` is too little, or the residual exceeds the tolerance.
     """
     y = np.asarray(targets, float)
     return regression.fit_kernel_regression(
@@ -66,17 +155,31 @@ def kernel_regression(
 def predict(
     cross_kernel: CrossKernel, coefficients: Targets, *, memory: Memory = 2.0
 ) -> np.ndarray:
-    """f (M, k) from a kernel (M, N) between test and training points; `memory` is in GiB.
+    """Predict f(x) = sum_j K(x, x_j) a_j at M test points.
+
+    Parameters
+    ----------
+    cross_kernel
+        Kernel K (M, N) between test and training points, in memory or opened from a store.
+    coefficients
+        Coefficients a (N, k) from `kernel_regression`.
+    memory
+        GiB for blocks of the kernel.
+
+    Returns
+    -------
+    numpy.ndarray
+        Predictions f (M, k) in float64.
 
     Raises
     ------
     ValueError
         If an argument is invalid, or f is too large for float64.
     """
-    known, weights = cross_kernel.shape[1], np.asarray(coefficients, float)
-    if len(weights) != known:
+    points, weights = cross_kernel.shape[1], np.asarray(coefficients, float)
+    if len(weights) != points:
         found = checks.Found(f"{len(weights)} rows")
-        raise checks.refusal("coefficients", found, f"{known}, one per training point")
+        raise checks.refusal("coefficients", found, f"{points}, one per training point")
     with np.errstate(over="ignore", invalid="ignore"):  # checked below
         f = regression.predict(cross_kernel, weights, memory=memory * GIB)
     if not np.isfinite(f).all():

@@ -1,4 +1,4 @@
-"""A single network trained from given parameters, with the network itself at each record."""
+"""Training of a single network from given parameters, with the network itself at each record."""
 
 from __future__ import annotations  # so that help() names the types of arguments
 
@@ -12,37 +12,42 @@ import numpy as np
 from jax.sharding import Mesh
 from numpy.typing import ArrayLike
 
-from ntkflow import finite
-from ntkflow.finite import Network
 from ntkflow.interface import arrays, checks, settings
-from ntkflow.interface.arguments import Matrix, Net, Progress, Seed
+from ntkflow.interface.arguments import Matrix, Progress, Seed
+from ntkflow.interface.network import Net, Network, full_precision
 from ntkflow.kernels.activations import first_line
-from ntkflow.networks import costs, descent, optimizers
+from ntkflow.networks import costs, descent
 from ntkflow.networks.costs import Cost, Pointwise
-from ntkflow.networks.descent import Setting, State
-from ntkflow.networks.divergence import DivergenceError, diverged, require_finite
-from ntkflow.networks.method import Method
+from ntkflow.networks.descent import (
+    DescentState,
+    DivergenceError,
+    Setting,
+    diverged,
+    require_finite,
+    segments,
+)
+from ntkflow.networks.method import Method, Optimizer, named_optimizer
 from ntkflow.networks.mlp import Parameters, apply, root_key
-from ntkflow.networks.optimizers import Optimizer
-from ntkflow.networks.segments import segments
 
 __all__ = ["Training", "train"]
 
 
 @dataclass(frozen=True)
 class Training:
-    """A network at t recorded steps.
+    """Records of a network at t steps of its training.
 
     Attributes
     ----------
-    steps, times
-        When, (t,); a time is learning rate x steps.
+    steps
+        Recorded steps (t,), ascending from 0.
+    times
+        Times (t,) of the records, learning rate x steps.
     f
-        At the rows of the probe, (t, N, n_L).
+        Network output (t, N, n_L) at the N rows of the probe.
     cost
-        On the training points, (t,).
+        Cost (t,) on the training points.
     networks
-        The networks themselves, t of them, as `empirical_ntk` and `store_empirical_ntk` take them.
+        Network at each record, as `empirical_ntk` and `store_empirical_ntk` take it.
     """
 
     steps: np.ndarray
@@ -77,59 +82,63 @@ def train(
 ) -> Training:
     """Train a network on x and y from its present parameters.
 
+    The cost C(f) = (1/n) sum_i c(f(x_i), y_i) is averaged over the training points, and gradient
+    descent follows its kernel gradient in function space (JGH Section 3.1).
+
     Parameters
     ----------
     network
-        From `network`; it is not changed. Training has its precision.
+        Network from `api.network`; it is not changed. Training uses its precision.
     x, y
         Training points (n, d) and their targets (n, n_L).
     steps
-        Number of steps, or the steps at which to record. Step 0, the start, is always recorded.
+        Number of steps, or list of the steps at which to record. The last step, or the last of the
+        list, and step 0 are always recorded.
     learning_rate
-        Step size; time is learning_rate x steps.
+        Learning rate; the time of a record is learning_rate x steps.
     cost
-        ``least_squares``, ``logistic`` (y = +1 or -1), ``cross_entropy`` (of softmax(f); rows of y
-        sum to 1), "module:function", or a function of f and y at one point, both (n_L,), to a
-        number.
+        ``least_squares`` (|f - y|^2 / 2), ``logistic`` (y = +1 or -1), ``cross_entropy`` (of
+        softmax(f); rows of y sum to 1), "module:function", or a function that maps f and y at one
+        point, both (n_L,), to a number.
     optimizer
-        ``gradient_descent``, ``momentum``, ``adam``, or a function from the learning rate to a
-        transformation of optax, such as ``optax.adagrad``.
+        ``gradient_descent``, ``momentum``, ``adam``, or a function that maps the learning rate to
+        an optax transformation, such as ``optax.adagrad``.
     batch
-        Points per step, all by default; each epoch takes them in a new random order.
+        Training points per step, all by default. Each epoch takes them in a new random order.
     probe
-        Points at which f is recorded, (N, d); x by default.
+        Points (N, d) at which f is recorded; x by default.
     seed
         Seed of the random orders, from 0 to 2^64 - 1.
     progress
-        Called with a line of text every few seconds.
+        Function that receives a line of text every few seconds.
 
     Returns
     -------
     Training
-        Steps, times, f (t, N, n_L), cost and networks at the recorded steps.
+        Steps (t,), times (t,), f (t, N, n_L), cost (t,) and networks at the recorded steps.
 
     Raises
     ------
     DivergenceError
-        A ValueError: if the cost is not finite, or in full-batch gradient descent exceeds twice its
-        first value.
+        If the cost is not finite, or exceeds twice its initial value in full-batch gradient
+        descent. It is a ValueError.
     ValueError
-        If an argument is invalid; the message names it, what was found and what is expected.
+        If an argument is invalid. The message names it, what was found and what is expected.
     """
     marks, rate = cast(list[int], steps), learning_rate
-    known, target, where = _points(network, x, y, x if probe is None else probe)
-    with finite.exact():
+    points, target, places = _points(network, x, y, x if probe is None else probe)
+    with full_precision():
         method = Method(_cost(cost), _optimizer(optimizer, rate, network), batch)
-        method.check(len(known), network.architecture.outputs, network.dtype)
+        method.check(len(points), network.architecture.outputs, network.dtype)
     _check_targets(method.cost, target)
     found: list[tuple[np.ndarray, float, Network]] = []
-    with finite.exact():
-        for step, state, now in _trained(network, known, target, marks, method, rate, seed):
+    with full_precision():
+        for step, state, now in _trained(network, points, target, marks, method, rate, seed):
             if progress is not None:
                 progress(f"step {step} of {marks[-1]}, cost {now:.3e}")
             if step in marks:
                 parameters = jax.tree.map(lambda leaf: leaf[0], state.parameters)
-                f = np.asarray(apply(parameters, where, network.architecture))
+                f = np.asarray(apply(parameters, places, network.architecture))
                 found.append((f, now, replace(network, parameters=parameters)))
     functions, values, networks = zip(*found, strict=True)
     taken = np.asarray(marks)
@@ -144,16 +153,18 @@ def _trained(
     method: Method,
     rate: float,
     seed: int,
-) -> Iterator[tuple[int, State, float]]:
-    """(step, network, cost on all of x) every few seconds, and at the marks."""
+) -> Iterator[tuple[int, DescentState, float]]:
+    """Yield (step, state, cost on all of x) at each of the marks and every few seconds between."""
     mesh = Mesh(np.array(jax.local_devices()[:1]), ("seed",))
     setting = Setting(network.architecture, method, rate, mesh)
-    points, target = descent.shared(jnp.asarray(x), mesh), descent.spread(y[None], mesh)
-    # `initial_parameters` of the same seed draws nothing at the last count.
+    points, target = descent.replicate(jnp.asarray(x), mesh), descent.shard_by_seed(y[None], mesh)
+    # `initial_parameters` never uses the last count of the same seed.
     key = jax.random.fold_in(root_key(seed), 2**32 - 1)
-    start = descent.spread(descent.start_from(network.parameters, key, len(x), setting), mesh)
+    start = descent.shard_by_seed(
+        descent.start_from(network.parameters, key, len(x), setting), mesh
+    )
 
-    def advance(state: State, first: int, steps: int) -> State:
+    def advance(state: DescentState, first: int, steps: int) -> DescentState:
         return descent.advance(state, points, target, first, steps, setting)
 
     first = None
@@ -166,40 +177,40 @@ def _trained(
         elif len(diverged(worst, first, method.is_gradient_descent)):
             raise DivergenceError(
                 f"training diverged by step {step}: the cost went from {first[0]:.3g} to "
-                f"{worst[0]:.3g} with learning_rate {rate:g}; set a smaller one"
+                f"{worst[0]:.3g} with learning_rate {rate:g}; set a smaller learning_rate"
             )
         yield step, state, float(now[0])
 
 
-def _cost(chosen: str | Pointwise) -> Cost:
-    if isinstance(chosen, str):
-        return costs.cost(chosen)
-    return Cost(getattr(chosen, "__name__", "function"), chosen)
+def _cost(cost: str | Pointwise) -> Cost:
+    if isinstance(cost, str):
+        return costs.cost(cost)
+    return Cost(getattr(cost, "__name__", "function"), cost)
 
 
-def _optimizer(chosen: str | Optimizer, rate: float, network: Network) -> Optimizer:
-    """The optimiser; ValueError unless it gives a transformation of the network's parameters."""
-    if isinstance(chosen, str):
-        return optimizers.optimizer(chosen)
+def _optimizer(optimizer: str | Optimizer, rate: float, network: Network) -> Optimizer:
+    """Optimiser of a name or a function; ValueError unless it updates the network's parameters."""
+    if isinstance(optimizer, str):
+        return named_optimizer(optimizer)
 
     def update(theta: Parameters) -> Any:
-        transformation = chosen(rate)
+        transformation = optimizer(rate)
         return transformation.update(theta, transformation.init(theta), theta)[0]
 
     try:
         with jax.numpy_dtype_promotion("standard"):
             change = jax.eval_shape(update, network.parameters)
         matches = _shapes(change) == _shapes(network.parameters)
-        reason = "" if matches else "its updates do not have the form of the parameters"
-    except Exception as error:  # whatever a function that is no optimiser raises
+        reason = "" if matches else "its updates do not have the shapes of the parameters"
+    except Exception as error:  # a function that is not an optimiser may raise anything
         reason = first_line(error)
     if reason:
         raise checks.refusal(
             "optimizer",
-            chosen,
-            f"a function from the learning rate to a transformation of optax ({reason})",
+            optimizer,
+            f"a function from the learning rate to an optax transformation ({reason})",
         )
-    return chosen
+    return optimizer
 
 
 def _shapes(tree: Any) -> list[tuple[int, ...]]:
@@ -209,26 +220,25 @@ def _shapes(tree: Any) -> list[tuple[int, ...]]:
 def _points(
     network: Network, x: ArrayLike, y: ArrayLike, probe: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x, y and probe in the network's precision; ValueError if their shapes do not fit."""
-    known, target, where = map(np.asarray, (x, y, probe))
-    for name, points in {"x": known, "probe": where}.items():
-        network.check(points.shape[1], "all", name)
-    expected = len(known), network.architecture.outputs
-    if target.shape != expected:
-        raise checks.refusal("y", target, f"the shape {expected}: (samples, outputs)")
-    named = {"x": known, "y": target, "probe": where}
-    x, y, probe = (network.cast(array, name) for name, array in named.items())
-    return x, y, probe
+    """x, y and probe in the network's precision; ValueError if their shapes do not match."""
+    named = {"x": np.asarray(x), "y": np.asarray(y), "probe": np.asarray(probe)}
+    for name in ("x", "probe"):
+        network.check(named[name].shape[1], "all", name)
+    expected = len(named["x"]), network.architecture.outputs
+    if named["y"].shape != expected:
+        raise checks.refusal("y", named["y"], f"the shape {expected}: (samples, outputs)")
+    points, targets, places = (network.cast(array, name) for name, array in named.items())
+    return points, targets, places
 
 
 def _check_targets(cost: Cost, y: np.ndarray) -> None:
-    """Refuse targets on which the cost would train nothing."""
+    """Raise ValueError for targets that the cost is not meant for."""
     if cost.name == "logistic" and not np.all(np.abs(y) == 1):
-        raise ValueError("y: expected +1 and -1 for the cost 'logistic'")
+        raise ValueError("y: found other targets, expected +1 and -1 for the cost 'logistic'")
     if cost.name == "cross_entropy":
-        shares = y.shape[1] > 1 and np.all(y >= 0) and np.allclose(y.sum(axis=1), 1, atol=1e-5)
-        if not shares:
+        probabilities = y.shape[1] > 1 and np.all(y >= 0)
+        if not (probabilities and np.allclose(y.sum(axis=1), 1, atol=1e-5)):
             raise ValueError(
-                "y: expected two columns or more, 0 or more, whose sum is 1 in each row, for the "
-                "cost 'cross_entropy'"
+                "y: found other targets, expected two columns or more of probabilities, with the "
+                "sum 1 in each row, for the cost 'cross_entropy'"
             )

@@ -1,8 +1,8 @@
-"""Activations by name, and of any function.
+"""Activations by name, and from any elementwise function.
 
-`ACTIVATIONS` are those known by name. To add one, write a factory that returns an `Activation`;
-`from_function(name, function)` is enough for most. How a dual comes about, and its error, is the
-matter of the subclasses: closed forms, Hermite series (smooth functions), quadrature (kinks).
+`ACTIVATIONS` maps names to factories. To add an activation, write a factory that returns an
+`Activation`; `from_function(name, function)` is enough for most. The subclasses compute the dual
+and its error: by closed forms, Hermite series (smooth functions) or quadrature (kinks).
 """
 
 import hashlib
@@ -38,15 +38,22 @@ from ntkflow.kernels.hermite import HermiteSeries
 from ntkflow.kernels.pairs import Pairs, angle
 from ntkflow.kernels.quadrature import gaussian_pairs, gaussian_squares, quadrature_error
 
-__all__ = ["ACTIVATIONS", "Quadrature", "activation", "first_line", "from_function", "own_function"]
+__all__ = [
+    "ACTIVATIONS",
+    "Quadrature",
+    "activation",
+    "first_line",
+    "from_function",
+    "imported_function",
+]
 
 
 @dataclass(frozen=True)
 class Quadrature(Activation):
-    """Any continuous activation, smooth but for kinks at known places; see `quadrature`.
+    """Continuous activation that is smooth except at known kinks; see the module `quadrature`.
 
-    Thousands of evaluations for each pair of points and layer, in float64: for few points, or
-    points of one norm, where it is needed on few angles.
+    It takes thousands of evaluations in float64 for each pair of points and layer, so it is meant
+    for few points, or for points of equal norm, where few angles are evaluated.
     """
 
     kinks: tuple[float, ...]
@@ -74,17 +81,18 @@ class Quadrature(Activation):
 
 
 def from_function(name: str, function: Elementwise, kinks: Sequence[float] = ()) -> Activation:
-    """An activation from a function of JAX arrays, elementwise and continuous.
+    """Activation from a function of JAX arrays, elementwise and continuous.
 
     Parameters
     ----------
     name
-        As figures and messages call it.
+        Name in figures and messages.
     function
-        sigma. Its derivative comes from automatic differentiation.
+        sigma, elementwise. Its derivative comes from automatic differentiation.
     kinks
-        Where it is not smooth: every jump of a derivative. Without one its dual is a Hermite
-        series, which is refused as too short if there are kinks after all.
+        Points at which the function is not smooth: every jump of a derivative. Without kinks the
+        dual is a Hermite series; if a kink is missing, its estimated error is too large and the
+        kernels raise an error.
 
     Raises
     ------
@@ -102,7 +110,7 @@ def from_function(name: str, function: Elementwise, kinks: Sequence[float] = ())
 
 @dataclass(frozen=True)
 class Observed:
-    """A function with a digest of its values.
+    """Function with a digest of its values.
 
     Programs are compiled once per activation. Without the digest, a function whose global variables
     have changed would run the program compiled for its earlier values.
@@ -151,13 +159,13 @@ def _require_elementwise(name: str, function: Elementwise) -> None:
 
 
 def _tried(name: str, compute: Callable[[], list[Any]]) -> list[Any]:
-    """Return `compute()`; raise ValueError for any error of a function that is no activation."""
+    """Return `compute()`; raise ValueError for any error, which shows an invalid activation."""
     try:
         return compute()
     except Exception as error:
         raise ValueError(
-            f"activation {name!r}: not an elementwise function of JAX arrays that can be "
-            f"differentiated ({first_line(error)}); write it with jax.numpy"
+            f"activation {name!r}: found an error ({first_line(error)}), expected a differentiable "
+            "elementwise function of JAX arrays; write it with jax.numpy"
         ) from error
 
 
@@ -172,9 +180,9 @@ def _elu(alpha: float = 1.0) -> Activation:
 
 
 def _polynomial(coefficients: Sequence[float]) -> Activation:
-    """Sum of coefficients[k] z^k; its Hermite series ends at its degree, so the dual is exact."""
+    """Sum of coefficients[k] z^k, whose Hermite series ends at its degree: the dual is exact."""
     if not coefficients:
-        raise ValueError("activation 'polynomial': no coefficients, expected at least one")
+        raise ValueError("activation 'polynomial': found no coefficients, expected at least one")
     descending = np.asarray(coefficients[::-1], dtype=float)
     return HermiteSeries(
         "polynomial",
@@ -203,15 +211,15 @@ ACTIVATIONS: Mapping[str, Callable[..., Activation]] = {
 
 
 def activation(name: str, **parameters: float | Sequence[float]) -> Activation:
-    """The activation registered under `name`, with its parameters; the same object each time.
+    """Activation registered under `name`, with its parameters; the same object each time.
 
-    A name "module:function" is that function of an importable module, with `kinks`, the list of
-    the points where it is not smooth, as in `from_function`.
+    A name "module:function" denotes a function of an importable module. Its parameter is `kinks`,
+    the list of points at which it is not smooth; see `from_function`.
 
     Raises
     ------
     ValueError
-        If no activation has that name, or it takes other parameters.
+        If no activation has that name, or it has other parameters.
     """
     hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
     for key, value in hashable.items():
@@ -240,7 +248,7 @@ def _activation(name: str, parameters: Parameters) -> Activation:
     if factory is None:
         raise ValueError(
             f"activation {name!r} is not known; choose one of {sorted(ACTIVATIONS)}, or "
-            "'module:function' for a function of your own"
+            "'module:function' for your own function"
         )
     known = signature(factory).parameters
     try:
@@ -252,13 +260,13 @@ def _activation(name: str, parameters: Parameters) -> Activation:
     for key, value in parameters:
         expected = "a number" if known[key].annotation is float else "a list of numbers"
         if isinstance(value, int | float) != (expected == "a number"):
-            raise ValueError(f"activation {name!r}: {key} is {value!r}, expected {expected}")
+            raise ValueError(f"activation {name!r}: found {value!r} for {key}, expected {expected}")
     return factory(**dict(parameters))
 
 
 def _imported(name: str) -> Callable[..., Activation]:
-    """Factory of the activation made from a function of an importable module."""
-    function = own_function(name, "activation")
+    """Factory of the activation of a function in an importable module."""
+    function = imported_function(name, "activation")
 
     def factory(kinks: Sequence[float] = ()) -> Activation:
         return from_function(name.partition(":")[2], function, kinks)
@@ -271,12 +279,12 @@ def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def own_function(name: str, what: str) -> Callable[..., Any]:
-    """The function that "module:function" names; ValueError, about `what`, if there is none."""
+def imported_function(name: str, what: str) -> Callable[..., Any]:
+    """Import the function that "module:function" names; ValueError about `what` if impossible."""
     module, _, attribute = name.partition(":")
     try:
         function = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # whatever the module raises while it is imported
+    except Exception as error:  # the module may raise anything while it is imported
         raise ValueError(
             f"{what} {name!r}: {first_line(error)}; expected 'module:function', the module on "
             "PYTHONPATH"

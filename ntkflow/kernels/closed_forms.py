@@ -60,7 +60,7 @@ class PiecewiseLinear(Activation):
 
 
 class Second(NamedTuple):
-    """Second moments of (u, v); the determinant q q' - c^2 without its cancellation."""
+    """Second moments of (u, v) and their determinant q q' - c^2, computed without cancellation."""
 
     q1: Array
     q2: Array
@@ -70,7 +70,7 @@ class Second(NamedTuple):
 
 @dataclass(frozen=True)
 class ClosedForm(Activation):
-    """A smooth activation from `Second` -> (E[sigma sigma], E[sigma' sigma'])."""
+    """Smooth activation with a function from `Second` to (E[sigma sigma], E[sigma' sigma'])."""
 
     closed: Callable[[Second], tuple[Array, Array]]
 
@@ -88,13 +88,13 @@ class ClosedForm(Activation):
 
 
 def erf_moments(pair: Second) -> tuple[Array, Array]:
-    """Williams (1997), equation 11; arcsin(2 c / sqrt(norm)) as an arctangent."""
+    """Moments of erf (Williams 1997, equation 11), with the arcsine as an arctangent."""
     root = jnp.sqrt(1 + 2 * (pair.q1 + pair.q2) + 4 * pair.determinant)
     return (2 / jnp.pi) * jnp.arctan2(2 * pair.c, root), (4 / jnp.pi) / root
 
 
 def gelu_moments(pair: Second) -> tuple[Array, Array]:
-    """sigma(z) = z Phi(z), by Gaussian integration by parts from E[Phi(u) Phi(v)].
+    """Moments of z Phi(z), by Gaussian integration by parts from E[Phi(u) Phi(v)].
 
     With D = (1 + q)(1 + q') - c^2: E[Phi Phi] = 1/4 + arcsin(c / sqrt((1+q)(1+q'))) / (2 pi) and
     E[phi(u) phi(v)] = 1 / (2 pi sqrt(D)).
@@ -118,6 +118,6 @@ def sine_moments(pair: Second) -> tuple[Array, Array]:
 
 
 def cosine_moments(pair: Second) -> tuple[Array, Array]:
-    """The same two, exchanged."""
+    """E[cos cos] and E[sin sin], the moments of the sine in the other order."""
     sine, cosine = sine_moments(pair)
     return cosine, sine

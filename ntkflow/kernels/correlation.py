@@ -1,10 +1,10 @@
-"""Correlations of inputs, from matrix products where these are accurate and exactly elsewhere.
+"""Correlations of inputs, from matrix products and, for nearly parallel inputs, more accurately.
 
-A product gives rho = <x, x'> / (||x|| ||x'||) with an error delta of some roundings, and the angle
-with delta / phi: good for all pairs but those nearly parallel or antiparallel. The rows that hold
-one are done again by a route that keeps 1 - |rho| itself: in float32 by a product in float64, in
-float64 by the differences of directions. Few rows of real data need it; if many of a tile do, the
-whole tile is done again, which costs time and no accuracy.
+A matrix product has an error delta of a few roundings in rho = <x, x'> / (||x|| ||x'||), and so an
+error delta / phi in the angle phi. That is accurate except for nearly parallel or antiparallel
+pairs. Rows with such a pair are recomputed with an accurate 1 - |rho|: in float32 by a product in
+float64, in float64 from the differences of directions. Few rows of real data need this. If many
+rows of a tile do, the whole tile is recomputed, which takes longer but is as accurate.
 
 In this module alone a pair is one number, 1 - |rho| with the sign of rho (and a signed zero).
 """
@@ -22,35 +22,36 @@ from ntkflow.kernels.pairs import Pairs
 __all__ = ["directions", "input_pairs"]
 
 FEW_FEATURES = 32
-"""Up to so many features a product in float64 costs less than what follows it in float32."""
+"""Largest number of features for which a float64 product is faster than a float32 product with the
+steps that follow it."""
 
 NEAR = {np.dtype(np.float32): 2.0**-7, np.dtype(np.float64): 2.0**-9}
-"""1 - |rho| below which a product would put the angle off by more than some ten roundings."""
+"""1 - |rho| below which a product would have an error of more than about ten roundings in phi."""
 
 REDONE_ROWS = 32
-"""Rows of a tile that are done again one by one; where more hold a near pair, all are."""
+"""Largest number of rows of a tile that are recomputed alone; with more, all rows are."""
 
 
 @partial(jax.jit, static_argnames="dtype")
 def directions(x: Inputs, dtype: np.dtype) -> tuple[Float[Array, " n"], Inputs]:
-    """Norm of each input, in float64, and direction, (n, d); the direction of zero is zero.
+    """Norms (n,), in float64, and directions (n, d) of inputs; the direction of zero is zero.
 
-    Directions are in `dtype`, or in float64 where that is as fast. Norms of very large and very
-    small numbers neither overflow nor vanish.
+    Directions are in `dtype`, or in float64 if that is as fast. Norms of very large and very small
+    inputs neither overflow nor vanish.
     """
     wide = jnp.asarray(x, np.float64)
     largest = jnp.max(jnp.abs(wide), axis=1, keepdims=True)
     scaled = wide / jnp.where(largest > 0, largest, 1)
     length = jnp.sqrt(jnp.sum(scaled**2, axis=1, keepdims=True))
     direction = scaled / jnp.where(length > 0, length, 1)
-    kept = np.float64 if x.shape[1] <= FEW_FEATURES else dtype
-    return (largest * length)[:, 0], direction.astype(kept)
+    precision = np.float64 if x.shape[1] <= FEW_FEATURES else dtype
+    return (largest * length)[:, 0], direction.astype(precision)
 
 
 def input_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype, *, diagonal: bool = False) -> Pairs:
-    """1 - rho and 1 + rho of all pairs of `directions`, to rounding of `dtype` at any angle.
+    """1 - rho and 1 + rho of all pairs of `directions`, to rounding error of `dtype` at any angle.
 
-    `diagonal` promises that the two lists are one: each input is then its own exact duplicate.
+    `diagonal` asserts that x1 and x2 are the same inputs, so that rho is exactly 1 on the diagonal.
     """
     signed = _signed(jnp.matmul(x1, x2.T, precision="highest"))
     if x1.dtype == dtype:
@@ -61,12 +62,12 @@ def input_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype, *, diagonal: bool 
     if diagonal:
         signed = jnp.where(jnp.eye(len(x1), dtype=bool), 0, signed)
     correlation = jnp.copysign(1 - jnp.abs(signed), signed)
-    # Fused with what follows, the product's result would be looked at again for each use of it.
+    # Without the barrier XLA would fuse this into every later use and compute it several times.
     signed, correlation = jax.lax.optimization_barrier(
         (signed.astype(dtype), correlation.astype(dtype))
     )
     obtuse, complement = jnp.signbit(signed), jnp.abs(signed)
-    minus, plus = (jnp.where(chosen, complement, 2 - complement) for chosen in (~obtuse, obtuse))
+    minus, plus = (jnp.where(small, complement, 2 - complement) for small in (~obtuse, obtuse))
     return Pairs(minus, plus, correlation)
 
 
@@ -75,28 +76,31 @@ def _signed(correlation: Gram) -> Gram:
 
 
 def _redone(signed: Gram, rows: Array, x1: Inputs, x2: OtherInputs) -> Gram:
-    """`signed` with the rows that are marked, (n,), done again by the exact route."""
+    """`signed` with the marked rows (n,) recomputed accurately."""
     exact = EXACT[np.dtype(x1.dtype)]
 
     def some(signed: Gram) -> Gram:
-        chosen = jnp.nonzero(rows, size=min(REDONE_ROWS, len(x1)), fill_value=0)[0]
-        return signed.at[chosen].set(exact(x1[chosen], x2))
+        indices = jnp.nonzero(rows, size=min(REDONE_ROWS, len(x1)), fill_value=0)[0]
+        return signed.at[indices].set(exact(x1[indices], x2))
 
     branches = (lambda signed: signed, some, lambda signed: exact(x1, x2))
     marked = jnp.sum(rows)
-    chosen = (marked > 0).astype(int) + (marked > REDONE_ROWS).astype(int)
-    return jax.lax.switch(chosen, branches, signed)
+    branch = (marked > 0).astype(int) + (marked > REDONE_ROWS).astype(int)
+    return jax.lax.switch(branch, branches, signed)
 
 
 def _by_wide_product(x1: Inputs, x2: OtherInputs) -> Gram:
-    """Of float32 directions, in float64; their own rounding is an error of the angle alone."""
+    """Signed 1 - |rho| of float32 directions by a float64 product.
+
+    The rounding of the directions themselves changes the angle only by a rounding.
+    """
     (_, wide1), (_, wide2) = (directions(x, np.dtype(np.float64)) for x in (x1, x2))
     return _signed(jnp.matmul(wide1, wide2.T, precision="highest")).astype(x1.dtype)
 
 
 def _by_differences(x1: Inputs, x2: OtherInputs) -> Gram:
-    """||x - x'||^2 / 2 and ||x + x'||^2 / 2 of directions, row by row: O(n m d) and no product."""
-    lengths = jnp.round(jnp.sum(x2**2, axis=1))  # 1, or 0 of an input that is zero
+    """Signed 1 - |rho| from ||x - x'||^2 / 2 and ||x + x'||^2 / 2, row by row in O(n m d)."""
+    lengths = jnp.round(jnp.sum(x2**2, axis=1))  # 1, or 0 for a zero input
 
     def row(one: Float[Array, " d"]) -> Float[Array, " m"]:
         missing = 1 - (jnp.round(jnp.sum(one**2)) + lengths) / 2

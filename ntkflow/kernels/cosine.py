@@ -1,9 +1,10 @@
-"""Kernels of inputs of one norm: one function of the angle, whatever the depth and activation.
+"""Kernels of inputs of equal norm as series in the angle, for any depth and activation.
 
-On a sphere Sigma^L and Theta_inf^L depend on the angle phi between two inputs alone. Both are
-evaluated once, by the recursion, at Chebyshev nodes of a variable t in [-1, 1] that phi is mapped
-to, and then at every pair by the series. With ReLU the kernels are analytic in phi (not in the
-cosine) but bend within some 3 pi / L of phi = 0; the map phi / (phi + stretch) evens that out.
+On a sphere Sigma^L and Theta_inf^L depend only on the angle phi between two inputs. The recursion
+evaluates both once, at Chebyshev nodes of a variable t in [-1, 1] to which phi is mapped, and a
+series then evaluates them at every pair. With ReLU the kernels are analytic in phi (not in its
+cosine) but bend sharply within about 3 pi / L of phi = 0, which the map phi / (phi + stretch)
+smooths.
 """
 
 from functools import partial
@@ -22,12 +23,12 @@ from ntkflow.kernels.pairs import Pairs, angle
 __all__ = ["CosineSeries", "fit_series", "kernels_on_sphere"]
 
 NODES = (64, 256)
-"""Of the interpolant; the larger number where a series does not end within the smaller."""
+"""Numbers of interpolation nodes; the larger one if the series does not end within the smaller."""
 STRETCHES = (np.inf, 2.0, 0.6, 0.2, 0.06, 0.02)
 SHORT = 32
-"""Terms with which no other stretch is tried."""
+"""Number of terms that is short enough for no other stretch to be tried."""
 ACCURACY = {np.dtype(np.float32): 3e-8, np.dtype(np.float64): 1e-14}
-"""Of the series, relative to its largest value."""
+"""Error of the series relative to its largest value."""
 
 
 class CosineSeries(NamedTuple):
@@ -41,9 +42,9 @@ class CosineSeries(NamedTuple):
 
 
 def fit_series(point: Points, activation: Activation, dtype: np.dtype) -> CosineSeries | None:
-    """The shortest series that serves all points like `point` in `dtype`, None if none does.
+    """Shortest series that is accurate in `dtype` for points of the norm of `point`, or None.
 
-    `point` is one input in float64. A series is held against the recursion between its nodes.
+    `point` is one input in float64. The series is compared with the recursion between its nodes.
     """
     tolerance = ACCURACY[dtype]
     best = None
@@ -62,12 +63,12 @@ def fit_series(point: Points, activation: Activation, dtype: np.dtype) -> Cosine
 
 
 def evaluate(series: CosineSeries, phi: Gram) -> LimitingKernels:
-    """Both kernels at angles phi, by Clenshaw's recurrence, in the dtype of `phi`."""
+    """Both kernels at angles phi (n, m), by Clenshaw's recurrence, in the dtype of `phi`."""
     stretch = series.stretch
-    share = (
+    position = (
         phi / np.pi if np.isinf(stretch) else phi * ((np.pi + stretch) / np.pi) / (phi + stretch)
     )
-    t = 2 * share - 1
+    t = 2 * position - 1
     coefficients = jnp.asarray(series.coefficients, phi.dtype)
     before = [jnp.zeros_like(t)] * 2
     last = [jnp.zeros_like(t)] * 2
@@ -87,7 +88,7 @@ def kernels_on_sphere(
     dtype: np.dtype,
     diagonal: bool = False,
 ) -> LimitingKernels:
-    """Kernels of all pairs of directions, of inputs that share one norm."""
+    """Kernels (n, m) between directions x1 (n, d) and x2 (m, d) of inputs of equal norm."""
     pairs = input_pairs(x1, x2, dtype, diagonal=diagonal)
     return evaluate(CosineSeries(coefficients, stretch), angle(pairs))
 
@@ -95,7 +96,7 @@ def kernels_on_sphere(
 def _shortest(
     point: Points, activation: Activation, stretch: float, tolerance: float
 ) -> CosineSeries:
-    """The series for one stretch, to a tolerance if any number of nodes gives it."""
+    """Series for one stretch, within the tolerance if a number of nodes in `NODES` reaches it."""
     for nodes in NODES:
         coefficients = _chopped(_interpolated(point, activation, stretch, nodes), tolerance)
         if coefficients.shape[1] < 0.8 * nodes:
@@ -106,14 +107,14 @@ def _shortest(
 def _interpolated(
     point: Points, activation: Activation, stretch: float, nodes: int
 ) -> Float[np.ndarray, "2 c"]:
-    """Coefficients of the interpolant at Chebyshev points of the first kind."""
+    """Coefficients (2, c) of the interpolants at Chebyshev points of the first kind."""
     theta = np.pi * (np.arange(nodes) + 0.5) / nodes
-    share = (1 + np.cos(theta)) / 2
+    position = (1 + np.cos(theta)) / 2
     if np.isinf(stretch):
-        phi = np.pi * share
+        phi = np.pi * position
     else:
-        part = share * np.pi / (np.pi + stretch)
-        phi = stretch * part / (1 - part)
+        scaled = position * np.pi / (np.pi + stretch)
+        phi = stretch * scaled / (1 - scaled)
     basis = np.cos(np.outer(theta, np.arange(nodes)))
     coefficients: np.ndarray = 2 / nodes * _at_angles(point, activation, phi) @ basis
     coefficients[:, 0] /= 2
@@ -121,7 +122,7 @@ def _interpolated(
 
 
 def _at_angles(point: Points, activation: Activation, phi: np.ndarray) -> np.ndarray:
-    """Both kernels between inputs like `point` at angles phi, (2, c), by the recursion."""
+    """Both kernels (2, c) between inputs like `point` at angles phi (c,), by the recursion."""
     return np.stack(_recursion_at(point, jnp.asarray(phi), activation=activation))[:, 0]
 
 
@@ -135,7 +136,7 @@ def _recursion_at(
 
 
 def _chopped(coefficients: np.ndarray, tolerance: float) -> np.ndarray:
-    """The series without its end, whose sum is below the tolerance in both kernels."""
+    """Coefficients without the last ones, whose sum is below the tolerance in both kernels."""
     scale = np.abs(coefficients).sum(axis=1, keepdims=True)
     rest = np.cumsum(np.abs(coefficients[:, ::-1]), axis=1)[:, ::-1]
     needed = np.count_nonzero((rest > tolerance * scale).any(axis=0))

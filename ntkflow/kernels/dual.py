@@ -1,8 +1,8 @@
-"""What the limit n -> infinity needs of an activation: its dual, in normalised quantities.
+"""Activations with their duals, which the limit n -> infinity needs, in normalised quantities.
 
 The dual activation is the pair E[sigma(u) sigma(v)], E[sigma'(u) sigma'(v)] as a function of
 q = Var u, q' = Var v and the correlation rho. Here it maps `Pairs` (1 - rho and 1 + rho) of the
-pre-activations to those of the post-activations; what belongs to a single point is in `Moments`.
+pre-activations to those of the post-activations. `Moments` has the quantities of single points.
 """
 
 from collections.abc import Callable
@@ -24,16 +24,16 @@ Variances = Float[Array, " n"]
 
 
 class Moments(NamedTuple):
-    """What a dual needs of each of n points, all from the variance of its pre-activation.
+    """Quantities of n points that a dual needs, computed from the variances of pre-activations.
 
     Attributes
     ----------
     deviation
-        sqrt(Var u), (n,).
+        Standard deviation sqrt(Var u), (n,).
     root
-        sqrt(E[sigma(u)^2]), (n,).
+        Root mean square sqrt(E[sigma(u)^2]), (n,).
     series
-        Further arrays with n rows, of the activation's own choice.
+        Further arrays with n rows, such as coefficients, that depend on the activation's class.
     """
 
     deviation: Float[Array, " n"]
@@ -43,14 +43,14 @@ class Moments(NamedTuple):
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation sigma with its dual; one subclass for each way to have a dual.
+    """Activation sigma with its dual; each subclass computes the dual in another way.
 
-    Two with equal fields are equal, so that what was compiled for one serves the other.
+    Activations with equal fields are equal, so that they share compiled programs.
 
     Attributes
     ----------
     name
-        As figures and messages call it.
+        Name in figures and messages.
     function
         sigma, elementwise; its derivative comes from automatic differentiation.
     """
@@ -68,7 +68,7 @@ class Activation:
         raise NotImplementedError
 
     def series(self, variance: Variances) -> tuple[Array, ...]:
-        """The `series` of `Moments`."""
+        """Arrays for the field `series` of `Moments`, from variances (n,)."""
         return ()
 
     def dual(
@@ -76,7 +76,7 @@ class Activation:
     ) -> tuple[Pairs, Gram]:
         """`Pairs` of sigma(u), sigma(v), and E[sigma'(u) sigma'(v)], each (n, m).
 
-        `acute` promises that no correlation in `pairs` is negative.
+        `acute` asserts that no correlation in `pairs` is negative.
         """
         raise NotImplementedError
 
@@ -85,34 +85,34 @@ class Activation:
         return 0.0
 
     def fitted(self, variance: Variances, dtype: np.dtype) -> "Activation":
-        """The same with no more effort than these variances and this precision need."""
+        """Equivalent activation with the least work that these variances and `dtype` allow."""
         return self
 
     def moments(self, variance: Variances) -> Moments:
-        """Of points with these variances."""
+        """`Moments` of points whose pre-activations have these variances (n,)."""
         square = jnp.maximum(self.square(variance), 0)
         return Moments(jnp.sqrt(variance), jnp.sqrt(square), self.series(variance))
 
 
 @cache
 def derivative(function: Elementwise) -> Elementwise:
-    """sigma', elementwise, by automatic differentiation; the same function each time.
+    """Derivative of an elementwise function, by automatic differentiation.
 
-    What is compiled for it then serves again.
+    The same object is returned each time, so that compiled programs are reused.
     """
     slope = jax.vmap(jax.grad(function))
     return lambda z: slope(z.ravel()).reshape(z.shape)
 
 
 def outer(one: Float[Array, " n"], two: Float[Array, " m"]) -> Gram:
-    """Products of all pairs."""
+    """Products (n, m) of all pairs."""
     return one[:, None] * two[None, :]
 
 
 def normalised(cross: Gram, one: Moments, two: Moments) -> Pairs:
-    """`Pairs` of post-activations from E[sigma(u) sigma(v)]; uncorrelated where sigma(u) is 0.
+    """`Pairs` of post-activations from E[sigma(u) sigma(v)]; rho = 0 if sigma(u) or sigma(v) is 0.
 
-    Accurate where what follows is smooth in the correlation.
+    They are accurate enough for functions that are smooth in the correlation.
     """
     scale = outer(one.root, two.root)
     return from_correlation(jnp.where(scale > 0, cross / jnp.where(scale > 0, scale, 1), 0))

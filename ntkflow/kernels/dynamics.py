@@ -14,10 +14,10 @@ __all__ = ["Components", "GaussianFunction", "gaussian_function", "kernel_flow",
 
 
 class Components(NamedTuple):
-    """Kernel principal components: eigenvalues and the eigenfunctions at p points.
+    """Kernel principal components: eigenvalues (c,) and eigenfunctions (p, c) at p points.
 
-    The first n points are the training points. Components whose eigenvalue is zero to rounding
-    are to be left out: their eigenfunctions are not defined off the training points.
+    The first n points are the training points. Leave out components whose eigenvalue is zero to
+    rounding error, because their eigenfunctions are not defined at other points.
     """
 
     eigenvalues: Float[AnyArray, " c"]
@@ -25,7 +25,7 @@ class Components(NamedTuple):
 
 
 def _propagator(components: Components, samples: int, time: float) -> Float[Array, "p n"]:
-    """A_t(x), the share of each training residual that has reached x at time t."""
+    """A_t(x) (p, n), by which f_t(x) = f_0(x) + A_t(x) (y - f_0(X))."""
     learnt = -jnp.expm1(-components.eigenvalues * time)
     basis = components.eigenfunctions
     return jnp.matmul(basis * learnt[None, :], basis[:samples].T / samples, precision="highest")
@@ -37,9 +37,18 @@ def kernel_flow(
     goal: Float[AnyArray, "s n k"],
     times: Float[AnyArray, " t"],
 ) -> Float[Array, "s t p k"]:
-    """f_t(x) at all points from f_0 (`initial`) towards the goal on the n training points.
+    """f_t (s, t, p, k) at all points, from f_0 towards the goal (JGH Section 5).
 
-    `times` in units of steps x learning rate; infinity is allowed.
+    Parameters
+    ----------
+    components
+        Principal components of the kernel.
+    initial
+        f_0 of each of s functions at all p points, (s, p, k).
+    goal
+        Goals at the n training points, (s, n, k).
+    times
+        Times (t,) in units of steps x learning rate; infinity is allowed.
     """
     samples = goal.shape[1]
     basis, initial = jnp.asarray(components.eigenfunctions), jnp.asarray(initial)
@@ -64,38 +73,49 @@ def gaussian_function(
     targets: Float[AnyArray, "n k"],
     times: Float[AnyArray, " t"],
 ) -> GaussianFunction:
-    """Law of f_t(x) when f_0 is a centred Gaussian process with covariance `nngp` (JGH Section 5).
+    """Distribution of f_t(x) if f_0 is a centred Gaussian process (JGH Section 5).
 
-    Mean A_t(x) y; variance of f_0(x) - A_t(x) f_0(X), the diagonal of
+    Its mean is A_t(x) y. Its variance is that of f_0(x) - A_t(x) f_0(X), the diagonal of
     Sigma - A_t Sigma(X, .) - Sigma(., X) A_t' + A_t Sigma(X, X) A_t'. Outputs are independent and
-    share the variance.
+    have equal variances.
+
+    Parameters
+    ----------
+    components
+        Principal components of the kernel.
+    nngp
+        Covariance Sigma (p, p) of f_0 at all p points.
+    targets
+        Targets y (n, k) at the training points.
+    times
+        Times (t,) in units of steps x learning rate.
     """
     samples = len(targets)
     means, variances = [], []
     for time in times:
-        share = _propagator(components, samples, time)
-        left = nngp[:, :samples] - jnp.matmul(share, nngp[:samples, :samples], precision="highest")
-        learnt = jnp.sum((nngp[:, :samples] + left) * share, axis=1)
-        means.append(jnp.matmul(share, targets, precision="highest"))
+        gain = _propagator(components, samples, time)
+        left = nngp[:, :samples] - jnp.matmul(gain, nngp[:samples, :samples], precision="highest")
+        learnt = jnp.sum((nngp[:, :samples] + left) * gain, axis=1)
+        means.append(jnp.matmul(gain, targets, precision="highest"))
         variances.append(jnp.maximum(jnp.diagonal(nngp) - learnt, 0))
     return GaussianFunction(jnp.stack(means), jnp.stack(variances))
 
 
 def stepped(components: Components, rate: float) -> Components:
-    """Components whose flow at t = rate x s is s steps of gradient descent, exactly.
+    """Components whose flow at t = rate x s equals s steps of gradient descent exactly.
 
-    A step multiplies what is left of component i by 1 - rate lambda_i, as the flow of
-    -log(1 - rate lambda_i) / rate does in the time `rate`.
+    A step multiplies the residual of component i by 1 - rate lambda_i. The flow with the eigenvalue
+    -log(1 - rate lambda_i) / rate does the same in the time `rate`.
 
     Raises
     ------
     ValueError
-        If the rate is 1 / lambda_1 or more: a component that is overshot follows no flow.
+        If the rate is at least 1 / lambda_1, because no flow overshoots a component.
     """
     largest = float(components.eigenvalues.max())
     if not rate * largest < 1:
         raise ValueError(
-            f"learning rate {rate:g}: expected less than 1/lambda_1 = {1 / largest:.3g}, so that "
-            "no component is overshot"
+            f"learning_rate: found {rate:g}, expected less than 1/lambda_1 = {1 / largest:.3g}, so "
+            "that no step overshoots a component"
         )
     return components._replace(eigenvalues=-jnp.log1p(-rate * components.eigenvalues) / rate)

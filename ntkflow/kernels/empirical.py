@@ -1,4 +1,4 @@
-"""The empirical NTK from one forward and one backward sweep, without a Jacobian."""
+"""Empirical NTK from one forward and one backward sweep, without a Jacobian."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,21 +11,22 @@ from ntkflow.aliases import AnyArray, Array, Float, OutputGram
 __all__ = ["Sweep", "layerwise_ntk", "symmetric_ntk"]
 
 UNDIVIDED = 256
-"""Points whose kernel with themselves is computed whole: smaller products run at half the rate."""
+"""Largest number of points whose kernel with themselves is computed in one piece, since smaller
+products run at half the rate."""
 
 
 class Sweep(NamedTuple):
-    """What one layer's parameters see of each input.
+    """Input of one layer and derivative of f with respect to its output, at n inputs.
 
     Attributes
     ----------
-    activity
-        a^l(x), what the layer receives, (n, n_l).
+    activation
+        Input a^l(x) of the layer, (n, n_l).
     sensitivity
-        d_k^{l+1}(x) = df_k / dz^{l+1}, how output k moves with the layer, (n, k, n_{l+1}).
+        Derivative d_k^{l+1}(x) = df_k / dz^{l+1} of output k, (n, k, n_{l+1}).
     """
 
-    activity: Float[AnyArray, "n width"]
+    activation: Float[AnyArray, "n width"]
     sensitivity: Float[AnyArray, "n k next_width"]
 
 
@@ -43,26 +44,27 @@ def layerwise_ntk(
     The gradient of f_k with respect to W^l is an outer product, so its Gram matrix is an
     elementwise product of two; summed over layers,
     (sigma_w^2 <a^l(x), a^l(x')> / n_l + beta^2) <d_k^{l+1}(x), d_k'^{l+1}(x')>.
-    Exact for the given parameters. O(N n^2 L) operations for the sweeps and O(N^2 n L) here.
+    The result is exact for the given parameters. Sweeps take O(N n^2 L) operations, and this
+    function O(N^2 n L).
 
     Parameters
     ----------
     traced
-        The trace over outputs, sum_k Theta_kk, (n, m, 1, 1), at the cost of one output.
+        Whether to return the trace sum_k Theta_kk, (n, m, 1, 1), at the cost of one output.
     dtype
-        In which products are added up; that of the sweeps by default.
+        Precision in which products are summed; that of the sweeps by default.
     """
     first, second = sweeps1[0], sweeps2[0]
-    dtype = dtype or first.activity.dtype
+    dtype = dtype or first.activation.dtype
     outputs = 1 if traced else first.sensitivity.shape[1]
-    total = jnp.zeros((len(first.activity), len(second.activity), outputs, outputs), dtype)
+    total = jnp.zeros((len(first.activation), len(second.activation), outputs, outputs), dtype)
     for one, two in zip(sweeps1, sweeps2, strict=True):
-        width = one.activity.shape[1]
-        inputs = _products(one.activity, two.activity, dtype)
+        width = one.activation.shape[1]
+        inputs = _products(one.activation, two.activation, dtype)
         weights = weight_gain**2 * inputs / width + beta**2
         rows = [_rows(each.sensitivity, outputs) for each in (one, two)]
         pairs = _products(rows[0], rows[1], dtype)
-        pairs = pairs.reshape(len(first.activity), outputs, len(second.activity), outputs)
+        pairs = pairs.reshape(len(first.activation), outputs, len(second.activation), outputs)
         total += weights[:, :, None, None] * pairs.transpose(0, 2, 1, 3)
     return total
 
@@ -70,17 +72,22 @@ def layerwise_ntk(
 def symmetric_ntk(
     sweeps: list[Sweep], between: Callable[[list[Sweep], list[Sweep]], OutputGram]
 ) -> OutputGram:
-    """A kernel between all points and themselves, exactly symmetric, from half of the products.
+    """Exactly symmetric kernel between all points and themselves, from about half of the products.
 
-    `between` is `layerwise_ntk` with its options. Points are halved until few are left: of 512^2
-    products 3/4 remain, of 4096^2 some 17/32, most of them in the largest matrices there can be.
+    Points are halved until at most `UNDIVIDED` are left. For 512 points 3/4 of the products remain
+    and for 4096 about 17/32, most of them in matrices as large as possible.
+
+    Parameters
+    ----------
+    between
+        `layerwise_ntk` with its options.
     """
-    samples = len(sweeps[0].activity)
+    samples = len(sweeps[0].activation)
     if samples <= UNDIVIDED:
         whole = between(sweeps, sweeps)
         return (whole + _mirrored(whole)) / 2  # a product X X^T may differ in its last bits
     parts = slice(0, samples // 2), slice(samples // 2, samples)
-    one, two = ([Sweep(s.activity[rows], s.sensitivity[rows]) for s in sweeps] for rows in parts)
+    one, two = ([Sweep(s.activation[rows], s.sensitivity[rows]) for s in sweeps] for rows in parts)
     corner = between(one, two)
     upper = jnp.concatenate([symmetric_ntk(one, between), corner], axis=1)
     lower = jnp.concatenate([_mirrored(corner), symmetric_ntk(two, between)], axis=1)
@@ -92,7 +99,7 @@ def _mirrored(ntk: OutputGram) -> OutputGram:
 
 
 def _rows(sensitivity: Float[AnyArray, "n k w"], outputs: int) -> Float[AnyArray, "no w2"]:
-    """Rows whose products belong to pairs of points and outputs; of one output, summed over k."""
+    """Sensitivities with one row per point and output, or one row per point if `outputs` is 1."""
     return sensitivity.reshape(len(sensitivity) * outputs, -1)
 
 

@@ -1,7 +1,7 @@
 """The function space of JGH Section 3, on the empirical distribution p_in of N training points.
 
-A function is its values there, (N, k) of k outputs; a kernel K(x, x') a k x k matrix for each pair,
-(N, N, k, k), or a number for each pair, (N, N), which stands for that times the identity.
+A function is represented by its values at these points, (N, k) for k outputs. A kernel K(x, x') is
+a k x k matrix per pair, (N, N, k, k), or a number per pair, (N, N), times the identity.
 """
 
 from collections.abc import Callable
@@ -36,9 +36,9 @@ def kernel_map(kernel: Kernel, dual: Values) -> Float[Array, "m k"]:
     Parameters
     ----------
     kernel
-        Between any m points and the N training points.
+        Kernel between any m points and the N training points.
     dual
-        d at the training points.
+        Values (N, k) of d at the training points.
     """
     rule = "mnkj,nj->mk" if jnp.ndim(kernel) == 4 else "mn,nk->mk"
     return jnp.einsum(rule, jnp.asarray(kernel), dual, precision="highest") / len(dual)
@@ -50,17 +50,19 @@ def kernel_inner_product(kernel: Kernel, f: Values, g: Values) -> Float[Array, "
 
 
 def kernel_norm(kernel: Kernel, f: Values) -> Float[Array, ""]:
-    """||f||_K, for K positive semidefinite: a norm of the values at the data if K is definite.
+    """||f||_K for a positive semidefinite K; a norm of the values at the points if K is definite.
 
-    It is a seminorm of functions: those that vanish at the data have none.
+    On functions it is a seminorm, which is 0 for functions that vanish at the training points.
     """
-    return jnp.sqrt(jnp.maximum(kernel_inner_product(kernel, f, f), 0))  # 0 to rounding
+    return jnp.sqrt(
+        jnp.maximum(kernel_inner_product(kernel, f, f), 0)
+    )  # rounding can make 0 negative
 
 
 def dual_element(cost: PointwiseCost, f: Values, y: Values) -> Outputs:
-    """d|_f, of dC|_f = <d|_f, .>_pin, for C = (1/N) sum_i c(f(x_i), y_i): the gradient of c.
+    """d|_f (N, k) with dC|_f = <d|_f, .>_pin, for C = (1/N) sum_i c(f(x_i), y_i); gradient of c.
 
-    `cost` is c, from the outputs and the target at one point, both (k,), to a number.
+    `cost` is c, which maps outputs and target at one point, both (k,), to a number.
     """
     return jax.vmap(jax.grad(cost))(jnp.asarray(f), jnp.asarray(y))
 
@@ -68,15 +70,15 @@ def dual_element(cost: PointwiseCost, f: Values, y: Values) -> Outputs:
 def kernel_gradient(
     cost: PointwiseCost, kernel: Kernel, f: Values, y: Values
 ) -> Float[Array, "m k"]:
-    """grad_K C at any m points, on the data or off: Phi_K of the dual element of C at f.
+    """grad_K C (m, k) at any m points, Phi_K of the dual element of C at f (JGH Section 3).
 
     Parameters
     ----------
     cost
         c, as in `dual_element`.
     kernel
-        Between the m points and the N training points.
+        Kernel between the m points and the N training points.
     f, y
-        Function and targets at the training points.
+        Function and targets (N, k) at the training points.
     """
     return kernel_map(kernel, dual_element(cost, f, y))

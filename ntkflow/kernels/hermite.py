@@ -3,7 +3,7 @@
 With h_k the Hermite polynomials orthonormal under N(0, 1) and a_k(q) = E[sigma(sqrt(q) z) h_k(z)],
 Mehler's formula gives E[sigma(u) sigma(v)] = sum_k a_k(q) a_k(q') rho^k for any variances q, q' and
 correlation rho (Daniely, Frostig & Singer 2016, section 4). Truncated after K terms the error is at
-most the part of E[sigma(u)^2] that the first K coefficients miss (Parseval), which is measured.
+most the part of E[sigma(u)^2] that the first K coefficients miss (Parseval), which is computed.
 
 The coefficients are integrals over the line of an analytic function with Gaussian decay; for these
 the trapezoidal rule converges geometrically in the step (Trefethen & Weideman 2014) and, unlike
@@ -32,19 +32,19 @@ from ntkflow.kernels.pairs import Pairs
 __all__ = ["SERIES_TERMS", "HermiteSeries"]
 
 SERIES_TERMS = 512
-"""Where a series is given up."""
+"""Largest number of terms of a series."""
 
 UNROLLED = 16
-"""Terms of a series in one compiled loop; series are lengthened to a multiple of it."""
+"""Terms of a series in one iteration of the compiled loop; lengths are rounded up to a multiple."""
 
 # Half-width and spacing: exp(-z^2/4) is below 1e-18 at the ends, and the rule resolves functions
-# analytic within 0.2 of the real axis (tanh(5 z), say) to rounding.
+# analytic within 0.2 of the real axis, such as tanh(5 z), to rounding error.
 NODES = np.arange(-13.0, 13.0 + 1 / 64, 1 / 32)
 
 
 @dataclass(frozen=True)
 class HermiteSeries(Activation):
-    """A smooth activation whose dual is its Hermite series, `terms` long."""
+    """Smooth activation whose dual is its Hermite series with `terms` terms."""
 
     terms: int = SERIES_TERMS
 
@@ -77,7 +77,7 @@ class HermiteSeries(Activation):
         return max(missed)
 
     def fitted(self, variance: Variances, dtype: np.dtype) -> "HermiteSeries":
-        """As many terms as leave out less than the rounding of `dtype`."""
+        """Shortest series that leaves out less than a rounding of `dtype` at these variances."""
         negligible = 1e-9 if np.dtype(dtype) == np.float32 else 1e-18
         needed = 1
         for function in self._both:
@@ -95,7 +95,7 @@ class HermiteSeries(Activation):
 
 @cache
 def _weighted_basis(terms: int) -> tuple[np.ndarray, np.ndarray]:
-    """Square root w of the quadrature weight, (z,), and w h_k, (k, z), by recurrence."""
+    """Square root w (z,) of the quadrature weight, and w h_k (k, z) by recurrence."""
     root = np.exp(-(NODES**2) / 4) * (2 * np.pi) ** -0.25 * (NODES[1] - NODES[0]) ** 0.5
     basis = [root, NODES * root]
     for k in range(1, terms - 1):
@@ -106,7 +106,7 @@ def _weighted_basis(terms: int) -> tuple[np.ndarray, np.ndarray]:
 def _coefficients(
     function: Elementwise, variance: Variances, terms: int
 ) -> tuple[Float[Array, "n k"], Variances]:
-    """a_k(q) for k < terms, and E[function(sqrt(q) z)^2], for each variance q."""
+    """a_k(q) (n, k) for k < terms, and E[function(sqrt(q) z)^2] (n,), for each variance q."""
     root, basis = _weighted_basis(terms)
     values = function(jnp.sqrt(variance)[:, None] * jnp.asarray(NODES[None], variance.dtype))
     weighted = values * jnp.asarray(root[None], variance.dtype)

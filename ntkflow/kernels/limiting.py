@@ -1,8 +1,8 @@
 """The NNGP kernel and the limiting NTK of a fully-connected network, by recursion over depth.
 
-What belongs to a single point (`Points`: its direction, and its variances layer by layer) is worked
-out once, in float64. What is left for a pair is a matrix product for the correlation of the inputs
-and then, layer by layer, the dual activation and a few products, in normalised quantities:
+Quantities of single points (`Points`: their directions, and their variances layer by layer) are
+computed once, in float64. For each pair there remain a matrix product for the correlation of the
+inputs and, layer by layer, the dual activation and a few products, in normalised quantities:
 
     rho^1 = <x, x'> / (|x| |x'|) mixed with the bias,     T^1 = rho^1,
     rho^{l+1} = correlation of sigma(u), sigma(v), mixed with the bias,
@@ -25,23 +25,29 @@ from ntkflow.kernels.pairs import Pairs, mixed
 __all__ = ["Layer", "LimitingKernels", "Points", "limiting_kernels", "points", "recursion"]
 
 UNROLLED_LAYERS = 8
-"""Deeper networks loop over their layers instead: compiling would take seconds a layer."""
+"""Largest number of layers that are unrolled; each one takes seconds to compile."""
 
 Shares = tuple[Float[Array, " n"], Float[Array, " n"]]
 
 
 class LimitingKernels(NamedTuple):
-    """Sigma^L and Theta_inf^L of one pair of input lists, each (n, m)."""
+    """NNGP kernel Sigma^L and limiting NTK Theta_inf^L between two lists of inputs, each (n, m)."""
 
     nngp: Gram
     ntk: Gram
 
 
 class Layer(NamedTuple):
-    """One hidden layer at n points: its dual's `Moments`, and what its output becomes next.
+    """Quantities of one hidden layer at n points.
 
-    `shares` are the parts of the next pre-activation, of unit variance, that come from the layer
-    and from the bias; `carried` is the factor g above.
+    Attributes
+    ----------
+    moments
+        Moments of the dual.
+    shares
+        Weights of the layer and of the bias in the next pre-activation, normalised to variance 1.
+    carried
+        Factor g of the module's docstring, (n,).
     """
 
     moments: Moments
@@ -50,10 +56,18 @@ class Layer(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Inputs as the kernels see them.
+    """Quantities of n inputs from which their kernels follow.
 
-    Directions (n, d), `shares` of the first layer, the hidden layers stacked along a leading axis,
-    and the deviation s^L (n,) of the output.
+    Attributes
+    ----------
+    direction
+        Directions (n, d).
+    shares
+        Weights of input and bias in the first pre-activation, normalised to variance 1.
+    layers
+        Hidden layers, stacked along a leading axis.
+    deviation
+        Standard deviation s^L of the output, (n,).
     """
 
     direction: Inputs
@@ -74,9 +88,9 @@ def points(
     weight_gain: float = 1.0,
     dtype: np.dtype,
 ) -> Points:
-    """What the kernels of a network of `depth` L need of inputs in `directions` form, for `dtype`.
+    """`Points` in `dtype` of inputs given by `directions`, for a network of depth L.
 
-    `features` is the dimension n_0 that the first layer divides by.
+    `features` is the dimension n_0, by which the first layer divides.
     """
     gain, bias = (jnp.asarray(factor, np.float64) for factor in (weight_gain, beta))
 
@@ -95,17 +109,17 @@ def points(
         layers = jax.tree.map(lambda s: jnp.zeros((0, *s.shape), s.dtype), shapes)
         last = first
     shares = _over(gain * root, first), _over(bias, first)
-    kept = jax.tree.map(lambda array: array.astype(dtype), (shares, layers, last))
-    return Points(direction, *kept)
+    cast = jax.tree.map(lambda array: array.astype(dtype), (shares, layers, last))
+    return Points(direction, *cast)
 
 
-def _over(share: Array, whole: Float[Array, " n"]) -> Float[Array, " n"]:
-    """Their ratio; 0 where the variance is 0, as it is at x = 0 without biases."""
-    return jnp.where(whole > 0, share / jnp.where(whole > 0, whole, 1), 0)
+def _over(part: Array, whole: Float[Array, " n"]) -> Float[Array, " n"]:
+    """part / whole, or 0 if `whole` is 0, as it is at x = 0 without biases."""
+    return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1), 0)
 
 
 def recursion(pairs: Pairs, one: Points, two: Points, activation: Activation) -> LimitingKernels:
-    """Kernels of all pairs of points, whose inputs are correlated as in `pairs`."""
+    """Kernels (n, m) of all pairs of points whose inputs have the correlations `pairs`."""
     pairs = mixed(pairs, one.shares, two.shares)
     state = pairs, pairs.correlation
 
@@ -115,7 +129,7 @@ def recursion(pairs: Pairs, one: Points, two: Points, activation: Activation) ->
         (pairs, ntk), (first, second) = state, layers
         image, slope = activation.dual(pairs, first.moments, second.moments, acute=acute)
         pairs = mixed(image, first.shares, second.shares)
-        if activation.acute:  # the rest from `minus`, which costs less and loses nothing
+        if activation.acute:  # cheaper from `minus`, and as accurate
             pairs = Pairs(pairs.minus, 2 - pairs.minus, 1 - pairs.minus)
         return pairs, outer(first.carried, second.carried) * ntk * slope + pairs.correlation
 
@@ -139,7 +153,7 @@ def recursion(pairs: Pairs, one: Points, two: Points, activation: Activation) ->
 def kernels_between(
     one: Points, two: Points, *, activation: Activation, diagonal: bool = False
 ) -> LimitingKernels:
-    """Kernels of all pairs; `diagonal` promises that the two are one list."""
+    """Kernels (n, m) of all pairs; `diagonal` asserts that both arguments are the same points."""
     pairs = input_pairs(
         one.direction, two.direction, np.dtype(one.deviation.dtype), diagonal=diagonal
     )
@@ -160,8 +174,10 @@ def limiting_kernels(
     JGH Proposition 1 and Theorem 1, with a gain sigma_w on the weights:
     Sigma^1 = sigma_w^2 x.x'/n_0 + beta^2, Sigma^{l+1} = sigma_w^2 E[sigma sigma] + beta^2,
     Theta^{l+1} = sigma_w^2 Theta^l E[sigma' sigma'] + Sigma^{l+1}. `depth` L counts weight layers.
-    Evaluated in the dtype of the inputs, all pairs at once; `tiles` is for many. In float64 the
-    error is that of rounding, at any angle between the inputs, plus `Activation.error`.
+
+    All pairs are evaluated at once in the dtype of the inputs x1 (n, d) and x2 (m, d); use `tiles`
+    for many inputs. In float64 the error is rounding error at any angle between the inputs, plus
+    `Activation.error`.
     """
     dtype, features = np.dtype(x1.dtype), x1.shape[1]
     network = {"activation": activation, "depth": depth, "beta": beta, "weight_gain": weight_gain}

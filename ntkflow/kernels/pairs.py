@@ -1,21 +1,21 @@
 """Correlations of pairs of Gaussian pre-activations, so that small angles stay accurate.
 
 Every limiting kernel is a function of q = Var u, q' = Var v and the correlation rho of u and v.
-With kinked activations (ReLU) it depends on the angle phi = arccos(rho), and near phi = 0 the
-arccosine loses half of the digits: rho holds 1 - phi^2/2 and rounds away phi. So what is carried
-from layer to layer is not rho but
+With kinked activations (ReLU) it depends on the angle phi = arccos(rho). Near phi = 0 the arccosine
+loses half of the digits, because rho = 1 - phi^2/2 is rounded. The quantities passed from layer to
+layer are therefore not rho but
 
     minus = 1 - rho      and      plus = 1 + rho,
 
-both non-negative and both computed without cancellation. Of the two, the smaller one is all that an
-angle needs: with `folded` = min(minus, plus) and z = folded / 2,
+both non-negative and both computed without cancellation. The angle follows from the smaller one:
+with `folded` = min(minus, plus) and z = folded / 2,
 
     phi = 2 arcsin(sqrt(z))            = sqrt(folded) A(folded)      (or pi minus it)
     sin(phi) - phi cos(phi)            = folded^(3/2) B(folded),     its integral over `folded`,
 
 where A and B have the power series of the arcsine, with positive coefficients and no singularity
-before folded = 2. On [0, 1] polynomials of low degree give both to rounding, at the price of one
-square root, and neither near-duplicate nor antipodal inputs lose a digit.
+before folded = 2. On [0, 1] polynomials of low degree approximate both to rounding error, at the
+price of one square root, so that near-duplicate and antipodal inputs lose no digits.
 """
 
 from collections.abc import Callable
@@ -30,14 +30,14 @@ from ntkflow.aliases import Array, Gram
 
 __all__ = ["Fold", "Pairs", "angle", "fold", "from_correlation", "mixed"]
 
-# Degrees of A and B at which Chebyshev interpolation on [0, 1] has converged to rounding.
+# Degrees of A and B at which Chebyshev interpolation on [0, 1] has converged to rounding error.
 DEGREES = {np.dtype(np.float32): (7, 6), np.dtype(np.float64): (21, 20)}
 
 
 class Pairs(NamedTuple):
     """1 - rho, 1 + rho and rho itself for every pair of two lists of points.
 
-    Each is accurate where it is small. What a dual does not use is not computed.
+    Each is accurate where it is small. XLA does not compute those that a dual does not use.
     """
 
     minus: Gram
@@ -53,9 +53,9 @@ class Fold(NamedTuple):
     complement
         1 - |rho|.
     angle
-        arccos |rho|, over pi.
+        phi / pi for phi = arccos |rho|.
     chord
-        sin(phi) - phi cos(phi) at that angle, over pi.
+        (sin(phi) - phi cos(phi)) / pi at that angle.
     """
 
     complement: Gram
@@ -64,7 +64,7 @@ class Fold(NamedTuple):
 
 
 def fold(pairs: Pairs, *, acute: bool = False) -> Fold:
-    """Angles of all pairs, folded; `acute` promises that no rho is negative."""
+    """Folded angles of all pairs; `acute` asserts that no rho is negative."""
     complement = pairs.minus if acute else jnp.minimum(pairs.minus, pairs.plus)
     angles, chords = _polynomials(np.dtype(complement.dtype))
     root = jnp.sqrt(complement)
@@ -82,11 +82,11 @@ def angle(pairs: Pairs) -> Gram:
 
 
 def mixed(pairs: Pairs, one: tuple[Array, Array], two: tuple[Array, Array]) -> Pairs:
-    """The correlations of w u + b z and w' v + b' z, with z ~ N(0, 1) shared by all.
+    """Correlations of w u + b z and w' v + b' z, with the same z ~ N(0, 1) for all points.
 
     `one` = (w, b), (n,), and `two` = (w', b'), (m,), have w^2 + b^2 = 1: the map from normalised
-    post-activations of one layer to pre-activations of the next (JGH Proposition 1). The shares
-    enter by their differences, so that points of like norms stay as near as they were.
+    post-activations of one layer to pre-activations of the next (JGH Proposition 1). The weights
+    enter by their differences, so that the distance of points of similar norms stays accurate.
     """
     weight = one[0][:, None] * two[0][None, :]
     bias = one[1][:, None] * two[1][None, :]
@@ -99,13 +99,13 @@ def mixed(pairs: Pairs, one: tuple[Array, Array], two: tuple[Array, Array]) -> P
 
 
 def from_correlation(correlation: Gram) -> Pairs:
-    """From rho itself; accurate enough where what follows is smooth in rho."""
+    """`Pairs` from rho, accurate enough for functions that are smooth in rho."""
     bounded = jnp.clip(correlation, -1, 1)
     return Pairs(1 - bounded, 1 + bounded, bounded)
 
 
 def _horner(coefficients: np.ndarray, folded: Gram) -> Gram:
-    """A polynomial in 2 folded - 1, about the middle of [0, 1]: better conditioned than about 0."""
+    """Polynomial in 2 folded - 1; about the middle of [0, 1] it is better conditioned than at 0."""
     argument = 2 * folded - 1
     total = jnp.full_like(argument, coefficients[-1])
     for coefficient in coefficients[-2::-1]:

@@ -38,7 +38,7 @@ Functions = tuple[Callable[[Array], Array], ...]  # elementwise, such as (sigma,
 Kinks = tuple[float, ...]
 Scalar = Float[Array, ""]
 
-# Per panel. Measured at all angles and relative to root mean squares, for sigma and sigma' alike:
+# Nodes per panel. Errors at all angles, relative to root mean squares, for sigma and sigma':
 # 6e-14 for piecewise linear functions, ELU and SELU at deviations of 10 at most; 5e-13 for tanh,
 # GELU and softplus, 1e-11 for softsign and tanh(5 z) at deviations of 3, and 6e-11, 2e-7 and 7e-9
 # at 10. One kink means 12,000 pairs of nodes, two kinks off 0 34,000, none 17,000.
@@ -47,9 +47,9 @@ NODES = 20
 # a jump that is smoothed by a normal density is constant to 3e-14.
 REACH = 8.5
 SMOOTHING_REACH = 7.5
-# Where grading begins, in units of the argument of f: tanh(5 z) has its poles at 0.3.
+# Smallest graded distance in units of the argument of f; tanh(5 z) has its poles at 0.3.
 STEEPNESS = 0.2
-# Values held at a time, per array.
+# Largest number of entries of an array in memory at once.
 CHUNK = 2**18
 
 
@@ -68,22 +68,22 @@ def gaussian_pairs(
     Parameters
     ----------
     functions
-        Smooth, better analytic, between kinks; called on vectors. Compiled once for the same
-        objects, so give the same ones again rather than new lambdas.
+        Functions of vectors, smooth or better analytic between kinks. Pass the same objects again
+        rather than new lambdas, because programs are compiled once per object.
     kinks
-        Where any of them or of their derivatives jumps. A point that is none costs time only; one
-        left out costs accuracy, which `quadrature_error` tells. Where there are none, panels are
+        Points where a function or one of its derivatives jumps. An unnecessary point costs time. A
+        missing one costs accuracy, which `quadrature_error` estimates. Without kinks, panels are
         graded more finely.
     deviation1, deviation2, angle
-        Standard deviations of u and v, and arccos of their correlation, from 0 to pi; they
+        Standard deviations of u and v, and arccos of their correlation, from 0 to pi. They
         broadcast together.
     nodes
-        Per panel. Time is proportional to their square.
+        Nodes per panel. Time is proportional to their square.
 
     Returns
     -------
     tuple of Array
-        Of the shape the arguments broadcast to, and their dtype.
+        Expectations in the shape to which the arguments broadcast, and in their dtype.
     """
     rule = partial(_pair_rule, tuple(sorted(set(kinks))), nodes)
     scalar = jax.ShapeDtypeStruct((), angle.dtype)
@@ -119,18 +119,18 @@ def gaussian_squares(
 def quadrature_error(
     functions: Functions, kinks: Kinks, deviations: Array, *, nodes: int = NODES
 ) -> float:
-    """Largest difference that half as many nodes again make, relative to root mean squares.
+    """Largest change if the number of nodes is raised by half, relative to root mean squares.
 
     Parameters
     ----------
     deviations
-        Of which the smallest, the median and the largest are tried against one another, at angles
-        from 0 to pi.
+        Standard deviations. Pairs of the smallest, the median and the largest are compared at
+        angles from 0 to pi.
 
     Returns
     -------
     float
-        Relative to sqrt(E[f(u)^2] E[f(v)^2]); nan where a function gives nan.
+        Error relative to sqrt(E[f(u)^2] E[f(v)^2]); nan if a function returns nan.
     """
     tried = jnp.stack([jnp.min(deviations), jnp.median(deviations), jnp.max(deviations)])
     small = jnp.asarray([0, 1e-4, 0.05, 0.3, 1], tried.dtype)
@@ -147,7 +147,7 @@ def quadrature_error(
 
 
 class _Rule(NamedTuple):
-    """Nodes and weights of one pair: q over x and, given each, r in p panels over y."""
+    """Nodes and weights of one pair: q over x, and for each of them r in p panels over y."""
 
     u: Float[Array, " q"]
     v: Float[Array, "q p r"]
@@ -169,7 +169,7 @@ def _pair_rule(
 def _ends_of_x(
     kinks: Kinks, deviation1: Scalar, deviation2: Scalar, cosine: Scalar, sine: Scalar
 ) -> Float[Array, " p"]:
-    """Ends of panels within (-REACH, REACH), ascending."""
+    """Ends of the panels over x within (-REACH, REACH), ascending."""
     shrunk = deviation2 * cosine
     # Kinks at 0 are at x = 0 for u and v alike.
     off_zero = jnp.asarray([k for k in kinks if k], cosine.dtype)
@@ -188,7 +188,7 @@ def _ends_of_x(
 def _ends_of_y(
     kinks: Kinks, deviation2: Scalar, along: Float[Array, "q 1"], sine: Scalar
 ) -> Float[Array, "q p"]:
-    """The same given x, where `along` = x cos phi."""
+    """Ends of the panels over y for each x, with `along` = x cos phi."""
     kinked = _divide(jnp.asarray(sorted({0.0, *kinks}), sine.dtype), deviation2)
     ends = jnp.clip(_divide(kinked[None, :] - along, sine), -REACH, REACH)
     graded = _graded(deviation2 * sine, kinks)
@@ -200,7 +200,7 @@ def _ends_of_y(
 
 
 def _insert(ends: Float[Array, "q p"], value: Float[Array, "q 1"]) -> Float[Array, "q p+1"]:
-    """`value` in its place in every row: XLA sorts many short rows slowly."""
+    """Insert `value` into every sorted row, because XLA sorts many short rows slowly."""
     edge = jnp.full_like(value, REACH)
     below = jnp.concatenate([-edge, ends], axis=1)
     above = jnp.concatenate([ends, edge], axis=1)
@@ -208,14 +208,14 @@ def _insert(ends: Float[Array, "q p"], value: Float[Array, "q 1"]) -> Float[Arra
 
 
 def _graded(deviation: Scalar, kinks: Kinks) -> Float[Array, " levels"]:
-    """Distances from 0, for functions of deviation * x: in geometric ratio from REACH."""
+    """Graded distances from 0 for functions of deviation * x, in geometric ratio below REACH."""
     powers = [1 / 3] if kinks else [1 / 3, 2 / 3]
     ratio = jnp.minimum(_divide(jnp.asarray(STEEPNESS / REACH, deviation.dtype), deviation), 1 / 9)
     return REACH * ratio ** jnp.asarray(powers, deviation.dtype)
 
 
 def _divide(numerator: Array, denominator: Scalar) -> Array:
-    """0 / 0 = 0, as a kink at 0 stays where it is; other quotients by 0 are out of reach."""
+    """Quotient with 0 / 0 = 0, since a kink at 0 stays at 0; other quotients by 0 exceed REACH."""
     tiny = float(np.finfo(denominator.dtype).tiny)
     return numerator / jnp.where(jnp.abs(denominator) < tiny, tiny, denominator)
 
@@ -245,7 +245,7 @@ def _gauss_legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
 def _over_entries(
     entry: Callable[..., tuple[Scalar, ...]], points: int, *arrays: Array
 ) -> tuple[Array, ...]:
-    """`entry` of each element of arrays that broadcast together, as many at a time as CHUNK has."""
+    """Map `entry` over the elements of broadcast arrays, at most CHUNK values at a time."""
     arrays = tuple(jnp.broadcast_arrays(*arrays))
     values = jax.lax.map(
         lambda scalars: entry(*scalars),

@@ -1,8 +1,8 @@
-"""Limiting kernels of many inputs: what is common to all pairs first, then tile by tile.
+"""Limiting kernels of many inputs, tile by tile.
 
-A tile is small enough for its correlations and kernels to stay in a core's cache between the matrix
-product, the recursion and the copy to where they belong; on the CPU that is a factor of four. On
-accelerators tiles are larger. Tiles of one list with itself are computed on and above the diagonal.
+Correlations and kernels of a tile stay in a core's cache between the matrix product, the recursion
+and the copy into the result, which makes a CPU four times as fast. On accelerators tiles are
+larger. For one list of inputs only tiles on and above the diagonal are computed.
 """
 
 import dataclasses
@@ -26,34 +26,35 @@ __all__ = [
     "Plan",
     "block_kernels",
     "fill_tile",
-    "plan",
+    "plan_kernels",
     "strips",
     "tile_pairs",
 ]
 
 TILE = {"cpu": 512}
 TILE_ELSEWHERE = 4096
-"""Most inputs of a strip. Where tiles are larger, allocators return their memory each time."""
+"""Largest number of inputs of a strip; allocators return the memory of larger tiles each time."""
 SAME_NORM = {np.dtype(np.float32): 2.0, np.dtype(np.float64): 8.0}
-"""Roundings of `dtype` by which norms may differ and count as one."""
+"""Roundings of `dtype` by which norms may differ and still be treated as equal."""
 VECTORS = {"xla_cpu_prefer_vector_width": 512}
-"""Compiler options: XLA keeps to 256 bits where a CPU has 512. Other devices have no use for it."""
+"""Compiler options: by default XLA uses 256-bit vectors on CPUs that have 512 bits. Other devices
+ignore them."""
 
 REPRESENTATIVES = 33
-"""Quantiles of the norms at which variances, and the error of the dual, are looked at."""
+"""Number of quantiles of the norms at which variances and the error of the dual are checked."""
 TOLERANCE = 1e-6
-"""Largest error of a dual activation that is accepted."""
+"""Largest accepted error of a dual activation."""
 
 
 class DualError(ValueError):
-    """For these inputs a dual activation is inaccurate, or a kernel is out of range."""
+    """A dual activation is inaccurate for the inputs, or a kernel is out of range."""
 
 
 @dataclass(frozen=True)
 class Network:
     """A fully-connected network in the limit n -> infinity, in NTK parametrization.
 
-    `depth` L counts weight layers; `beta` and `weight_gain` sigma_w as in `limiting_kernels`.
+    `depth` L counts weight layers; `beta` and `weight_gain` sigma_w are as in `limiting_kernels`.
     """
 
     activation: Activation
@@ -66,22 +67,22 @@ Directed = tuple[np.ndarray, np.ndarray]
 """Norms (n,) and directions (n, d) of inputs, from `correlation.directions`."""
 
 Strip = tuple[slice, Points]
-"""Some rows of the inputs, and their points."""
+"""Consecutive rows of the inputs, and their `Points`."""
 
 
 class Plan(NamedTuple):
-    """How kernels of a set of inputs are computed.
+    """Plan for computing the kernels of a set of inputs.
 
     Attributes
     ----------
     network
-        With an activation fitted to the variances that occur.
+        Network with an activation fitted to the variances that occur.
     features
-        n_0.
+        Input dimension n_0.
     dtype
-        Of the arithmetic and of the kernels.
+        Precision of the arithmetic and of the kernels.
     series
-        Where all inputs have one norm, the kernels as functions of the angle.
+        Kernels as functions of the angle if all inputs have equal norms, otherwise None.
     dual_error
         Largest estimated error of a dual over layers and inputs; 0 for closed forms.
     """
@@ -93,44 +94,46 @@ class Plan(NamedTuple):
     dual_error: float
 
 
-def plan(norms: Float[AnyArray, " n"], features: int, network: Network, dtype: np.dtype) -> Plan:
-    """Look at the norms of all inputs, both lists together, before the kernels of any pair.
+def plan_kernels(
+    norms: Float[AnyArray, " n"], features: int, network: Network, dtype: np.dtype
+) -> Plan:
+    """Plan the kernels of inputs, given the norms (n,) of both lists together.
 
     Raises
     ------
     DualError
         If the activation's dual is less accurate than 1e-6, or a kernel is too large or too small
-        for `dtype`, at variances that occur.
+        for `dtype` at variances that occur.
     """
     dtype, wide = np.dtype(dtype), np.dtype(np.float64)
     quantiles = np.quantile(norms, np.linspace(0, 1, REPRESENTATIVES), method="nearest")
-    smallest = np.min(norms, where=norms > 0, initial=np.max(norms))  # zero inputs hide it
-    chosen = Plan(network, features, wide, None, 0.0)
-    typical = _typical(np.unique([*quantiles, smallest]), chosen)
+    smallest = np.min(norms, where=norms > 0, initial=np.max(norms))  # zero inputs would hide it
+    exact = Plan(network, features, wide, None, 0.0)
+    typical = _typical(np.unique([*quantiles, smallest]), exact)
     _check_range(typical, network, dtype)
     error, fitted = _fit_dual(typical, network, dtype)
     series = None
     if network.depth > 1 and np.ptp(norms) <= SAME_NORM[dtype] * np.finfo(dtype).eps * norms.max():
-        one = _typical(quantiles[:1], chosen._replace(network=fitted))
+        one = _typical(quantiles[:1], exact._replace(network=fitted))
         series = fit_series(one, fitted.activation, dtype)
     return Plan(fitted, features, dtype, series, error)
 
 
-def block_kernels(one: Directed, two: Directed | None, chosen: Plan) -> tuple[np.ndarray, ...]:
-    """Both kernels between two lists of inputs, or of the first with itself, (n, m) each."""
-    first = strips(one, chosen)
-    second = first if two is None else strips(two, chosen)
+def block_kernels(one: Directed, two: Directed | None, plan: Plan) -> tuple[np.ndarray, ...]:
+    """Both kernels (n, m) between two lists of inputs, or of the first with itself."""
+    first = strips(one, plan)
+    second = first if two is None else strips(two, plan)
     shape = (len(one[0]), len(one[0] if two is None else two[0]))
-    kernels = tuple(np.empty(shape, chosen.dtype) for _ in LimitingKernels._fields)
+    kernels = tuple(np.empty(shape, plan.dtype) for _ in LimitingKernels._fields)
     for row, column in tile_pairs(first, second):
-        fill_tile(kernels, row, column, chosen, mirrored=two is None)
+        fill_tile(kernels, row, column, plan, mirrored=two is None)
     return kernels
 
 
-def strips(inputs: Directed, chosen: Plan) -> list[Strip]:
-    """The inputs cut into strips, as few as tiles allow, all of one length.
+def strips(inputs: Directed, plan: Plan) -> list[Strip]:
+    """Inputs cut into strips of equal length, as few as the size of tiles allows.
 
-    The last is padded with zeros, so that tiles are compiled for one shape.
+    The last strip is padded with zeros, so that tiles are compiled for one shape.
     """
     norm, direction = inputs
     most = TILE.get(jax.default_backend(), TILE_ELSEWHERE)
@@ -140,28 +143,28 @@ def strips(inputs: Directed, chosen: Plan) -> list[Strip]:
         rows = slice(start, min(start + length, len(norm)))
         rest = length - (rows.stop - rows.start)
         padded = np.pad(norm[rows], (0, rest)), np.pad(direction[rows], ((0, rest), (0, 0)))
-        cut.append((rows, _points(padded, chosen)))
+        cut.append((rows, _points(padded, plan)))
     return cut
 
 
 def tile_pairs(first: list[Strip], second: list[Strip]) -> Iterator[tuple[Strip, Strip]]:
-    """Pairs of strips; of one list with itself those on and above the diagonal."""
+    """Yield pairs of strips; those on and above the diagonal if both lists are the same object."""
     for index, one in enumerate(first):
         for two in second[index if first is second else 0 :]:
             yield one, two
 
 
 def fill_tile(
-    kernels: tuple[np.ndarray, ...], one: Strip, two: Strip, chosen: Plan, *, mirrored: bool
+    kernels: tuple[np.ndarray, ...], one: Strip, two: Strip, plan: Plan, *, mirrored: bool
 ) -> None:
-    """Compute a tile and put it, and if `mirrored` its transpose, where it belongs."""
+    """Compute a tile and copy it, and if `mirrored` its transpose, into the kernels."""
     (rows, points1), (columns, points2) = one, two
     diagonal = mirrored and rows == columns
-    tile = tile_kernels(points1, points2, chosen, diagonal=diagonal)
+    tile = tile_kernels(points1, points2, plan, diagonal=diagonal)
     for kernel, values in zip(kernels, tile, strict=True):
         inside = np.asarray(values)[: rows.stop - rows.start, : columns.stop - columns.start]
         kernel[rows, columns] = inside
-        if diagonal:  # a product X X^T need not be symmetric in its last bits
+        if diagonal:  # a product X X^T need not be bitwise symmetric
             lower = np.tri(len(inside), k=-1, dtype=bool)
             np.copyto(kernel[rows, columns], inside.T, where=lower)
         elif mirrored:
@@ -177,39 +180,39 @@ _on_sphere = jax.jit(
 
 
 def tile_kernels(
-    one: Points, two: Points, chosen: Plan, *, diagonal: bool = False
+    one: Points, two: Points, plan: Plan, *, diagonal: bool = False
 ) -> LimitingKernels:
-    """Both kernels between two strips; `diagonal` promises that they are one."""
-    if chosen.series is None:
-        activation = chosen.network.activation
+    """Both kernels between two strips; `diagonal` asserts that they are the same strip."""
+    if plan.series is None:
+        activation = plan.network.activation
         return _by_recursion(one, two, activation=activation, diagonal=diagonal)
-    coefficients, stretch = chosen.series
+    coefficients, stretch = plan.series
     return _on_sphere(
         one.direction,
         two.direction,
         coefficients,
         stretch=stretch,
-        dtype=chosen.dtype,
+        dtype=plan.dtype,
         diagonal=diagonal,
     )
 
 
-def _points(inputs: Directed, chosen: Plan) -> Points:
-    network = chosen.network
+def _points(inputs: Directed, plan: Plan) -> Points:
+    network = plan.network
     return points(
         *inputs,
-        features=chosen.features,
+        features=plan.features,
         activation=network.activation,
-        depth=1 if chosen.series is not None else network.depth,  # a series needs no layers
+        depth=1 if plan.series is not None else network.depth,  # a series needs no layers
         beta=network.beta,
         weight_gain=network.weight_gain,
-        dtype=chosen.dtype,
+        dtype=plan.dtype,
     )
 
 
-def _typical(norms: np.ndarray, chosen: Plan) -> Points:
-    """Inputs with these norms, along one line."""
-    return _points((norms, np.ones((len(norms), 1))), chosen)
+def _typical(norms: np.ndarray, plan: Plan) -> Points:
+    """`Points` of inputs with these norms and one common direction."""
+    return _points((norms, np.ones((len(norms), 1))), plan)
 
 
 def _check_range(typical: Points, network: Network, dtype: np.dtype) -> None:
@@ -223,7 +226,7 @@ def _check_range(typical: Points, network: Network, dtype: np.dtype) -> None:
     # The recursion squares deviations, so half of the range of exponents is out of bounds.
     if not largest < limits.max**0.5:
         raise DualError(
-            f"{name}: kernels as large as {largest:.3g}, too large for {dtype}; {advice} down"
+            f"{name}: found kernels as large as {largest:.3g}, too large for {dtype}; {advice} down"
         )
     # A zero input without biases has a kernel of exactly zero, whatever the precision.
     nonzero = np.asarray(jnp.any(jnp.stack(typical.shares) > 0, axis=0))
@@ -231,12 +234,12 @@ def _check_range(typical: Points, network: Network, dtype: np.dtype) -> None:
     smallest = min(float(np.min(v, where=nonzero, initial=np.inf)) for v in variances)
     if not smallest > limits.tiny / limits.eps:
         raise DualError(
-            f"{name}: kernels as small as {smallest:.3g}, too small for {dtype}; {advice} up"
+            f"{name}: found kernels as small as {smallest:.3g}, too small for {dtype}; {advice} up"
         )
 
 
 def _fit_dual(typical: Points, network: Network, dtype: np.dtype) -> tuple[float, Network]:
-    """Error of the dual at the variances of all layers; the network with it fitted to them."""
+    """Error of the dual at the variances of all layers, and the network fitted to them."""
     activation, deviations = network.activation, typical.layers.moments.deviation
     if network.depth == 1:
         return 0.0, network
@@ -244,10 +247,10 @@ def _fit_dual(typical: Points, network: Network, dtype: np.dtype) -> tuple[float
         error = activation.error(deviation**2)
         if not error <= TOLERANCE:
             raise DualError(
-                f"activation {activation.name!r}, layer {layer}: its dual is off by {error:.1e} "
-                f"at pre-activation variances up to {float(jnp.max(deviation)) ** 2:.3g}; at most "
-                f"{TOLERANCE:.0e} is accepted. Name the activation's kinks, scale the inputs or "
-                "the weight gain down, or give it a closed-form dual"
+                f"activation {activation.name!r}, layer {layer}: found an error of {error:.1e} of "
+                f"the dual at pre-activation variances up to {float(jnp.max(deviation)) ** 2:.3g}, "
+                f"expected at most {TOLERANCE:.0e}; list the activation's kinks, scale the inputs "
+                "or the weight gain down, or add a closed-form dual"
             )
     variances = jnp.unique(deviations.ravel()) ** 2
     fitted = activation.fitted(variances, dtype)

@@ -1,8 +1,8 @@
-"""The empirical NTK of many inputs, a block of them at a time.
+"""Empirical NTK of many inputs, block by block.
 
-A network of width n keeps some 2 L n numbers of an input: its activities and sensitivities. Those
-of all inputs are kept while the kernel is put together if they fit in memory, and those of two
-blocks otherwise, at the price of computing them once for each pair of blocks.
+A network of width n has about 2 L n activations and sensitivities per input. Those of all inputs
+are held while the kernel is assembled if they fit in memory. Otherwise those of two blocks are
+held, and computed again for each pair of blocks.
 """
 
 from collections.abc import Callable
@@ -15,24 +15,18 @@ from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Inputs, OtherInputs
 from ntkflow.kernels.empirical import Sweep
-from ntkflow.networks.mlp import (
-    Architecture,
-    Layer,
-    Parameters,
-    Which,
-    contracted,
-    sweep,
-)
+from ntkflow.networks.empirical import OutputSelection, contract, sweep
+from ntkflow.networks.mlp import Architecture, Layer, Parameters
 
 __all__ = [
     "blockwise_ntk",
-    "contract",
-    "joined",
+    "checked_sweep",
+    "compiled_contract",
     "require_finite",
     "row_widths",
-    "separate",
-    "swept",
-    "swept_outputs",
+    "rows_from_sweeps",
+    "sensitivity_count",
+    "sweeps_from_rows",
 ]
 
 
@@ -42,25 +36,26 @@ def blockwise_ntk(
     x2: OtherInputs | None,
     architecture: Architecture,
     *,
-    outputs: Which = "all",
+    outputs: OutputSelection = "all",
     dtype: DTypeLike | None = None,
     block: int = 1024,
     memory: float = 2**30,
 ) -> Float[np.ndarray, "n m k k"]:
-    """`empirical_ntk` between all rows of x1 and of x2, or of x1, in blocks of so many rows.
+    """`empirical_ntk` between all rows of x1 and x2, or of x1 alone, in blocks of `block` rows.
 
-    `memory` bounds the bytes of activities and sensitivities, in at least two blocks' worth.
+    `memory` bounds the bytes of activations and sensitivities, except that two blocks are always
+    held.
     """
     dtype = np.dtype(dtype or parameters[0].weight.dtype)
     lists = [x1] if x2 is None else [x1, x2]
-    numbers = sum(map(len, lists)) * sum(row_widths(parameters, architecture, outputs))
-    kept = numbers * parameters[0].weight.dtype.itemsize <= memory
+    entries = sum(map(len, lists)) * sum(row_widths(parameters, architecture, outputs))
+    fits = entries * parameters[0].weight.dtype.itemsize <= memory
 
     def sweeps_of(x: Inputs) -> Callable[[int], list[Sweep]]:
         def sweeps(start: int) -> list[Sweep]:
-            return swept(parameters, x[start : start + block], architecture, outputs, dtype)
+            return checked_sweep(parameters, x[start : start + block], architecture, outputs, dtype)
 
-        return cache(sweeps) if kept else sweeps
+        return cache(sweeps) if fits else sweeps
 
     sweeps = [sweeps_of(x) for x in lists]
     number = architecture.outputs if outputs == "all" else 1
@@ -70,14 +65,14 @@ def blockwise_ntk(
         for column in range(row if x2 is None else 0, len(lists[-1]), block):
             columns = slice(column, column + block)
             two = None if x2 is None and row == column else sweeps[-1](column)
-            kernel[rows, columns] = contract(one, two, architecture, outputs, dtype)
+            kernel[rows, columns] = compiled_contract(one, two, architecture, outputs, dtype)
             if x2 is None and row != column:
                 kernel[columns, rows] = kernel[rows, columns].transpose(1, 0, 3, 2)
     return require_finite(kernel)
 
 
 def require_finite(kernel: np.ndarray) -> np.ndarray:
-    """The kernel; ValueError if an entry is not finite."""
+    """Return the kernel; raise ValueError if an entry is not finite."""
     if not np.isfinite(kernel).all():
         raise ValueError(
             f"x1 or x2: found inputs whose empirical NTK, or one of its factors, is too large for "
@@ -86,20 +81,25 @@ def require_finite(kernel: np.ndarray) -> np.ndarray:
     return kernel
 
 
-def swept(
+def checked_sweep(
     parameters: Parameters,
     x: Inputs,
     architecture: Architecture,
-    outputs: Which,
+    outputs: OutputSelection,
     dtype: DTypeLike,
 ) -> list[Sweep]:
-    """Activations and sensitivities of some inputs, for the requested outputs.
+    """Activations and sensitivities of inputs x (n, n_0), for the selected outputs.
+
+    Parameters
+    ----------
+    dtype
+        Precision in which products are summed.
 
     Raises
     ------
     ValueError
-        If the kernel of an input with itself over- or underflows, in the network's precision or in
-        `dtype`, which products are added up in.
+        If the kernel of an input with itself over- or underflows in the network's precision or in
+        `dtype`.
     """
     precision = np.dtype(parameters[0].weight.dtype)
     rows = np.asarray(x)
@@ -111,10 +111,12 @@ def swept(
     floor = max(float(limit.tiny) / float(limit.eps) for limit in limits)
     vanished = np.any(rows != 0, axis=1) & ~np.any(cast != 0, axis=1)
     small = np.asarray(diagonal) < floor
-    # Zeros are exact if an input or all units of a layer are inactive, in float64 too.
+    # A zero is exact, also in float64, if the input is zero or all units of a layer are inactive.
     if precision == np.float32 and small.any():
-        wide = [Layer(*(np.asarray(array, np.float64) for array in layer)) for layer in parameters]
-        exact = _sweep(wide, jnp.asarray(rows[small], np.float64), architecture, outputs)[1]
+        double = [
+            Layer(*(np.asarray(array, np.float64) for array in layer)) for layer in parameters
+        ]
+        exact = _sweep(double, jnp.asarray(rows[small], np.float64), architecture, outputs)[1]
         vanished[small] |= np.asarray(exact) > 0
     too_small = small & (np.asarray(faintest) < floor**0.5) | vanished
     for wrong, size, remedy in ((too_large, "large", "down"), (too_small, "small", "up")):
@@ -128,46 +130,48 @@ def swept(
 
 @partial(jax.jit, static_argnames=("architecture", "outputs"))
 def _sweep(
-    parameters: Parameters, x: Inputs, architecture: Architecture, outputs: Which
+    parameters: Parameters, x: Inputs, architecture: Architecture, outputs: OutputSelection
 ) -> tuple[list[Sweep], Array, Array]:
-    """A sweep; sum_k Theta_kk(x, x) and the smallest nonzero scale of a layer, both (n,)."""
+    """Sweep; sum_k Theta_kk(x, x) (n,); smallest nonzero scale of a layer's activations (n,)."""
     sweeps = sweep(parameters, x, architecture, outputs)
     diagonal, faintest = jnp.zeros(len(x), x.dtype), jnp.full(len(x), jnp.inf, x.dtype)
-    for activity, sensitivity in sweeps:
-        squares = jnp.sum(activity**2, axis=1) / activity.shape[1]
+    for activation, sensitivity in sweeps:
+        squares = jnp.sum(activation**2, axis=1) / activation.shape[1]
         before = architecture.weight_gain**2 * squares + architecture.beta**2
         diagonal += before * jnp.sum(sensitivity**2, axis=(1, 2))
-        scale = jnp.max(jnp.abs(activity), axis=1)
+        scale = jnp.max(jnp.abs(activation), axis=1)
         faintest = jnp.where(scale > 0, jnp.minimum(faintest, scale), faintest)
     return sweeps, diagonal, faintest
 
 
-contract = jax.jit(contracted, static_argnames=("architecture", "outputs", "dtype"))
+compiled_contract = jax.jit(contract, static_argnames=("architecture", "outputs", "dtype"))
 
 
-def swept_outputs(architecture: Architecture, outputs: Which) -> int:
-    """Of how many outputs there are sensitivities."""
+def sensitivity_count(architecture: Architecture, outputs: OutputSelection) -> int:
+    """Number of outputs whose sensitivities a sweep contains."""
     return 1 if isinstance(outputs, int) else architecture.outputs
 
 
-def row_widths(parameters: Parameters, architecture: Architecture, outputs: Which) -> list[int]:
-    """How many numbers each layer keeps of an input: activities of all, then sensitivities."""
+def row_widths(
+    parameters: Parameters, architecture: Architecture, outputs: OutputSelection
+) -> list[int]:
+    """Numbers per input of each layer's activations, then of each layer's sensitivities."""
     fans = [layer.weight.shape for layer in parameters]
-    number = swept_outputs(architecture, outputs)
+    number = sensitivity_count(architecture, outputs)
     return [fan_in for fan_in, _ in fans] + [number * fan_out for _, fan_out in fans]
 
 
-def joined(sweeps: list[Sweep]) -> Float[np.ndarray, "n w"]:
-    """All that is kept of each input, as one row."""
-    sensitivities = [np.asarray(s.sensitivity).reshape(len(s.activity), -1) for s in sweeps]
-    return np.concatenate([*(np.asarray(s.activity) for s in sweeps), *sensitivities], axis=1)
+def rows_from_sweeps(sweeps: list[Sweep]) -> Float[np.ndarray, "n w"]:
+    """Activations and sensitivities of all layers, one row per input."""
+    sensitivities = [np.asarray(s.sensitivity).reshape(len(s.activation), -1) for s in sweeps]
+    return np.concatenate([*(np.asarray(s.activation) for s in sweeps), *sensitivities], axis=1)
 
 
-def separate(rows: Float[np.ndarray, "n w"], widths: list[int], number: int) -> list[Sweep]:
-    """The inverse of `joined`; sensitivities of so many outputs."""
+def sweeps_from_rows(rows: Float[np.ndarray, "n w"], widths: list[int], number: int) -> list[Sweep]:
+    """Invert `rows_from_sweeps`, with sensitivities of `number` outputs and `row_widths`."""
     parts = np.split(rows, np.cumsum(widths)[:-1], axis=1)
     layers = len(widths) // 2
     return [
-        Sweep(activity, sensitivity.reshape(len(rows), number, -1))
-        for activity, sensitivity in zip(parts[:layers], parts[layers:], strict=True)
+        Sweep(activation, sensitivity.reshape(len(rows), number, -1))
+        for activation, sensitivity in zip(parts[:layers], parts[layers:], strict=True)
     ]

@@ -1,7 +1,7 @@
 """Costs C(f) = (1/N) sum_i c(f(x_i), y_i), the mean over training points of a convex function c.
 
-Its functional derivative at f is d(x_i) = grad_f c(f(x_i), y_i), and gradient descent follows minus
-the kernel gradient of C (JGH Section 3.1).
+The functional derivative of C at f is d(x_i) = grad_f c(f(x_i), y_i), and gradient descent follows
+minus the kernel gradient of C (JGH Section 3.1).
 """
 
 from collections.abc import Callable, Mapping
@@ -10,11 +10,10 @@ from functools import cache
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Outputs
-from ntkflow.kernels.activations import first_line, own_function
+from ntkflow.kernels.activations import first_line, imported_function
 
 __all__ = ["COSTS", "LEAST_SQUARES", "Cost", "check_cost", "cost", "mean_cost"]
 
@@ -23,13 +22,17 @@ Pointwise = Callable[[Float[Array, " k"], Float[Array, " k"]], Float[Array, ""]]
 
 @dataclass(frozen=True)
 class Cost:
-    """c, of the outputs (k,) and the target (k,) at one point.
+    """Convex function c of the outputs and the target at one point.
 
     Attributes
     ----------
+    name
+        Name of the cost in messages.
+    pointwise
+        c: outputs (k,) and target (k,) to a number.
     curvature
-        A bound on the eigenvalues of its second derivative in f, where one is known: gradient
-        descent is stable below 2 / (curvature lambda_1).
+        Upper bound on the eigenvalues of the second derivative of c in f, or None if unknown.
+        Gradient descent is stable below the learning rate 2 / (curvature lambda_1).
     """
 
     name: str
@@ -45,39 +48,45 @@ def _logistic(f: Float[Array, " k"], y: Float[Array, " k"]) -> Float[Array, ""]:
     return jnp.sum(jax.nn.softplus(-y * f))
 
 
+def _cross_entropy(f: Float[Array, " k"], y: Float[Array, " k"]) -> Float[Array, ""]:
+    import optax  # 0.1 s, which other costs do not need
+
+    return optax.losses.softmax_cross_entropy(f, y)
+
+
 LEAST_SQUARES = Cost("least_squares", _least_squares, 1.0)
 
 COSTS: Mapping[str, Cost] = {
     "least_squares": LEAST_SQUARES,
     "logistic": Cost("logistic", _logistic, 1 / 4),
-    "cross_entropy": Cost("cross_entropy", optax.losses.softmax_cross_entropy, 1 / 2),
+    "cross_entropy": Cost("cross_entropy", _cross_entropy, 1 / 2),
 }
 """|f - y|^2 / 2; sum_k log(1 + exp(-y_k f_k)) for y = +1 or -1; -sum_k y_k log softmax(f)_k."""
 
 
 @cache
 def cost(name: str) -> Cost:
-    """The cost of that name, or "module:function" for one of your own; the same object each time.
+    """Cost of a name, or of the function that "module:function" names; the same object each time.
 
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If no cost has that name, or the function cannot be imported.
     """
     if ":" in name:
-        return Cost(name, own_function(name, "cost"))
+        return Cost(name, imported_function(name, "cost"))
     if name not in COSTS:
         raise ValueError(
             f"cost {name!r} is not known; choose one of {sorted(COSTS)}, or 'module:function' for "
-            "a function of your own"
+            "your own function"
         )
     return COSTS[name]
 
 
 def check_cost(cost: Cost, outputs: int, dtype: DTypeLike) -> None:
-    """Refuse a function that does not map outputs and targets of a point to a number: ValueError.
+    """Raise ValueError if a cost or its gradient cannot be computed from outputs and a target.
 
-    Its gradient is tried too; whether it is convex is for its owner to know.
+    Convexity is not checked.
     """
     point = jax.ShapeDtypeStruct((outputs,), dtype)
     try:
@@ -86,16 +95,16 @@ def check_cost(cost: Cost, outputs: int, dtype: DTypeLike) -> None:
             jax.eval_shape(jax.grad(cost.pointwise), point, point)
     except Exception as error:
         raise ValueError(
-            f"cost {cost.name!r}: not a function of f and y, both ({outputs},), that can be "
-            f"differentiated ({first_line(error)}); write it with jax.numpy"
+            f"cost {cost.name!r}: found an error ({first_line(error)}), expected a differentiable "
+            f"function of f and y, both ({outputs},); write it with jax.numpy"
         ) from error
     if found.shape != ():
         raise ValueError(
-            f"cost {cost.name!r}: of f and y, both ({outputs},), it is an array of shape "
-            f"{found.shape}; expected one number"
+            f"cost {cost.name!r}: found an array of shape {found.shape} for f and y, both "
+            f"({outputs},), expected one number"
         )
 
 
 def mean_cost(cost: Cost, f: Outputs, y: Outputs) -> Array:
-    """C(f), a number."""
+    """C(f), a number, from outputs and targets (n, k)."""
     return jnp.sum(jax.vmap(cost.pointwise)(f, y).astype(f.dtype)) / f.shape[0]

@@ -1,50 +1,71 @@
-"""Steps of gradient descent on the parameters of several networks at once.
+"""Gradient descent on the parameters of several networks at once, and checks for divergence.
 
-Networks are spread over the devices of a mesh with the one axis `seed`. Those of a device take
-their steps together, as one batch; what is shared, inputs above all, each device has whole.
+Networks are sharded over the devices of a mesh with the single axis `seed`. The networks of one
+device take their steps as one batch. Inputs are replicated on every device.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ntkflow.aliases import Array, Float, Inputs, Key, OutputGram, Outputs, SeedKeys
 from ntkflow.networks.costs import mean_cost
+from ntkflow.networks.empirical import empirical_ntk
 from ntkflow.networks.method import Method
-from ntkflow.networks.mlp import Architecture, Parameters, apply, empirical_ntk, init
+from ntkflow.networks.mlp import Architecture, Parameters, apply, init
 
 __all__ = [
+    "DescentState",
+    "DivergenceError",
     "Setting",
-    "State",
     "advance",
+    "diverged",
     "evaluate",
     "initial_state",
     "kernels",
-    "shared",
-    "spread",
+    "replicate",
+    "require_finite",
+    "segments",
+    "shard_by_seed",
+    "stable_rates",
     "start_from",
 ]
 
 ROWS = 8192
-"""Points at which f is evaluated at once: of more, the activities would crowd the memory."""
+"""Points at which f is evaluated at once, so that their activations fit in memory."""
+
+SEGMENT = 5.0
+"""Target duration of one call that runs steps, in seconds."""
+
+GROWTH = 1.0
+"""Growth of the cost, relative to its initial value, that counts as divergence. The cost of a
+narrow network may rise a little before it falls."""
 
 SEEDS, EVERYWHERE = PartitionSpec("seed"), PartitionSpec()
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What programs are compiled for: networks, what is done to them, and where.
+    """Everything that a compiled training program depends on besides array shapes.
 
     Attributes
     ----------
+    architecture
+        Architecture of all networks.
+    method
+        Cost, optimiser and batch size.
     rate
-        The learning rate.
+        Learning rate.
+    mesh
+        Devices that the networks are sharded over.
     """
 
     architecture: Architecture
@@ -57,17 +78,21 @@ class Setting:
         return self.method.optimizer(self.rate)
 
 
-class State(NamedTuple):
-    """Networks in training, one an index of the leading axis of every array.
+class DescentState(NamedTuple):
+    """State of networks in training; the leading axis of every array counts the s networks.
 
     Attributes
     ----------
+    parameters
+        Parameters theta of each network.
+    optimizer
+        State of each network's optimiser.
     order
-        Training points in the order of this epoch, (s, n); (s, 0) without batches.
+        Order of the training points in the current epoch, (s, n); (s, 0) without batches.
     key
-        Of the orders, as two numbers.
+        Random key of the orders, as two integers, (s, 2).
     cost
-        In the last step, and the largest so far, of the points that the step was made on, (s, 2).
+        Cost in the last step and the largest cost so far, (s, 2), each on the points of its step.
     """
 
     parameters: Parameters
@@ -77,27 +102,27 @@ class State(NamedTuple):
     cost: Float[Array, "s 2"]
 
 
-def spread(tree: Any, mesh: Mesh) -> Any:
-    """Arrays with a leading axis of seeds, divided among the devices."""
+def shard_by_seed(tree: Any, mesh: Mesh) -> Any:
+    """Divide arrays among the devices along their leading axis, the seeds."""
     return jax.device_put(tree, NamedSharding(mesh, SEEDS))
 
 
-def shared(tree: Any, mesh: Mesh) -> Any:
-    """Arrays that every device has."""
+def replicate(tree: Any, mesh: Mesh) -> Any:
+    """Copy arrays to every device."""
     return jax.device_put(tree, NamedSharding(mesh, EVERYWHERE))
 
 
 def _each(function: Callable[..., Any], mesh: Mesh, seeded: int, common: int) -> Any:
-    """`function` of one network for all of them, on their devices.
+    """Map a function of one network over all networks, each on its device.
 
-    The first arguments, `seeded` of them, have a leading axis of seeds; `common` follow.
+    The first `seeded` arguments have a leading axis of seeds; the `common` ones that follow do not.
     """
 
     def local(*arguments: Any) -> Any:
-        own, rest = arguments[:seeded], arguments[seeded:]
-        if jax.tree.leaves(own)[0].shape[0] == 1:
-            # Not as a batch of one, whose matrix products are slower.
-            result = function(*jax.tree.map(lambda leaf: leaf[0], own), *rest)
+        networks, rest = arguments[:seeded], arguments[seeded:]
+        if jax.tree.leaves(networks)[0].shape[0] == 1:
+            # The matrix products of a batch of one would be slower.
+            result = function(*jax.tree.map(lambda leaf: leaf[0], networks), *rest)
             return jax.tree.map(lambda leaf: leaf[None], result)
         return jax.vmap(function, in_axes=(0,) * seeded + (None,) * common)(*arguments)
 
@@ -106,12 +131,12 @@ def _each(function: Callable[..., Any], mesh: Mesh, seeded: int, common: int) ->
 
 
 @partial(jax.jit, static_argnames=("samples", "setting"))
-def initial_state(keys: SeedKeys, x: Inputs, samples: int, setting: Setting) -> State:
-    """theta(0) of each key, before the first step; x gives input dimension and precision."""
+def initial_state(keys: SeedKeys, x: Inputs, samples: int, setting: Setting) -> DescentState:
+    """State of one network per key before its first step; x gives n_0 and the precision."""
 
-    def state(key: Key[Array, ""]) -> State:
+    def state(key: Key[Array, ""]) -> DescentState:
         theta = init(key, x.shape[1], setting.architecture, x.dtype)
-        # No number of theta(0) is drawn at the last count, so the orders are independent of it.
+        # theta(0) never uses the last count of the key, so the orders are independent of it.
         return _state(theta, jax.random.fold_in(key, 2**32 - 1), samples, setting)
 
     return _each(state, setting.mesh, 1, 0)(keys)
@@ -120,44 +145,48 @@ def initial_state(keys: SeedKeys, x: Inputs, samples: int, setting: Setting) -> 
 @partial(jax.jit, static_argnames=("samples", "setting"))
 def start_from(
     parameters: Parameters, key: Key[Array, ""], samples: int, setting: Setting
-) -> State:
-    """A single network at these parameters, before the first step."""
+) -> DescentState:
+    """State of a single network at the given parameters, before its first step."""
     state = _state(parameters, key, samples, setting)
     return jax.tree.map(lambda leaf: leaf[None], state)
 
 
-def _state(theta: Parameters, key: Key[Array, ""], samples: int, setting: Setting) -> State:
+def _state(theta: Parameters, key: Key[Array, ""], samples: int, setting: Setting) -> DescentState:
     order = jnp.zeros(samples if setting.method.batch else 0, jnp.int32)
     moments = setting.optimizer.init(theta)
     cost = jnp.zeros(2, theta[0].weight.dtype)
-    return State(theta, moments, order, jax.random.key_data(key), cost)
+    return DescentState(theta, moments, order, jax.random.key_data(key), cost)
 
 
 @partial(jax.jit, static_argnames="setting", donate_argnames="state")
 def advance(
-    state: State,
+    state: DescentState,
     x: Inputs,
     y: Float[Array, "s n k"],
     first: int,
     steps: int,
     setting: Setting,
-) -> State:
-    """The networks so many steps later; `state`, which has made `first` steps, is used up.
+) -> DescentState:
+    """Run `steps` gradient steps, numbered from `first`; the buffers of `state` are donated.
 
-    They are trained on the first n rows of x. The result is the same to the last bit however the
-    steps are divided among calls. Parameters change in place: beside them there are gradients.
+    Networks are trained on the first n rows of x. The result is bitwise the same however the steps
+    are divided among calls. Parameters are updated in place.
     """
     step = partial(_step, setting=setting)
 
-    def train(state: State, y: Outputs, x: Inputs, first: Array, steps: Array) -> State:
-        known = x[: len(y)]
+    def train(
+        state: DescentState, y: Outputs, x: Inputs, first: Array, steps: Array
+    ) -> DescentState:
+        training = x[: len(y)]
         # Both numbers are traced, so that one program serves every interval.
-        return jax.lax.fori_loop(first, first + steps, lambda i, now: step(i, now, known, y), state)
+        return jax.lax.fori_loop(first, first + steps, lambda i, s: step(i, s, training, y), state)
 
     return _each(train, setting.mesh, 2, 3)(state, y, x, first, steps)
 
 
-def _step(number: Array, state: State, x: Inputs, y: Outputs, *, setting: Setting) -> State:
+def _step(
+    number: Array, state: DescentState, x: Inputs, y: Outputs, *, setting: Setting
+) -> DescentState:
     order, method = state.order, setting.method
     if method.batch:
         order, rows = _batch(number, state, len(x), method.batch)
@@ -171,19 +200,19 @@ def _step(number: Array, state: State, x: Inputs, y: Outputs, *, setting: Settin
         change, moments = setting.optimizer.update(gradient, state.optimizer, state.parameters)
     theta = optax.apply_updates(state.parameters, change)
     costs = jnp.stack([value, jnp.maximum(state.cost[1], value)])
-    return State(theta, moments, order, state.key, costs)
+    return DescentState(theta, moments, order, state.key, costs)
 
 
-def _batch(number: Array, state: State, samples: int, size: int) -> tuple[Array, Array]:
-    """The order of the epoch that this step belongs to, and the rows of its batch."""
+def _batch(number: Array, state: DescentState, samples: int, size: int) -> tuple[Array, Array]:
+    """Order of the points in this step's epoch, and the rows of its batch."""
     epoch, place = jnp.divmod(number, samples // size)
 
-    def another() -> Array:
+    def new_order() -> Array:
         key = jax.random.wrap_key_data(state.key, impl="threefry2x32")
         order = jnp.arange(samples, dtype=jnp.int32)
         return jax.random.permutation(jax.random.fold_in(key, epoch), order)
 
-    order = jax.lax.cond(place == 0, another, lambda: state.order)
+    order = jax.lax.cond(place == 0, new_order, lambda: state.order)
     return order, jax.lax.dynamic_slice_in_dim(order, place * size, size)
 
 
@@ -191,7 +220,7 @@ def _batch(number: Array, state: State, samples: int, size: int) -> tuple[Array,
 def evaluate(
     parameters: Parameters, x: Inputs, y: Float[Array, "s n k"], setting: Setting
 ) -> tuple[Float[Array, "s N k"], Float[Array, " s"]]:
-    """f at all rows of x, and the cost on the first n of them, whose targets are y."""
+    """f (s, N, k) at all rows of x, and the cost (s,) on the first n of them, with targets y."""
 
     def both(theta: Parameters, y: Outputs, x: Inputs) -> tuple[Outputs, Array]:
         f = _apply(theta, x, setting.architecture)
@@ -208,9 +237,111 @@ def _apply(theta: Parameters, x: Inputs, architecture: Architecture) -> Outputs:
 
 @partial(jax.jit, static_argnames="setting")
 def kernels(parameters: Parameters, x: Inputs, setting: Setting) -> OutputGram:
-    """Empirical NTK of each network between all rows of x, (s, N, N, k, k)."""
+    """Empirical NTK (s, N, N, k, k) of each network between all rows of x (N, n_0)."""
 
     def kernel(theta: Parameters, x: Inputs) -> OutputGram:
         return empirical_ntk(theta, x, x, setting.architecture)
 
     return _each(kernel, setting.mesh, 1, 1)(parameters, x)
+
+
+def segments(
+    advance: Callable[[DescentState, int, int], DescentState],
+    state: DescentState,
+    step: int,
+    marks: Sequence[int],
+) -> Iterator[tuple[int, DescentState]]:
+    """Yield (step, state) at each of the marks, in ascending order, and every few seconds between.
+
+    Each call runs as many steps as take about `SEGMENT` seconds, so that progress and checkpoints
+    do not wait for the next mark. The length of the calls does not affect the result.
+
+    Parameters
+    ----------
+    advance
+        advance(state, first, count) runs `count` steps starting at step `first`.
+    state, step
+        Initial state and the number of steps that it has made.
+    """
+    stride = 1
+    for mark in marks:
+        while True:
+            steps, began = min(stride, mark - step), time.monotonic()
+            state = jax.block_until_ready(advance(state, step, steps))
+            duration, step = time.monotonic() - began, step + steps
+            if steps == stride:  # otherwise a mark shortened the call
+                stride = _next_stride(stride, duration)
+            yield step, state
+            if step == mark:
+                break
+
+
+def _next_stride(stride: int, duration: float) -> int:
+    """Steps of the next call, given the `duration` in seconds of one with `stride` steps."""
+    return 2 * stride if duration < SEGMENT / 2 else max(1, int(stride * SEGMENT / duration))
+
+
+class DivergenceError(ValueError):
+    """The cost of a network in training is not finite, or has more than doubled."""
+
+
+def require_finite(f: np.ndarray, costs: Float[np.ndarray, " s"], cost: str) -> None:
+    """Raise ValueError if f or the cost (s,) of a network is not finite at initialisation.
+
+    `cost` is the name of the cost.
+    """
+    if np.isfinite(costs).all():
+        return
+    if np.isfinite(f).all():
+        raise ValueError(
+            f"cost {cost!r}: found a value that is not finite at initialisation, although f is "
+            "finite there; expected a function that is finite for all f and the given targets"
+        )
+    raise ValueError(
+        "f: found values that are not finite at initialisation, expected finite ones; scale the "
+        "inputs or weight_gain down, or choose an activation that grows more slowly"
+    )
+
+
+def diverged(
+    worst: Float[np.ndarray, " s"], first: Float[np.ndarray, " s"], growing: bool
+) -> np.ndarray:
+    """Indices of the networks whose cost has diverged.
+
+    Parameters
+    ----------
+    worst
+        Largest cost of each network so far, (s,).
+    first
+        Cost of each network at initialisation, (s,).
+    growing
+        Whether growth of the cost counts as divergence; a cost that is not finite always does.
+    """
+    allowed = np.maximum(GROWTH * np.abs(first), np.finfo(worst.dtype).eps) if growing else np.inf
+    return np.flatnonzero(~(worst - first <= allowed) | ~np.isfinite(worst))
+
+
+def stable_rates(ntk: OutputGram, curvature: float | None) -> str:
+    """Advice on stable learning rates, as a sentence of an error message.
+
+    Parameters
+    ----------
+    ntk
+        NTK of the network on n training points, (n, n, k, k).
+    curvature
+        Bound on the curvature of the cost; None if unknown, or if the optimiser is another one.
+    """
+    kernel = np.asarray(ntk, dtype=float)
+    if not np.isfinite(kernel).all():
+        return "Its Theta(0) is not finite; scale the inputs or weight_gain down"
+    if curvature is None:
+        return "Set a smaller learning_rate"
+    size = kernel.shape[0] * kernel.shape[2]
+    matrix = kernel.transpose(0, 2, 1, 3).reshape(size, size) / len(kernel)
+    largest = np.linalg.eigvalsh(matrix)[-1]
+    divisor = "lambda_1" if curvature == 1 else f"({curvature:g} lambda_1)"
+    return (
+        f"It is stable below 2/{divisor} = {2 / (curvature * largest):.3g} (lambda_1 = "
+        f"{largest:.3g}, the largest eigenvalue of Theta(0)/N on {len(ntk)} training points); set "
+        f"learning_rate to {1 / (curvature * largest):.2g} or less"
+    )

@@ -1,32 +1,39 @@
-"""Which networks train at the same time, and where."""
+"""Placement of an ensemble's networks on devices, and the memory that each network takes."""
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-__all__ = ["Placement", "device_memory", "placement"]
+from ntkflow.aliases import Inputs
+from ntkflow.networks.descent import ROWS
+from ntkflow.networks.method import Method
+from ntkflow.networks.mlp import Architecture, parameter_count
+
+__all__ = ["Placement", "device_memory", "footprint", "placement"]
 
 CACHE = 2**23
-"""Bytes of networks that share each step on a CPU. What a step touches of them, three parts in
-five, then fits in a core's second-level cache, give or take."""
+"""Bytes of the networks that a CPU core trains as one batch. A step uses about three fifths of
+them, which fit in the core's second-level cache."""
 
 CPU_MEMORY = 4 * 2**30
+"""Bytes for networks on a CPU."""
 
 
 class Placement(NamedTuple):
-    """Where networks train, and in which order.
+    """Devices on which networks train, and the order in which they train.
 
     Attributes
     ----------
     mesh
         Devices along the axis `seed`.
     rounds
-        Indices of the networks that train at the same time, as many on each device. The last round
-        repeats the last network where there are fewer than devices.
+        Indices of the networks that train at the same time, equally many on each device. The last
+        round repeats the last network if it has fewer networks than devices.
     """
 
     mesh: Mesh
@@ -34,33 +41,51 @@ class Placement(NamedTuple):
 
 
 def device_memory(device: jax.Device) -> float:
-    """Bytes for networks: nine tenths of what a GPU has for this process, on the CPU 4 GiB."""
+    """Bytes for networks: nine tenths of a GPU's memory for this process, or `CPU_MEMORY`."""
     stats = None if device.platform == "cpu" else device.memory_stats()
     return 0.9 * stats["bytes_limit"] if stats else CPU_MEMORY
 
 
 def placement(
-    seeds: int, footprint: float, devices: Sequence[jax.Device], memory: float | None = None
+    seeds: int, size: float, devices: Sequence[jax.Device], memory: float | None = None
 ) -> Placement:
-    """Spread networks of so many bytes each over devices.
+    """Place `seeds` networks, each of `size` bytes, on devices.
 
-    `memory` in bytes is of each device, by default `device_memory`; of all together where the
-    devices are cores of a CPU.
+    As many networks as fit in memory take their steps as one batch. On a CPU a batch is also
+    limited by the core's cache, which keeps parameters and gradients from step to step: networks
+    of width 1000 train 1.8 times as fast one at a time as ten in a batch. Narrow networks are
+    batched on a CPU too, because single products of their matrices would be too small to be fast.
 
-    As many networks as fit take their steps as one batch. On a CPU, though, no more than keep
-    parameters and gradients in a core's cache from step to step: one at a time, networks of width
-    1000 train 1.8 times as fast as ten in step. Narrow ones share each step there too, so that its
-    products are worth the name.
+    Parameters
+    ----------
+    memory
+        Bytes of each device, `device_memory` by default. If the devices are cores of a CPU, bytes
+        of all of them together.
     """
     memory = device_memory(devices[0]) if memory is None else memory
-    fit = max(1, int(memory // footprint))
+    fit = max(1, int(memory // size))
     used = min(len(devices), seeds)
     if devices[0].platform == "cpu":
         used = min(used, fit)
-        fit = min(fit // used, max(1, int(CACHE // footprint)))
+        fit = min(fit // used, max(1, int(CACHE // size)))
     each = math.ceil(seeds / used)
     parts = np.array_split(np.arange(each), math.ceil(each / fit))
     rounds = [
         np.minimum(np.arange(used * part[0], used * (part[-1] + 1)), seeds - 1) for part in parts
     ]
     return Placement(Mesh(np.array(devices[:used]), ("seed",)), rounds)
+
+
+def footprint(x: Inputs, samples: int, architecture: Architecture, method: Method) -> int:
+    """Upper bound on the bytes of a network in training.
+
+    A network takes its parameters, their gradient, their update and the optimiser's state (or five
+    copies of the parameters while they are drawn), and the activations and sensitivities of a step
+    on its batch or of an evaluation on all points.
+    """
+    parameters = parameter_count(x.shape[1], architecture)
+    moments = jax.eval_shape(method.optimizer(1.0).init, jnp.zeros(1, x.dtype))
+    copies = max(5, 3 + sum(leaf.size for leaf in jax.tree.leaves(moments)))
+    units = sum(architecture.hidden_widths) + architecture.outputs
+    activations = 2 * units * max(method.batch or samples, min(len(x), ROWS))
+    return int((copies * parameters + activations) * x.dtype.itemsize)

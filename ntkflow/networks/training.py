@@ -1,60 +1,145 @@
 """Ensembles of networks trained by gradient descent, with records of f and of the empirical NTK.
 
-The cost is the mean over the training points, of ||f - f*||^2 / 2 by default, so that in function
-space gradient descent of learning rate eta follows kernel gradient descent at t = eta x steps
-(JGH Section 5). It is stable below eta = 2 / lambda_1, lambda_1 the largest eigenvalue of
+The cost is the mean over the training points, of ||f - f*||^2 / 2 by default. In function space
+gradient descent of learning rate eta then follows kernel gradient descent at t = eta x steps
+(JGH Section 5). It is stable below eta = 2 / lambda_1, with lambda_1 the largest eigenvalue of
 Theta(X, X)/N.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from ntkflow.aliases import AnyArray, Float, Inputs, SeedKeys
+from ntkflow.aliases import AnyArray, Array, Float, Inputs, SeedKeys
 from ntkflow.networks import descent
-from ntkflow.networks.divergence import DivergenceError
-from ntkflow.networks.method import Method
-from ntkflow.networks.mlp import Architecture, parameter_count
-from ntkflow.networks.placement import placement
-from ntkflow.networks.rounds import (
-    Ensemble,
-    Keeper,
-    Kept,
-    Round,
-    Schedule,
-    Task,
-    goal_of,
-    train_round,
+from ntkflow.networks.descent import (
+    DescentState,
+    DivergenceError,
+    Setting,
+    diverged,
+    require_finite,
+    segments,
+    stable_rates,
 )
+from ntkflow.networks.empirical import initial_kernels
+from ntkflow.networks.method import Method
+from ntkflow.networks.mlp import Architecture
+from ntkflow.networks.placement import footprint, placement
 
 __all__ = [
+    "Checkpointer",
     "DivergenceError",
     "Ensemble",
-    "Keeper",
-    "Kept",
     "Method",
+    "NoCheckpoints",
     "Schedule",
+    "TrainingState",
     "train_ensemble",
 ]
 
+ADVICE_POINTS = 512
+"""Largest number of training points for lambda_1 in the message about diverging training."""
 
-class Forgetful:
-    """Keeps nothing."""
 
-    def found(self) -> None:
+class Schedule(NamedTuple):
+    """Learning rate, and the steps at which f and the empirical NTK are recorded, ascending.
+
+    Training ends at the last recorded step. Step 0 is the network at initialisation.
+    """
+
+    learning_rate: float
+    function_steps: tuple[int, ...]
+    kernel_steps: tuple[int, ...] = ()
+
+    @classmethod
+    def from_plain(
+        cls,
+        learning_rate: float,
+        function_steps: Sequence[int],
+        kernel_steps: Sequence[int],
+        **_: Any,
+    ) -> "Schedule":
+        """Schedule from the key `training` of a configuration."""
+        return cls(learning_rate, tuple(function_steps), tuple(kernel_steps))
+
+    @property
+    def recorded(self) -> list[int]:
+        """Steps at which f, the NTK or both are recorded."""
+        return sorted({*self.function_steps, *self.kernel_steps})
+
+
+class Ensemble(NamedTuple):
+    """Records of s networks at t steps and N points.
+
+    Attributes
+    ----------
+    f
+        Output of each network, (s, t, N, k).
+    goal
+        Function that each network is trained towards, (s, N, k).
+    cost
+        Cost on the training points, (s, t).
+    ntk
+        Empirical NTK at the kernel steps, (s, kernel_t, N, N, k, k).
+    """
+
+    f: Float[np.ndarray, "s t N k"]
+    goal: Float[np.ndarray, "s N k"]
+    cost: Float[np.ndarray, "s t"]
+    ntk: Float[np.ndarray, "s kernel_t N N k k"]
+
+
+class TrainingState(NamedTuple):
+    """Contents of a checkpoint, from which training resumes.
+
+    Attributes
+    ----------
+    networks
+        Indices of the networks of the current round.
+    step
+        Number of steps that these networks have made.
+    arrays
+        Records of all networks, then costs at initialisation and the state of this round.
+    """
+
+    networks: list[int]
+    step: int
+    arrays: list[np.ndarray]
+
+
+class Checkpointer(Protocol):
+    """Storage of checkpoints, which decides when one is due."""
+
+    def restore(self) -> TrainingState | None:
+        """Return the last checkpoint, None if there is none."""
+
+    def due(self) -> bool:
+        """Whether it is time for the next checkpoint."""
+
+    def save(self, state: TrainingState) -> None:
+        """Replace the last checkpoint by `state`."""
+
+
+class NoCheckpoints:
+    """Null object for training without checkpoints."""
+
+    def restore(self) -> None:
         return None
 
     def due(self) -> bool:
         return False
 
-    def keep(self, kept: Kept) -> None:
+    def save(self, state: TrainingState) -> None:
         return None
 
 
-GRADIENT_DESCENT, EVERY, FORGETFUL = Method(), slice(None), Forgetful()
+GRADIENT_DESCENT, EVERY, NO_CHECKPOINTS = Method(), slice(None), NoCheckpoints()
 
 
 def train_ensemble(
@@ -71,16 +156,16 @@ def train_ensemble(
     dtype: DTypeLike = jnp.float32,
     memory: float | None = None,
     devices: Sequence[jax.Device] | None = None,
-    keeper: Keeper = FORGETFUL,
+    checkpointer: Checkpointer = NO_CHECKPOINTS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Ensemble:
-    """Train one network a key on the first `samples` rows of x.
+    """Train one network per key on the first `samples` rows of x (N, n_0).
 
     Parameters
     ----------
     target
-        f* at all points (rows beyond the training set are not used for training), or
-        f* - f_theta(0) if `relative`.
+        f* at all points (N, k), or f* - f_theta(0) if `relative`. Rows beyond the training points
+        are not used for training.
     method
         Cost, optimiser and batch size; full-batch gradient descent on least squares by default.
     recorded
@@ -88,69 +173,55 @@ def train_ensemble(
     dtype
         Precision of parameters and arithmetic.
     memory
-        Bytes for networks, their gradients and activities, of each device or of a CPU; see
-        `placement`. As many networks as fit train at the same time, never less than one a device.
+        Bytes of each device, or of a CPU, for networks, their gradients and activations; see
+        `placement`. As many networks as fit train at the same time, at least one per device.
     devices
-        Over which networks are spread; all of this process by default.
-    keeper
-        Where to go on from if the training was killed; the records are the same to the last bit.
+        Devices on which networks train; all of this process by default.
+    checkpointer
+        Storage from which a killed training resumes. The records are bitwise the same.
+    progress
+        Function that receives a line of text every few seconds.
 
     Raises
     ------
     DivergenceError
-        If the cost of a network is not finite, or in gradient descent, where it is looked at in
-        every step, exceeds twice its initial value. Wide networks can recover from such growth
-        and fit the data, but far from the kernel's regime.
+        If the cost of a network is not finite, or if it exceeds twice its initial value at any
+        step of full-batch gradient descent. Wide networks can recover from such growth and fit the
+        data, but they leave the regime of the kernel.
     ValueError
-        If f is not finite at initialisation, the cost is no function of f and f*, or a batch has
-        more points than there are.
+        If f is not finite at initialisation, the cost cannot be computed from f and f*, or a batch
+        has more points than the training set.
     """
     method.check(samples, architecture.outputs, dtype)
     points, y = jnp.asarray(x, dtype), np.asarray(target, dtype)
     size = footprint(points, samples, architecture, method)
     mesh, rounds = placement(len(keys), size, devices or jax.local_devices(), memory)
-    setting = descent.Setting(architecture, method, schedule.learning_rate, mesh)
-    points = descent.shared(points, mesh)
-    task = Task(points, recorded, samples, setting, schedule, keeper, progress)
-    records, kept = _blank(len(keys), y[recorded], schedule), keeper.found()
-    done = 0 if kept is None else _rounds_before(kept, rounds)
+    setting = Setting(architecture, method, schedule.learning_rate, mesh)
+    points = descent.replicate(points, mesh)
+    task = _Task(points, recorded, samples, setting, schedule, checkpointer, progress)
+    records, saved = _empty_records(len(keys), y[recorded], schedule), checkpointer.restore()
+    done = 0 if saved is None else _finished_rounds(saved, rounds)
     if done is None:
-        progress("networks are divided otherwise than when they were kept; training starts again")
-        done, kept = 0, None
-    if kept is not None:
-        records = Ensemble(*map(np.array, kept.arrays[: len(records)]))
+        progress("checkpoint: found networks grouped into other rounds; training starts again")
+        done, saved = 0, None
+    if saved is not None:
+        records = Ensemble(*map(np.array, saved.arrays[: len(records)]))
     for networks in rounds[done:]:
-        goal = goal_of(task, keys[networks], y, relative)
+        goal = _goals(task, keys[networks], y, relative)
         records.goal[networks] = goal[:, recorded]
-        known = descent.spread(goal[:, :samples], mesh)
-        train_round(task, Round(networks, keys[networks], known), records, kept)
-        kept = None
+        training_goal = descent.shard_by_seed(goal[:, :samples], mesh)
+        _train_round(task, _Round(networks, keys[networks], training_goal), records, saved)
+        saved = None
     return records
 
 
-def _rounds_before(kept: Kept, rounds: Sequence[np.ndarray]) -> int | None:
-    """How many rounds come before the one that was kept; None if there is no such round."""
-    found = [number for number, each in enumerate(rounds) if each.tolist() == kept.networks]
+def _finished_rounds(saved: TrainingState, rounds: Sequence[np.ndarray]) -> int | None:
+    """Number of rounds before that of the checkpoint; None if its round is none of these."""
+    found = [number for number, each in enumerate(rounds) if each.tolist() == saved.networks]
     return found[0] if found else None
 
 
-def footprint(x: Inputs, samples: int, architecture: Architecture, method: Method) -> int:
-    """Bytes of a network in training, at most.
-
-    Parameters, their gradient, the change in flight and what the optimiser remembers of them, or
-    five copies, which it takes to draw them; the activities and sensitivities of a step on its
-    batch, or of an evaluation.
-    """
-    parameters = parameter_count(x.shape[1], architecture)
-    remembered = jax.eval_shape(method.optimizer(1.0).init, jnp.zeros(1, x.dtype))
-    copies = max(5, 3 + sum(leaf.size for leaf in jax.tree.leaves(remembered)))
-    units = sum(architecture.hidden_widths) + architecture.outputs
-    activities = 2 * units * max(method.batch or samples, min(len(x), descent.ROWS))
-    return int((copies * parameters + activities) * x.dtype.itemsize)
-
-
-def _blank(seeds: int, y: Float[np.ndarray, "N k"], schedule: Schedule) -> Ensemble:
-    """Records to fill in."""
+def _empty_records(seeds: int, y: Float[np.ndarray, "N k"], schedule: Schedule) -> Ensemble:
     points, outputs = y.shape
     functions, kernels = len(schedule.function_steps), len(schedule.kernel_steps)
     return Ensemble(
@@ -159,3 +230,137 @@ def _blank(seeds: int, y: Float[np.ndarray, "N k"], schedule: Schedule) -> Ensem
         np.empty((seeds, functions), y.dtype),
         np.empty((seeds, kernels, points, points, outputs, outputs), y.dtype),
     )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Data, settings and callbacks shared by the networks of all rounds."""
+
+    x: Inputs
+    recorded: slice
+    samples: int
+    setting: Setting
+    schedule: Schedule
+    checkpointer: Checkpointer
+    progress: Callable[[str], None]
+
+    def initial(self, keys: SeedKeys) -> DescentState:
+        """Networks before their first step."""
+        return descent.initial_state(keys, self.x, self.samples, self.setting)
+
+    def evaluated(
+        self, state: DescentState, y: Float[Array, "s n k"]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """f (s, N, k) at all points, and the cost (s,) on the first n."""
+        f, costs = descent.evaluate(state.parameters, self.x, y, self.setting)
+        return np.asarray(f), np.asarray(costs)
+
+
+class _Round(NamedTuple):
+    """Networks that train at the same time: indices (s,), keys (s,) and goals (s, n, k)."""
+
+    networks: np.ndarray
+    keys: SeedKeys
+    y: Float[Array, "s n k"]
+
+
+def _goals(
+    task: _Task, keys: SeedKeys, target: Float[np.ndarray, "N k"], relative: bool
+) -> Float[np.ndarray, "s N k"]:
+    """Goal of each network: `target`, plus the network's f_theta(0) if `relative`."""
+    if not relative:
+        return np.broadcast_to(target, (len(keys), *target.shape))
+    unused = descent.shard_by_seed(
+        np.zeros((len(keys), 1, target.shape[1]), target.dtype), task.setting.mesh
+    )
+    return target + task.evaluated(task.initial(keys), unused)[0]
+
+
+def _train_round(
+    task: _Task, group: _Round, records: Ensemble, saved: TrainingState | None
+) -> None:
+    """Train the networks of a round, from its checkpoint if there is one, and fill in `records`."""
+    if saved is not None:
+        task.progress(f"{_label(group, records)}: resumes after step {saved.step}")
+    last, first, start = _started(task, group) if saved is None else _restored(task, group, saved)
+    marks = [step for step in task.schedule.recorded if step > last]
+    for step, state in segments(partial(_advance, task, group), start, max(last, 0), marks):
+        costs, worst = np.asarray(state.cost).T
+        if step in marks:
+            costs = _record(task, group, step, state, records)
+            worst = np.maximum(worst, costs)
+        _require_convergence(task, group, step, first, worst)
+        task.progress(
+            f"{_label(group, records)}: step {step} of {marks[-1]}, mean cost {costs.mean():.3e}"
+        )
+        if task.checkpointer.due():
+            task.checkpointer.save(_training_state(group, step, records, first, state))
+
+
+def _training_state(
+    group: _Round, step: int, records: Ensemble, first: np.ndarray, state: DescentState
+) -> TrainingState:
+    # A separate function, so that no view of the state outlives the call and keeps the next step
+    # from reusing its memory.
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
+    return TrainingState(group.networks.tolist(), step, [*records, first, *leaves])
+
+
+def _advance(
+    task: _Task, group: _Round, state: DescentState, first: int, steps: int
+) -> DescentState:
+    return descent.advance(state, task.x, group.y, first, steps, task.setting)
+
+
+def _label(group: _Round, records: Ensemble) -> str:
+    return f"networks {group.networks[0] + 1}-{group.networks[-1] + 1} of {len(records.cost)}"
+
+
+def _started(task: _Task, group: _Round) -> tuple[int, np.ndarray, DescentState]:
+    """Step -1, as nothing is recorded; costs (s,) at initialisation; the networks' state."""
+    state = task.initial(group.keys)
+    f, costs = task.evaluated(state, group.y)
+    require_finite(f, costs, task.setting.method.cost.name)
+    return -1, costs, state
+
+
+def _restored(
+    task: _Task, group: _Round, saved: TrainingState
+) -> tuple[int, np.ndarray, DescentState]:
+    """Step, costs (s,) at initialisation and networks' state of a checkpoint."""
+    like = jax.eval_shape(task.initial, group.keys)
+    first, *leaves = saved.arrays[len(Ensemble._fields) :]
+    state = jax.tree.unflatten(jax.tree.structure(like), leaves)
+    return saved.step, first, descent.shard_by_seed(state, task.setting.mesh)
+
+
+def _record(
+    task: _Task, group: _Round, step: int, state: DescentState, records: Ensemble
+) -> Float[np.ndarray, " s"]:
+    """Fill in the records of a step, and return the costs."""
+    f, costs = task.evaluated(state, group.y)
+    schedule = task.schedule
+    if step in schedule.function_steps:
+        place = group.networks, schedule.function_steps.index(step)
+        records.f[place], records.cost[place] = f[:, task.recorded], costs
+    if step in schedule.kernel_steps:
+        place = group.networks, schedule.kernel_steps.index(step)
+        x = task.x[task.recorded]
+        records.ntk[place] = descent.kernels(state.parameters, x, task.setting)
+    return costs
+
+
+def _require_convergence(
+    task: _Task, group: _Round, step: int, first: np.ndarray, worst: np.ndarray
+) -> None:
+    method = task.setting.method
+    plain = method.is_gradient_descent
+    for network in diverged(worst, first, plain):
+        key, x = group.keys[network : network + 1], task.x[: min(task.samples, ADVICE_POINTS)]
+        (ntk,) = initial_kernels(key, x, task.setting.architecture, dtype=x.dtype)
+        advice = stable_rates(ntk, method.cost.curvature if plain else None)
+        what = "gradient descent" if plain else "training"
+        raise DivergenceError(
+            f"{what} diverged by step {step}: the cost of a network went from {first[network]:.3g} "
+            f"to {worst[network]:.3g} with learning_rate {task.setting.rate:g}. {advice}"
+        )

@@ -9,12 +9,13 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from ntkflow.stores.contents import ROOT
-from ntkflow.stores.integrity import damaged_chunks
+from ntkflow.stores.integrity import chunk_files, is_intact
 from ntkflow.stores.places import StoreError, check_place
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "adopt",
     "check_folder",
     "clear",
+    "create_folder",
+    "earlier_store",
     "empty",
     "explained",
     "holds_another",
@@ -58,10 +61,16 @@ def check_folder(folder: Path) -> None:
 
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Create the folder and lock it against other runs, until the end or the death of this process.
 
     At the end it is removed if it is empty, with the parents that were created for it.
+
+    Parameters
+    ----------
+    shared
+        Let others hold the folder that want to share it, too. It then stays, even if it is empty:
+        they may be about to use it.
 
     Raises
     ------
@@ -72,18 +81,19 @@ def lock_folder(folder: Path) -> Iterator[None]:
     created = [parent for parent in folder.parents if not parent.exists()]
     descriptor = None
     try:
-        descriptor = _lock(folder)
+        descriptor = _lock(folder, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         if descriptor is not None:
-            _remove_if_empty(folder)
+            if not shared:
+                _remove_if_empty(folder)
             os.close(descriptor)
         with suppress(OSError):
             for parent in created:
                 parent.rmdir()
 
 
-def _lock(folder: Path) -> int:
+def _lock(folder: Path, mode: int) -> int:
     """Open and lock a file in the folder; not one that has been removed in the meantime."""
     for _ in range(ATTEMPTS):
         check_folder(folder)
@@ -96,7 +106,7 @@ def _lock(folder: Path) -> int:
             _remove_if_empty(folder)
             raise StoreError(_not_created(folder, error)) from None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(descriptor), (folder / LOCK_FILE).stat()):
                 return descriptor
         except FileNotFoundError:
@@ -134,6 +144,21 @@ def _not_locked(folder: Path, error: OSError) -> str:
         f"{folder}: cannot be locked against other runs ({error.strerror}); put the store on a "
         "file system that has locks"
     )
+
+
+def create_folder(folder: Path, fill: Callable[[Path], object]) -> None:
+    """Fill a new folder and rename it to `folder`; of several that do so, the first wins."""
+    if folder.exists():
+        return
+    fresh = folder.with_name(f"{folder.name}.{uuid4().hex}.fresh")
+    try:
+        fill(fresh)
+        fresh.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def empty(folder: Path) -> None:
@@ -176,20 +201,28 @@ def put_back(path: Path) -> None:
         former.rename(path)
 
 
-def adopt(path: Path, store: Path, arrays: Sequence[str], fingerprint: str) -> None:
-    """Move the intact chunks of a damaged store at `path` into `store`.
+def earlier_store(path: Path, arrays: Sequence[str], fingerprint: str) -> Path | None:
+    """Damaged or finished store whose arrays carry the fingerprint, at `path` or moved from it."""
+    for place in (path, _former(path)):
+        if all(_fingerprint(place / name) == fingerprint for name in arrays):
+            return place
+    return None
 
-    Only if its arrays carry the same fingerprint. All their chunks are read for it.
+
+def adopt(path: Path, store: Path, arrays: Sequence[str], fingerprint: str) -> None:
+    """Move the intact chunks of a damaged store at `path` into `store`, unless they are there.
+
+    Only if its arrays carry the same fingerprint. All these chunks are read for it.
     """
-    if not path.is_dir() or not all(_fingerprint(path / name) == fingerprint for name in arrays):
+    if earlier_store(path, arrays, fingerprint) != path:
         return
     former = _former(path)
     path.rename(former)
-    for name in arrays:
-        for chunk in damaged_chunks(former / name):
-            chunk.unlink(missing_ok=True)
-        if not (store / name / "c").exists() and (former / name / "c").is_dir():
-            (former / name / "c").rename(store / name / "c")
+    for chunk in (chunk for name in arrays for chunk in chunk_files(former / name)):
+        target = store / chunk.relative_to(former)
+        if not target.exists() and is_intact(chunk):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            chunk.rename(target)
     _discard(path)
 
 

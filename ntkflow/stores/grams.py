@@ -1,37 +1,36 @@
 """Gram matrices of any size, block by block into one store.
 
 Inputs are first brought into the form that kernels take and laid out on disk (`staging`), so that
-the memory of a run does not grow with their number and workers of a cluster find them. Each block
-is then one Dask task: it computes all kernels between two strips of inputs and writes them, and
-their transposes below the diagonal, as whole chunks. A chunk is there or it is not, whatever
-happens to the task; the next run computes the blocks that lack one and no others.
+the memory of a run does not grow with their number and workers of a cluster find them. The tasks of
+`blocks` then write whole chunks. A chunk is on disk or it is not, whatever happens to a task; the
+next run computes the blocks that lack one and no others.
 
-What is under way lies beside the store, in a folder whose name is the fingerprint of inputs,
-settings and code: chunks of another computation are never taken for this one's. One run at a time
-is at work on a store; what it has put together takes the store's place at the end, and all that
-others have left there is removed.
+A store is built beside its place, in a folder whose name is the fingerprint of inputs, settings and
+code: chunks of another computation are never taken for this one's. Several processes may each write
+a share of the blocks there (`write_share`). One at a time finishes the store (`write_grams`): it
+computes what is missing, renames the store to its place, and removes all that others have left.
 """
 
-import errno
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import dask.array as da
 import numpy as np
 import xarray as xr
 import zarr
-from dask.delayed import delayed
 
 from ntkflow.stores import labels
+from ntkflow.stores.blocks import Compute, Task, compute_missing
 from ntkflow.stores.building import (
     adopt,
     check_folder,
     clear,
+    create_folder,
+    earlier_store,
     empty,
     explained,
     holds_another,
@@ -49,21 +48,16 @@ from ntkflow.stores.staging import (
     LISTS,
     Inputs,
     Rows,
-    Staged,
     digest_inputs,
     open_staged,
     stage,
-    staged_rows,
 )
 from ntkflow.stores.zarr import SEAL, finish_store, labelled_store
 
-__all__ = ["BlockKernel", "Recipe", "write_grams"]
+__all__ = ["BlockKernel", "Recipe", "write_grams", "write_share"]
 
 BlockKernel = Callable[[Rows, Rows | None], Sequence[np.ndarray]]
 """All kernels between two lists of inputs, or of the first with itself."""
-
-Compute = Callable[..., Any]
-"""Takes Dask tasks, and calls `on_done` with the number done, of how many, as each is done."""
 
 
 class Recipe(NamedTuple):
@@ -122,6 +116,94 @@ def write_grams(
         If `place` holds anything else, another run is at work on the store, or the disk is full or
         will be.
     """
+    plan = _planned(points, inputs, others, place, recipe, grid)
+    path, folder, fingerprint = plan.path, plan.folder, plan.fingerprint
+    if is_finished(path, fingerprint):
+        clear(path, folder)
+        return
+    _check_same(plan, overwrite)
+    with lock_folder(partial_folder(path)):
+        put_back(path)
+        if is_finished(path, fingerprint):  # by the run that held the folder until now
+            return
+        _check_same(plan, overwrite)
+        try:
+            _build(plan, attributes or {}, compute)
+            empty(partial_folder(path))
+        except OSError as error:
+            raise explained(error, path, folder) from error
+        finally:
+            if not (folder / "store").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_share(
+    points: xr.Dataset,
+    inputs: Inputs,
+    others: Inputs | None,
+    place: Place,
+    recipe: Recipe,
+    *,
+    grid: Grid,
+    compute: Compute,
+    share: tuple[int, int],
+) -> None:
+    """Compute the i-th of n shares of the blocks of the store that `write_grams` will finish.
+
+    Arguments and errors are those of `write_grams`; `share` is (i, n). Several processes may write
+    shares of a store at once, even the same one. Nothing at `place` changes; if the store is
+    finished, nothing is computed.
+    """
+    plan = _planned(points, inputs, others, place, recipe, grid)
+    path, folder, fingerprint = plan.path, plan.folder, plan.fingerprint
+    if is_finished(path, fingerprint):
+        return
+    first, count = share
+    with lock_folder(partial_folder(path), shared=True):
+        try:
+            task, _ = _prepare(plan)
+            earlier = earlier_store(path, recipe.names, fingerprint)
+            compute_missing(task, grid.blocks[first::count], compute, earlier)
+        except OSError as error:
+            raise explained(error, path, folder) from error
+
+
+class _Plan(NamedTuple):
+    """A store to be built.
+
+    Attributes
+    ----------
+    path
+        Place of the store.
+    fingerprint
+        Digest of all that its chunks and coordinates depend on.
+    labelled
+        The store as a Dataset of zeros that are not in memory.
+    sources
+        One or two lists of inputs.
+    """
+
+    path: Path
+    fingerprint: str
+    labelled: xr.Dataset
+    sources: Sequence[Inputs]
+    recipe: Recipe
+    grid: Grid
+
+    @property
+    def folder(self) -> Path:
+        """Folder in which the store is built."""
+        return partial_folder(self.path) / self.fingerprint[:16]
+
+
+def _planned(
+    points: xr.Dataset,
+    inputs: Inputs,
+    others: Inputs | None,
+    place: Place,
+    recipe: Recipe,
+    grid: Grid,
+) -> _Plan:
     path = resolve_place(place)  # absolute: workers may be in another folder
     check_place(path, recipe.kind)
     check_folder(partial_folder(path))
@@ -131,56 +213,44 @@ def write_grams(
     except ValueError as error:
         raise ValueError(f"points: {' '.join(str(error).split())}") from None
     fingerprint = _fingerprint(recipe.settings, grid, points, sources)
-    folder = partial_folder(path) / fingerprint[:16]
-    if is_finished(path, fingerprint):
-        clear(path, folder)
-        return
-    _check_same(path, recipe, fingerprint, overwrite)
-    with lock_folder(partial_folder(path)):
-        put_back(path)
-        if is_finished(path, fingerprint):  # by the run that held the folder until now
-            return
-        _check_same(path, recipe, fingerprint, overwrite)
-        try:
-            described = {**(attributes or {}), "fingerprint": fingerprint}
-            _build(path, folder, labelled.assign_attrs(described), sources, recipe, grid, compute)
-            empty(partial_folder(path))
-        except OSError as error:
-            raise explained(error, path, folder) from error
-        finally:
-            if not (folder / "store").exists():
-                shutil.rmtree(folder, ignore_errors=True)
+    return _Plan(path, fingerprint, labelled, sources, recipe, grid)
 
 
-def _check_same(path: Path, recipe: Recipe, fingerprint: str, overwrite: bool) -> None:
-    """Raise StoreError if the store at `path` is of another computation and not to be replaced."""
-    if holds_another(path, recipe.names, fingerprint) and not overwrite:
+def _check_same(plan: _Plan, overwrite: bool) -> None:
+    """Raise StoreError if the store there is of another computation and not to be replaced."""
+    if holds_another(plan.path, plan.recipe.names, plan.fingerprint) and not overwrite:
         raise StoreError(
-            f"{path}: holds a finished store of other inputs, settings or code, expected the same "
-            "ones or nothing; pass overwrite=True to replace it, or choose another place"
+            f"{plan.path}: holds a finished store of other inputs, settings or code, expected the "
+            "same ones or nothing; pass overwrite=True to replace it, or choose another place"
         )
 
 
-def _build(
-    path: Path,
-    folder: Path,
-    labelled: xr.Dataset,
-    sources: Sequence[Inputs],
-    recipe: Recipe,
-    grid: Grid,
-    compute: Compute,
-) -> None:
-    """Build the store in `folder`, from what an earlier run has left, and put it in its place."""
-    store = folder / "store"
-    staged = [_stage(x, recipe, folder / f"inputs-{i}") for i, x in enumerate(sources)]
+def _build(plan: _Plan, attributes: Mapping[str, object], compute: Compute) -> None:
+    """Build the store, from what earlier runs have left, and put it in its place."""
+    path, store, names = plan.path, plan.folder / "store", plan.recipe.names
+    for debris in (*plan.folder.glob("*.fresh"), *([] if (store / ROOT).is_file() else [store])):
+        shutil.rmtree(debris, ignore_errors=True)
+    for debris in store.rglob("*.partial"):
+        debris.unlink(missing_ok=True)
+    task, facts = _prepare(plan)
+    adopt(path, store, names, plan.fingerprint)
+    compute_missing(task, plan.grid.blocks, compute)
+    named = {**plan.labelled.attrs, **attributes, "fingerprint": plan.fingerprint, **facts}
+    zarr.open_group(store, mode="r+").attrs.put(named)
+    finish_store(store, path, plan.recipe.kind)
+
+
+def _prepare(plan: _Plan) -> tuple[Task, Mapping[str, object]]:
+    """Stage the inputs and lay out the store, unless that is done; and attributes of the store."""
+    folders = [plan.folder / f"inputs-{index}" for index in range(len(plan.sources))]
+    for x, folder in zip(plan.sources, folders, strict=True):
+        create_folder(folder, partial(stage, x, plan.recipe.directed))
+    staged = [open_staged(folder) for folder in folders]
     norms = np.concatenate([part.norms() for part in staged])
-    kernel, facts = recipe.plan(norms, sources[0].shape[1])
-    complete = labelled.assign_attrs(facts)
-    _lay_out(complete, store, grid, recipe)
-    adopt(path, store, recipe.names, complete.attrs["fingerprint"])
-    _compute_missing(Task(Shared(kernel), staged, folder, grid, recipe.names), compute)
-    zarr.open_group(store, mode="r+").attrs.update(complete.attrs)
-    finish_store(store, path, recipe.kind)
+    kernel, facts = plan.recipe.plan(norms, plan.sources[0].shape[1])
+    store = plan.folder / "store"
+    create_folder(store, partial(_lay_out, plan))
+    return Task(Shared(kernel), staged, store, plan.grid, plan.recipe.names), facts
 
 
 def _fingerprint(settings: str, grid: Grid, points: xr.Dataset, sources: Sequence[Inputs]) -> str:
@@ -192,30 +262,16 @@ def _fingerprint(settings: str, grid: Grid, points: xr.Dataset, sources: Sequenc
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _stage(x: Inputs, recipe: Recipe, folder: Path) -> Staged:
-    if not folder.exists():
-        fresh = folder.with_name(f"{folder.name}.fresh")
-        shutil.rmtree(fresh, ignore_errors=True)
-        stage(x, recipe.directed, fresh)
-        fresh.rename(folder)
-    return open_staged(folder)
-
-
-def _lay_out(labelled: xr.Dataset, store: Path, grid: Grid, recipe: Recipe) -> None:
-    """The store without its chunks, if it is not there yet."""
-    if (store / ROOT).is_file():
-        return
-    shutil.rmtree(store, ignore_errors=True)
-    fresh = store.with_name("store.fresh")
-    shutil.rmtree(fresh, ignore_errors=True)
-    for name in recipe.names:
-        labelled[name].attrs["fingerprint"] = labelled.attrs["fingerprint"]
-    encoding = {name: {"compressors": (SEAL,), "chunks": grid.chunk} for name in recipe.names}
-    labelled.to_zarr(
-        fresh, mode="w", zarr_format=3, consolidated=False, compute=False, encoding=encoding
+def _lay_out(plan: _Plan, folder: Path) -> None:
+    """Write the store without its chunks into a new folder."""
+    names, chunk = plan.recipe.names, plan.grid.chunk
+    for name in names:
+        plan.labelled[name].attrs["fingerprint"] = plan.fingerprint
+    encoding = {name: {"compressors": (SEAL,), "chunks": chunk} for name in names}
+    plan.labelled.to_zarr(
+        folder, mode="w", zarr_format=3, consolidated=False, compute=False, encoding=encoding
     )
-    mark(fresh, recipe.kind)
-    fresh.rename(store)
+    mark(folder, plan.recipe.kind)
 
 
 def _labelled(points: xr.Dataset, grid: Grid, recipe: Recipe) -> xr.Dataset:
@@ -223,58 +279,3 @@ def _labelled(points: xr.Dataset, grid: Grid, recipe: Recipe) -> xr.Dataset:
     lazy = da.zeros(grid.shape, chunks=grid.chunk, dtype=recipe.dtype)
     kernels = labels.kernels(points, dict.fromkeys(recipe.names, lazy))
     return labelled_store(kernels, recipe.kind)
-
-
-class Task(NamedTuple):
-    """What the tasks of a store share."""
-
-    kernel: Shared
-    inputs: Sequence[Staged]
-    folder: Path
-    grid: Grid
-    names: tuple[str, ...]
-
-
-def _compute_missing(task: Task, compute: Compute) -> None:
-    """Compute the blocks whose chunks are not all there."""
-    grid, store = task.grid, task.folder / "store"
-    dtype = zarr.open_array(store / task.names[0], mode="r").dtype
-    size = grid.chunk[0] * grid.chunk[1] * dtype.itemsize + 4  # with its checksum
-    for debris in store.rglob("*.partial"):
-        debris.unlink(missing_ok=True)
-    missing = [
-        block
-        for block in grid.blocks
-        if any(not _has_size(file, size) for file in _files(task, block))
-    ]
-    needed = size * len(task.names) * sum(len(grid.written(*block)) for block in missing)
-    free = shutil.disk_usage(store).free
-    if free < needed:
-        raise OSError(errno.ENOSPC, f"{needed:,} bytes are needed and {free:,} are free")
-    steps = (partial(_write_block, task, block) for block in missing)
-    compute([delayed(step, pure=False, traverse=False)() for step in steps])
-
-
-def _write_block(task: Task, block: tuple[int, int]) -> None:
-    """Compute the kernels of a block and write them, each as one whole chunk or two."""
-    grid, folder = task.grid, task.folder
-    rows, columns = (grid.part(axis, index) for axis, index in enumerate(block))
-    one = staged_rows(task.inputs[0], rows)
-    same = grid.mirrored and rows == columns
-    two = None if same else staged_rows(task.inputs[-1], columns)
-    for name, gram in zip(task.names, task.kernel.value(one, two), strict=True):
-        array = zarr.open_array(
-            folder / "store" / name, mode="r+", config={"write_empty_chunks": True}
-        )
-        array[rows, columns] = gram
-        if len(grid.written(*block)) > 1:
-            array[columns, rows] = gram.T
-
-
-def _files(task: Task, block: tuple[int, int]) -> list[Path]:
-    places = product(task.names, task.grid.written(*block))
-    return [task.folder / "store" / name / "c" / str(i) / str(j) for name, (i, j) in places]
-
-
-def _has_size(file: Path, size: int) -> bool:
-    return file.is_file() and file.stat().st_size == size

@@ -25,6 +25,7 @@ __all__ = [
     "data_digest",
     "intact",
     "is_finished",
+    "is_intact",
     "is_sealed",
     "is_whole",
     "payload",
@@ -107,9 +108,12 @@ def unsound(place: str | Path) -> list[str]:
 
 def damaged_chunks(array: Path) -> list[Path]:
     """Files of an array's chunks that are missing, or not as they were written; all are read."""
-    return [
-        file for file in chunk_files(array) if not (file.is_file() and intact(file.read_bytes()))
-    ]
+    return [file for file in chunk_files(array) if not is_intact(file)]
+
+
+def is_intact(file: Path) -> bool:
+    """Return True if the file of a chunk is there and its bytes have their checksum."""
+    return file.is_file() and intact(file.read_bytes())
 
 
 def damaged_files(root: Path) -> list[Path]:
@@ -119,7 +123,7 @@ def damaged_files(root: Path) -> list[Path]:
     """
     sealed = [root / array / "c" for array in arrays(root) if is_sealed(root / array)]
     chunks = [file for folder in sealed for file in sorted([folder, *folder.rglob("*")])]
-    return [file for file in chunks if file.is_file() and not intact(file.read_bytes())]
+    return [file for file in chunks if file.is_file() and not is_intact(file)]
 
 
 def chunk_files(array: Path) -> Iterator[Path]:

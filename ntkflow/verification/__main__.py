@@ -64,11 +64,11 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
         raise UnusableReferenceError(
             f"{place}: no reference here, expected a file or a folder of them"
         )
-    wanted = studied(folder.configuration)
+    wanted = studied(folder.configuration, [folder.root])
     apart = {}
     for file in files:
-        reference = read_reference(file.read_bytes(), str(file))
-        keys = list(differing_keys(wanted, reference.studied))
+        reference = read_reference(file.read_bytes(), str(file), [folder.root])
+        keys = list(differing_keys(wanted, reference.studied([folder.root])))
         if not keys:
             return str(file), reference
         apart[file] = keys

@@ -1,6 +1,7 @@
 """Published reference of a folder of results, and the configuration it belongs to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -62,14 +63,15 @@ class Reference(Strict):
     configuration: str
     products: dict[Annotated[str, AfterValidator(_inside)], Product]
 
-    @property
-    def studied(self) -> dict[str, Any]:
-        """Keys of the configuration that determine results, see the function `studied`."""
-        return studied(yaml.safe_load(self.configuration))
+    def studied(self, starts: Sequence[Path] = ()) -> dict[str, Any]:
+        """Return `studied` of the configuration."""
+        return studied(yaml.safe_load(self.configuration), starts)
 
 
-def read_reference(text: bytes, name: str) -> Reference:
-    """Read a reference from the content of its file; `name` is for errors.
+def read_reference(text: bytes, name: str, starts: Sequence[Path] = ()) -> Reference:
+    """Read a reference from the content of its file; errors call it `name`.
+
+    `starts` are the folders at which relative paths of its configuration start.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def read_reference(text: bytes, name: str) -> Reference:
     """
     try:
         reference = Reference.model_validate_json(text)
-        _ = reference.studied
+        reference.studied(starts)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"])) or "the whole file"
@@ -93,21 +95,21 @@ def read_reference(text: bytes, name: str) -> Reference:
     return reference
 
 
-# Keys for device, memory and blocks, which change at most the last digits of results.
-IRRELEVANT = ("run", "device", "training_memory", "checkpoint_minutes")
-IRRELEVANT_OF_KERNELS = ("block", "memory", "scheduler")
+# Devices, schedulers and resources: results depend on them in their last digits at most.
+IRRELEVANT = {"run", "device", "training_memory", "checkpoint_minutes", "measures", "resources"}
+IRRELEVANT_OF_KERNELS = ("block", "jobs", "memory", "scheduler")
 
 
-def studied(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys of a configuration that determine results, of the experiments to run, with defaults.
+def studied(configuration: Mapping[str, Any], starts: Sequence[Path] = ()) -> dict[str, Any]:
+    """Return the part of a configuration that results depend on, with defaults filled in.
 
     Raises
     ------
     ConfigurationError
         If the configuration is not valid.
     """
-    study = read_study(configuration)
-    plain = study.model_dump(mode="json", exclude=set(IRRELEVANT))
+    study = read_study(configuration, starts)
+    plain = study.model_dump(mode="json", exclude=IRRELEVANT)
     for key in IRRELEVANT_OF_KERNELS:
         del plain["kernels"][key]
     used = {"experiments": set(study.selected)}

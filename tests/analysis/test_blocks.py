@@ -117,9 +117,9 @@ def test_a_kernel_of_single_precision_is_made_symmetric():
 @pytest.mark.parametrize(
     ("place", "entry", "message"),
     [
-        ((0, 0), np.nan, r"1 of 65536 kernel entries are not finite"),
-        ((0, 290), np.inf, r"1 of 11264 kernel entries are not finite"),
-        ((0, 1), 0.3, "differs from its transpose"),
+        ((0, 0), np.nan, r"found 1 of 65536 entries of a block that are not finite"),
+        ((0, 290), np.inf, r"found 1 of 11264 entries of a block that are not finite"),
+        ((0, 1), 0.3, "entries that differ from the transpose"),
     ],
 )
 def test_a_kernel_that_is_none_is_refused(place, entry, message):
@@ -132,13 +132,13 @@ def test_a_kernel_that_is_none_is_refused(place, entry, message):
 def test_shapes_that_do_not_agree_are_refused():
     with pytest.raises(ValueError, match=r"shape \(3, 4\), expected \(N, N\)"):
         blocks.symmetric_product(np.ones((3, 4)), np.ones((4, 1)), memory=MEMORY)
-    with pytest.raises(ValueError, match="3 rows to multiply with; expected one for each of the 4"):
+    with pytest.raises(ValueError, match="vectors: found 3 rows, expected 4"):
         blocks.product(np.ones((3, 4)), np.ones((3, 1)), memory=MEMORY)
 
 
 def test_a_chunk_that_does_not_fit_is_refused_with_what_it_takes(tmp_path):
     stored = kernels.in_store(np.eye(100), tmp_path, chunk=64)
     assert blocks.smallest_memory(stored) == 40 * 64**2
-    with pytest.raises(ValueError, match=r"163,839 bytes .* take 163,840 or more \(64 rows"):
+    with pytest.raises(ValueError, match=r"163,839 bytes .* expected 163,840 or more \(64 rows"):
         blocks.symmetric_product(stored, np.ones((100, 1)), memory=163_839)
     assert blocks.smallest_memory(xr.DataArray(np.eye(5))) == 40 * 25

@@ -86,7 +86,7 @@ def test_kernels_on_training_points_take_the_first_points_of_the_limit():
 def test_kernels_on_other_points_are_refused():
     mixed = examples.limiting(is_train=np.arange(len(examples.ANGLE)) < 2)
     initial = examples.initial_kernels(noisy_kernels(np.random.default_rng(0), 20))
-    with pytest.raises(ValueError, match=r"4 points, 4 of them .* have 2"):
+    with pytest.raises(ValueError, match=r"found 4 training points among 4 points, expected 2"):
         convergence.initial_spread(initial, mixed)
 
 
@@ -95,7 +95,7 @@ def test_bias_needs_draws_and_a_limit_off_the_diagonal():
     with pytest.raises(ValueError, match="19 initial kernels"):
         convergence.mean_errors(few, examples.limiting())
     enough = examples.initial_kernels(noisy_kernels(np.random.default_rng(0), 20))
-    with pytest.raises(ValueError, match="off the diagonal"):
+    with pytest.raises(ValueError, match="only zeros as off-diagonal entries"):
         convergence.mean_errors(enough, examples.limiting(np.eye(len(examples.ANGLE))))
 
 
@@ -113,7 +113,7 @@ def test_kernel_drift_is_from_the_first_record_to_each(outputs):
 
 
 def test_drift_needs_two_records():
-    with pytest.raises(ValueError, match="first and a later one"):
+    with pytest.raises(ValueError, match="recorded at 1 step, expected at least 2"):
         convergence.kernel_drift(examples.ensemble(np.random.default_rng(0), kernel_steps=[0]).ntk)
 
 
@@ -135,9 +135,11 @@ def test_distance_needs_the_same_seeds_and_steps():
     rng = np.random.default_rng(7)
     ensemble = examples.ensemble(rng)
     dynamics = examples.dynamics(ensemble, rng)
-    with pytest.raises(ValueError, match=r"seed \[0 1\], the ensemble \[0 1 2\]"):
+    with pytest.raises(
+        ValueError, match=r"seed: found \[0 1\] in the dynamics store, expected \[0 1 2\]"
+    ):
         convergence.distance_from_dynamics(ensemble, dynamics.isel(seed=[0, 1]))
-    with pytest.raises(ValueError, match=r"step \[ 0 20\]"):
+    with pytest.raises(ValueError, match=r"step: found \[ 0 20\]"):
         convergence.distance_from_dynamics(ensemble, dynamics.isel(step=[0, 2]))
 
 

@@ -103,10 +103,10 @@ def test_zero_eigenvalues_are_zero_to_rounding():
 def test_what_was_reached_is_told_where_it_does_not_converge(monkeypatch):
     kernel = kernels.laplace_kernel(kernels.points_on_sphere(POINTS))
     monkeypatch.setattr(eigenpairs, "ROUNDS", (1, 1))
-    with pytest.raises(ValueError, match=r"have not converged in \d+ passes") as refused:
+    with pytest.raises(ValueError, match=r"found no convergence in \d+ passes") as refused:
         extreme_eigenpairs(kernel, 6, memory=LITTLE)
     message = str(refused.value)
-    assert "with a residual of" in message
+    assert "has the residual" in message
     assert "or less; allow more memory or a larger tolerance" in message
 
 
@@ -116,7 +116,7 @@ def test_what_was_reached_is_told_where_it_does_not_converge(monkeypatch):
         (0, MUCH, "count: found 0, expected 1 to 800"),
         (801, MUCH, "count: found 801, expected 1 to 800"),
         (100, LITTLE, "expected at most a tenth of the points and .* than 5,120,000 bytes"),
-        (2, 1e5, "with 100,000 bytes of memory, expected"),
+        (2, 1e5, "and 100,000 bytes of memory, expected"),
     ],
 )
 def test_what_cannot_be_had_is_refused(count, memory, message):

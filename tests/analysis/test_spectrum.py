@@ -139,5 +139,5 @@ def test_component_target():
 
 @pytest.mark.parametrize("component", [0, 5, -1])
 def test_component_out_of_range(component):
-    with pytest.raises(ValueError, match=r"numbered from 1 to 4"):
+    with pytest.raises(ValueError, match=r"expected 1 to 4, the number of training points"):
         component_target(decompose_kernel(examples.limiting()), component, 0.5)

@@ -26,13 +26,17 @@ SCALARS = st.one_of(
     st.sampled_from([10**400, -(10**400), 2**31, 2**63, 0, 1, 2]),
     st.floats(),
     st.text(max_size=5),
-    st.sampled_from(["relu", "leaky_relu", "polynomial", "circle", "mnist", "zero", "digits"]),
+    st.sampled_from(
+        ["relu", "leaky_relu", "polynomial", "circle", "mnist", "zero", "digits", "file"]
+    ),
     st.dates(),
 )
 KEYS = st.one_of(
     st.text(max_size=5),
     st.integers(),
-    st.sampled_from(["name", "slope", "coefficients", "inputs", "kind", "count", "measure"]),
+    st.sampled_from(
+        ["name", "slope", "coefficients", "inputs", "kind", "count", "measure", "path", "split"]
+    ),
 )
 VALUES = st.recursive(
     SCALARS,

@@ -93,7 +93,11 @@ PROFILE = "experiments.kernel_on_the_circle"
         (f"{PROFILE}.training.precision", "float16", "found 'float16'; it should be 'float32' or"),
         (f"{PROFILE}.training.steps", 2**31, "found 2147483648; it should be less than 2147483"),
         ("datasets.digits.train.preprocessing", "none", "datasets.digits.train.preprocessing: "),
-        ("datasets.digits.target.label", 10, "datasets.digits.target.label: found 10; it should"),
+        (
+            "datasets.digits.target.label",
+            10,
+            "datasets.digits.target.label: found 10, expect",
+        ),
         ("seed", -1, "seed: found -1; it should be greater than or equal to 0"),
         (f"{PROFILE}.widths", [2**20 + 1], f"{PROFILE}.widths.0: found 1048577; it should be less"),
         (f"{SCALING}.initial.widths", [2**21], f"{SCALING}.initial.widths.0: found 2097152; it s"),
@@ -108,7 +112,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         (
             f"{PROFILE}.measure",
             "kernel_profil",
-            f"{PROFILE}.measure: found 'kernel_profil', expected one of 'kernel_profile', ",
+            f"{PROFILE}.measure: found 'kernel_profil', expected one of 'bayesian_inference', ",
         ),
         (f"{PROFILE}.measure", ..., f"{PROFILE}: missing the key 'measure'"),
         ("datasets.digits.train.inputs", "cifar", "datasets.digits.train.inputs: found 'cifar', e"),
@@ -164,8 +168,8 @@ PROFILE = "experiments.kernel_on_the_circle"
         (
             "datasets.four_points.target",
             {"kind": "one_hot"},
-            "datasets.four_points.target.kind: found one_hot, expected labelled inputs: digits "
-            "or mnist",
+            "datasets.four_points.target.kind: found one_hot, expected labelled inputs: digits, "
+            "mnist, or a file with the key label",
         ),
         (
             "datasets.digits.label_noise",
@@ -231,7 +235,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         ),
         (f"{COMPONENT}.component", 512, f"{COMPONENT}.component: found 512, the data set has 512"),
         (f"{COMPONENT}.training.kernel_steps", [1], "kernel_steps: expected 0 among them, for the"),
-        (f"{SCALING}.widths", [64], f"{SCALING}.widths: found [64], expected at least two to fit"),
+        (f"{SCALING}.widths", [64], f"{SCALING}.widths: found [64], expected at least 2"),
         (f"{SCALING}.training.kernel_steps", [0], "kernel_steps: found [0], expected 0 and a l"),
         (
             f"{DRIFT}.training.kernel_steps",
@@ -270,7 +274,6 @@ PROFILE = "experiments.kernel_on_the_circle"
             "kernels.scheduler.kind: found 'thread', expected one",
         ),
         ("kernels", {"scheduler": {}}, "kernels.scheduler: missing the key 'kind'"),
-        ("kernels", {"scheduler": "slurm"}, "kernels.scheduler.jobs: missing, expected a value"),
         ("kernels", {"scheduler": "address"}, "kernels.scheduler.address: missing, expected a v"),
     ],
 )

@@ -37,7 +37,7 @@ def test_optimizer_is_a_name_or_a_mapping(value, plain):
         (f"{PROFILE}.cost", "cross_entropy", "expected the target one_hot, not polynomial"),
         (f"{BANDS}.cost", "ntkflow.networks.costs:Cost", "expected 'least_squares'"),
         (f"{BANDS}.optimizer", "adam", "found 'adam', expected 'gradient_descent'"),
-        (f"{BANDS}.batch_size", 2, "found 2, expected null: the limit"),
+        (f"{BANDS}.batch_size", 2, "found 2, expected null: this measure"),
         (
             f"{PROFILE}.probe",
             "test",

@@ -16,7 +16,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 ADDING = REPOSITORY / "docs" / "adding"
 PARTS = re.compile(
-    r"`(?P<file>[\w.-]+(?:/[\w.-]+)*\.(?:py|md|smk|yaml|rst))`[^`]*?:\n\n(?=```)"
+    r"`(?P<file>[\w.-]+(?:/[\w.-]+)*\.(?:py|md|smk|yaml|rst|csv))`[^`]*?:\n\n(?=```)"
     r"|^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     flags=re.DOTALL | re.MULTILINE,
 )
@@ -53,6 +53,7 @@ def carry_out(page: Path, folder: Path, *, commands: bool = True) -> None:
 
 def _write(file: Path, text: str) -> None:
     assert not file.exists(), f"{file} is there already"
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
 
 

@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ntkflow.stores import mnist
-from tests.faults.studies import Study, jobs_run, new_study, said_by
-from tests.faults.trials import TRIALS, always_and_slow
-from tests.stores.test_mnist import (
+from ntkflow.datasets import idx as mnist
+from tests.datasets.test_idx import (
     DIGITS,
     IMAGES_CONTENT,
     LABELS_CONTENT,
@@ -24,6 +22,8 @@ from tests.stores.test_mnist import (
     files_in,
     made_up,
 )
+from tests.faults.studies import Study, jobs_run, new_study, said_by
+from tests.faults.trials import TRIALS, always_and_slow
 
 NAMES = [file.name for file in mnist.FILES["test"]]
 CONTENTS = dict(zip(NAMES, (IMAGES_CONTENT, LABELS_CONTENT), strict=True))
@@ -31,7 +31,7 @@ CONTENTS = dict(zip(NAMES, (IMAGES_CONTENT, LABELS_CONTENT), strict=True))
 
 def small_mnist(study: Study, mirrors: tuple[str, str]) -> None:
     """Let the study's code expect the small files, from these mirrors."""
-    source = study.folder / "ntkflow" / "stores" / "mnist.py"
+    source = study.folder / "ntkflow" / "datasets" / "idx.py"
     text = source.read_text()
     small = [made_up("", array)[0].sha256 for array in (PIXELS, DIGITS)]
     changes = [(file.sha256, new) for file, new in zip(mnist.FILES["test"], small, strict=True)]

@@ -8,7 +8,7 @@ import scipy.sparse
 import xarray as xr
 
 from ntkflow import api
-from ntkflow.interface import arrays, checks, settings
+from ntkflow.interface import arrays, checks, settings, solvers
 from ntkflow.interface.checks import check_of
 
 FUNCTIONS = {name: f for name in api.__all__ if inspect.isfunction(f := getattr(api, name))}
@@ -197,7 +197,7 @@ FURTHER = {
     ],
     arrays.Matrix: lambda check: [X[0], X.astype(np.longdouble), [["a"]]],
     arrays.StoredMatrix: lambda check: [X[0], X.astype(np.longdouble), X * 1j],
-    arrays.Kernel: lambda check: [KERNEL[0], KERNEL * 1j, KERNEL.astype(np.longdouble)],
+    solvers.KernelCheck: lambda check: [KERNEL[0], KERNEL * 1j, KERNEL.astype(np.longdouble)],
     arrays.Parameters: lambda check: [
         [],
         [np.ones((2, 1))],

@@ -191,6 +191,8 @@ def test_integers_are_converted_everywhere_alike(tmp_path):
 
 
 def test_activation_without_an_accurate_dual_leaves_nothing(tmp_path):
-    with pytest.raises(DualError, match=r"its dual is off by .*\. Name the activation's kinks"):
+    with pytest.raises(
+        DualError, match=r"found an error of .* of the dual .*; list the activation's kinks"
+    ):
         call("store_limiting_kernels", tmp_path / "new", depth=2, activation=lambda z: abs(z - 1))
     assert list(tmp_path.iterdir()) == []

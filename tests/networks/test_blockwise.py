@@ -5,8 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkflow.networks import blockwise
-from ntkflow.networks.blockwise import blockwise_ntk, joined, row_widths, separate, swept
-from ntkflow.networks.mlp import Layer, empirical_ntk, init
+from ntkflow.networks.blockwise import (
+    blockwise_ntk,
+    checked_sweep,
+    row_widths,
+    rows_from_sweeps,
+    sweeps_from_rows,
+)
+from ntkflow.networks.empirical import empirical_ntk
+from ntkflow.networks.mlp import Layer, init
 from tests.networks import examples
 
 
@@ -36,9 +43,9 @@ def test_inputs_are_swept_once_if_that_fits_in_memory(key, monkeypatch):
 
     def counted(*arguments):
         calls.append(len(arguments[1]))
-        return swept(*arguments)
+        return checked_sweep(*arguments)
 
-    monkeypatch.setattr(blockwise, "swept", counted)
+    monkeypatch.setattr(blockwise, "checked_sweep", counted)
     width = 3 + 7 + 5 + 7 + 5 + 1  # a^0 .. a^2, d^1 .. d^3
     blockwise_ntk(parameters, x, None, architecture, block=3, memory=9 * width * 8)
     assert calls == [3, 3, 3]
@@ -51,7 +58,7 @@ def test_inputs_are_swept_once_if_that_fits_in_memory(key, monkeypatch):
     name=st.sampled_from(sorted(examples.ARCHITECTURES)),
     outputs=st.sampled_from(["all", "trace", 0]),
 )
-def test_sweeps_go_through_rows(name, outputs):
+def test_sweeps_survive_packing_into_rows(name, outputs):
     architecture = examples.ARCHITECTURES[name]
     x = examples.inputs(4)
     parameters = [
@@ -62,11 +69,11 @@ def test_sweeps_go_through_rows(name, outputs):
             strict=True,
         )
     ]
-    sweeps = swept(parameters, x, architecture, outputs, np.float64)
+    sweeps = checked_sweep(parameters, x, architecture, outputs, np.float64)
     widths = row_widths(parameters, architecture, outputs)
-    rows = joined(sweeps)
+    rows = rows_from_sweeps(sweeps)
     assert rows.shape == (4, sum(widths))
     number = 1 if outputs == 0 else architecture.outputs
-    for one, two in zip(sweeps, separate(rows, widths, number), strict=True):
-        np.testing.assert_array_equal(one.activity, two.activity)
+    for one, two in zip(sweeps, sweeps_from_rows(rows, widths, number), strict=True):
+        np.testing.assert_array_equal(one.activation, two.activation)
         np.testing.assert_array_equal(one.sensitivity, two.sensitivity)

@@ -7,15 +7,14 @@ import pytest
 
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.limiting import limiting_kernels
+from ntkflow.networks.empirical import empirical_ntk, sweep
 from ntkflow.networks.mlp import (
     Architecture,
     Layer,
     apply,
-    empirical_ntk,
     init,
     parameter_count,
     seed_keys,
-    sweep,
 )
 from tests.networks import examples
 
@@ -90,14 +89,14 @@ def test_keys_stay_what_they_are():
 
 
 @pytest.mark.parametrize("name", ["relu", "three outputs", "linear"])
-def test_sweep_gives_activities_and_sensitivities(name, key):
+def test_sweep_gives_activations_and_sensitivities(name, key):
     """d_k^{l+1} is the derivative of f_k in a shift of z^{l+1}, which a bias is."""
     architecture = examples.ARCHITECTURES[name]
     parameters = init(key, 3, architecture, jnp.float64)
     x = examples.inputs(4)
     layers = jax.jit(lambda theta: sweep(theta, x, architecture))(parameters)
     assert len(layers) == architecture.depth
-    np.testing.assert_array_equal(layers[0].activity, x)
+    np.testing.assert_array_equal(layers[0].activation, x)
     jacobian = jax.jit(jax.jacobian(lambda theta: apply(theta, x, architecture)))(parameters)
     for layer, derivative in zip(layers, jacobian, strict=True):
         expected = derivative.bias / architecture.beta

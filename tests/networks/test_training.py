@@ -7,7 +7,7 @@ import pytest
 
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.dynamics import Components, kernel_flow
-from ntkflow.networks.initial import initial_kernels
+from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import Architecture, apply, init, seed_keys
 from ntkflow.networks.training import DivergenceError, Schedule, train_ensemble
 from tests.networks import examples
@@ -149,7 +149,7 @@ def test_growth_between_records_is_noticed(monkeypatch):
             state, step = advance(state, step, mark - step), mark
             yield step, state
 
-    monkeypatch.setattr("ntkflow.networks.rounds.segments", at_marks_only)
+    monkeypatch.setattr("ntkflow.networks.training.segments", at_marks_only)
     wide = Architecture((256, 256), activation("relu"), 0.1)
     ntk = initial_kernels(KEYS[:1], X[:SAMPLES], wide, dtype=jnp.float64)
     largest = np.linalg.eigvalsh(ntk[0, :, :, 0, 0] / SAMPLES)[-1]

@@ -1,15 +1,15 @@
 """A small report, with text from outside that would be markup if it were let through."""
 
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ntkflow.jobs.provenance import record
-from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.table import tabulate
-from ntkflow.pages.captions import CAPTIONS, Caption, Drawn, caption_of_claim, described
+from ntkflow.measures.common.evidence import Quantity
+from ntkflow.measures.common.table import Claim, tabulate
+from ntkflow.pages.captions import Drawn, caption, described
 from ntkflow.pages.report import Shown, page
 from ntkflow.pages.timings import summarise
+from tests.measures.found import SETTINGS
 
 HOSTILE = """<script>alert("1")</script>&'"""
 SVG = b"""<?xml version="1.0"?>
@@ -28,21 +28,20 @@ def claims():
         Quantity.exact("error", 1e-15, "at most", 0.0, 1e-12),
         Quantity(f"slope {HOSTILE}", -0.3, -0.35, -0.25, "equals", -0.5, 0.1, 0.25),
     ]
-    store = evidence(numbers, [Panel("", "x", "y", [Series("", [0], [1])])])
-    said = {"paper": f"Theorem 9 {HOSTILE}", "statement": f"One is two {HOSTILE}."}
-    return tabulate({"nine": store.assign_attrs(said)})
+    return tabulate({"nine": Claim(f"One is two {HOSTILE}.", f"Theorem 9 {HOSTILE}", numbers)})
 
 
-def shown(name: str, caption: Caption, svg: bytes = SVG) -> Shown:
+def shown(name: str, words: dict[str, str], svg: bytes = SVG) -> Shown:
     files = [f"figures/{name}.svg", f"statistics/{name}.zarr"]
     settings = [("Network", HOSTILE), ("Widths n", "1, 2")]
-    return Shown(name, **asdict(caption), settings=settings, svg=svg, png=PNG, files=files)
+    return Shown(name, **words, settings=settings, svg=svg, png=PNG, files=files)
 
 
 def experiments(svg: bytes = SVG) -> list[Shown]:
     alt = described([Drawn(HOSTILE, "width $n$", r"$\Theta$", "log", "linear")])
-    claim = replace(caption_of_claim(f"One is two {HOSTILE}.", "Theorem 9"), alt=alt)
-    return [shown("nine", claim, svg), shown("profile", CAPTIONS["kernel_profile"], svg)]
+    claim = {"title": f"One is two {HOSTILE}", "text": f"Theorem 9 {HOSTILE}.", "alt": alt}
+    profile = caption(SETTINGS["kernel_profile"])
+    return [shown("nine", claim, svg), shown("profile", profile, svg)]
 
 
 def provenance(**made: str) -> dict[str, Any]:

@@ -7,18 +7,16 @@ import pytest
 from docutils.core import publish_parts
 from jinja2 import Template
 
-from ntkflow.configuration import measures
-from ntkflow.pages.captions import CAPTIONS, Drawn, caption_of_claim, described, spoken
+from ntkflow.pages.captions import Drawn, caption, described, spoken
+from tests.measures.found import FOLDERS, SETTINGS
 
 
-def test_every_measure_that_is_no_claim_has_one():
-    models = [getattr(measures, name) for name in measures.__all__]
-    found = {
-        m.model_fields["measure"].annotation.__args__[0]
-        for m in models
-        if "measure" in getattr(m, "model_fields", {})
-    }
-    assert found == set(CAPTIONS)
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_measure_has_words_or_panels_for_its_figure(name):
+    found = caption(SETTINGS[name])
+    assert found["title"]
+    assert found["text"].endswith(".")
+    assert bool(found["alt"]) == (FOLDERS[name] / "figure.py").is_file()
 
 
 @pytest.mark.parametrize(
@@ -47,9 +45,9 @@ def test_claims_figure_is_described_panel_by_panel():
 
 
 def test_claims_caption_names_its_place_in_the_paper():
-    caption = caption_of_claim("It is so.", "Theorem 1")
-    assert caption.title == "It is so"
-    assert caption.text.startswith("Theorem 1 of Jacot, Gabriel & Hongler (2018). ")
+    found = caption(SETTINGS["output_blocks"])
+    assert found["title"] == SETTINGS["output_blocks"].statement.rstrip(".")
+    assert found["text"].startswith("Theorem 1 of Jacot, Gabriel & Hongler (2018). ")
 
 
 def test_snakemakes_report_has_the_same_words():

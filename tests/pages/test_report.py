@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from ntkflow.pages.captions import CAPTIONS
+from tests.measures.found import SETTINGS
 from tests.pages import examples
 
 VOID = ("meta", "img", "link")
@@ -91,13 +91,13 @@ def test_report_says_how_the_run_was_made(found):
     words = " ".join(found.text.split())
     for said in (
         "1 March 2026, 09:05 UTC",
-        "1 job, 1 min 15 s in all",
+        "1 job, 1 min 15 s in total",
         "0 ✓ hold 1 ✗ does not hold 0 ? not enough data",
         "2.0 GiB",
         "revision abc",
         "jax 1.2",
         "1 of 2",
-        CAPTIONS["kernel_profile"].text,
+        SETTINGS["kernel_profile"].caption,
         "snakemake --cores all --configfile configuration.yaml",
     ):
         assert said in words

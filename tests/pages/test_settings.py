@@ -13,8 +13,10 @@ REPOSITORY = Path(__file__).parents[2]
 
 def told(study, name):
     experiment = study.experiments[name]
-    parts = (experiment, study.datasets[experiment.dataset], study.networks[experiment.network])
-    return dict(settings(*(model.model_dump(mode="json") for model in (*parts, study))))
+    dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
+    parts = [model.model_dump(mode="json") for model in (experiment, network, study)]
+    points = {"description": dataset.description, "seed": dataset.seed}
+    return dict(settings(parts[0], points, *parts[1:]))
 
 
 @pytest.fixture(scope="module")

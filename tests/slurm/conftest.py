@@ -14,13 +14,13 @@ import pytest
 from tests.workflow.conftest import CODE, Clone, copy_of_code
 
 T = TypeVar("T")
-NODE = Path(__file__).with_name("node.sh")
+NODE, EAGER = (Path(__file__).with_name(name) for name in ("node.sh", "eager.py"))
 DAEMONS = ("munged", "slurmctld", "slurmd")
 UNDER_WAY = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING"}
 # The profile as a user has it, on a node of two cores; states are looked at from the start on.
 PROFILE = (
     *("--workflow-profile", "profiles/slurm", "--max-threads", "2"),
-    *("--slurm-init-seconds-before-status-checks", "2"),
+    *("--slurm-init-seconds-before-status-checks", "1"),
 )
 
 
@@ -100,7 +100,7 @@ def queue(node: None) -> Iterator[Queue]:
 def clone(tmp_path: Path) -> Clone:
     """A copy of the code."""
     copy_of_code(tmp_path / "clone", *CODE, "tests/workflow/variants.yaml")
-    return Clone(tmp_path / "clone")
+    return Clone(tmp_path / "clone", (str(EAGER),))
 
 
 def store_files(folder: Path) -> dict[str, bytes]:

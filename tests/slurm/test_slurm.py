@@ -1,4 +1,4 @@
-"""A real Slurm: the workflow as its jobs, by the profile that is shipped; workers of a kernel."""
+"""A real Slurm: the workflow as its jobs, by the profile that is shipped; shares of a kernel."""
 
 import re
 import shutil
@@ -6,18 +6,18 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from ntkflow.verification.__main__ import main as verify
 from tests.slurm.conftest import PROFILE, UNDER_WAY, Queue, store_files, when
 from tests.workflow.conftest import OVERLAYS, Clone
 
 pytestmark = pytest.mark.slow
 
-STUDY = """
+# A kernel of 120 blocks, each of a few tenths of a second on one core.
+KERNEL = """
 run: [many]
 datasets:
   many:
@@ -25,9 +25,19 @@ datasets:
     target: {kind: polynomial, terms: [{coefficient: 2.0, powers: [1, 1, 0]}]}
 networks: {deep: {depth: 40, activation: tanh, weight_gain: 1.5}}
 experiments: {many: {measure: positive_definiteness, dataset: many, network: deep, sizes: [2, 4]}}
-kernels: {block: 200, scheduler: SCHEDULER}
+kernels: {block: 200, jobs: JOBS}
 """
 STORE = "results/limiting/many/deep.zarr"
+# Every kind of rule: a claim, other measures, a kernel in shares. Further experiments of the smoke
+# study would submit jobs of the same rules, or of rules that differ in their script alone, which
+# Slurm does not see; tests/workflow runs those.
+EVERY_RULE = """
+run: [functions_on_the_circle, approach_to_the_limit, positive_definiteness]
+experiments:
+  functions_on_the_circle: {widths: [50]}
+  approach_to_the_limit: {widths: [32, 64], initial: {widths: [16], draws: 50}}
+kernels: {block: 60, jobs: 2}
+"""
 TRAINED = "results/ensembles/along_a_component/width-200.zarr"
 
 
@@ -45,7 +55,7 @@ def long_training(tmp_path: Path) -> tuple[str, ...]:
 def start(clone: Clone, *arguments: str) -> subprocess.Popen[str]:
     """A run in the background."""
     return subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *PROFILE, *arguments],
+        [sys.executable, *clone.program, "--cores", "2", *PROFILE, *arguments],
         cwd=clone.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -53,18 +63,34 @@ def start(clone: Clone, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_the_smoke_study_runs_as_jobs(queue: Queue, clone: Clone) -> None:
-    printed = clone.snakemake(*PROFILE, "--configfile", "config/smoke.yaml")
+def kinds(rules: Iterable[str]) -> set[str]:
+    """Names of rules with jobs; one name for all that measure, and one for all that plot."""
+    targets = {"all", "claims", "figures", "report"}
+    return {re.sub(r"^(measure|plot)_.*", r"\1", rule) for rule in rules} - targets
+
+
+def test_a_study_runs_as_jobs(queue: Queue, clone: Clone, tmp_path: Path) -> None:
+    """As on one machine, to the last byte; jobs of every kind of rule."""
+    (clone.folder / "study.yaml").write_text(EVERY_RULE)
+    study = ("--configfile", "config/smoke.yaml", "study.yaml")
+    here = Clone(tmp_path / "here")
+    shutil.copytree(clone.folder, here.folder)
+
+    printed = clone.snakemake(*PROFILE, *study)
     results = clone.folder / "results"
     jobs = queue.jobs()
     assert {job.state for job in jobs} == {"COMPLETED"}
+    rules = re.findall(r"^\w+$", clone.snakemake("--list-rules", *study), flags=re.MULTILINE)
+    assert kinds(log.stem for log in (results / "logs").iterdir()) == kinds(rules)
     # All data sets were one array, and each figure part of the job of its measurement.
     arrays = Counter(job.id.partition("_")[0] for job in jobs if "_" in job.id)
     assert len(list(results.glob("datasets/*.zarr"))) in arrays.values()
     steps = int(re.findall(r"of (\d+) steps", printed)[-1])
     assert 0 < len(jobs) <= steps - len(list(results.glob("figures/*.png")))
-    assert "Nothing to be done" in clone.snakemake("--configfile", "config/smoke.yaml")
-    assert verify([str(results)]) == 0
+    assert "Nothing to be done" in clone.snakemake(*study)
+
+    here.snakemake(*study)
+    assert here.results() == clone.results()
 
 
 def test_a_job_that_fails_is_tried_with_more_memory_and_reported_with_its_log(
@@ -116,33 +142,80 @@ def test_an_interrupted_run_cancels_its_jobs_and_is_resumed(
     (job,) = queue.jobs()
     assert "train_networks" in job.about
     log = clone.folder / "results/logs/train_networks/along_a_component/width-200.log"
-    assert "goes on after step" in log.read_text()
+    assert "resumes after step" in log.read_text()
     assert store_files(clone.folder / TRAINED) == store_files(whole.folder / TRAINED)
 
 
-def test_cancelled_jobs_cost_no_block_and_no_byte(
-    queue: Queue, clone: Clone, tmp_path: Path
-) -> None:
-    whole = Clone(tmp_path / "whole")
-    shutil.copytree(clone.folder, whole.folder)
-    schedulers = {whole: "threads", clone: "{kind: slurm, jobs: 2, memory: 1GiB}"}
-    for one, scheduler in schedulers.items():
-        (one.folder / "study.yaml").write_text(STUDY.replace("SCHEDULER", scheduler))
-    arguments = (f"{STORE}/zarr.json", "--configfile", "study.yaml")
-    whole.snakemake(*arguments)
+@pytest.fixture
+def kernel(clone: Clone, tmp_path: Path) -> tuple[Clone, Clone]:
+    """A clone for a kernel in two shares, and one in which a single job has computed it."""
+    alone = Clone(tmp_path / "alone")
+    shutil.copytree(clone.folder, alone.folder)
+    for place, jobs in ((alone, "1"), (clone, "2")):
+        (place.folder / "study.yaml").write_text(KERNEL.replace("JOBS", jobs))
+    alone.snakemake(*ONE_KERNEL)
+    return clone, alone
 
-    def blocks() -> int:
-        return len(list((clone.folder / STORE).parent.glob(".deep.zarr.partial/*/store/ntk/c/*/*")))
 
-    with ThreadPoolExecutor(1) as threads:
-        run = threads.submit(clone.snakemake, *arguments)
-        for part in (1, 40):  # of 225, at two moments
-            when(lambda part=part: run.done() or blocks() >= part)
-            for job in queue.jobs():
-                subprocess.run(["scancel", job.id], check=False)
-        run.result()
-    assert len(queue.jobs()) > 2
-    one, two = (store_files(place.folder / STORE) for place in schedulers)
-    # Its root tells who computed it, in the configuration.
+ONE_KERNEL = (f"{STORE}/zarr.json", "--configfile", "study.yaml")
+SHARES = (*ONE_KERNEL, "--set-threads", "compute_kernel_share=1")
+
+
+def chunks(clone: Clone) -> dict[str, tuple[int, int]]:
+    """Inode and time of the chunks of the kernel, in the unfinished store or the finished one."""
+    folder = (clone.folder / STORE).parent
+    return {
+        "/".join(file.parts[-4:]): (file.stat().st_ino, file.stat().st_mtime_ns)
+        for root in (folder / ".deep.zarr.partial", folder / "deep.zarr")
+        for file in root.rglob("c/*/*")
+        if file.name.isdigit()
+    }
+
+
+def check_finished(kernel: tuple[Clone, Clone], before: dict[str, tuple[int, int]]) -> None:
+    """The store is that of a single job, and no chunk was written again."""
+    one, two = (store_files(place.folder / STORE) for place in kernel)
+    # The root contains the configuration, and so the number of jobs.
     assert {name for name in one if one[name] != two[name]} == {"zarr.json"}
     assert one.keys() == two.keys()
+    assert before.items() <= chunks(kernel[0]).items()
+    log = kernel[0].folder / "results/logs/compute_limiting_kernel/many/deep.log"
+    assert "blocks" not in log.read_text()
+
+
+def test_a_share_that_is_killed_or_cancelled_is_tried_again_alone(
+    queue: Queue, kernel: tuple[Clone, Clone]
+) -> None:
+    clone, _ = kernel
+    run = start(clone, *SHARES)
+    when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(chunks(clone)) > 20)
+    first, second = queue.running("compute_kernel_share")
+    before = chunks(clone)
+    subprocess.run(["scancel", "--full", "--signal=KILL", first.id], check=True)
+    printed, _ = run.communicate(timeout=900)
+    assert run.returncode == 0, printed
+    tried = [job for job in queue.jobs() if "compute_kernel_share" in job.about]
+    states = [job.state for job in tried if job.about == first.about]
+    assert states[0] != "COMPLETED" == states[1]
+    assert [job.state for job in tried if job.about == second.about] == ["COMPLETED"]
+    assert len(tried) == 3
+    check_finished(kernel, before)
+
+
+def test_an_interrupted_run_cancels_its_shares_and_is_resumed_with_another_number(
+    queue: Queue, kernel: tuple[Clone, Clone]
+) -> None:
+    clone, _ = kernel
+    run = start(clone, *SHARES)
+    when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(chunks(clone)) > 20)
+    run.send_signal(signal.SIGINT)
+    printed, _ = run.communicate(timeout=900)
+    assert run.returncode != 0, printed
+    when(lambda: not any(job.state in UNDER_WAY for job in queue.jobs()))
+    assert {job.state for job in queue.jobs()} >= {"CANCELLED"}
+    before = chunks(clone)
+    assert 0 < len(before) < 450
+
+    (clone.folder / "study.yaml").write_text(KERNEL.replace("JOBS", "3"))
+    clone.snakemake(*PROFILE, *SHARES)
+    check_finished(kernel, before)

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from ntkflow.checkpoints import checkpoints
+from ntkflow.jobs.checkpoints import checkpoints
 from ntkflow.stores.zarr import StoreError, write_store
 from tests.stores.test_grams import write
 from tests.stores.test_zarr import limiting

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
-from ntkflow.stores import building, grams
+from ntkflow.stores import blocks, building, grams
 from ntkflow.stores.building import clear, lock_folder
 from ntkflow.stores.grams import Recipe, write_grams
 from ntkflow.stores.grid import grid_between
@@ -85,19 +85,19 @@ def test_full_disk_is_one_error_and_keeps_what_is_done(count, tmp_path, monkeypa
 
 def test_disk_that_will_be_full_is_refused_before_anything_is_computed(tmp_path, monkeypatch):
     path, x = tmp_path / "a.zarr", inputs(12)
-    blocks, needed = Blocks(), 2 * 9 * (4 * 4 * 8 + 4)
+    computed, needed = Blocks(), 2 * 9 * (4 * 4 * 8 + 4)
     for free in (0, needed - 1):
         with monkeypatch.context() as patch:
             patch.setattr(
-                grams.shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free)
+                blocks.shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free)
             )
             with pytest.raises(
                 StoreError, match=rf"{needed:,} bytes are needed and {free:,} are fr"
             ):
-                write(path, x, block=4, blocks=blocks)
-    assert blocks.shapes == []
-    monkeypatch.setattr(grams.shutil, "disk_usage", lambda _: SimpleNamespace(free=needed))
-    assert len(write(path, x, block=4, blocks=blocks)) == 6
+                write(path, x, block=4, blocks=computed)
+    assert computed.shapes == []
+    monkeypatch.setattr(blocks.shutil, "disk_usage", lambda _: SimpleNamespace(free=needed))
+    assert len(write(path, x, block=4, blocks=computed)) == 6
     open_store(path, "limiting").load()
 
 

@@ -12,8 +12,8 @@ import xarray as xr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ntkflow.scheduling.tasks import compute
-from ntkflow.stores.grams import Recipe, write_grams
+from ntkflow.jobs.tasks import compute
+from ntkflow.stores.grams import Recipe, write_grams, write_share
 from ntkflow.stores.grid import Grid, block_bytes, grid_between
 from ntkflow.stores.zarr import open_store
 
@@ -62,15 +62,20 @@ def write(
     text="",
     compute=threads,
     overwrite=False,
+    share=None,
 ):
-    """Write a store; returns the shapes of the blocks that were computed for it."""
+    """Write a store, or a share of its blocks; return the shapes of the blocks computed for it."""
     blocks = blocks or Blocks()
     recipe = Recipe(
         directed, lambda norms, features: (blocks, {"dual_error": 0.0}), text, blocks.dtype
     )
     points = described(len(x), len(x)) if points is None else points
     grid = grid_between(x, others, block)
-    write_grams(points, x, others, path, recipe, grid=grid, compute=compute, overwrite=overwrite)
+    common = {"grid": grid, "compute": compute}
+    if share is not None:
+        write_share(points, x, others, path, recipe, **common, share=share)
+    else:
+        write_grams(points, x, others, path, recipe, **common, overwrite=overwrite)
     return blocks.shapes
 
 

@@ -7,12 +7,14 @@ import pytest
 import zarr
 
 from ntkflow.stores.building import LOCK_FILE, lock_folder
+from ntkflow.stores.contents import foreign_content
 from ntkflow.stores.places import check_place, resolve_place, store_folder
-from ntkflow.stores.zarr import StoreError, damaged_stores, foreign_stores, open_store, write_store
+from ntkflow.stores.planning import damaged_stores, foreign_stores
+from ntkflow.stores.zarr import StoreError, open_store, write_store
 from tests.stores.places import arrays, snapshot
 from tests.stores.test_grams import NAMES, Blocks, contents, inputs, interrupt_at, write
 from tests.stores.test_places import another_zarr, notes
-from tests.stores.test_schema import example
+from tests.stores.test_schema import ALL, example
 from tests.stores.test_zarr import limiting
 
 # What may be written
@@ -235,15 +237,22 @@ def test_every_array_is_marked_with_the_kind_of_its_store(tmp_path):
     files = [*tmp_path.glob("*/*/zarr.json")]
     assert {file.parent.name for file in files} >= {*NAMES, "is_train"}
     for file in files:
-        assert file.with_name(".ntkflow").read_text() == "limiting"
+        assert file.with_name(".ntkflow").read_text() == f"limiting/{file.parent.name}"
     for group in (zarr.open_group(path, use_consolidated=False) for path in tmp_path.iterdir()):
         assert {"nngp", "ntk"} < {name for name, _ in group.members()}  # and no warning
+
+
+def test_an_array_that_was_renamed_is_the_users(tmp_path):
+    path = tmp_path / "a.zarr"
+    arrays(path)
+    (path / "ntk").rename(path / "mine")
+    assert foreign_content(path, "limiting") == "'mine', which ntkflow did not write"
 
 
 def test_statistics_of_another_measure_take_the_place_of_an_experiment(tmp_path):
     """Its store has the name of the experiment, whatever is measured."""
     for kind in ("kernel_drift", "width_scaling", "kernel_drift"):
-        write_store(example(kind), tmp_path / "a.zarr", kind)
+        write_store(example(kind), tmp_path / "a.zarr", ALL[kind])
         open_store(tmp_path / "a.zarr", kind)
     with pytest.raises(StoreError, match=r"found an ntkflow store of kind 'kernel_drift', expecte"):
         write_store(example("dataset"), tmp_path / "a.zarr", "dataset")

@@ -6,8 +6,10 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntkflow.stores.schema import SCHEMAS, SchemaError, conform
+from ntkflow.pages.stores import schemas
+from ntkflow.stores.schema import SchemaError, conform
 
+ALL = {schema.kind: schema for schema in schemas()}
 SIZES = {"sample": 4, "feature": 2, "output": 1, "seed": 3, "step": 2, "width": 2}
 VALUES = {
     "f": lambda shape: np.random.default_rng(0).normal(size=shape),
@@ -27,23 +29,23 @@ def example(kind, optional=True):
             if optional or not v.optional
         }
 
-    schema = SCHEMAS[kind]
+    schema = ALL[kind]
     return xr.Dataset(arrays(schema.variables), arrays(schema.coordinates))
 
 
-@pytest.mark.parametrize("kind", SCHEMAS)
+@pytest.mark.parametrize("kind", ALL)
 def test_conform_labels_every_array(kind):
-    store = conform(example(kind), kind)
-    assert store.attrs == {"title": SCHEMAS[kind].title, "store": kind}
+    store = conform(example(kind), ALL[kind])
+    assert store.attrs == {"title": ALL[kind].title, "store": kind}
     for name, array in store.variables.items():
         assert array.attrs["long_name"]
         assert array.attrs["units"], name
-    conform(example(kind, optional=False), kind)
+    conform(example(kind, optional=False), ALL[kind])
 
 
-@pytest.mark.parametrize("kind", SCHEMAS)
+@pytest.mark.parametrize("kind", ALL)
 def test_every_dimension_and_name_is_an_identifier(kind):
-    schema = SCHEMAS[kind]
+    schema = ALL[kind]
     described = {**schema.variables, **schema.coordinates}
     names = [*described, *(dim for v in described.values() for dim in v.dims)]
     assert all(re.fullmatch("[a-z][a-z_]*", name) for name in names)
@@ -65,7 +67,7 @@ def test_conform_leaves_its_argument_and_keeps_attributes():
     assert store.attrs["configuration"] == "{}"
     # What it was made from does not say what it is.
     assert store.attrs["store"] == "limiting"
-    assert store.attrs["title"] == SCHEMAS["limiting"].title
+    assert store.attrs["title"] == ALL["limiting"].title
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkflow.stores import zarr as stores
+from ntkflow.stores.planning import damaged_stores
 from ntkflow.stores.schema import SCHEMAS, SchemaError
 from ntkflow.stores.zarr import (
     StoreError,
-    damaged_stores,
     open_by_width,
     open_store,
     write_store,
@@ -130,7 +130,7 @@ def test_the_root_file_differs_whenever_the_data_do(tmp_path):
     assert roots[0] != roots[1]
 
 
-@pytest.mark.parametrize("moment", ["to_zarr", "_payload", "consolidate_metadata"])
+@pytest.mark.parametrize("moment", ["to_zarr", "payload", "consolidate_metadata"])
 def test_a_writer_that_dies_leaves_the_old_store(moment, tmp_path, monkeypatch):
     path = tmp_path / "a.zarr"
     write_store(limiting(4), path, "limiting")
@@ -140,7 +140,7 @@ def test_a_writer_that_dies_leaves_the_old_store(moment, tmp_path, monkeypatch):
 
     owners = {
         "to_zarr": xr.Dataset,
-        "_payload": stores,
+        "payload": stores,
         "consolidate_metadata": stores.zarr,
     }
     with monkeypatch.context() as patch:

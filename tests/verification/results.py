@@ -8,7 +8,7 @@ import yaml
 
 from ntkflow.jobs.provenance import record
 from ntkflow.stores.zarr import ROOT, write_store
-from tests.stores.test_schema import example
+from tests.stores.test_schema import ALL, example
 
 CONFIGURATION = {
     "seed": 3,
@@ -42,7 +42,7 @@ TABLE = "quantity,value,verdict\nexponent of the drift,{},{}\n"
 def write_results(root: Path) -> None:
     """Stores of three kinds, a table, a figure, and the record of the run."""
     for place, kind in STORES.items():
-        write_store(example(kind), root / f"{place}.zarr", kind, {"precision": "float64"})
+        write_store(example(kind), root / f"{place}.zarr", ALL[kind], {"precision": "float64"})
     for file, text in {
         "tables/drift.csv": TABLE.format(-1.03, "holds"),
         "figures/drift.pdf": "%PDF",

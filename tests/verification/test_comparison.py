@@ -3,11 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkflow.stores.schema import SCHEMAS
+from ntkflow.pages.stores import schemas
+from ntkflow.stores.tolerances import EXACT, ROUNDING, SINGLE, TRAINED, TRAINED_NTK
 from ntkflow.verification.comparison import compare, differences
 from ntkflow.verification.reference import Product
 from ntkflow.verification.summary import summarise
-from ntkflow.verification.tolerances import EXACT, TOLERANCES, tolerance
+from ntkflow.verification.tolerances import tolerance
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(20, 20))
@@ -126,20 +127,17 @@ def test_more_than_the_reference_has_is_no_disagreement():
 
 
 def test_the_most_particular_tolerance_counts():
-    assert tolerance("ensemble", "f", "float32", "float32") == TOLERANCES["ensemble"]
-    assert tolerance("ensemble", "ntk", "float32", "float32") == TOLERANCES["ensemble.ntk"]
-    assert tolerance("claim", "value", "float32", "float64") == TOLERANCES["claim float32"]
-    assert tolerance("claim", "value", "float64", "float64") == TOLERANCES["claim"]
+    assert tolerance("ensemble", "f", "float32", "float32") == TRAINED
+    assert tolerance("ensemble", "ntk", "float32", "float32") == TRAINED_NTK
+    assert tolerance("ensemble", "angle", "float32", "float64") == ROUNDING
+    assert tolerance("kernel_profile", "ntk", "float32", "float64") == TRAINED_NTK
+    assert tolerance("claim", "value", "float32", "float64") == TRAINED
+    assert tolerance("claim", "value", "float64", "float64") == SINGLE
     assert tolerance("claim", "width", "float64", "int64") == EXACT
+    assert tolerance("table", "value", "", "float64") == TRAINED
     assert tolerance("nothing known", "f", "float64", "float64") == EXACT
 
 
-def test_every_kind_of_store_has_a_tolerance():
-    assert {key.partition(" ")[0].partition(".")[0] for key in TOLERANCES} == {
-        "table",
-        *SCHEMAS.keys() - {"empirical"},  # of networks of one's own; no rule makes one
-    }
-    for key in TOLERANCES:
-        kind, _, name = key.partition(" ")[0].partition(".")
-        schema = SCHEMAS.get(kind)
-        assert not name or name in {**schema.variables, **schema.coordinates}
+def test_every_kind_of_store_has_its_tolerance():
+    for schema in schemas():
+        assert tolerance(schema.kind, "any", "float64", "float64") == schema.tolerance

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,10 @@ OVERLAYS = ("config/smoke.yaml", "tests/workflow/variants.yaml")
 
 @dataclass(frozen=True)
 class Clone:
-    """A copy of the code, in which Snakemake is run."""
+    """A copy of the code, in which Snakemake is run; `program`: arguments of Python for that."""
 
     folder: Path
+    program: Sequence[str] = ("-m", "snakemake")
 
     def snakemake(
         self, *arguments: str, ok: bool = True, environment: Mapping[str, str] | None = None
@@ -34,7 +35,7 @@ class Clone:
         # A user's shell has none of the variables of the test run.
         users = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CI")}
         run = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            [sys.executable, *self.program, "--cores", "2", *arguments],
             cwd=self.folder,
             env={**users, **(environment or {})},
             stdout=subprocess.PIPE,

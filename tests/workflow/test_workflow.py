@@ -17,7 +17,6 @@ import pytest
 import xarray as xr
 
 from ntkflow.configuration.study import read_study
-from ntkflow.jobs.imports import package_sources
 from ntkflow.stores.zarr import open_store
 from tests.measures.found import CLAIMS
 from tests.pages.browser import (
@@ -108,56 +107,6 @@ def test_what_is_deleted_is_made_again_byte_for_byte(finished: Clone) -> None:
     assert finished.results() == before
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "figures/style.py",
-        "figures/paper.mplstyle",
-        "kernels/hermite.py",
-        "analysis/bootstrap.py",
-        "claims/random_functions.py",
-    ],
-)
-def test_a_changed_module_reruns_exactly_the_rules_that_reach_it(
-    finished: Clone, module: str
-) -> None:
-    path = finished.folder / "ntkflow" / module
-    original = path.read_bytes()
-    path.write_bytes(original + b"\n# changed\n")
-    try:
-        plan = finished.snakemake("--dry-run", "--workflow-profile", "none")
-    finally:
-        path.write_bytes(original)
-    # A job, within a group indented: "rule NAME:", then what is said of it, among that the reason.
-    jobs = re.split(r"^ *rule (\w+):$", plan, flags=re.MULTILINE)[1:]
-    reasons: dict[str, str] = {}
-    for rule, said in zip(jobs[::2], jobs[1::2], strict=True):
-        reasons[rule] = reasons.get(rule, "") + "".join(re.findall(r"reason: .*", said))
-    # Of a rule whose other inputs are made anew too, Snakemake does not list the files.
-    updated = {
-        rule
-        for rule, reason in reasons.items()
-        if "Updated input files" in reason and module in reason
-    }
-    rules = reached_modules(finished.folder)
-    reaching = {rule for rule, modules in rules.items() if Path("ntkflow", module) in modules}
-    assert updated <= reaching <= set(reasons)
-    assert 0 < len(updated)
-    assert len(reaching) < len(rules)
-
-
-def reached_modules(folder: Path) -> dict[str, set[Path]]:
-    """What each rule reaches: that of its script, and of the claim that the script runs."""
-    scripts = sorted((folder / "workflow" / "scripts").glob("*.py"))
-    found = {script.stem: {*package_sources(script, folder)} for script in scripts}
-    measuring, plotting = found.pop("measure_claim"), found.pop("plot_claim")
-    for claim in set(EXPERIMENTS) & set(CLAIMS):
-        module = Path("ntkflow", "claims", f"{claim}.py")
-        own = {module, *package_sources(folder / module, folder)}
-        found |= {f"measure_{claim}": measuring | own, f"plot_{claim}": plotting}
-    return found
-
-
 def test_jobs_get_by_with_what_they_ask_a_cluster_for(finished: Clone) -> None:
     """Peaks of memory that Snakemake measured, and times; both are estimated from above."""
     default = "mem_mb=1000", "runtime=10"
@@ -227,7 +176,7 @@ def test_every_claim_is_measured(every_experiment: Clone) -> None:
 @pytest.mark.slow
 def test_what_lies_downstream_follows_after_an_interruption(finished: Clone) -> None:
     """Inputs are compared by content: new data must show in the file that declares a store."""
-    module = finished.folder / "ntkflow" / "stores" / "inputs.py"
+    module = finished.folder / "ntkflow" / "datasets" / "inputs" / "sphere.py"
     store = "results/datasets/sphere_product.zarr"
     original, former = module.read_text(), finished.results()
     changed = original.replace("default_rng(seed)", "default_rng(seed.spawn(1)[0])")
@@ -268,10 +217,19 @@ hidden = ("dask", "jax")
 PathFinder.find_spec = lambda name, *rest: (
     None if name.partition(".")[0] in hidden else find(name, *rest)
 )
-script = runpy.run_path("workflow/scripts/plot_width_scaling.py")
-statistics = "results/statistics/approach_to_the_limit.zarr/zarr.json"
-figure = {str(tmp_path / "figure.svg")!r}
-script["main"](SimpleNamespace(input=SimpleNamespace(statistics=statistics), output=[figure]))
+script = runpy.run_path("workflow/scripts/plot.py")
+labels = {{"network_label": "ReLU, L = 4, β = 0.1", "dataset_label": "sphere_product"}}
+script["main"](
+    SimpleNamespace(
+        params=SimpleNamespace(figure="ntkflow.measures.width_scaling.figure", labels=labels),
+        input=SimpleNamespace(
+            statistics="results/statistics/approach_to_the_limit.zarr/zarr.json"
+        ),
+        output=SimpleNamespace(
+            figures=[{str(tmp_path / "figure.svg")!r}], table={str(tmp_path / "table.csv")!r}
+        ),
+    )
+)
 """
     subprocess.run(
         [sys.executable, "-c", program], cwd=finished.folder, env={"PYTHONPATH": "."}, check=True
@@ -356,7 +314,7 @@ def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_bytes(
         killing.result()
     killed.snakemake(*arguments)
     log = killed.folder / "results/logs/train_networks/along_a_component/width-200.log"
-    assert "goes on after step" in log.read_text()
+    assert "resumes after step" in log.read_text()
     one, two = (clone.folder / store for clone in (whole, killed))
     names = sorted(file.relative_to(one) for file in one.rglob("*") if file.is_file())
     assert names

@@ -27,7 +27,7 @@ from ntkflow.configuration.messages import ConfigurationError
 from ntkflow.configuration.study import read_study
 from ntkflow.configuration.written import check_written
 from ntkflow.jobs import imports
-from ntkflow.scheduling.gpus import visible_gpus
+from ntkflow.jobs.gpus import visible_gpus
 
 PACKAGE_ROOT = Path(find_spec("ntkflow").origin).parents[1]
 
@@ -70,7 +70,9 @@ try:
     for file in workflow.configfiles if workflow.is_main_process else ():
         if not str(file).endswith(".json"):
             check_written(Path(file).read_bytes(), str(file))
-    study = read_study(config, [Path(file).resolve().parent for file in workflow.configfiles])
+    # A relative path to measures or data starts at the folder of the configuration that names it.
+    files = [*reversed(workflow.overwrite_configfiles), *workflow.configfiles]
+    study = read_study(config, [*dict.fromkeys(os.path.dirname(file) for file in files)])
 except ConfigurationError as error:
     raise WorkflowError(f"The configuration is not valid:\n{error}") from None
 

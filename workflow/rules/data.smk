@@ -1,6 +1,7 @@
 rule make_dataset:
     input:
-        code=code("make_dataset"),
+        points=lambda wildcards: study.datasets[wildcards.dataset].files,
+        code=code("make_dataset", lambda wildcards: study.datasets[wildcards.dataset].modules),
     output:
         dataset=store("datasets/{dataset}"),
     log:

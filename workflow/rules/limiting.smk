@@ -1,6 +1,40 @@
+# Limiting kernels, and what is solved with them. Several jobs share the blocks of a large kernel
+# (`kernels.jobs`); then one job computes blocks that are missing and finishes the store.
+rule compute_kernel_share:
+    input:
+        dataset=store("datasets/{dataset}"),
+        code=code("compute_kernel_share"),
+        activation=activation_code,
+    output:
+        done=temp(touch(SHARE)),
+    log:
+        "results/logs/compute_kernel_share/{dataset}/{network}/{share}.log",
+    benchmark:
+        "results/benchmarks/compute_kernel_share/{dataset}/{network}/{share}.tsv"
+    wildcard_constraints:
+        share="[0-9]+",
+    conda:
+        "../../environment.yml"
+    threads: lambda wildcards: 64 if several_blocks(wildcards.dataset) else 1
+    resources:
+        mem_mb=asked(kernel_request, "mem_mb"),
+        runtime=asked(kernel_request, "minutes"),
+        gpu=GPUS,
+        # Not a parameter: another number of jobs changes no result.
+        shares=lambda wildcards: kernel_jobs(study.datasets[wildcards.dataset]),
+    params:
+        device=study.device,
+        network=limiting_network,
+        kernels=KERNEL_PARAMS,
+        store=lambda wildcards: store("limiting/{dataset}/{network}").format(**wildcards),
+    script:
+        "../scripts/compute_kernel_share.py"
+
+
 rule compute_limiting_kernel:
     input:
         dataset=store("datasets/{dataset}"),
+        shares=shares_of,
         code=code("compute_limiting_kernel"),
         activation=activation_code,
     output:
@@ -19,7 +53,7 @@ rule compute_limiting_kernel:
     params:
         device=study.device,
         network=limiting_network,
-        kernels=plain(study.kernels),
+        kernels=KERNEL_PARAMS,
     script:
         "../scripts/compute_limiting_kernel.py"
 

@@ -67,8 +67,9 @@ def caption_of(name):
     """Caption of a figure, with the settings of its experiment."""
     experiment = study.experiments[name]
     dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
-    parts = [model.model_dump(mode="json") for model in (experiment, dataset, network, study)]
-    return {**caption(experiment), "settings": settings(*parts)}
+    points = {"description": dataset.description, "seed": dataset.seed}
+    keys, layers, general = (m.model_dump(mode="json") for m in (experiment, network, study))
+    return {**caption(experiment), "settings": settings(keys, points, layers, general)}
 
 
 def products_of(name):

@@ -67,6 +67,8 @@ def delete_remains(output):
     for hidden in (partial_folder(product), checkpoint_folder(product)):  # of killed jobs
         if hidden.is_dir():
             discard_unfinished(hidden)
+    for marker in product.parent.glob(f".{product.name}.share-*"):  # of an unfinished kernel
+        marker.unlink()
     for hidden in product.parent.glob(f".{product.name}.*.partial"):  # of a figure, by process
         if hidden.name.removesuffix(".partial").rpartition(".")[2].isdecimal():
             hidden.unlink()

@@ -9,6 +9,12 @@ CLAIMED = [name for name, experiment in study.selected.items() if experiment.pap
 TABLES = multiext("results/claims", ".csv", ".json", ".html") if CLAIMED else []
 
 
+def recorded_configuration():
+    """The configuration, with the experiments that are run and paths that start in results/."""
+    folders = [os.path.relpath(folder, "results") for folder in OUTSIDE]
+    return {**config, "run": list(study.selected), **({"measures": folders} if folders else {})}
+
+
 rule tabulate_claims:
     input:
         statistics=[store(f"statistics/{name}") for name in CLAIMED],
@@ -51,7 +57,7 @@ rule record_provenance:
         "../../environment.yml"
     params:
         # Text with sorted keys, so that equal configurations are equal parameters.
-        configuration=json.dumps({**config, "run": list(study.selected)}, sort_keys=True),
+        configuration=json.dumps(recorded_configuration(), sort_keys=True),
         packages=installed_packages(),
     script:
         "../scripts/record_provenance.py"

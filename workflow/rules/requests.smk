@@ -1,5 +1,9 @@
-# Memory and time that jobs request, by the widths and numbers of points of the study.
-from ntkflow.scheduling import requests
+# Memory and time that jobs request, by the widths and numbers of points of the study, and the number
+# of jobs that share a kernel.
+from ntkflow.jobs import requests
+
+KERNEL_PARAMS = study.kernels.model_dump(mode="json", exclude_none=True, exclude={"jobs"})
+SHARE = f"results/limiting/{{dataset}}/.{{network}}.zarr.share-{{share}}-of-{study.kernels.jobs}"
 
 
 def asked(request, key):
@@ -53,11 +57,30 @@ def untrained_request(wildcards, cores):
     return requests.untrained(size, experiment.initial.draws, cores)
 
 
+def kernel_jobs(dataset):
+    """Jobs that share the blocks of a kernel: at most one per block."""
+    side = -(-dataset.points // study.kernels.block)
+    return min(study.kernels.jobs, side * (side + 1) // 2)
+
+
+def shares_of(wildcards):
+    """Markers of the shares of a kernel; none if the job that finishes it computes it alone."""
+    count = kernel_jobs(study.datasets[wildcards.dataset])
+    return expand(SHARE, share=range(count), **wildcards) if count > 1 else []
+
+
 def kernel_request(_, cores):
-    """Request of the largest kernel of the study, since jobs in one array request the same."""
-    points = max(dataset.points for dataset in study.datasets.values())
-    depth = max(network.depth for network in study.networks.values())
-    return requests.kernel(points, depth, study.kernels.memory * 2**30, cores)
+    """Request of the largest job of any kernel: jobs of one array request the same.
+
+    The job that finishes a kernel is one of them: it rarely computes more than a share."""
+    depth, memory = max(n.depth for n in study.networks.values()), study.kernels.memory * 2**30
+    needed = [
+        requests.kernel(dataset.points, depth, memory, cores, kernel_jobs(dataset))
+        for dataset in study.datasets.values()
+    ]
+    return requests.Request(
+        max(request.mem_mb for request in needed), max(request.minutes for request in needed)
+    )
 
 
 def spectrum_request(wildcards, _):

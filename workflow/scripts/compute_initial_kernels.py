@@ -7,7 +7,7 @@ import numpy as np
 from ntkflow.device import configure_jax
 from ntkflow.jobs.log import run
 from ntkflow.jobs.provenance import provenance
-from ntkflow.networks.initial import initial_kernels
+from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import Architecture, seed_keys
 from ntkflow.stores import labels
 from ntkflow.stores.zarr import open_store, write_store

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ntkflow.api import store_limiting_kernels
 from ntkflow.device import configure_jax
+from ntkflow.interface.limiting import store_limiting_kernels
 from ntkflow.jobs.log import progress, run
 from ntkflow.jobs.provenance import provenance
 from ntkflow.stores.zarr import open_store

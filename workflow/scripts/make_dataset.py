@@ -2,21 +2,15 @@
 
 from typing import Any
 
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.datasets.make import make_dataset
 from ntkflow.jobs.log import run
 from ntkflow.jobs.provenance import provenance
-from ntkflow.stores.datasets import make_dataset
 from ntkflow.stores.zarr import write_store
 
 
 def main(smk: Any) -> None:
-    entry = smk.params.dataset
-    dataset = make_dataset(
-        train=entry["train"],
-        test=entry.get("test"),
-        target=entry["target"],
-        label_noise=entry["label_noise"],
-        seed=entry["seed"],
-    )
+    dataset = make_dataset(DatasetConfig.model_validate(smk.params.dataset))
     attributes = provenance(smk)
     write_store(dataset, smk.output.dataset, "dataset", attributes)
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from ntkflow.analysis.spectrum import component_target
-from ntkflow.checkpoints import checkpoints
 from ntkflow.device import configure_jax
+from ntkflow.jobs.checkpoints import checkpoints
 from ntkflow.jobs.log import progress, run
 from ntkflow.jobs.provenance import fingerprint, provenance
 from ntkflow.networks.mlp import Architecture, seed_keys
@@ -27,7 +27,7 @@ def main(smk: Any) -> None:
     schedule = Schedule.from_plain(**training)
     probe = labels.probe(dataset, training["probe"])
     place, interval = smk.output.ensemble, smk.resources.checkpoint_seconds
-    with checkpoints(place, fingerprint(smk, *sources), interval, progress) as keeper:
+    with checkpoints(place, fingerprint(smk, *sources), interval, progress) as checkpointer:
         records = train_ensemble(
             seed_keys(params.seed, int(smk.wildcards.width), params.seeds),
             dataset["x"].values,
@@ -40,7 +40,7 @@ def main(smk: Any) -> None:
             recorded=probe,
             dtype=np.dtype(training["precision"]),
             memory=params.memory and params.memory * 2**30,
-            keeper=keeper,
+            checkpointer=checkpointer,
             progress=progress,
         )
         ensemble = labels.ensemble(

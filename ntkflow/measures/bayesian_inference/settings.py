@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ntkflow.configuration.base import PositiveFinite
+from ntkflow.keys import PositiveFinite
 from ntkflow.measures.common.experiment import Classifying
 
 __all__ = ["Settings"]

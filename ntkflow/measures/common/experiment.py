@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from ntkflow.configuration.base import Count, NotBoolean, PositiveFinite, Strict
-from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.configuration.training import TrainingConfig
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.keys import Count, NotBoolean, PositiveFinite, Strict
 
 __all__ = [
     "PAPER",

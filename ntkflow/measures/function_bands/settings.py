@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic.config import JsonDict
 
-from ntkflow.configuration.base import NotBoolean
-from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.keys import NotBoolean
 from ntkflow.measures.common.experiment import PAPER, Problems, Trained
 
 __all__ = ["Settings"]

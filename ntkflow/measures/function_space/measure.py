@@ -34,7 +34,8 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.linear_models import descent_error
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.costs import COSTS, Cost, mean_cost
-from ntkflow.networks.mlp import Architecture, Parameters, apply, empirical_ntk, init, seed_keys
+from ntkflow.networks.empirical import empirical_ntk
+from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
 
 __all__ = ["PRECISION", "measure"]
 

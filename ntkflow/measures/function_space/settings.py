@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ntkflow.configuration.base import Count
+from ntkflow.keys import Count
 from ntkflow.measures.common.experiment import Untrained
 
 __all__ = ["Settings"]

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.datasets.config import DatasetConfig
 from ntkflow.measures.common.experiment import AlongComponent, Problems
 
 __all__ = ["Settings"]

@@ -99,7 +99,9 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
             mean_with_interval(_norm(network - first) / _norm(first), "drift"),
         ]
     )
-    return summary.to_dataframe().reset_index()[["width", "step", "time", *summary.data_vars]]
+    return summary.to_dataframe(["width", "step"]).reset_index()[
+        ["width", "step", "time", *summary.data_vars]
+    ]
 
 
 def _norm(function: xr.DataArray) -> xr.DataArray:

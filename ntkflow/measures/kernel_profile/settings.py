@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ntkflow.configuration.base import Finite
-from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.keys import Finite
 from ntkflow.measures.common.experiment import PAPER, Problems, Trained
 
 __all__ = ["Settings"]
@@ -34,7 +34,7 @@ class Settings(Trained):
     )
 
     reference_angle: Finite = Field(
-        0.0, description="angle in radians; x_0 is the test point nearest to it"
+        0.0, description="angle in radians; x_0 is the nearest test point"
     )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:

@@ -82,6 +82,8 @@ def _ticks(axes: Axes, sizes: np.ndarray) -> None:
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
-    """One row per kernel and size."""
-    frame: pd.DataFrame = statistics.compute().to_dataframe().reset_index()
-    return frame
+    """One row per kernel and training-set size."""
+    names = ["accuracy", "accuracy_low", "accuracy_high", "squared_error", "iterations"]
+    dims = ["kernel", "size"]
+    frame: pd.DataFrame = statistics[names].compute().to_dataframe(dims).reset_index()
+    return frame[[*dims, *names]]

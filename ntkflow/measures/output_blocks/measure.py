@@ -11,7 +11,7 @@ import xarray as xr
 from ntkflow.measures.common.evidence import Panel, Series, evidence
 from ntkflow.measures.common.exponents import exponent
 from ntkflow.measures.common.sources import Sources
-from ntkflow.networks.initial import initial_kernels
+from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import seed_keys
 
 __all__ = ["PRECISION", "block_distances", "measure"]

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.datasets.config import DatasetConfig
 from ntkflow.measures.common.experiment import Draws, Problems, Untrained
 
 __all__ = ["Settings"]

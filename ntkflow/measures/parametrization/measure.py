@@ -29,9 +29,13 @@ from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.exponents import exponent, mean
 from ntkflow.measures.common.sources import Sources
-from ntkflow.networks.initial import initial_kernels
+from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
-from ntkflow.networks.standard import apply_standard, equivalent_rates, standard_parameters
+from ntkflow.networks.standard_parametrization import (
+    apply_standard,
+    equivalent_rates,
+    standard_parameters,
+)
 
 __all__ = ["PRECISION", "Runs", "measure", "trained"]
 

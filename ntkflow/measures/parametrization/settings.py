@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from ntkflow.configuration.base import Count, NotBoolean, PositiveFinite
+from ntkflow.keys import Count, NotBoolean, PositiveFinite
 from ntkflow.measures.common.experiment import Seeds, Untrained
 
 __all__ = ["Settings"]

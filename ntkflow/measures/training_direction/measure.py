@@ -29,7 +29,8 @@ from ntkflow.kernels.function_space import kernel_map
 from ntkflow.measures.common.evidence import Panel, Series, evidence
 from ntkflow.measures.common.exponents import exponent, mean
 from ntkflow.measures.common.sources import Sources
-from ntkflow.networks.mlp import Architecture, Parameters, apply, empirical_ntk, init, seed_keys
+from ntkflow.networks.empirical import empirical_ntk
+from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
 
 __all__ = ["PRECISION", "limiting_path", "measure", "oscillating"]
 

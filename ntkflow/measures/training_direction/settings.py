@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ntkflow.configuration.base import Count, PositiveFinite
+from ntkflow.keys import Count, PositiveFinite
 from ntkflow.measures.common.experiment import Seeds, Untrained
 
 __all__ = ["Settings"]

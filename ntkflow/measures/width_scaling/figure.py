@@ -153,4 +153,8 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
 def tabulate_widths(statistics: xr.Dataset) -> pd.DataFrame:
     """One row per quantity and width: value, interval, and whether the fit uses it."""
     names = ["value", "value_low", "value_high", "used"]
-    return statistics[names].to_dataframe().reset_index()[["quantity", "width", *names]]
+    return (
+        statistics[names]
+        .to_dataframe(["quantity", "width"])
+        .reset_index()[["quantity", "width", *names]]
+    )

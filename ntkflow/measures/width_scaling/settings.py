@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from ntkflow.configuration.base import NotBoolean, Strict
-from ntkflow.configuration.datasets import DatasetConfig
 from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.keys import NotBoolean, Strict
 from ntkflow.measures.common.experiment import Problems, Trained, Width
 
 __all__ = ["Settings"]

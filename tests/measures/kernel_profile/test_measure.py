@@ -101,7 +101,7 @@ def test_one_network_has_no_interval():
 
 def test_missing_kernels_or_angles_are_refused():
     stores = ensembles()
-    with pytest.raises(ValueError, match="width 50 holds no empirical NTK"):
+    with pytest.raises(ValueError, match="width 50: found an ensemble without empirical NTK"):
         measured({50: stores[50].drop_vars("ntk")}, examples.limiting(), 0.0)
-    with pytest.raises(ValueError, match="no angle"):
+    with pytest.raises(ValueError, match="angle: found no such coordinate"):
         measured(stores, examples.limiting().drop_vars("angle"), 0.0)

@@ -129,7 +129,7 @@ def test_lazy_stores_give_the_same(spectrum):
 
 
 def test_missing_component_or_kernels_are_refused(spectrum):
-    with pytest.raises(ValueError, match="numbered from 1 to 4"):
+    with pytest.raises(ValueError, match="expected 1 to 4, the number of training points"):
         measured(ensembles(), spectrum, 5, 0.5)
-    with pytest.raises(ValueError, match="width 8 holds no empirical NTK"):
+    with pytest.raises(ValueError, match="width 8: found an ensemble without empirical NTK"):
         measured({8: ensembles()[50].drop_vars("ntk")}, spectrum, 2, 0.5)

@@ -1,0 +1,224 @@
+"""Points in a file of yours."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.random import SeedSequence, default_rng
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+
+from ntkflow.datasets.columns import (
+    Names,
+    common_length,
+    in_training,
+    labels,
+    numbers,
+    opened,
+    resolved,
+    width,
+)
+from ntkflow.datasets.kinds import Classes, Inputs, Integers, Points, Real
+from ntkflow.datasets.preprocessing import PREPROCESSINGS, Preprocessing
+from ntkflow.datasets.sources import Source
+from ntkflow.keys import Count, Fault, NotBoolean, Strict
+
+__all__ = ["File"]
+
+
+def _located(path: str, info: ValidationInfo) -> str:
+    """The path relative to the working directory; absolute if it was written so.
+
+    A relative path is looked for in the folders of the validation context, those of the
+    configuration files, then in the working directory.
+    """
+    given = os.path.expanduser(path)
+    folders = [*dict.fromkeys([*(info.context or {}).get("folders", ()), "."])]
+    for place in (os.path.join(folder, given) for folder in folders):
+        if os.path.exists(place):
+            found = place if os.path.isabs(given) else os.path.relpath(place)
+            if {*"{}"} & {*found}:
+                raise ValueError(f"found braces in {found!r}, expected none; rename it")
+            return found
+    raise ValueError(f"found {path!r}, expected an existing file; searched {', '.join(folders)}")
+
+
+def _digest(file: str) -> str:
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+class Split(Strict):
+    """How the rows of a file are divided into training and test points."""
+
+    column: str | None = Field(None, description="column with train or test, true or false, 1 or 0")
+    fraction: Annotated[float, Field(gt=0, lt=1), NotBoolean] | None = Field(
+        None, description="fraction of the rows, at random by the seed, that are training points"
+    )
+
+    @model_validator(mode="after")
+    def _one_of(self) -> "Split":
+        if (self.column is None) == (self.fraction is None):
+            raise ValueError("give either `column` or `fraction`")
+        return self
+
+
+class Survey(NamedTuple):
+    """What planning reads of a file."""
+
+    features: int
+    y_columns: int
+    rows: int
+    available: int
+    classes: Classes | None
+
+
+class File(Inputs):
+    """Rows of a file of yours: .npz, .npy, .csv, .parquet, .zarr or .nc."""
+
+    inputs: Literal["file"]
+    path: Annotated[str, AfterValidator(_located)] = Field(
+        description="the file; a relative path starts at the folder of the configuration"
+    )
+    x: str | list[str] | None = Field(
+        None, description="array or columns of inputs; by default array x, or all other columns"
+    )
+    y: str | list[str] | None = Field(
+        None, description="array or columns of the target `given`; by default y, if there is one"
+    )
+    label: str | None = Field(None, description="array or column of classes: integers or text")
+    split: Split | None = Field(
+        None, description="division of the rows; without `test`, test points are the other rows"
+    )
+    part: Literal["train", "test"] = Field("train", description="which part of the split")
+    samples: Count | None = Field(None, description="number of points, the first; all by default")
+    preprocessing: Preprocessing | None = Field(None, description="what is done to the inputs")
+    stated: ClassVar[tuple[str, ...]] = (*Inputs.stated, "path", "part")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "File":
+        available = self.survey.available
+        if self.samples is not None and self.samples > available:
+            raise Fault("samples", f"found {self.samples}, expected at most {available} rows")
+        return self
+
+    @cached_property
+    def survey(self) -> Survey:
+        """Shape and size of the part, and its classes: from the header, the label, the split."""
+        source, names = self._opened()
+        rows = common_length(source, names)
+        features, y_columns = (width(source, names[key]) for key in ("x", "y"))
+        if not rows or not features:
+            raise Fault("path", f"found {rows} rows and {features} features, expected at least one")
+        parts = self._parts(source, names, rows, SeedSequence(0))
+        for part, found in parts.items():
+            if not len(found):
+                raise Fault("split", f"found no row for {part}, expected at least one")
+        classes = np.unique(labels(source, names, "label")).tolist() if self.label else None
+        available = len(parts[self.part])
+        return Survey(features, y_columns, rows, available, classes and tuple(classes))
+
+    def _opened(self) -> tuple[Source, Names]:
+        source = opened(self.path)
+        column = self.split.column if self.split else None
+        return source, resolved(source, x=self.x, y=self.y, label=self.label, split=column)
+
+    def _parts(
+        self, source: Source, names: Names, rows: int, seed: SeedSequence
+    ) -> Mapping[str, Integers]:
+        """Rows of each part: of a fraction in random order, else in the order of the file."""
+        if self.split is None:
+            return {self.part: np.arange(rows)}
+        if self.split.fraction is None:
+            training = in_training(source, names)
+            return {"train": np.flatnonzero(training), "test": np.flatnonzero(~training)}
+        order = default_rng(seed).permutation(rows)
+        count = round(self.split.fraction * rows)
+        return {"train": order[:count], "test": order[count:]}
+
+    @property
+    def features(self) -> int:
+        return self.survey.features
+
+    @property
+    def y_columns(self) -> int:
+        return self.survey.y_columns
+
+    @property
+    def classes(self) -> Classes | None:
+        return self.survey.classes
+
+    @property
+    def count(self) -> int:
+        return self.samples or self.survey.available
+
+    @property
+    def collection(self) -> str | None:
+        """The seed decides which rows a fraction takes."""
+        return self.path if self.split and self.split.fraction else None
+
+    @property
+    def rest(self) -> "File | None":
+        if self.split is None or self.part == "test":
+            return None
+        keys = self.model_dump(exclude={"samples", "part"})
+        return File.model_validate({**keys, "part": "test"})
+
+    def faults(self, test: Inputs) -> Iterator[Fault]:
+        """Test rows are others than the training rows."""
+        if isinstance(test, File) and os.path.samefile(test.path, self.path):
+            if self.split is None or test.split != self.split or test.part == self.part:
+                yield Fault(
+                    "path",
+                    f"found {test.path}, rows of which are in `train`, expected others; delete "
+                    "`test` and give `train` a split, or name another file",
+                )
+
+    @property
+    def files(self) -> list[str]:
+        """The file, or all files of a Zarr store."""
+        if os.path.isfile(self.path):
+            return [self.path]
+        return sorted(str(file) for file in Path(self.path).rglob("*") if file.is_file())
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """With the name of the file, not its folder, the SHA-256 of its content, and classes."""
+        digest = _digest(self.path) if os.path.isfile(self.path) else self._digest_of_files()
+        added = {"path": Path(self.path).name, "sha256": digest}
+        classes = {} if self.classes is None else {"classes": self.classes}
+        return {**super().record, **added, **classes}
+
+    def _digest_of_files(self) -> str:
+        listed = [f"{os.path.relpath(file, self.path)} {_digest(file)}\n" for file in self.files]
+        return hashlib.sha256("".join(listed).encode()).hexdigest()
+
+    def place(self, role: str) -> str:
+        return f"{role} points from {Path(self.path).name}"
+
+    def draw(self, seed: SeedSequence, skip: int) -> Points:
+        source, names = self._opened()
+        parts = self._parts(source, names, self.survey.rows, seed)
+        rows = parts[self.part][: self.samples]
+        x = numbers(source, names, "x", rows)
+        y = numbers(source, names, "y", rows) if self.y_columns else None
+        index = None
+        if self.classes is not None:
+            found = labels(source, names, "label")[rows]
+            index = np.searchsorted(np.array(self.classes), found)
+        return Points(x, label=index, classes=self.classes, y=y)
+
+    def preprocessed(self, x: Real, reference: Real) -> Real:
+        """Statistics are those of the training points: of each column, but one scale of `unit`."""
+        if self.preprocessing is None:
+            return x
+        if self.preprocessing == "unit":
+            return x / (np.abs(reference).max() or 1.0)
+        if self.preprocessing == "sphere" and not np.linalg.norm(x, axis=1).all():
+            raise ValueError("preprocessing: found a point of norm 0, expected none for sphere")
+        deviation = reference.std(axis=0)
+        scale = np.where(deviation == 0, 1.0, deviation)
+        return PREPROCESSINGS[self.preprocessing](x, reference.mean(axis=0), scale)

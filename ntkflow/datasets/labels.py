@@ -1,0 +1,57 @@
+"""Targets made from labels, and noise on the labels."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+from numpy.random import SeedSequence, default_rng
+
+from ntkflow.datasets.kinds import Classes, Inputs, Integers, Points, Real, Target
+from ntkflow.keys import Fault
+
+__all__ = ["FromLabels"]
+
+
+class FromLabels(Target):
+    """A target that depends on the class of a point alone."""
+
+    labelled: ClassVar[bool] = True
+
+    def by_class(self, classes: Classes) -> Real:
+        """Target of each class, shape (class, output)."""
+        raise NotImplementedError
+
+    def faults(self, train: Inputs, test: Inputs | None) -> Iterator[Fault]:
+        if train.classes is None or (test is not None and test.classes is None):
+            expected = "labelled inputs: digits, mnist, or a file with the key label"
+            yield Fault("kind", f"found {self.kind}, expected {expected}")
+        elif len(train.classes) < 2:
+            yield Fault(
+                "kind", f"found {self.kind}, but all labels are {train.classes[0]!r}; expected two"
+            )
+
+    def evaluate(self, train: Points, test: Points) -> Real:
+        """NaN at test points without a label."""
+        if train.label is None or train.classes is None:
+            raise ValueError(f"target {self.kind}: the training points have no labels")
+        table = self.by_class(train.classes)
+        undefined = np.full((len(test.x), table.shape[1]), np.nan)
+        return np.concatenate(
+            [table[train.label], undefined if test.label is None else table[test.label]]
+        )
+
+    def noisy(self, train: Points, test: Points, noise: float, seed: SeedSequence) -> Real:
+        """`evaluate` with each training label replaced with probability `noise`."""
+        if train.label is None or train.classes is None:
+            return self.evaluate(train, test)
+        label = _replace_labels(train.label, len(train.classes), noise, seed)
+        return self.evaluate(Points(train.x, label=label, classes=train.classes), test)
+
+
+def _replace_labels(
+    label: Integers, classes: int, probability: float, seed: SeedSequence
+) -> Integers:
+    """Replace each label with the given probability by one of the others, uniformly."""
+    random = default_rng(seed)
+    replaced = random.random(len(label)) < probability
+    return (label + replaced * random.integers(1, classes, len(label))) % classes

@@ -1,0 +1,87 @@
+"""A data set drawn reproducibly from one seed: inputs x, target f*, and labels."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.random import SeedSequence
+
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.datasets.kinds import Inputs, Points, Real
+from ntkflow.keys import Fault
+from ntkflow.stores.schema import conform
+
+__all__ = ["make_dataset"]
+
+
+def make_dataset(config: DatasetConfig) -> xr.Dataset:
+    """Draw a data set.
+
+    Training inputs, test inputs and noise have their own random streams, spawned from the seed:
+    adding a test set or noise leaves the training inputs as they are. Training and test points
+    of one collection are disjoint.
+
+    Returns
+    -------
+    xr.Dataset
+        Store of kind "dataset": ``x`` (sample, feature) and ``y`` (sample, output) in float64,
+        ``is_train``, ``angle`` where there are two features, ``label`` where all points have one.
+
+    Raises
+    ------
+    ValueError
+        If the data do not have what the configuration expects.
+    """
+    train_seed, test_seed, noise_seed = SeedSequence(config.seed).spawn(3)
+    train = _drawn("train", config.train, train_seed, 0)
+    test = train.empty
+    if config.test is not None:
+        shared = config.train.collection == config.test.collection is not None
+        drawn = (train_seed, len(train.x)) if shared else (test_seed, 0)
+        test = _in_classes(_drawn("test", config.test, *drawn), train)
+    reference = train.x
+    train = replace(train, x=config.train.preprocessed(train.x, reference))
+    if config.test is not None:
+        test = replace(test, x=config.test.preprocessed(test.x, reference))
+    y = config.target.noisy(train, test, config.label_noise, noise_seed)
+    attrs = {
+        "train": json.dumps(config.train.record),
+        "test": json.dumps(None if config.test is None else config.test.record),
+        "target": json.dumps(config.target.model_dump(mode="json", exclude_none=True)),
+        "label_noise": float(config.label_noise),
+        "seed": int(config.seed),
+    }
+    return _assemble(train, test, y).assign_attrs(attrs)
+
+
+def _drawn(role: str, inputs: Inputs, seed: SeedSequence, skip: int) -> Points:
+    try:
+        return inputs.draw(seed, skip)
+    except Fault as fault:
+        raise ValueError(f"{role}.{fault.key}: {fault}") from fault
+
+
+def _in_classes(test: Points, train: Points) -> Points:
+    """Test points with labels that index the classes of the training points."""
+    if test.label is None or train.classes in (None, test.classes):
+        return test
+    known = {name: index for index, name in enumerate(train.classes or ())}
+    index = np.array([known[name] for name in test.classes or ()])
+    return replace(test, label=index[test.label], classes=train.classes)
+
+
+def _assemble(train: Points, test: Points, y: Real) -> xr.Dataset:
+    x = np.concatenate([train.x, test.x])
+    coords: dict[str, Any] = {"is_train": ("sample", np.arange(len(x)) < len(train.x))}
+    if x.shape[1] == 2:
+        coords["angle"] = ("sample", np.concatenate([_angle(train), _angle(test)]))
+    if train.label is not None and test.label is not None:
+        coords["label"] = ("sample", np.concatenate([train.label, test.label]))
+    variables = {"x": (("sample", "feature"), x), "y": (("sample", "output"), y)}
+    return conform(xr.Dataset(variables, coords), "dataset")
+
+
+def _angle(points: Points) -> Real:
+    return np.arctan2(points.x[:, 1], points.x[:, 0]) if points.angle is None else points.angle

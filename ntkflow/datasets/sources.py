@@ -1,0 +1,253 @@
+"""Arrays and tables in files, by name: .npy, .npz, .csv, .parquet, Zarr and NetCDF.
+
+Opening reads names, shapes and dtypes; `Source.read` reads values. Nothing is unpickled.
+"""
+
+import csv
+import importlib
+import os
+import zipfile
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["READERS", "Array", "Source", "SourceError", "open_source"]
+
+
+class SourceError(ValueError):
+    """A file is not what its suffix says, or its values are not numbers."""
+
+
+class Array(NamedTuple):
+    """Shape, rows first, and kind of the dtype; the kind of a column of text is ``?``."""
+
+    shape: tuple[int, ...]
+    kind: str
+
+
+class Source(NamedTuple):
+    """Arrays of a file by name; `columns`: whether it is a table, of columns.
+
+    `read` takes names and whether they may be text, and returns the arrays one beside another, as
+    one array (row, feature).
+    """
+
+    arrays: Mapping[str, Array]
+    read: Callable[[Sequence[str], bool], np.ndarray]
+    columns: bool = False
+
+
+def open_source(path: str) -> Source:
+    """Names, shapes and dtypes of the arrays in a file.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read as its suffix says.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in READERS:
+        raise SourceError(f"found the suffix {suffix!r}, expected one of {', '.join(READERS)}")
+    found = os.stat(path)
+    return _opened(path, suffix, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=32)
+def _opened(path: str, suffix: str, modified: int, size: int) -> Source:
+    """One scan of a table serves its training and its test points, and so does a text column."""
+    with _Explained(path):
+        source = READERS[suffix](path)
+    known: dict[tuple[str, ...], np.ndarray] = {}
+
+    def read(names: Sequence[str], text: bool) -> np.ndarray:
+        key = tuple(names)
+        if key in known and text:
+            return known[key]
+        with _Explained(path):
+            array = source.read(names, text)
+        if text:
+            known[key] = array
+        return array
+
+    return source._replace(read=read)
+
+
+class _Explained:
+    """Any error of a reader as a SourceError with the path and the reason."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, SourceError):
+            raise SourceError(f"{self.path}: {error}") from error
+        if isinstance(error, Exception) and not isinstance(error, MemoryError):
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise SourceError(
+                f"{self.path}: cannot be read as {Path(self.path).suffix} ({reason}); "
+                "expected a complete file of this format"
+            ) from error
+
+
+def beside(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays with the same number of rows as one array (row, feature)."""
+    return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+
+
+def _header(file: IO[bytes]) -> Array:
+    """Shape and kind of a .npy file; its data are not read."""
+    version = np.lib.format.read_magic(file)
+    wide = version != (1, 0)
+    read = np.lib.format.read_array_header_2_0 if wide else np.lib.format.read_array_header_1_0
+    shape, _, dtype = read(file)
+    return Array(tuple(shape), dtype.kind)
+
+
+def _npy(path: str) -> Source:
+    with open(path, "rb") as file:
+        array = _header(file)
+    return Source({"x": array}, lambda names, text: beside([np.load(path, allow_pickle=False)]))
+
+
+def _npz(path: str) -> Source:
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.namelist():
+            with archive.open(member) as file:
+                arrays[member.removesuffix(".npy")] = _header(file)
+
+    def read(names: Sequence[str], text: bool) -> np.ndarray:
+        with np.load(path, allow_pickle=False) as archive:
+            return beside([archive[name] for name in names])
+
+    return Source(arrays, read)
+
+
+def _csv(path: str) -> Source:
+    with closing(_lines(path)) as lines:
+        first, header = next(lines)
+        rows = sum(1 for _ in lines)
+
+    def read(names: Sequence[str], text: bool) -> np.ndarray:
+        places = [header.index(name) for name in names]
+        if not text:
+            return _numbers(path, first, places)
+        with closing(_lines(path)) as lines:
+            next(lines)
+            cells = [[cells[place] for place in places] for _, cells in lines]
+        return np.array(cells, dtype=np.str_)
+
+    return Source({name: Array((rows,), "?") for name in header}, read, columns=True)
+
+
+def _numbers(path: str, first: int, places: Sequence[int]) -> np.ndarray:
+    """Columns of a .csv file as numbers; `first` is the number of lines above them."""
+    layout = {"delimiter": ",", "quotechar": '"', "comments": None, "encoding": "utf-8-sig"}
+    try:
+        return np.loadtxt(path, skiprows=first, usecols=places, ndmin=2, **layout)  # type: ignore[call-overload]
+    except ValueError:
+        with closing(_lines(path)) as lines:
+            _, header = next(lines)
+            for number, cells in lines:
+                for place in places:
+                    if not _is_number(cells[place]):
+                        raise SourceError(
+                            f"line {number}, column {header[place]!r}: found {cells[place]!r}, "
+                            "expected a number"
+                        ) from None
+        raise
+
+
+def _lines(path: str) -> Generator[tuple[int, list[str]], None, None]:
+    """Number and cells of each line of a .csv file, first the names of its columns."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        header = next(reader, None)
+        if not header:
+            raise SourceError("found an empty first line, expected the names of the columns")
+        if all(map(_is_number, header)):
+            raise SourceError("found numbers in the first line, expected the names of the columns")
+        twice = {name for name in header if header.count(name) > 1}
+        if twice:
+            raise SourceError(f"found the column {min(twice)!r} twice, expected each name once")
+        yield reader.line_num, header
+        for cells in reader:
+            if cells and len(cells) != len(header):
+                raise SourceError(
+                    f"line {reader.line_num}: found {len(cells)} cells, expected {len(header)} as "
+                    "in the first line"
+                )
+            if cells:
+                yield reader.line_num, cells
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _parquet(path: str) -> Source:
+    if find_spec("pyarrow") is None:
+        raise SourceError("reading .parquet needs the package pyarrow; run `pip install pyarrow`")
+    parquet = importlib.import_module("pyarrow.parquet")
+    rows = parquet.read_metadata(path).num_rows
+    arrays = {field.name: Array((rows,), _kind(field.type)) for field in parquet.read_schema(path)}
+
+    def read(names: Sequence[str], text: bool) -> np.ndarray:
+        table = parquet.read_table(path, columns=list(names))
+        return beside([table.column(name).to_numpy() for name in names])
+
+    return Source(arrays, read, columns=True)
+
+
+def _kind(type_: Any) -> str:
+    """Kind of the NumPy dtype of a column of Parquet."""
+    try:
+        return np.dtype(type_.to_pandas_dtype()).kind
+    except NotImplementedError:  # categories, for one
+        return "O"
+
+
+def _labelled(path: str) -> Source:
+    """Zarr or NetCDF, by xarray."""
+    import xarray as xr
+
+    options: dict[str, Any] = {"engine": "zarr", "consolidated": False}
+    if Path(path).suffix.lower() == ".nc":
+        with open(path, "rb") as file:
+            hdf5 = file.read(4) == b"\x89HDF"
+        if hdf5 and not (find_spec("h5netcdf") or find_spec("netCDF4")):
+            raise SourceError("reading NetCDF 4 needs h5netcdf; run `pip install h5netcdf`")
+        options = {} if hdf5 else {"engine": "scipy"}
+    with xr.open_dataset(path, **options) as dataset:
+        arrays = {
+            str(name): Array(variable.shape, variable.dtype.kind)
+            for name, variable in dataset.variables.items()
+        }
+
+    def read(names: Sequence[str], text: bool) -> np.ndarray:
+        with xr.open_dataset(path, **options) as dataset:
+            return beside([dataset[name].values for name in names])
+
+    return Source(arrays, read)
+
+
+READERS: Mapping[str, Callable[[str], Source]] = {
+    ".npz": _npz,
+    ".npy": _npy,
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".zarr": _labelled,
+    ".nc": _labelled,
+}

@@ -1,0 +1,40 @@
+"""Values that come with the points."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+
+from ntkflow.datasets.kinds import Inputs, Points, Real, Target
+from ntkflow.keys import Fault
+
+__all__ = ["Given"]
+
+
+class Given(Target):
+    """Values y that come with the points: from a file, or from a function of yours."""
+
+    kind: Literal["given"]
+
+    def outputs(self, train: Inputs) -> int:
+        return train.y_columns
+
+    def faults(self, train: Inputs, test: Inputs | None) -> Iterator[Fault]:
+        if not train.y_columns:
+            yield Fault("kind", "found given, but the points of `train` come without y; name it")
+        elif test is not None and test.y_columns not in (0, train.y_columns):
+            yield Fault(
+                "kind",
+                f"found given, but `test` comes with {test.y_columns} columns of y and `train` "
+                f"with {train.y_columns}; expected as many",
+            )
+
+    def described(self) -> str:
+        return "y, given with the points"
+
+    def evaluate(self, train: Points, test: Points) -> Real:
+        """NaN at test points that come without y."""
+        if train.y is None:
+            raise ValueError("target given: the training points come without y")
+        undefined = np.full((len(test.x), train.y.shape[1]), np.nan)
+        return np.concatenate([train.y, undefined if test.y is None else test.y])

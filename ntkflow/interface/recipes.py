@@ -1,0 +1,190 @@
+"""Recipe of limiting kernels for a store of Gram matrices, and what recipes have in common.
+
+The functions here enable float64 while they run, not for the process.
+"""
+
+import ast
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntkflow.jobs.imports import package_sources
+from ntkflow.kernels import activations, tiles
+from ntkflow.kernels.activations import activation as named_activation
+from ntkflow.kernels.activations import from_function
+from ntkflow.kernels.correlation import directions
+from ntkflow.kernels.dual import Activation
+from ntkflow.stores.grams import BlockKernel, Recipe
+from ntkflow.stores.staging import Rows
+
+__all__ = [
+    "ActivationSpec",
+    "Function",
+    "activation_from",
+    "code_digest",
+    "directed",
+    "limiting_network",
+    "limiting_recipe",
+    "planned",
+    "sigma_digest",
+]
+
+Function = Callable[[jax.Array], jax.Array]
+ActivationSpec = str | Mapping[str, Any] | Function
+"""An activation: a name in the registry, a mapping of `name` and parameters, or a function."""
+
+PIECE_ENTRIES = 1 << 19
+"""Entries of inputs normalised at a time, 4 MiB in float64, so that they stay in a cache."""
+
+PROBE = np.linspace(-12, 12, 4001)
+"""Points at which an activation's values enter its digest."""
+
+NUMERICS = ("kernels", "networks")
+"""Subpackages that compute the values of kernels."""
+
+ROOT = Path(__file__).parents[2]
+"""Folder from which the package is imported."""
+
+
+def limiting_recipe(
+    spec: ActivationSpec, kinks: Sequence[float], network: tiles.Network, dtype: np.dtype
+) -> Recipe:
+    """Recipe of both limiting kernels of a network in `dtype`.
+
+    `spec` and `kinks` are the arguments from which the network's activation was made.
+    """
+    return Recipe(
+        directed=partial(directed, dtype=dtype),
+        plan=partial(_block_kernel, network=network, dtype=dtype),
+        settings=_settings(spec, kinks, network, dtype),
+        dtype=dtype,
+    )
+
+
+def limiting_network(
+    spec: ActivationSpec, kinks: Sequence[float], depth: int, beta: float, weight_gain: float
+) -> tiles.Network:
+    """Network in the limit n -> infinity, from plain arguments."""
+    return tiles.Network(activation_from(spec, kinks), depth, float(beta), float(weight_gain))
+
+
+def directed(part: np.ndarray, *, dtype: np.dtype) -> Rows:
+    """Norms (n,) and directions (n, d) of inputs (n, d), for `PIECE_ENTRIES` at a time.
+
+    Raises
+    ------
+    ValueError
+        If the norm of a nonzero input vanishes in float64.
+    """
+    with jax.enable_x64(True):
+        pieces = np.array_split(part, max(1, -(-part.size // PIECE_ENTRIES)))
+        # NumPy converts to float64, because XLA would flush subnormal float32 numbers to zero.
+        wide = (piece.astype(np.float64, copy=False) for piece in pieces)
+        norms, each = zip(*(directions(piece, dtype) for piece in wide), strict=True)
+    norm = np.concatenate(norms)
+    if np.any(part[norm == 0]):
+        raise ValueError(
+            "x1 or x2: found an input of norm below 1e-307, expected a larger norm or 0; scale "
+            "the inputs up"
+        )
+    return norm, np.concatenate(each)
+
+
+def planned(
+    norms: np.ndarray, features: int, network: tiles.Network, dtype: np.dtype
+) -> tiles.Plan:
+    """Plan of the kernels of inputs with these norms (n,); see `tiles.plan_kernels`."""
+    with jax.enable_x64(True):
+        return tiles.plan_kernels(norms, features, network, dtype)
+
+
+def _block_kernel(
+    norms: np.ndarray, features: int, *, network: tiles.Network, dtype: np.dtype
+) -> tuple[BlockKernel, Mapping[str, object]]:
+    plan = planned(norms, features, network, dtype)
+    return partial(_block, plan=plan), {"dual_error": plan.dual_error}
+
+
+def _block(one: Rows, two: Rows | None, *, plan: tiles.Plan) -> Sequence[np.ndarray]:
+    with jax.enable_x64(True):
+        return tiles.block_kernels(one, two, plan)
+
+
+def activation_from(spec: ActivationSpec, kinks: Sequence[float]) -> Activation:
+    """Activation from a name, a mapping, or a function of JAX arrays."""
+    if callable(spec):
+        with jax.enable_x64(True):
+            return from_function(getattr(spec, "__name__", "function"), spec, kinks)
+    named: dict[str, Any] = {"name": spec} if isinstance(spec, str) else dict(spec)
+    if len(kinks):
+        named["kinks"] = list(kinks)
+    return named_activation(**named)
+
+
+def _settings(
+    spec: ActivationSpec, kinks: Sequence[float], network: tiles.Network, dtype: np.dtype
+) -> str:
+    """Text with everything that the kernels' values depend on besides the inputs."""
+    sigma = f"{sigma_digest(spec, network.activation)} {[float(kink) for kink in kinks]}"
+    numbers = f"{network.depth} {network.beta!r} {network.weight_gain!r} {dtype}"
+    return f"{sigma} {numbers} {code_digest(tiles, activations)}"
+
+
+def code_digest(*modules: ModuleType) -> str:
+    """Digest of the code that computes kernels, with the JAX version and the kind of device.
+
+    The code is that of `modules` and of all that they import from `kernels` and `networks`,
+    without comments and docstrings: rewording must not invalidate a store.
+    """
+    return f"{_digest_of(modules)} jax {jax.__version__} {jax.devices()[0].device_kind}"
+
+
+@cache  # reading and parsing some twenty files takes 0.1 s
+def _digest_of(modules: tuple[ModuleType, ...]) -> str:
+    digest = hashlib.sha256()
+    for file in numerics(*modules):
+        digest.update(f"{file.as_posix()}\n{statements(ROOT / file)}\n".encode())
+    return digest.hexdigest()
+
+
+def numerics(*modules: ModuleType) -> list[Path]:
+    """Files of `modules` and of all that they import from `NUMERICS`, relative to `ROOT`."""
+    starts = [Path(str(module.__file__)) for module in modules]
+    reached = {file for start in starts for file in package_sources(start, ROOT)}
+    reached |= {start.relative_to(ROOT) for start in starts}
+    return sorted(file for file in reached if file.parts[1] in NUMERICS)
+
+
+def statements(file: Path) -> str:
+    """Source of a module in a normal form, without comments and docstrings."""
+    tree = ast.parse(file.read_bytes())
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            # All strings that are statements: attributes and constants have docstrings too.
+            vars(node)["body"] = [each for each in body if not _is_docstring(each)]
+    return ast.unparse(tree)
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def sigma_digest(spec: ActivationSpec, activation: Activation) -> str:
+    """Digest of an activation's name or code and of its values.
+
+    Values are needed because cloudpickle stores an imported function as its name alone.
+    """
+    digest = hashlib.sha256(cloudpickle.dumps(spec) if callable(spec) else repr(spec).encode())
+    with jax.enable_x64(True):
+        digest.update(np.asarray(activation.function(jnp.asarray(PROBE))).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,180 @@
+"""Dask workers: processes of this job, one per GPU, or those of a cluster that runs already."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+from dask.delayed import Delayed
+from distributed import Client, Future, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin
+from distributed.comm.core import CommClosedError
+from distributed.scheduler import KilledWorker
+from distributed.system import MEMORY_LIMIT
+
+from ntkflow.jobs.gpus import visible_gpus
+
+__all__ = ["Workers", "connected", "local_workers"]
+
+TIMEOUT = 10.0  # seconds for a running scheduler to answer, and to have a worker
+TRANSFER = 10.0  # seconds for a result to arrive
+
+# Ports are open to this machine only; the pages of Dask's dashboard are not served.
+LOOPBACK = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+SETTINGS = {
+    # A process forked after JAX has started can deadlock.
+    "distributed.worker.multiprocessing-method": "spawn",
+    # A worker short of memory is to be restarted, not to wait for memory that JAX keeps.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+}
+
+
+@dataclass(frozen=True)
+class Workers:
+    """A client of the workers."""
+
+    client: Client
+
+    def threads(self) -> int:
+        """Threads of the workers there are now."""
+        try:
+            return sum(self.client.nthreads().values())
+        except OSError as error:
+            raise _lost() from error
+
+    def submit(self, task: Delayed) -> Future[Any]:
+        return self.client.compute(task)
+
+    def drop(self, futures: Iterable[Future[Any]]) -> None:
+        with suppress(OSError):
+            self.client.cancel(list(futures))
+
+    @staticmethod
+    def result(future: Future[Any]) -> list[Any]:
+        """List with the result of a finished task, empty if it was lost; raise what it raised."""
+        try:
+            return [future.result(timeout=TRANSFER)]
+        except TimeoutError:
+            if future.status == "error":
+                raise
+            return []
+        except KilledWorker as error:
+            raise RuntimeError(
+                f"kernels.scheduler: found {error.allowed_failures + 1} workers lost while they "
+                "computed the same task, expected enough memory and time for it: lower "
+                "kernels.block or kernels.memory, or give the workers more"
+            ) from error
+        except (CancelledError, CommClosedError) as error:
+            raise _lost() from error
+
+
+def _lost() -> ConnectionError:
+    return ConnectionError(
+        "kernels.scheduler: found the connection to the Dask scheduler lost, expected it to last "
+        "until all tasks are done: see why the scheduler ended, and run again"
+    )
+
+
+@contextmanager
+def connected(
+    scheduler: Mapping[str, Any], threads: int, prepare: Callable[[int], None] | None
+) -> Iterator[Workers]:
+    """Workers of the configuration's `kernels.scheduler`; those started here end here."""
+    environment = dict(os.environ)
+    log = logging.getLogger("distributed")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        with dask.config.set(SETTINGS), _KINDS[scheduler["kind"]](scheduler, threads) as workers:
+            preparation = _Preparation(prepare, scheduler)
+            workers.client.register_plugin(preparation, name="ntkflow")
+            yield workers
+    finally:
+        log.setLevel(level)
+        for name in os.environ.keys() - environment.keys():
+            del os.environ[name]  # which Dask has set for the processes it starts
+
+
+class _Preparation(WorkerPlugin):
+    """Prepare a worker before its first task."""
+
+    def __init__(self, prepare: Callable[[int], None] | None, scheduler: Mapping[str, Any]) -> None:
+        self.prepare = prepare
+        self.quiet = scheduler["kind"] == "local"
+
+    def setup(self, worker: Worker) -> None:
+        if self.quiet:  # what a task raises is raised again where it was asked for
+            logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
+        if self.prepare is not None:
+            self.prepare(worker.state.nthreads)
+
+
+@contextmanager
+def _local(scheduler: Mapping[str, Any], threads: int) -> Iterator[Workers]:
+    options = local_workers(scheduler, threads, visible_gpus(os.environ))
+    common = {
+        **LOOPBACK,
+        "memory_limit": MEMORY_LIMIT // len(options),
+        "silence_logs": logging.WARNING,
+    }
+    workers = {
+        index: {"cls": Nanny, "options": {**common, **own}} for index, own in enumerate(options)
+    }
+    with (
+        SpecCluster(
+            workers=workers,
+            scheduler={"cls": Scheduler, "options": {**LOOPBACK, "port": 0}},
+            silence_logs=logging.WARNING,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield Workers(client)  # a Nanny starts a new process when one dies
+
+
+def local_workers(
+    scheduler: Mapping[str, Any], threads: int, gpus: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Threads and environment of each process: one per GPU, or as many as fill the threads."""
+    each = scheduler.get("threads_per_worker", 1)
+    workers = scheduler.get("workers") or len(gpus) or max(1, threads // each)
+    if gpus and workers > len(gpus):
+        raise ValueError(
+            f"kernels.scheduler.workers: found {workers}, expected at most {len(gpus)}, one a GPU "
+            "of this machine: lower it, or leave it out"
+        )
+    environments: Sequence[dict[str, str]] = [{}] * workers
+    if gpus:
+        # JAX would reserve most of a GPU's memory for each process.
+        own = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+        environments = [{"CUDA_VISIBLE_DEVICES": gpu, **own} for gpu in gpus[:workers]]
+    return [{"nthreads": each, "env": environment} for environment in environments]
+
+
+@contextmanager
+def _running(scheduler: Mapping[str, Any], threads: int) -> Iterator[Workers]:
+    address = scheduler["address"]
+    try:
+        client = Client(address, timeout=TIMEOUT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ConnectionError(
+            f"kernels.scheduler.address: found nothing that answers at {address} within "
+            f"{TIMEOUT:.0f} s, expected a Dask scheduler: start one by `dask scheduler`, or "
+            "correct the address"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=TIMEOUT)
+        except TimeoutError as error:
+            raise ConnectionError(
+                f"kernels.scheduler.address: found no worker at {address} within {TIMEOUT:.0f} s, "
+                f"expected one or more: start them by `dask worker {address}`"
+            ) from error
+        yield Workers(client)
+
+
+_KINDS = {"local": _local, "address": _running}

@@ -1,0 +1,57 @@
+"""Print docs/stores.md, the contents of each kind of store: python -m ntkflow.pages.stores."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from ntkflow.configuration.measures import find_measures
+from ntkflow.measures.common.evidence import EVIDENCE
+from ntkflow.stores.schema import SCHEMAS, Schema, Variable
+
+__all__ = ["schemas", "stores_page"]
+
+HEAD = """# Contents of the stores
+
+Written by `make schema` from the schemas of the stores that measures read
+([ntkflow/stores/schema.py](../ntkflow/stores/schema.py), which also explains the dimensions) and
+those of measures (`measure.py` in each folder of [ntkflow/measures](../ntkflow/measures/)). Every
+array has the attributes `long_name` and `units`, most have `symbol`. Optional arrays are in
+italics. The attributes of a store record how it was computed, among them `job` (rule and
+wildcards), `configuration` (a valid configuration: the seed, and the data set, network and
+experiment), `precision`, `versions`, `code_revision` and `device`; and, if JAX was used,
+`matrix_products` and `random_keys`.
+"""
+
+
+def schemas(folders: Sequence[Path] = ()) -> Iterator[Schema]:
+    """Schemas of all kinds of stores, those of measures in `folders` included."""
+    yield from SCHEMAS.values()
+    for name, _ in find_measures(folders):
+        module = import_module(f"ntkflow.measures.{name}.measure")
+        if hasattr(module, "SCHEMA"):
+            yield module.SCHEMA
+    yield EVIDENCE
+
+
+def stores_page() -> str:
+    """Return the page, in Markdown."""
+    return "\n".join([HEAD, *map(_section, schemas())])
+
+
+def _section(schema: Schema) -> str:
+    rows = ["| array | dimensions | meaning | units |", "| --- | --- | --- | --- |"]
+    rows += [*_rows(schema.variables), *_rows(schema.coordinates)]
+    return f"## `{schema.kind}`\n\n{schema.title}.\n\n" + "\n".join(rows) + "\n"
+
+
+def _rows(variables: Mapping[str, Variable]) -> list[str]:
+    return [
+        f"| {f'*`{name}`*' if entry.optional else f'`{name}`'} | {', '.join(entry.dims)} "
+        f"| {entry.long_name} | {entry.units} |"
+        for name, entry in variables.items()
+    ]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(stores_page())

@@ -1,0 +1,106 @@
+"""Compute the blocks of a store under way whose chunks are not on disk yet.
+
+A block is one Dask task: it computes all kernels between two strips of inputs and writes them, and
+their transposes below the diagonal, as whole chunks. Zarr writes a chunk under a random name and
+renames it, so two processes that compute the same block leave the same chunk.
+"""
+
+import errno
+import shutil
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import zarr
+from dask.delayed import delayed
+
+from ntkflow.stores.grid import Grid
+from ntkflow.stores.integrity import is_intact
+from ntkflow.stores.shared import Shared
+from ntkflow.stores.staging import Staged, staged_rows
+
+__all__ = ["Block", "Compute", "Task", "compute_missing"]
+
+Block = tuple[int, int]
+"""Indices of a block: row, column."""
+
+Compute = Callable[..., Any]
+"""Takes Dask tasks, and calls `on_done` with the number done, of how many, as each is done."""
+
+
+class Task(NamedTuple):
+    """The part that all tasks of a store share.
+
+    Attributes
+    ----------
+    kernel
+        The `BlockKernel` of the store.
+    inputs
+        The staged inputs, one or two lists.
+    store
+        Folder of the store under way.
+    grid
+        Blocks of the store.
+    names
+        Names of the kernels.
+    """
+
+    kernel: Shared
+    inputs: Sequence[Staged]
+    store: Path
+    grid: Grid
+    names: tuple[str, ...]
+
+
+def compute_missing(
+    task: Task, blocks: Sequence[Block], compute: Compute, earlier: Path | None = None
+) -> None:
+    """Compute those of `blocks` that lack a chunk.
+
+    Parameters
+    ----------
+    earlier
+        A damaged store of the same computation, whose intact chunks will be taken over.
+
+    Raises
+    ------
+    OSError
+        If the disk does not have enough space.
+    """
+    dtype = zarr.open_array(task.store / task.names[0], mode="r").dtype
+    size = task.grid.chunk[0] * task.grid.chunk[1] * dtype.itemsize + 4  # with its checksum
+
+    def is_there(chunk: Path) -> bool:
+        file = task.store / chunk
+        if file.is_file() and file.stat().st_size == size:
+            return True
+        return earlier is not None and is_intact(earlier / chunk)
+
+    missing = [block for block in blocks if not all(map(is_there, _chunks(task, block)))]
+    needed = size * sum(len(_chunks(task, block)) for block in missing)
+    free = shutil.disk_usage(task.store).free
+    if free < needed:
+        raise OSError(errno.ENOSPC, f"{needed:,} bytes are needed and {free:,} are free")
+    steps = (partial(_write_block, task, block) for block in missing)
+    compute([delayed(step, pure=False, traverse=False)() for step in steps])
+
+
+def _write_block(task: Task, block: Block) -> None:
+    """Compute the kernels of a block and write them, each as one whole chunk or two."""
+    rows, columns = (task.grid.part(axis, index) for axis, index in enumerate(block))
+    one = staged_rows(task.inputs[0], rows)
+    same = task.grid.mirrored and rows == columns
+    two = None if same else staged_rows(task.inputs[-1], columns)
+    for name, gram in zip(task.names, task.kernel.value(one, two), strict=True):
+        array = zarr.open_array(task.store / name, mode="r+", config={"write_empty_chunks": True})
+        array[rows, columns] = gram
+        if len(task.grid.written(*block)) > 1:
+            array[columns, rows] = gram.T
+
+
+def _chunks(task: Task, block: Block) -> list[Path]:
+    """Files of the chunks that a block consists of, relative to the store."""
+    places = product(task.names, task.grid.written(*block))
+    return [Path(name, "c", str(i), str(j)) for name, (i, j) in places]

@@ -1,0 +1,94 @@
+"""A limiting kernel whose blocks several jobs share, by `kernels.jobs`."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.stores.test_grams import identities
+from tests.workflow.conftest import CODE, Clone, copy_of_code
+
+STORE = "results/limiting/labelled_digits/relu_4_ten.zarr"
+LOGS = "results/logs/compute_{}/labelled_digits/relu_4_ten"
+FLAGS = re.DOTALL | re.MULTILINE
+MANY = """
+datasets:
+  many:
+    train: {inputs: sphere, samples: 60000, features: 3}
+    target: {kind: zero}
+"""
+RULES = ("compute_kernel_share", "compute_limiting_kernel")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """A copy of the code."""
+    copy_of_code(tmp_path / "clone", *CODE)
+    return Clone(tmp_path / "clone")
+
+
+def arguments(clone: Clone, *, block: int, jobs: int) -> tuple[str, ...]:
+    """Arguments for the kernel of 130 digits."""
+    (clone.folder / "shares.yaml").write_text(
+        f"run: [classification_of_digits]\nkernels: {{block: {block}, jobs: {jobs}}}\n"
+    )
+    return f"{STORE}/zarr.json", "--configfile", "config/smoke.yaml", "shares.yaml"
+
+
+@pytest.mark.parametrize(
+    ("block", "jobs", "planned"),
+    [(50, 1, [None, 1]), (130, 4, [None, 1]), (50, 4, [4, 1]), (50, 100, [6, 1])],
+    ids=["one job", "one block", "shares", "more jobs than blocks"],
+)
+def test_a_kernel_has_at_most_one_share_per_block(block, jobs, planned, clone):
+    found = clone.planned(*arguments(clone, block=block, jobs=jobs))
+    assert [found.get(rule) for rule in RULES] == planned
+
+
+def test_shares_request_the_time_of_a_share(clone):
+    """All request the same, as elements of an array must: what the largest kernel needs."""
+    times = []
+    for jobs in (1, 3):
+        study = arguments(clone, block=50, jobs=jobs)
+        with (clone.folder / "shares.yaml").open("a") as file:
+            file.write(MANY)
+        printed = clone.snakemake(*study, "--dry-run", "--quiet", "host")
+        requests = re.findall(r"^rule compute_.*?runtime=(\d+).*?mem_mb=(\d+)", printed, FLAGS)
+        assert len(requests) == jobs + (jobs > 1)
+        assert len({*requests}) == 1
+        times.append(int(requests[0][0]))
+    assert times[1] < times[0] / 2
+
+
+@pytest.mark.slow
+def test_another_number_of_jobs_changes_no_chunk_and_computes_none(clone, tmp_path):
+    path = clone.folder / STORE
+    clone.snakemake(*arguments(clone, block=50, jobs=1))
+    shutil.copytree(path, tmp_path / "alone")
+    shutil.rmtree(path)
+    clone.snakemake(*arguments(clone, block=50, jobs=2))
+    shares = [clone.folder / LOGS.format("kernel_share") / f"{share}.log" for share in (0, 1)]
+    assert ["3 of 3 blocks" in log.read_text() for log in shares] == [True, True]
+    finished = clone.folder / f"{LOGS.format('limiting_kernel')}.log"
+    assert finished.read_text() == ""
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+    def differing():
+        files = {file.relative_to(path) for file in path.rglob("*") if file.is_file()}
+        alone = tmp_path / "alone"
+        return {str(f) for f in files if (path / f).read_bytes() != (alone / f).read_bytes()}
+
+    assert differing() <= {"zarr.json"}  # which contains the configuration
+    assert "Nothing to be done" in clone.snakemake(*arguments(clone, block=50, jobs=2))
+
+    before = identities(path)
+    clone.snakemake(*arguments(clone, block=50, jobs=3))
+    assert identities(path) == before
+
+    (path / "ntk" / "c" / "0" / "0").unlink()
+    clone.snakemake(*arguments(clone, block=50, jobs=3))
+    assert differing() <= {"zarr.json"}
+    kept = before.items() & identities(path).items()
+    assert len(kept) == len(before) - 2 == 16
+    assert finished.read_text() == ""
