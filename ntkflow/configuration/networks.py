@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ntkflow.kernels.names import check_parameters
 from ntkflow.keys import (
     Count,
     Fault,
@@ -31,9 +32,11 @@ class ActivationConfig(BaseModel):
 
     @model_validator(mode="after")
     def _known(self) -> "ActivationConfig":
-        from ntkflow.kernels.activations import activation  # JAX: imported when it is needed
+        check_parameters(self.name, self.parameters)
+        if ":" in self.name:  # a function that is no activation is an error before any work
+            from ntkflow.kernels.activations import activation
 
-        activation(self.name, **self.parameters)
+            activation(self.name, **self.parameters)
         return self
 
     @property

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from ntkflow.datasets.config import DatasetConfig
+from ntkflow.kernels.names import imported_function
 from ntkflow.keys import (
     Count,
     Fault,
@@ -15,6 +16,7 @@ from ntkflow.keys import (
     Strict,
     shorthand,
 )
+from ntkflow.networks.names import check_cost_name
 
 __all__ = ["TrainingConfig"]
 
@@ -72,9 +74,9 @@ Optimizer = Annotated[
 
 
 def _known(name: str) -> str:
-    from ntkflow.networks.costs import cost  # JAX: imported when it is needed
-
-    cost(name)
+    check_cost_name(name)
+    if ":" in name:
+        imported_function(name, "cost")
     return name
 
 

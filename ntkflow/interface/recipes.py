@@ -157,10 +157,10 @@ def _digest_of(modules: tuple[ModuleType, ...]) -> str:
 
 def numerics(*modules: ModuleType) -> list[Path]:
     """Files of `modules` and of all that they import from `NUMERICS`, relative to `ROOT`."""
-    starts = [Path(str(module.__file__)) for module in modules]
-    reached = {file for start in starts for file in package_sources(start, ROOT)}
-    reached |= {start.relative_to(ROOT) for start in starts}
-    return sorted(file for file in reached if file.parts[1] in NUMERICS)
+    starts = {Path(str(module.__file__)) for module in modules}
+    reached = starts.union(*(package_sources(start, ROOT) for start in starts))
+    files = (file.relative_to(ROOT) for file in reached)
+    return sorted(file for file in files if file.parts[1] in NUMERICS)
 
 
 def statements(file: Path) -> str:

@@ -1,16 +1,15 @@
 """Activations by name, and from any elementwise function.
 
-`ACTIVATIONS` maps names to factories. To add an activation, write a factory that returns an
-`Activation`; `from_function(name, function)` is enough for most. The subclasses compute the dual
-and its error: by closed forms, Hermite series (smooth functions) or quadrature (kinks).
+`names.ACTIVATIONS` maps names to factories. `from_function(name, function)` is enough for most. The
+subclasses of `Activation` compute the dual and its error: by closed forms, Hermite series (smooth
+functions) or quadrature (kinks).
 """
 
 import hashlib
-import importlib
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from inspect import signature
+from functools import cache
 from typing import Any
 
 import jax
@@ -35,16 +34,23 @@ from ntkflow.kernels.dual import (
     normalised,
 )
 from ntkflow.kernels.hermite import HermiteSeries
+from ntkflow.kernels.names import ACTIVATIONS, check_parameters, first_line, imported_function
 from ntkflow.kernels.pairs import Pairs, angle
 from ntkflow.kernels.quadrature import gaussian_pairs, gaussian_squares, quadrature_error
 
+# The factories of `names` find all of these here.
 __all__ = [
-    "ACTIVATIONS",
+    "ClosedForm",
+    "HermiteSeries",
+    "PiecewiseLinear",
     "Quadrature",
     "activation",
-    "first_line",
+    "cosine_moments",
+    "erf_moments",
     "from_function",
-    "imported_function",
+    "gelu_moments",
+    "polynomial",
+    "sine_moments",
 ]
 
 
@@ -123,8 +129,6 @@ class Observed:
         return self.function(z)
 
 
-LARGEST = 1e100
-"""Largest parameter of an activation: duals contain its square."""
 PROBE = (0.2, -3.0, 4.0, -1.0, 1.5, -0.1)
 
 
@@ -169,17 +173,7 @@ def _tried(name: str, compute: Callable[[], list[Any]]) -> list[Any]:
         ) from error
 
 
-def _leaky_relu(slope: float = 0.01) -> Activation:
-    odd, even = (1 + slope) / 2, (1 - slope) / 2
-    function = partial(jax.nn.leaky_relu, negative_slope=slope)
-    return PiecewiseLinear("leaky_relu", function, odd=odd, even=even)
-
-
-def _elu(alpha: float = 1.0) -> Activation:
-    return from_function("elu", partial(jax.nn.elu, alpha=alpha), kinks=[0.0])
-
-
-def _polynomial(coefficients: Sequence[float]) -> Activation:
+def polynomial(coefficients: Sequence[float]) -> Activation:
     """Sum of coefficients[k] z^k, whose Hermite series ends at its degree: the dual is exact."""
     if not coefficients:
         raise ValueError("activation 'polynomial': found no coefficients, expected at least one")
@@ -189,25 +183,6 @@ def _polynomial(coefficients: Sequence[float]) -> Activation:
         lambda z: jnp.polyval(jnp.asarray(descending, z.dtype), z),
         terms=len(coefficients),
     )
-
-
-ACTIVATIONS: Mapping[str, Callable[..., Activation]] = {
-    "relu": lambda: PiecewiseLinear("relu", jax.nn.relu, odd=0.5, even=0.5),
-    "leaky_relu": _leaky_relu,
-    "abs": lambda: PiecewiseLinear("abs", jnp.abs, odd=0.0, even=1.0),
-    "identity": lambda: PiecewiseLinear("identity", lambda z: z, odd=1.0, even=0.0),
-    "erf": lambda: ClosedForm("erf", jax.scipy.special.erf, erf_moments),
-    "gelu": lambda: ClosedForm("gelu", partial(jax.nn.gelu, approximate=False), gelu_moments),
-    "sin": lambda: ClosedForm("sin", jnp.sin, sine_moments),
-    "cos": lambda: ClosedForm("cos", jnp.cos, cosine_moments),
-    "tanh": lambda: HermiteSeries("tanh", jnp.tanh),
-    "sigmoid": lambda: HermiteSeries("sigmoid", jax.nn.sigmoid),
-    "softplus": lambda: HermiteSeries("softplus", jax.nn.softplus),
-    "silu": lambda: HermiteSeries("silu", jax.nn.silu),
-    "elu": _elu,
-    "selu": lambda: from_function("selu", jax.nn.selu, kinks=[0.0]),
-    "polynomial": _polynomial,
-}
 
 
 def activation(name: str, **parameters: float | Sequence[float]) -> Activation:
@@ -221,74 +196,18 @@ def activation(name: str, **parameters: float | Sequence[float]) -> Activation:
     ValueError
         If no activation has that name, or it has other parameters.
     """
+    check_parameters(name, parameters)
     hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
-    for key, value in hashable.items():
-        numbers = value if isinstance(value, tuple) else (value,)
-        if not all(_is_valid(number) for number in numbers):
-            raise ValueError(
-                f"activation {name!r}: found {value!r} for {key}, expected a number of at most "
-                f"{LARGEST:g} or a list of them"
-            )
     return _activation(name, tuple(sorted(hashable.items())))
 
 
-def _is_valid(value: object) -> bool:
-    """Return True for a number of at most LARGEST in absolute value; False for booleans."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return -LARGEST <= value <= LARGEST
-
-
-Parameters = tuple[tuple[str, float | Sequence[float]], ...]
-
-
 @cache
-def _activation(name: str, parameters: Parameters) -> Activation:
-    factory = _imported(name) if ":" in name else ACTIVATIONS.get(name)
-    if factory is None:
-        raise ValueError(
-            f"activation {name!r} is not known; choose one of {sorted(ACTIVATIONS)}, or "
-            "'module:function' for your own function"
-        )
-    known = signature(factory).parameters
-    try:
-        signature(factory).bind(**dict(parameters))
-    except TypeError as error:
-        raise ValueError(
-            f"activation {name!r}: {error}; its parameters are {list(known) or 'none'}"
-        ) from None
-    for key, value in parameters:
-        expected = "a number" if known[key].annotation is float else "a list of numbers"
-        if isinstance(value, int | float) != (expected == "a number"):
-            raise ValueError(f"activation {name!r}: found {value!r} for {key}, expected {expected}")
-    return factory(**dict(parameters))
-
-
-def _imported(name: str) -> Callable[..., Activation]:
-    """Factory of the activation of a function in an importable module."""
-    function = imported_function(name, "activation")
-
-    def factory(kinks: Sequence[float] = ()) -> Activation:
+def _activation(
+    name: str, parameters: tuple[tuple[str, float | Sequence[float]], ...]
+) -> Activation:
+    if ":" in name:
+        function = imported_function(name, "activation")
+        kinks: Any = dict(parameters).get("kinks", ())
         return from_function(name.partition(":")[2], function, kinks)
-
-    return factory
-
-
-def first_line(error: Exception) -> str:
-    """Type of an error and the first line of its message."""
-    return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
-def imported_function(name: str, what: str) -> Callable[..., Any]:
-    """Import the function that "module:function" names; ValueError about `what` if impossible."""
-    module, _, attribute = name.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # the module may raise anything while it is imported
-        raise ValueError(
-            f"{what} {name!r}: {first_line(error)}; expected 'module:function', the module on "
-            "PYTHONPATH"
-        ) from None
-    if not callable(function):
-        raise ValueError(f"{what} {name!r}: found a {type(function).__name__}, expected a function")
-    return function
+    made: Activation = ACTIVATIONS[name](sys.modules[__name__], **dict(parameters))
+    return made

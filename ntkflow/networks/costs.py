@@ -13,7 +13,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Outputs
-from ntkflow.kernels.activations import first_line, imported_function
+from ntkflow.kernels.names import first_line, imported_function
+from ntkflow.networks.names import CURVATURES, check_cost_name
 
 __all__ = ["COSTS", "LEAST_SQUARES", "Cost", "check_cost", "cost", "mean_cost"]
 
@@ -54,14 +55,13 @@ def _cross_entropy(f: Float[Array, " k"], y: Float[Array, " k"]) -> Float[Array,
     return optax.losses.softmax_cross_entropy(f, y)
 
 
-LEAST_SQUARES = Cost("least_squares", _least_squares, 1.0)
-
+# A cost NAME of `CURVATURES` has the function _NAME.
 COSTS: Mapping[str, Cost] = {
-    "least_squares": LEAST_SQUARES,
-    "logistic": Cost("logistic", _logistic, 1 / 4),
-    "cross_entropy": Cost("cross_entropy", _cross_entropy, 1 / 2),
+    name: Cost(name, globals()[f"_{name}"], curvature) for name, curvature in CURVATURES.items()
 }
 """|f - y|^2 / 2; sum_k log(1 + exp(-y_k f_k)) for y = +1 or -1; -sum_k y_k log softmax(f)_k."""
+
+LEAST_SQUARES = COSTS["least_squares"]
 
 
 @cache
@@ -73,13 +73,9 @@ def cost(name: str) -> Cost:
     ValueError
         If no cost has that name, or the function cannot be imported.
     """
+    check_cost_name(name)
     if ":" in name:
         return Cost(name, imported_function(name, "cost"))
-    if name not in COSTS:
-        raise ValueError(
-            f"cost {name!r} is not known; choose one of {sorted(COSTS)}, or 'module:function' for "
-            "your own function"
-        )
     return COSTS[name]
 
 

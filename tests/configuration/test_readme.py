@@ -13,7 +13,7 @@ from snakemake.utils import update_config
 
 from ntkflow.configuration.study import read_study, study_model
 from ntkflow.configuration.tables import page
-from ntkflow.kernels.activations import ACTIVATIONS
+from ntkflow.kernels.names import ACTIVATIONS
 
 REPOSITORY = Path(__file__).parents[2]
 KEYS = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")

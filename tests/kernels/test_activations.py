@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntkflow.kernels.activations import ACTIVATIONS, activation, from_function
+from ntkflow.kernels.activations import activation, from_function
 from ntkflow.kernels.correlation import directions, input_pairs
 from ntkflow.kernels.dual import outer
 from ntkflow.kernels.hermite import HermiteSeries
+from ntkflow.kernels.names import ACTIVATIONS
 from tests.kernels import exact
 from tests.kernels.duals import dual
 
@@ -238,8 +239,12 @@ def test_what_is_no_activation_is_refused(function, message):
         ("leaky_relu", {"slop": 0.1}, r"'slop'; its parameters are \['slope'\]"),
         ("polynomial", {}, r"'coefficients'; its parameters are \['coefficients'\]"),
         ("polynomial", {"coefficients": []}, "no coefficients, expected at least one"),
-        ("polynomial", {"coefficients": 2.0}, "coefficients is 2.0, expected a list of numbers"),
-        ("leaky_relu", {"slope": [0.1]}, r"slope is \(0.1,\), expected a number"),
+        (
+            "polynomial",
+            {"coefficients": 2.0},
+            "found 2.0 for coefficients, expected a list of numbers",
+        ),
+        ("leaky_relu", {"slope": [0.1]}, r"found [0.1] for slope, expected a number"),
         (
             "no_module:f",
             {},

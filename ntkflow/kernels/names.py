@@ -1,0 +1,125 @@
+"""Activations by name, with their parameters; JAX is not imported.
+
+Planning checks names and parameters, and must not wait for JAX. A factory therefore takes the
+module `ntkflow.kernels.activations`, in which it finds JAX and the classes of activations. To add
+an activation, write a factory and name it in `ACTIVATIONS`.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from inspect import signature
+from typing import Any
+
+__all__ = ["ACTIVATIONS", "Parameters", "check_parameters", "first_line", "imported_function"]
+
+LARGEST = 1e100
+"""Largest parameter of an activation: duals contain its square."""
+Parameters = Mapping[str, float | Sequence[float]]
+
+
+def _leaky_relu(module: Any, slope: float = 0.01) -> Any:
+    odd, even = (1 + slope) / 2, (1 - slope) / 2
+    function = partial(module.jax.nn.leaky_relu, negative_slope=slope)
+    return module.PiecewiseLinear("leaky_relu", function, odd=odd, even=even)
+
+
+def _gelu(module: Any) -> Any:
+    function = partial(module.jax.nn.gelu, approximate=False)
+    return module.ClosedForm("gelu", function, module.gelu_moments)
+
+
+def _elu(module: Any, alpha: float = 1.0) -> Any:
+    return module.from_function("elu", partial(module.jax.nn.elu, alpha=alpha), kinks=[0.0])
+
+
+def _polynomial(module: Any, coefficients: Sequence[float]) -> Any:
+    return module.polynomial(coefficients)
+
+
+ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
+    "relu": lambda module: module.PiecewiseLinear("relu", module.jax.nn.relu, odd=0.5, even=0.5),
+    "leaky_relu": _leaky_relu,
+    "abs": lambda module: module.PiecewiseLinear("abs", module.jnp.abs, odd=0.0, even=1.0),
+    "identity": lambda module: module.PiecewiseLinear("identity", lambda z: z, odd=1.0, even=0.0),
+    "erf": lambda module: module.ClosedForm(
+        "erf", module.jax.scipy.special.erf, module.erf_moments
+    ),
+    "gelu": _gelu,
+    "sin": lambda module: module.ClosedForm("sin", module.jnp.sin, module.sine_moments),
+    "cos": lambda module: module.ClosedForm("cos", module.jnp.cos, module.cosine_moments),
+    "tanh": lambda module: module.HermiteSeries("tanh", module.jnp.tanh),
+    "sigmoid": lambda module: module.HermiteSeries("sigmoid", module.jax.nn.sigmoid),
+    "softplus": lambda module: module.HermiteSeries("softplus", module.jax.nn.softplus),
+    "silu": lambda module: module.HermiteSeries("silu", module.jax.nn.silu),
+    "elu": _elu,
+    "selu": lambda module: module.from_function("selu", module.jax.nn.selu, kinks=[0.0]),
+    "polynomial": _polynomial,
+}
+
+
+def _function(module: Any, kinks: Sequence[float] = ()) -> Any:
+    """Stand for the factory of any "module:function", which has this parameter."""
+
+
+def check_parameters(name: str, parameters: Parameters) -> None:
+    """Check the name of an activation and its parameters; a "module:function" is not imported.
+
+    Raises
+    ------
+    ValueError
+        If no activation has that name, or it has other parameters.
+    """
+    for key, value in parameters.items():
+        numbers = value if isinstance(value, list | tuple) else (value,)
+        if not all(_is_valid(number) for number in numbers):
+            raise ValueError(
+                f"activation {name!r}: found {value!r} for {key}, expected a number of at most "
+                f"{LARGEST:g} or a list of them"
+            )
+    factory = _function if ":" in name else ACTIVATIONS.get(name)
+    if factory is None:
+        raise ValueError(
+            f"activation {name!r} is not known; choose one of {sorted(ACTIVATIONS)}, or "
+            "'module:function' for your own function"
+        )
+    _, *known = signature(factory).parameters.values()
+    own = signature(factory).replace(parameters=known)
+    try:
+        own.bind(**parameters)
+    except TypeError as error:
+        names = [parameter.name for parameter in known]
+        raise ValueError(
+            f"activation {name!r}: {error}; its parameters are {names or 'none'}"
+        ) from None
+    for key, value in parameters.items():
+        expected = "a number" if own.parameters[key].annotation is float else "a list of numbers"
+        if isinstance(value, int | float) != (expected == "a number"):
+            raise ValueError(f"activation {name!r}: found {value!r} for {key}, expected {expected}")
+
+
+def _is_valid(value: object) -> bool:
+    """Return True for a number of at most LARGEST in absolute value; False for booleans."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -LARGEST <= value <= LARGEST
+
+
+def first_line(error: Exception) -> str:
+    """Type of an error and the first line of its message."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def imported_function(name: str, what: str) -> Callable[..., Any]:
+    """Import the function that "module:function" names; ValueError about `what` if impossible."""
+    module, _, attribute = name.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # the module may raise anything while it is imported
+        raise ValueError(
+            f"{what} {name!r}: {first_line(error)}; expected 'module:function', the module on "
+            "PYTHONPATH"
+        ) from None
+    if not callable(function):
+        raise ValueError(f"{what} {name!r}: found a {type(function).__name__}, expected a function")
+    return function
