@@ -52,10 +52,11 @@ reference: $(READY) ## publish results/ as references/default.json, or ARGS="FOL
 test: $(READY) ## run the tests; ARGS=--slow adds the slow tests
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
-lint: $(READY) ## check style, formatting and types of Python and Snakemake
+lint: $(READY) ## check style, formatting, types and imports of Python, and style of Snakemake
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 

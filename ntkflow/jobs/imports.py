@@ -79,7 +79,7 @@ def imported_names(file: Path, root: Path) -> Iterator[tuple[str, str | None]]:
         yield _absolute(level, module, file, root), name
 
 
-@cache  # most modules are imported by many scripts
+@cache
 def _statements(source: bytes, filename: str) -> tuple[tuple[int, str, str | None], ...]:
     """Level (0 if absolute), module and imported name of each import."""
     found: list[tuple[int, str, str | None]] = []
@@ -109,10 +109,18 @@ def _absolute(level: int, module: str, file: Path, root: Path) -> str:
 
 
 def _imported_files(file: Path, root: Path, folders: Sequence[str]) -> set[Path]:
-    files: set[Path] = set()
     if file.suffix != ".py":
-        return files
-    for module, name in imported_names(file, root):
+        return set()
+    names = frozenset(imported_names(file, root))
+    return _files_of(names, file, root, tuple(folders))
+
+
+@cache  # most modules are imported by many scripts
+def _files_of(
+    names: frozenset[tuple[str, str | None]], file: Path, root: Path, folders: tuple[str, ...]
+) -> set[Path]:
+    files: set[Path] = set()
+    for module, name in names:
         if module.partition(".")[0] != PACKAGE or _without_results(module, name):
             continue
         files.update(_required(module, file, root, folders))
