@@ -1,9 +1,9 @@
-# The verbs of ntkflow; CI calls these and nothing else. GNU make 3.81 (macOS) is enough.
+# Targets of ntkflow; CI calls only these. GNU make 3.81 (macOS) is sufficient.
 #
-#   make VERB CORES=4        use four cores for a workflow (default: all)
-#   make VERB CONFIG=my.yaml lay a configuration over the study; several: CONFIG="a.yaml b.yaml"
-#   make VERB ARGS="..."     hand further arguments to the tool behind the verb
-#   make PYTHON=/path VERB   choose the interpreter that .venv is made from
+#   make TARGET CORES=4        use four cores for a workflow (default: all)
+#   make TARGET CONFIG=my.yaml merge a configuration over the study; several: CONFIG="a.yaml b.yaml"
+#   make TARGET ARGS="..."     pass further arguments to the command of the target
+#   make PYTHON=/path TARGET   choose the Python for .venv
 
 CORES ?= all
 CONFIG :=
@@ -14,8 +14,8 @@ READY := $(VENV)/.ready
 PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-# Arguments of snakemake, with one --configfile flag. Snakemake reads the last of several flags alone,
-# so files of CONFIG and ARGS join those of $(1). The flag stands before others, which end its list.
+# Arguments of snakemake, with one --configfile flag. Snakemake reads only the last of several flags, so
+# files of CONFIG and ARGS join those of $(1). The flag precedes others, which end its list.
 given = $(patsubst --configfiles%,--configfile%,$(ARGS))
 others = $(filter-out --configfile=%,$(given))
 files = $(strip $(1) $(CONFIG) $(patsubst --configfile=%,%,$(filter --configfile=%,$(given))))
@@ -27,32 +27,32 @@ arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files
 	benchworkflow benchkernels benchempirical benchtraining lock schema gallery report clean
 .DELETE_ON_ERROR:
 
-help: ## list the verbs
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 	@sed -n '/^#   make /s/^#   //p' Makefile
 
-figures: $(READY) ## main job: the study of config/config.yaml, into results/
+figures: $(READY) ## run the study of config/config.yaml into results/
 	$(BIN)/snakemake $(arguments)
 
-claims: $(READY) ## only the table of claims, results/claims.html, and what it needs
+claims: $(READY) ## compute only the table of claims, results/claims.html
 	$(BIN)/snakemake $(call arguments,,claims)
 
-report: $(READY) ## the run as one page, results/report.html, and what it needs
+report: $(READY) ## write the run as one page, results/report.html
 	$(BIN)/snakemake $(call arguments,,report)
 
-smoke: $(READY) ## the same workflow on tiny networks, into results/smoke/results/
+smoke: $(READY) ## run the same workflow on tiny networks into results/smoke/results/
 	$(BIN)/snakemake $(call arguments,config/smoke.yaml,--directory results/smoke)
 
-verify: $(READY) ## hold results/ against the published reference; ARGS names another folder
+verify: $(READY) ## compare results/ with the published reference; ARGS names another folder
 	$(BIN)/python -m ntkflow.verification $(ARGS)
 
 reference: $(READY) ## publish results/ as references/default.json, or ARGS="FOLDER --write FILE"
 	$(BIN)/python -m ntkflow.verification $(or $(ARGS),results --write references/default.json)
 
-test: $(READY) ## the test suite; ARGS=--slow adds the slow tests
+test: $(READY) ## run the tests; ARGS=--slow adds the slow tests
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
-lint: $(READY) ## style, formatting, types and imports of Python; style of Snakemake
+lint: $(READY) ## check style, formatting, types and imports of Python, and style of Snakemake
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -60,22 +60,22 @@ lint: $(READY) ## style, formatting, types and imports of Python; style of Snake
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-audit: $(READY) ## known vulnerabilities of the locked requirements, where the database is reachable
+audit: $(READY) ## list known vulnerabilities of the locked requirements; needs the network
 	$(BIN)/python .ci/audit.py $(ARGS)
 
-bench: $(READY) ## run the study from scratch elsewhere and print where the time goes
+bench: $(READY) ## run the study in a temporary folder and print the time of each rule
 	$(BIN)/python benchmarks/rule_times.py $(ARGS)
 
-benchworkflow: $(READY) ## time what the workflow adds: planning, and the start of its scripts
+benchworkflow: $(READY) ## time planning and the start of scripts
 	$(BIN)/python benchmarks/workflow_overhead.py $(ARGS)
 
-benchkernels: $(READY) ## time limiting kernels; ARGS="--make-peer DIR" beside neural-tangents
+benchkernels: $(READY) ## time limiting kernels; ARGS="--make-peer DIR" adds neural-tangents
 	$(BIN)/python benchmarks/limiting_kernels.py $(ARGS)
 
-benchempirical: $(READY) ## time the empirical NTK; ARGS="--peer PYTHON" beside neural-tangents
+benchempirical: $(READY) ## time the empirical NTK; ARGS="--peer PYTHON" adds neural-tangents
 	$(BIN)/python benchmarks/empirical_ntk.py $(ARGS)
 
-benchtraining: $(READY) ## time training; ARGS="--torch PYTHON" beside PyTorch
+benchtraining: $(READY) ## time training; ARGS="--torch PYTHON" adds PyTorch
 	$(BIN)/python benchmarks/training.py $(ARGS)
 
 lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade for newer versions
@@ -83,8 +83,9 @@ lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade fo
 		--python-version 3.11 --group dev --custom-compile-command "make lock" \
 		--output-file requirements.lock --quiet $(ARGS) pyproject.toml
 
-schema: $(READY) ## write the schema of the configuration and the table of stores, from the code
+schema: $(READY) ## write the JSON schema, docs/configuration.md and docs/stores.md from the code
 	$(BIN)/python -m ntkflow.configuration > workflow/schemas/config.schema.json
+	$(BIN)/python -m ntkflow.configuration.tables > docs/configuration.md
 	$(BIN)/python -m ntkflow.pages.stores > docs/stores.md
 
 gallery: $(READY) ## copy the figures of docs/gallery.md from results/, after make figures
@@ -93,12 +94,12 @@ gallery: $(READY) ## copy the figures of docs/gallery.md from results/, after ma
 clean: ## remove all results and caches; the environment stays
 	rm -rf results .snakemake .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
-environment: $(READY) ## .venv, with exactly the locked requirements and this package
+environment: $(READY) ## create .venv with the locked requirements and this package
 
-# Each stamp is written last, so that an interrupted set-up is taken up again from the start.
-# Everything installed is checked against the lock: setuptools comes first because one
-# requirement (connection-pool, of Snakemake) exists as source only, and without build isolation
-# pip builds it with the setuptools it finds rather than fetching one that is not locked.
+# Each stamp is written last, so that an interrupted set-up starts again.
+# Everything installed is checked against the lock. setuptools is installed first, because one
+# requirement (connection-pool, of Snakemake) exists only as source. Without build isolation, pip
+# builds it with the installed setuptools instead of downloading one that is not locked.
 $(LOCKED): requirements.lock
 	@python=; for candidate in $(PYTHON_CANDIDATES); do \
 		if "$$candidate" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \

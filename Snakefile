@@ -1,8 +1,8 @@
-# The entry from this folder: snakemake --cores all. The workflow is in workflow/ and is used here as
-# it is elsewhere, by snakedeploy: as a module.
+# Entry from this folder: snakemake --cores all. The workflow in workflow/ is used as a module, as in a
+# deployment by snakedeploy.
 
 
-# The study; `--configfile` lays another file over it. Found beside this file from any --directory.
+# The study; `--configfile` merges another file over it. The path does not depend on --directory.
 configfile: f"{workflow.basedir}/config/config.yaml"
 
 

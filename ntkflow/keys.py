@@ -1,4 +1,4 @@
-"""Base of the models that describe keys of a configuration, and types of their values."""
+"""Types and base classes that the models of the configuration share."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class Fault(ValueError):
-    """A value that does not agree with others; `key` is its path from the model that refuses."""
+    """Error of a value that contradicts others; `key` is its path from the model that raises it."""
 
     def __init__(self, key: str, complaint: str) -> None:
         super().__init__(complaint)
@@ -30,7 +30,7 @@ def _refuse_boolean(value: Any) -> Any:
     return value
 
 
-# Python counts with True. Other conversions stay: YAML reads 1e-3, without a point, as a string.
+# True is an integer in Python. Other conversions stay, since YAML reads 1e-3 as a string.
 NotBoolean = BeforeValidator(_refuse_boolean)
 
 Count = Annotated[int, Field(gt=0), NotBoolean]
@@ -40,7 +40,7 @@ PositiveFinite = Annotated[float, Field(gt=0, allow_inf_nan=False), NotBoolean]
 
 
 def shorthand(key: str, written: Any) -> BeforeValidator:
-    """A string stands for a mapping of this key alone; `written` is all that a file may hold."""
+    """Accept a string in place of a mapping with this key only; `written` is the type in a file."""
     return BeforeValidator(
         lambda value: {key: value} if isinstance(value, str) else value,
         json_schema_input_type=written,
@@ -48,6 +48,6 @@ def shorthand(key: str, written: Any) -> BeforeValidator:
 
 
 class Strict(BaseModel):
-    """No unknown keys; immutable."""
+    """Base class: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,6 +1,6 @@
-"""Prints the JSON schema of the configuration, for editors: python -m ntkflow.configuration.
+"""Print the JSON schema of the configuration, for editors: python -m ntkflow.configuration.
 
-With names of files, it says of each where it is not written as a configuration is.
+Given names of files, check instead that each is YAML whose keys are unique.
 """
 
 import json
@@ -16,14 +16,14 @@ __all__ = ["faults", "schema_text"]
 
 
 def schema_text() -> str:
-    """The schema as the file workflow/schemas/config.schema.json holds it."""
+    """Text of workflow/schemas/config.schema.json."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     schema |= study_model().model_json_schema()
     return json.dumps(schema, indent=2, allow_nan=False) + "\n"
 
 
 def faults(files: Iterable[str]) -> str:
-    """What is wrong with the files as they are written; nothing if nothing is."""
+    """Errors in the syntax of the files, one per line; empty if there are none."""
     found = []
     for file in files:
         try:

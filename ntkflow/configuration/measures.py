@@ -1,4 +1,4 @@
-"""The measures that an experiment can name: found in folders, not listed."""
+"""Find the measures that an experiment can name in folders."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache, reduce
@@ -31,7 +31,7 @@ def add_folders(written: Any, starts: Sequence[str | Path]) -> tuple[Path, ...]:
     Raises
     ------
     ConfigurationError
-        If it is not a list of folders.
+        If the value is not a list of folders.
     """
     if not isinstance(written, list | tuple) or not all(isinstance(path, str) for path in written):
         raise ConfigurationError(f"measures: found {written!r}, expected a list of folders")

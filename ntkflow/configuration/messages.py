@@ -26,8 +26,8 @@ def suggestion(name: object, names: Iterable[object]) -> str:
 def lines(error: ValidationError, config: Mapping[str, Any]) -> list[str]:
     """Describe each error on one line, with its path as written in the file.
 
-    Pydantic reports a value that fits no member of a union once for each. A member that wants a
-    value of another kind (a list for a mapping) is left out where one looked into the value.
+    Pydantic reports a value that fits no member of a union once per member. Members that expect a
+    value of another type (a list for a mapping) are left out if another member checked its content.
     """
     located = []
     for fault in error.errors():
@@ -86,7 +86,7 @@ def _key(discriminator: str) -> str:
 def _path(location: Sequence[str | int], config: Any, absent: bool) -> tuple[list[str | int], Any]:
     """The keys of a pydantic location that are in the file, and the value there.
 
-    A location also names union members. `absent`: its last key is the one missed or not wanted.
+    A location also names union members. `absent`: its last key is missing or unknown.
     """
     path: list[str | int] = []
     value = config

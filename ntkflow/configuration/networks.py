@@ -1,4 +1,4 @@
-"""The `networks` of a configuration."""
+"""Models of the key `networks`."""
 
 from typing import Annotated, Any
 
@@ -19,11 +19,16 @@ __all__ = ["NetworkConfig"]
 
 
 class ActivationConfig(BaseModel):
-    """Name and parameters of an activation of ntkflow.kernels.activations."""
+    """Activation sigma, by its name and parameters.
+
+    Further keys are the parameters of the activation; config/README.md lists names and parameters.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Finite | list[Finite]]
-    name: str = Field(description="a name in the registry")
+    name: str = Field(
+        description="name of an activation, or module:function for a function of JAX arrays"
+    )
 
     @model_validator(mode="after")
     def _known(self) -> "ActivationConfig":
@@ -40,20 +45,24 @@ class ActivationConfig(BaseModel):
 
 
 class NetworkConfig(Strict):
-    """A fully-connected network up to its width, in NTK parametrization."""
+    """A fully-connected network in NTK parametrization, without its width n.
 
-    depth: Count = Field(description="L, the number of weight layers")
+    z^{l+1} = weight_gain W^l a^l / sqrt(n_l) + beta b^l with a^l = sigma(z^l), and all entries of W
+    and b are drawn from N(0, 1).
+    """
+
+    depth: Count = Field(description="number L of weight layers, one more than hidden layers")
     activation: Annotated[
         ActivationConfig,
         shorthand("name", str | ActivationConfig),
-    ] = Field(description="name, or mapping of `name` and parameters")
+    ] = Field(description="activation sigma: a name, or a mapping of `name` and parameters")
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
-        0.1, description="factor of the biases"
+        0.1, description="factor beta of the biases"
     )
-    weight_gain: PositiveFinite = Field(1.0, description="sigma_w, factor of the weights")
-    outputs: Count = Field(1, description="n_L")
+    weight_gain: PositiveFinite = Field(1.0, description="factor sigma_w of the weights")
+    outputs: Count = Field(1, description="number n_L of outputs, as many as the target has")
     width_ratios: list[PositiveFinite] | None = Field(
-        None, description="width of each hidden layer over n, depth - 1 of them; all 1 by default"
+        None, description="width of each of the depth - 1 hidden layers over n; `null` is 1 for all"
     )
 
     @model_validator(mode="after")

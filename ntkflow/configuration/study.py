@@ -1,4 +1,4 @@
-"""A whole configuration, read and checked."""
+"""Model of a whole configuration, and the function that reads one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -20,41 +20,51 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$", max_length=64
 
 
 class Resources(Strict):
-    """Resources of the jobs of a measure, in place of estimates."""
+    """Resources of the jobs of an experiment or a measure, in place of the estimates."""
 
-    mem_mb: Count | None = Field(None, description="memory, in MiB; doubled with each attempt")
-    runtime: Count | None = Field(None, description="time limit, in minutes")
-    threads: Count | None = Field(None, description="cores")
+    mem_mb: Count | None = Field(None, description="memory, in MiB; doubles with each attempt")
+    runtime: Count | None = Field(
+        None, description="time limit, in minutes; grows with each attempt"
+    )
+    threads: Count | None = Field(None, description="number of cores")
 
 
 class Study(Strict):
-    """Everything that a run computes."""
+    """Keys at the top of a configuration."""
 
     seed: Annotated[int, Field(ge=0, lt=2**64), NotBoolean] = Field(
-        0, description="root of every network's key"
+        0,
+        description="root of the random keys of all networks; each key is derived from it, the "
+        "width and the initialisation",
     )
     device: Literal["auto", "cpu", "gpu"] = Field(
-        "auto", description="what computes; auto is a GPU where JAX finds one"
+        "auto",
+        description="device of networks and kernels; auto is a GPU if JAX finds one, and with gpu "
+        "it is an error if JAX finds none",
     )
     kernels: KernelsConfig = Field(
-        KernelsConfig(), description="how limiting kernels are computed, and where"
+        KernelsConfig(), description="computation of the limiting kernels"
     )
     training_memory: PositiveFinite | None = Field(
-        None, description="GiB for the networks that train at the same time; what a GPU has, or 4"
+        None,
+        description="memory in GiB for the networks of one width that train at the same time, of "
+        "each GPU or of all cores of a job; `null` is nine tenths of the memory of a GPU, or 4 GiB "
+        "on a CPU",
     )
     checkpoint_minutes: PositiveFinite = Field(
-        2.0, description="between checkpoints of a training, in minutes"
+        2.0, description="minutes between checkpoints, from which a killed training resumes"
     )
     run: Annotated[list[str], Field(min_length=1)] | None = Field(
-        None, description="experiments to run; all by default"
+        None, description="names of the experiments to run, each once; `null` runs all"
     )
     datasets: dict[Name, DatasetConfig] = Field(description="data sets by name")
     networks: dict[Name, NetworkConfig] = Field(description="networks by name")
     measures: list[str] = Field(
-        [], description="folders with further measures; relative paths start at this file"
+        [],
+        description="folders with further measures, relative to the configuration file",
     )
     resources: dict[Name, Resources] = Field(
-        {}, description="resources of jobs, by the name of an experiment or a measure"
+        {}, description="resources of jobs by the name of an experiment or of a measure"
     )
     experiments: dict[Name, Any] = Field(description="experiments by name")
 

@@ -1,4 +1,4 @@
-"""The `training` of an experiment: what is minimised, how, and what is recorded."""
+"""Models of the key `training` of an experiment: cost, optimiser and records."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -22,12 +22,12 @@ __all__ = ["TrainingConfig"]
 
 
 class Spaced(Strict):
-    """So many steps between the first and the last."""
+    """Steps to record, in place of a list: `count` of them between the first and the last."""
 
     count: Annotated[int, Field(ge=2, le=100_000), NotBoolean] = Field(
-        41, description="number of records, about"
+        41, description="number of steps; those that coincide count once"
     )
-    spacing: Literal["geometric", "linear"] = Field("geometric", description="how they are spaced")
+    spacing: Literal["geometric", "linear"] = Field("geometric", description="spacing of the steps")
 
     def steps(self, last: int) -> list[int]:
         if self.spacing == "linear":
@@ -38,11 +38,11 @@ class Spaced(Strict):
 
 
 Steps = list[Natural]
-Share = Annotated[float, Field(ge=0, lt=1), NotBoolean]
+Fraction = Annotated[float, Field(ge=0, lt=1), NotBoolean]
 
 
 class GradientDescent(Strict):
-    """What the theory is of."""
+    """Plain gradient descent, the optimiser the theory covers."""
 
     name: Literal["gradient_descent"]
 
@@ -51,17 +51,17 @@ class Momentum(Strict):
     """Gradient descent with momentum."""
 
     name: Literal["momentum"]
-    momentum: Share = Field(0.9, description="share of the last change that each change keeps")
-    nesterov: bool = Field(False, description="whether the gradient is Nesterov's")
+    momentum: Fraction = Field(0.9, description="weight of the previous update")
+    nesterov: bool = Field(False, description="true for Nesterov momentum")
 
 
 class Adam(Strict):
     """Adam (Kingma & Ba 2015)."""
 
     name: Literal["adam"]
-    b1: Share = Field(0.9, description="decay of the mean of gradients")
-    b2: Share = Field(0.999, description="decay of the mean of their squares")
-    eps: PositiveFinite = Field(1e-8, description="added to the root of the latter")
+    b1: Fraction = Field(0.9, description="decay rate of the mean of the gradients")
+    b2: Fraction = Field(0.999, description="decay rate of the mean of the squared gradients")
+    eps: PositiveFinite = Field(1e-8, description="constant added to the denominator")
 
 
 Optimizer = Annotated[
@@ -81,28 +81,44 @@ def _known(name: str) -> str:
 
 
 class TrainingConfig(Strict):
-    """Full-batch gradient descent on least squares, unless it says otherwise."""
+    """Full-batch gradient descent on least squares, unless keys select another method.
 
-    learning_rate: PositiveFinite = Field(1.0, description="eta; time is eta x steps")
-    steps: Annotated[int, Field(gt=0, lt=2**31), NotBoolean] = Field(description="number of steps")
+    Only `kernel_drift` and `kernel_profile` allow another `cost`, `optimizer` or `batch_size`: the
+    other measures compare networks with the closed form of this method. The recorded kernels of one
+    width are in memory at once: seeds x steps x points^2 x outputs^2 x 4 bytes (8 in float64) may
+    be at most 2 GiB.
+    """
+
+    learning_rate: PositiveFinite = Field(
+        1.0, description="learning rate eta, stable below 2 / lambda_1; time is eta x steps"
+    )
+    steps: Annotated[int, Field(gt=0, lt=2**31), NotBoolean] = Field(
+        description="number of steps of gradient descent"
+    )
     cost: Annotated[str, AfterValidator(_known)] = Field(
-        "least_squares", description="what is minimised: a name, or module:function"
+        "least_squares",
+        description="cost: `least_squares`, `logistic`, `cross_entropy`, or module:function for a "
+        "function c(f, y) of JAX arrays",
     )
     optimizer: Optimizer = Field(
         GradientDescent(name="gradient_descent"),
-        description="name, or mapping of `name` and options",
+        description="optimiser of optax: a name, or a mapping of `name` and options",
     )
-    batch_size: Count | None = Field(None, description="training points of a step; all by default")
+    batch_size: Count | None = Field(
+        None, description="number of training points per step; `null` is all of them"
+    )
     function_steps: Spaced | Steps = Field(
-        Spaced(), description="steps at which f is recorded: listed, or count and spacing"
+        Spaced(), description="steps at which f is recorded, besides 0 and the last"
     )
     kernel_steps: Spaced | Steps | None = Field(
         None,
-        description="steps at which the empirical NTK is recorded, in the same way; first and "
-        "last by default",
+        description="steps at which the empirical NTK is recorded; `null` is the first and the "
+        "last, `[]` is none",
     )
     probe: Literal["all", "train", "test"] = Field(
-        "all", description="points at which f and the empirical NTK are recorded"
+        "all",
+        description="points at which f and the empirical NTK are recorded; other than all only for "
+        "the measure `kernel_drift`",
     )
     precision: Literal["float32", "float64"] = Field(
         "float32", description="arithmetic of training and of the empirical NTK"
@@ -130,12 +146,12 @@ class TrainingConfig(Strict):
 
     @property
     def itemsize(self) -> int:
-        """Bytes of a recorded number."""
+        """Bytes per recorded number."""
         return 8 if self.precision == "float64" else 4
 
     @property
     def departures(self) -> dict[str, tuple[Any, Any]]:
-        """What the theory has otherwise, and how: JGH's is gradient descent on least squares."""
+        """Keys that depart from the paper's setting: value found and value there, by key."""
         found = {
             "cost": (self.cost, "least_squares"),
             "optimizer": (self.optimizer.name, "gradient_descent"),
@@ -145,12 +161,12 @@ class TrainingConfig(Strict):
         return {key: pair for key, pair in found.items() if pair[0] != pair[1]}
 
     def probed(self, dataset: DatasetConfig) -> int:
-        """Number of points at which there are records."""
+        """Number of points at which f and the NTK are recorded."""
         train = dataset.train.count
         return {"all": dataset.points, "train": train, "test": dataset.points - train}[self.probe]
 
     def problems(self, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
-        """Yield (key, complaint) for what does not fit the data set."""
+        """Yield (key, complaint) for each key that does not fit the data set."""
         target = dataset.target
         if self.batch_size is not None and self.batch_size > dataset.train.count:
             yield (

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration as it is written, before its keys have a meaning."""
+"""Check the syntax of a configuration file, before its keys are interpreted."""
 
 from collections.abc import Iterator
 
@@ -10,20 +10,26 @@ __all__ = ["check_written"]
 
 
 def check_written(content: bytes, name: str) -> None:
-    """Check that a file is YAML with keys at its top, each of them once; `name` is for the error.
+    """Check that a file is YAML, a mapping at the top, and has no key twice.
 
-    Snakemake's own reader keeps the last of two equal keys, without a word, and of a file that is
-    no YAML it does not say where.
+    Snakemake keeps the last of two equal keys silently, and reports invalid YAML without a line.
+
+    Parameters
+    ----------
+    content
+        Content of the file.
+    name
+        Name of the file, for errors.
 
     Raises
     ------
     ConfigurationError
-        One line a fault, with the line in the file.
+        One line per error, with the line number in the file.
     """
     try:
         text = content.decode("utf-8-sig")
         root = yaml.compose(text, yaml.SafeLoader)
-        yaml.safe_load(text)  # from nodes of its own, into which it copies those that `<<` merges
+        yaml.safe_load(text)  # composes its own nodes: merging `<<` changes them
     except UnicodeDecodeError as error:
         line, byte = content.count(b"\n", 0, error.start) + 1, content[error.start]
         raise ConfigurationError(
@@ -36,8 +42,8 @@ def check_written(content: bytes, name: str) -> None:
     except yaml.YAMLError as error:
         reason = str(error).partition("\n")[0]
         raise ConfigurationError(f"{name}: {reason}; expected YAML") from None
-    # A date that is none, an integer of thousands of digits; PyYAML raises others than ValueError
-    # for a tag such as !!int on what is none.
+    # An invalid date, or an integer of thousands of digits. PyYAML raises other errors than
+    # ValueError for a tag such as !!int on text.
     except (ValueError, LookupError, AttributeError, TypeError) as error:
         raise ConfigurationError(f"{name}: a value is not readable ({error})") from None
     except RecursionError:
@@ -45,21 +51,21 @@ def check_written(content: bytes, name: str) -> None:
     if not isinstance(root, yaml.MappingNode):
         raise ConfigurationError(f"{name}: expected keys, as in config/config.yaml")
     if _endless(root, set(), set()):
-        raise ConfigurationError(f"{name}: an alias stands within what it stands for")
+        raise ConfigurationError(f"{name}: found an alias inside its own anchor; remove it")
     faults = [*_repeated(root, name)]
     if faults:
         raise ConfigurationError("\n".join(faults))
 
 
 def _parts(node: yaml.Node) -> list[yaml.Node]:
-    """Nodes right within a node."""
+    """Child nodes of a node."""
     if isinstance(node, yaml.MappingNode):
         return [part for pair in node.value for part in pair]
     return node.value if isinstance(node, yaml.SequenceNode) else []
 
 
 def _endless(node: yaml.Node, above: set[int], seen: set[int]) -> bool:
-    """Whether a node contains itself; `above`: what it is in, `seen`: what is known to end."""
+    """Return True if a node contains itself; `above`: its ancestors, `seen`: nodes known to end."""
     if id(node) in above or id(node) in seen:
         return id(node) in above
     above.add(id(node))
@@ -70,7 +76,7 @@ def _endless(node: yaml.Node, above: set[int], seen: set[int]) -> bool:
 
 
 def _repeated(root: yaml.Node, name: str) -> Iterator[str]:
-    """Keys that stand twice in one mapping; what aliases stand for is looked at once."""
+    """Keys that occur twice in one mapping; the target of an alias is checked once."""
     waiting, seen = [root], {id(root)}
     while waiting:
         node = waiting.pop()

@@ -28,7 +28,7 @@ EVIDENCE = (
 
 
 def caption(experiment: Experiment | type[Experiment]) -> dict[str, str]:
-    """Title, text and alternative text of a figure; the latter is empty if panels describe it."""
+    """Title, text and alternative text of a figure; the last is empty if `described` gives it."""
     source = f"{experiment.paper} of {PAPER}. " if experiment.paper else ""
     return {
         "title": experiment.title or experiment.statement.rstrip("."),

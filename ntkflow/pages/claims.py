@@ -1,4 +1,4 @@
-"""The table of claims as a page of HTML: works from a file, without a network or a script."""
+"""Table of claims as a page of HTML that works from a file, without network or scripts."""
 
 import pandas as pd
 
@@ -8,6 +8,6 @@ __all__ = ["page"]
 
 
 def page(table: pd.DataFrame) -> str:
-    """The table as a page of HTML, whose links are relative to the folder of results."""
+    """Table of claims in HTML, with links relative to the folder of results."""
     claims = by_experiment(table)
     return render("claims.html.jinja", claims=claims, counts=verdict_counts(claims))

@@ -1,4 +1,4 @@
-"""What the pages share: templates, and how numbers and verdicts are written."""
+"""Templates of pages, and formats of numbers and verdicts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ Row = Mapping[str, Any]
 
 
 def render(template: str, **values: Any) -> str:
-    """The page of a template; what comes from outside is escaped."""
+    """Render a template; values are escaped."""
     environment = Environment(
         loader=PackageLoader("ntkflow.pages", "."),
         autoescape=True,
@@ -40,7 +40,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def by_experiment(table: pd.DataFrame) -> dict[str, list[Row]]:
-    """Rows of the table of claims by experiment, in its order."""
+    """Rows of the table of claims by experiment, in the order of the table."""
     if table.empty:
         return {}
     return {
@@ -49,13 +49,13 @@ def by_experiment(table: pd.DataFrame) -> dict[str, list[Row]]:
 
 
 def verdict_counts(claims: Mapping[str, list[Row]]) -> dict[str, int]:
-    """How many claims have each verdict."""
+    """Number of claims with each verdict."""
     found = [rows[0]["claim_verdict"] for rows in claims.values()]
     return {name: found.count(name) for name in MARKS}
 
 
 def number(value: float) -> str:
-    """Three significant digits, with a true minus sign."""
+    """Format a number with three significant digits and a true minus sign."""
     if not np.isfinite(value):
         return "–"
     power = abs(value) < 1e-3 or abs(value) >= 1e5
@@ -63,7 +63,7 @@ def number(value: float) -> str:
 
 
 def _interval(row: Mapping[str, float]) -> str:
-    """The 95 % interval; nothing where there is no sampling error."""
+    """95 % interval as text; empty if there is no sampling error."""
     low, high = row["low"], row["high"]
     if low == high:
         return ""
@@ -71,7 +71,7 @@ def _interval(row: Mapping[str, float]) -> str:
 
 
 def _expected(row: Row) -> str:
-    """What agrees: a value with its margin, or the bound with the margin in it."""
+    """Expected value and margin as text; a bound includes the margin."""
     value, margin = row["expected"], row["tolerance"]
     match row["relation"]:
         case "at most":
@@ -83,7 +83,7 @@ def _expected(row: Row) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Such as 0.8 s, 45 s, 12 min 5 s, 2 h 5 min."""
+    """Format a duration: 0.8 s, 45 s, 12 min 5 s, 2 h 5 min."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -95,7 +95,7 @@ def duration(seconds: float) -> str:
 
 
 def memory(mebibytes: float) -> str:
-    """In MiB or GiB; a dash for a job that was too short to measure."""
+    """Format memory in MiB or GiB; a dash if a job was too short to measure."""
     if not np.isfinite(mebibytes):
         return "–"
     return f"{mebibytes:.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:.1f} GiB"

@@ -1,4 +1,4 @@
-"""A whole run as one page of HTML: nothing beside it is needed, no network and no script."""
+"""Report of a run as one self-contained page of HTML, without network or scripts."""
 
 import base64
 import re
@@ -14,10 +14,10 @@ from ntkflow.pages.rendering import by_experiment, render, verdict_counts
 __all__ = ["Shown", "page"]
 
 LARGEST_SVG = 300_000
-"""Bytes; a drawing of more lines than that is shown as pixels."""
+"""Bytes of the largest SVG in the report; a larger figure is shown as PNG."""
 
 PIXELS_PER_POINT = 1.75
-"""Of a figure made for print, on a screen."""
+"""Scale of a figure for print on a screen."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class Shown:
     Attributes
     ----------
     title, text, alt
-        Its caption.
+        Title, text and alternative text of the caption.
     settings
-        (name, value) of what it was run with.
+        (name, value) of each setting.
     svg, png
-        Its figure.
+        Content of the figure.
     files
-        Paths of its products in the folder of results, to which the page links.
+        Paths of the products in the folder of results, to which the page links.
     """
 
     name: str
@@ -53,18 +53,18 @@ def page(
     provenance: Mapping[str, Any],
     timings: pd.DataFrame,
 ) -> str:
-    """The report, whose links to files are relative to the folder of results.
+    """Report in HTML, with links relative to the folder of results.
 
     Parameters
     ----------
     claims
-        As `ntkflow.measures.common.table.tabulate` gives it; empty without claims.
+        Table of claims from `ntkflow.measures.common.table.tabulate`; empty without claims.
     configuration
         Text of the YAML file.
     provenance
-        As `ntkflow.provenance.record` gives it.
+        Record of the run from `ntkflow.jobs.provenance.record`.
     timings
-        As `ntkflow.pages.timings.summarise` gives it.
+        Timings from `ntkflow.pages.timings.summarise`.
     """
     rows = by_experiment(claims)
     return render(
@@ -83,7 +83,7 @@ def page(
 
 
 def _image(shown: Shown) -> dict[str, Any]:
-    """Source and size of a figure, as an image: so no identifier in it meets another's."""
+    """Source and width of a figure as an image, so that identifiers of SVGs do not clash."""
     size = re.search(rb'<svg[^>]*? width="([\d.]+)pt"', shown.svg)
     if size is None:
         raise ValueError(f"the figure of {shown.name}: found no width in points in its SVG")
@@ -105,11 +105,11 @@ def _data_uri(kind: str, content: bytes) -> str:
 
 
 def _made(provenance: Mapping[str, Any]) -> dict[str, str]:
-    """How stores were made; more than one thing of a kind, where a run was resumed."""
+    """Code, versions and devices that computed the stores; several if a run was resumed."""
     found = dict(provenance["stores_made_by"])
-    # What was computed without JAX names the machine in place of a device.
+    # Stores computed without JAX name the machine in place of a device.
     found["device"] = [d for d in found["device"] if d != provenance["platform"]["machine"]]
-    # Forty digits, then perhaps "-dirty".
+    # Forty digits, then "-dirty" if there were local changes.
     found["short_revision"] = [code[:12] + code[40:] for code in found["code_revision"]]
     versions = [", ".join(map(" ".join, one.items())) for one in found.pop("versions")]
     return {key: "; ".join(texts) for key, texts in {**found, "versions": versions}.items()}

@@ -13,16 +13,16 @@ Values = Mapping[str, Any]
 def settings(
     experiment: Values, dataset: Values, network: Values, study: Values
 ) -> list[tuple[str, str]]:
-    """(name, value) of what an experiment was run with.
+    """(name, value) of the settings of an experiment.
 
     Parameters
     ----------
     experiment, network
-        Each with all of its keys, defaults filled in.
+        Values of all keys, with defaults.
     dataset
-        The keys ``description`` and ``seed`` of the data set.
+        Values of the keys ``description`` and ``seed`` of the data set.
     study
-        The keys ``seed`` and ``kernels`` of the configuration.
+        Values of the keys ``seed`` and ``kernels`` of the configuration.
     """
     rest = {k: v for k, v in experiment.items() if k not in ("measure", "dataset", "network")}
     lines = {

@@ -1,4 +1,4 @@
-"""Where the time of a run went, rule by rule."""
+"""Time of a run by rule."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,17 +8,17 @@ __all__ = ["summarise"]
 
 
 def summarise(jobs: Mapping[str, Mapping[str, float]], products: Iterable[str]) -> pd.DataFrame:
-    """One row a rule, the longest first: jobs, seconds of all and of one, memory, last end.
+    """One row per rule, longest first: jobs, total and longest seconds, memory, last end.
 
     Parameters
     ----------
     jobs
-        Of Snakemake's benchmark files, by path without suffix, which is ``rule``, or ``rule/`` and
-        what it was run for: ``s``, ``max_rss`` (MiB; NaN for a job too short to measure) and
+        Values of the benchmark files of Snakemake, by path without suffix, which is ``rule`` or
+        ``rule/wildcards``: ``s``, ``max_rss`` (MiB; NaN if a job was too short to measure) and
         ``ended``, seconds since 1970.
     products
-        Paths in the folder of results. Files may be left from other studies: a job counts if
-        there is a product of what it was run for.
+        Paths in the folder of results. Benchmark files of other studies may remain, so a job counts
+        only if a product has its wildcards.
     """
     made_for = {_subject(product) for product in products} | {""}
     rows = [
@@ -38,5 +38,5 @@ def summarise(jobs: Mapping[str, Mapping[str, float]], products: Iterable[str]) 
 
 
 def _subject(product: str) -> str:
-    """What a product is of: a/b of kind/a/b.zarr."""
+    """Wildcards of a product: a/b for kind/a/b.zarr."""
     return product.partition("/")[2].rpartition(".")[0]

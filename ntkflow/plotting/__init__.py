@@ -1,1 +1,1 @@
-"""Figures drawn from statistics stores: a Dataset to a Matplotlib Figure."""
+"""Style and helpers that figures share."""

@@ -1,7 +1,7 @@
-"""What the figures share: the style sheet, colours, labels, and saving.
+"""Style sheet, colours, labels and saving of figures.
 
-Colour means width. Widths are ordered, so their colours are: light for narrow, dark for wide, told
-apart in greyscale and by colour-blind readers. The infinite-width limit is black and dashed.
+Colour means width, from light for narrow to dark for wide, which is distinguishable in greyscale
+and by colour-blind readers. The infinite-width limit is black and dashed.
 """
 
 import io
@@ -58,10 +58,10 @@ GREY = "#b4b4b4"
 BLUE = "#0072b2"  # Okabe & Ito (2008)
 LIMIT: dict[str, Any] = {"color": INK, "linestyle": "dashed", "linewidth": 1.0}
 NETWORK_LINE: dict[str, Any] = {"linewidth": 0.7, "markersize": 2.5, "markeredgewidth": 0}
-LINE_SPACING = 1.0  # the lines of STIX are tall
-LABEL_GAP = 0.085  # least distance of two line-end labels, as a fraction of the axes' height
+LINE_SPACING = 1.0  # STIX has tall lines
+LABEL_GAP = 0.085  # smallest distance of two line-end labels, as a fraction of the axes' height
 
-# Nothing that changes from one run to the next may enter a file.
+# Files must not contain metadata that change from run to run.
 METADATA: dict[str, dict[str, str | None]] = {
     ".pdf": {"CreationDate": None},
     ".svg": {"Date": None},
@@ -70,7 +70,7 @@ METADATA: dict[str, dict[str, str | None]] = {
 
 
 def paper() -> AbstractContextManager[None]:
-    """Context in which figures are drawn and saved: the paper's style, whatever the user's own."""
+    """Context with the style of the figures, independent of the style of the user."""
     return matplotlib.style.context("ntkflow.plotting.paper", after_reset=True)
 
 
@@ -85,7 +85,7 @@ def width_colours(widths: xr.DataArray) -> dict[int, str]:
 def axis_label(array: xr.DataArray, wrap: int = 60) -> str:
     """Label of an axis from the attributes `long_name`, `symbol` (LaTeX) and `units`.
 
-    What follows a comma in `long_name` explains it and is left out; lines break at `wrap`.
+    The part of `long_name` after a comma is an explanation and is omitted; lines break at `wrap`.
     """
     name = textwrap.fill(array.attrs["long_name"].partition(",")[0], wrap)
     symbol = f", ${array.attrs['symbol']}$" if array.attrs.get("symbol") else ""
@@ -109,7 +109,7 @@ def width_text(width: int) -> str:
 
 
 def fraction(value: float) -> str:
-    """`value` as a fraction where it is a simple one, -1/2 say, to two decimals otherwise."""
+    """`value` as a simple fraction such as -1/2 if it is one, else to two decimals."""
     simple = Fraction(value).limit_denominator(6)
     if not math.isclose(simple, value):
         return number(value)
@@ -123,12 +123,12 @@ def network_lines(
     colours: dict[int, str],
     marker: str = "",
 ) -> None:
-    """Draw one thin line a network, the wide over the narrow.
+    """Draw one thin line per network, wide networks over narrow ones.
 
     Parameters
     ----------
     axes
-        Where to draw.
+        Axes to draw in.
     x
         Horizontal coordinate, one dimension.
     networks
@@ -136,7 +136,7 @@ def network_lines(
     colours
         Colour of each width.
     marker
-        Of each value, small, where there are few.
+        Small marker of each value, for few values.
     """
     # The more networks, the more transparent: overlapping lines must not hide each other.
     alpha = float(np.clip(1.6 / math.sqrt(networks.sizes["seed"]), 0.2, 0.9))
@@ -146,12 +146,12 @@ def network_lines(
 
 
 def limit_line(axes: Axes, x: xr.DataArray, limit: xr.DataArray) -> None:
-    """Draw the infinite-width limit over the networks, dashed so that they show through."""
+    """Draw the infinite-width limit over the networks, dashed so that they remain visible."""
     axes.plot(x, limit, **LIMIT)
 
 
 def width_key(colours: dict[int, str]) -> list[Artist]:
-    """Entries of the key for the networks of each width."""
+    """Legend entries of the networks of each width."""
     return [
         Line2D([], [], color=colour, linewidth=1.6, label=width_text(width))
         for width, colour in colours.items()
@@ -159,14 +159,14 @@ def width_key(colours: dict[int, str]) -> list[Artist]:
 
 
 def limit_key(label: str = r"limit, $n = \infty$") -> Line2D:
-    """Entry of the key for the infinite-width limit."""
+    """Legend entry of the infinite-width limit."""
     return Line2D([], [], **LIMIT, label=label)
 
 
 def heading(
     figure: Figure, statistics: xr.Dataset, key: Sequence[Artist] = (), before: str = ""
 ) -> None:
-    """Write above the panels `before`, what they show, from the store's attributes, and the key."""
+    """Write `before`, data set and network from the attributes, and the legend above the panels."""
     title = before + "; ".join(
         statistics.attrs[name] for name in ("dataset_label", "network_label")
     )
@@ -189,7 +189,7 @@ def angle_axis(axes: Axes, angle: xr.DataArray) -> None:
 
 
 def label_line_ends(axes: Axes, heights: dict[str, float], colours: dict[str, str]) -> None:
-    """Write each label to the right of the axes at its line's last value, none over another.
+    """Write each label to the right of the axes at the last value of its line, without overlap.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def label_line_ends(axes: Axes, heights: dict[str, float], colours: dict[str, st
 
 
 def _spread_apart(places: Sequence[float], gap: float) -> list[float]:
-    """Move sorted `places` up until neighbours are `gap` apart, then down below 1 again."""
+    """Move sorted `places` up until neighbours are `gap` apart, then down below 1."""
     spread = list(places)
     for i in range(1, len(spread)):
         spread[i] = max(spread[i], spread[i - 1] + gap)
@@ -224,7 +224,7 @@ def _spread_apart(places: Sequence[float], gap: float) -> list[float]:
 
 
 def fixed_layout(figure: Figure) -> Figure:
-    """Lay the figure out once and keep that, so that every file format shows the same picture."""
+    """Fix the layout of the figure, so that every file format shows the same picture."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     return figure
@@ -233,13 +233,13 @@ def fixed_layout(figure: Figure) -> Figure:
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     """Write `figure` to each path in the format of its suffix: .pdf, .svg or .png.
 
-    With one version of Matplotlib, the same figure gives the same bytes. Files appear whole or not
-    at all: every format is rendered before the first is written, and each is renamed into place.
+    With one version of Matplotlib, the same figure gives the same bytes. Files are never
+    incomplete: every format is rendered before the first is written, and each file is renamed.
 
     Raises
     ------
     ValueError
-        If a suffix is none of the three.
+        If a suffix is not one of the three.
     """
     targets = [Path(path) for path in paths]
     for target in targets:
@@ -262,7 +262,7 @@ def _render(figure: Figure, suffix: str) -> bytes:
 
 
 def _write_whole(target: Path, content: bytes) -> None:
-    """Write to a neighbouring temporary file, then rename it to `target`."""
+    """Write to a temporary file in the same folder, then rename it to `target`."""
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         partial.write_bytes(content)

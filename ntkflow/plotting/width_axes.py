@@ -1,4 +1,4 @@
-"""Logarithmic axes against the network width: ticks, limits, points of networks, power laws."""
+"""Logarithmic axes of network width: ticks, limits, points of networks, power laws."""
 
 import math
 
@@ -22,19 +22,19 @@ __all__ = [
 ]
 
 SHOWN_SEEDS = 50
-"""Points a width; more only add size to the file."""
+"""Largest number of points per width; more only increase the size of the file."""
 
 DIGIT_INCHES = 0.07  # width of a digit in a tick label, with some air
 
 
 def beside(widths: np.ndarray, seeds: int) -> np.ndarray:
-    """Abscissae (width, seed) that set the networks of one width side by side around it."""
+    """Abscissae (width, seed) that place networks of one width side by side around it."""
     shift = np.exp(0.14 * ((np.arange(seeds) + 0.5) / seeds - 0.5))
     return np.asarray(widths)[:, None] * shift
 
 
 def log_limits(values: np.ndarray, room: float = 0.3) -> tuple[float, float]:
-    """Vertical limits around the values above zero, with a share of `room` for text above them."""
+    """Vertical limits around the values above zero, with a fraction `room` for text above them."""
     values = values[np.isfinite(values) & (values > 0)]
     if not values.size:
         return 0.1, 1.0
@@ -43,15 +43,15 @@ def log_limits(values: np.ndarray, room: float = 0.3) -> tuple[float, float]:
 
 
 def set_width_limits(axes: Axes, widths: np.ndarray) -> None:
-    """A logarithmic axis around the widths; a single one stands in the middle."""
+    """Set a logarithmic axis around the widths; a single width is in the middle."""
     axes.set_xscale("log")
     axes.set_xlim(widths.min() / 1.25, widths.max() * 1.25)
 
 
 def draw_fit(axes: Axes, fit: xr.Dataset, widths: np.ndarray) -> list[Line2D]:
-    """The fitted power law from the first to the last of `widths`, labelled with its slope.
+    """Draw the fitted power law from the first to the last of `widths`, labelled with its slope.
 
-    `fit` holds the numbers ``exponent``, ``exponent_low``, ``exponent_high`` and ``prefactor``.
+    `fit` contains the numbers ``exponent``, ``exponent_low``, ``exponent_high`` and ``prefactor``.
     """
     slope, low, high = (
         style.number(float(fit[name])) for name in ("exponent", "exponent_low", "exponent_high")
@@ -65,16 +65,16 @@ def draw_fit(axes: Axes, fit: xr.Dataset, widths: np.ndarray) -> list[Line2D]:
 def draw_slope(
     axes: Axes, start: tuple[float, float], last: float, exponent: float, label: str
 ) -> list[Line2D]:
-    """A line with the slope of theory from the point `start` to the width `last`, under data."""
+    """Draw the slope of the theory from the point `start` to the width `last`, under the data."""
     widths = np.array([start[0], last])
     values = start[1] * (widths / widths[0]) ** exponent
     return axes.plot(widths, values, color=style.GREY, linewidth=2.2, zorder=1, label=label)
 
 
 def width_ticks(axes: Axes, widths: np.ndarray, inches: float) -> None:
-    """Ticks at the measured widths, labelled from the widest down as far as there is room.
+    """Set ticks at the measured widths, labelled from the widest down without overlap.
 
-    `inches` is how wide the axes are, about, with their labels.
+    `inches` is the approximate width of the axes with their labels.
     """
     left, right = axes.get_xlim()
     digit = DIGIT_INCHES * math.log(right / left) / (0.8 * inches)  # in units of log n
@@ -90,7 +90,7 @@ def width_ticks(axes: Axes, widths: np.ndarray, inches: float) -> None:
 
 
 def value_ticks(axes: Axes, bottom: float, top: float) -> None:
-    """Plain numbers, at 1, 2 and 5 times powers of ten over a short span."""
+    """Set ticks with plain numbers, at 1, 2 and 5 times powers of ten over a short range."""
     if top / bottom < 200:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     if bottom > 1e-5:

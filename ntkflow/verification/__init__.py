@@ -1,1 +1,1 @@
-"""A folder of results held against a published reference: what agrees, and what differs."""
+"""Comparison of a folder of results with a published reference."""

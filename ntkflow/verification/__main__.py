@@ -1,4 +1,4 @@
-"""Holds results against a published reference: python -m ntkflow.verification results."""
+"""Compare results with a published reference: python -m ntkflow.verification results."""
 
 import argparse
 import sys
@@ -23,7 +23,7 @@ PUBLISHED = Path(__file__).parents[2] / "references"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 if the results agree with the reference, 1 if not, 2 if none can be held."""
+    """Exit status: 0 if results and reference agree, 1 if not, 2 if they cannot be compared."""
     given = _parser().parse_args(arguments)
     try:
         return write(given.results, given.write) if given.write else verify(given)
@@ -51,12 +51,13 @@ def verify(given: argparse.Namespace) -> int:
 
 
 def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
-    """The reference in a file, or of those in a folder the one with the results' configuration.
+    """Reference in a file, or the one in a folder with the configuration of the results.
 
     Raises
     ------
     UnusableReferenceError
-        If none is of that configuration; with the keys that differ from the one nearest to it.
+        If no reference has that configuration; the message lists the keys that differ in the
+        nearest.
     """
     files = sorted(place.glob("*.json")) if place.is_dir() else [place]
     if not files or not place.exists():
@@ -82,7 +83,7 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
 
 
 def write(results: Path, file: Path) -> int:
-    """Write the reference that these results are."""
+    """Write a reference from these results."""
     folder = Folder(results)
     altered = [f"{path}: {fault}" for path, fault in folder.altered()]
     absent = [f"{path}: missing" for path in folder.recorded if not (results / path).exists()]
@@ -111,10 +112,12 @@ def _parser() -> argparse.ArgumentParser:
         "--reference",
         type=Path,
         default=PUBLISHED,
-        help="a reference, or a folder of them, of which the one with the same configuration is "
-        "taken (default: the published ones)",
+        help="a reference, or a folder from which the one with the same configuration is used "
+        "(default: the published ones)",
     )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="make a reference of results")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="write a reference from the results"
+    )
     return parser
 
 

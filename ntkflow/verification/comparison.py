@@ -1,4 +1,4 @@
-"""What differs between a run and its reference, one line each."""
+"""Differences between a run and its reference, one line each."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ __all__ = ["Report", "compare", "differences"]
 
 @dataclass
 class Report:
-    """Paths of products by how they compare; for those that differ, what differs."""
+    """Paths of products by result of the comparison; `different` also has the differences."""
 
     identical: list[str] = field(default_factory=list)
     within: list[str] = field(default_factory=list)
@@ -25,11 +25,11 @@ class Report:
 
     @property
     def agrees(self) -> bool:
-        """Whether all of the reference is there, within the tolerances; more may be."""
+        """True if all products of the reference are there, within tolerance."""
         return not (self.different or self.missing)
 
     def lines(self) -> list[str]:
-        """The report as it is printed; the last line is the sum of it."""
+        """Lines of the printed report; the last one has the counts."""
         said = [f"{path}: {line}" for path, lines in self.different.items() for line in lines]
         said += [f"{path}: missing" for path in self.missing]
         said += [f"{path}: not in the reference" for path in self.extra]
@@ -47,16 +47,16 @@ def compare(
     reference: Mapping[str, Product],
     product: Callable[[str], Product],
 ) -> Report:
-    """Every product of a run beside that of the reference.
+    """Compare each product of a run with that of the reference.
 
     Parameters
     ----------
     digests
-        Of the products that are there, by path, as `Product.sha256`.
+        Digests of the products of the run, by path, as `Product.sha256`.
     reference
-        Products that are expected.
+        Expected products, by path.
     product
-        A product that is there, read whole; asked for where its digest is another one.
+        Function that reads a product; called if digests differ.
     """
     report = Report(extra=sorted(set(digests) - set(reference)))
     for path, expected in sorted(reference.items()):
@@ -74,7 +74,7 @@ def compare(
 
 
 def differences(found: Product, reference: Product) -> list[str]:
-    """What differs between two products by more than their kind allows."""
+    """Differences of two products beyond the tolerance of their kind."""
     lines = [
         f"{what} found {one!r}, reference {other!r}"
         for what, one, other in (
@@ -127,9 +127,10 @@ def _numbers(found: Numbers, reference: Numbers, allowed: Tolerance) -> str:
 
 
 def _each(found: Sequence[float], reference: Sequence[float], allowed: Tolerance) -> str:
-    """Of a short array, the first element that is too far off.
+    """Describe the first element of a short array that differs by more than allowed.
 
-    Relative to itself, or to what is usual in the array, 1 at most: an interval may end near 0.
+    The tolerance is relative to the element or, since an interval may end near 0, to the root mean
+    square of the array, at most 1.
     """
     usual = min(1.0, math.sqrt(sum(number * number for number in reference) / len(reference)))
     for place, (one, other) in enumerate(zip(found, reference, strict=True)):

@@ -1,4 +1,4 @@
-"""A folder of results on disk: whether it is as the run left it, and its products as summaries."""
+"""Folder of results on disk: integrity, digests and summaries of its products."""
 
 import hashlib
 import json
@@ -24,23 +24,23 @@ class FolderError(ValueError):
 
 
 class Folder:
-    """The results of one run, as its `provenance.json` lists them.
+    """Results of one run, as listed in its `provenance.json`.
 
     Attributes
     ----------
     root
-        The folder that holds `provenance.json`.
+        Folder that contains `provenance.json`.
     configuration, text
-        Of the run, from which it can be repeated, and as the file has it.
+        Configuration of the run, parsed and as text.
     provenance
-        The record of the run, see `ntkflow.provenance.record`.
+        Record of the run, see `ntkflow.jobs.provenance.record`.
     recorded
         Digest of each product by its path in the folder, from the record.
 
     Raises
     ------
     FolderError
-        If the record or the configuration is not there, or not readable.
+        If the record or the configuration is missing or not readable.
     """
 
     def __init__(self, root: Path) -> None:
@@ -54,26 +54,26 @@ class Folder:
         self.recorded: dict[str, str] = recorded
 
     def altered(self) -> Iterator[tuple[str, str]]:
-        """Products that are not as the run left them, each with what is wrong; all are read."""
+        """Yield (path, fault) of each product that changed after the run; all products are read."""
         for path, recorded in self.recorded.items():
             file = self.root / path
             store = path.endswith(".zarr")
             if not file.exists():
                 continue
             faults = unsound(file) if store else []
-            # The root of a store names the digest of its data, and so stands for all of it.
+            # The root file of a store contains the digest of its data.
             if not faults and _sha256(file / ROOT if store else file) != recorded:
                 faults = ["changed since provenance.json was written"]
             for fault in faults:
                 yield path, fault
 
     def digests(self, without: Collection[str] = ()) -> dict[str, str]:
-        """Of the products that are there, by path: of the data of stores, of whole files."""
+        """Digests of the existing products by path: of the data of stores, of whole files."""
         paths = (path for path in self.recorded if path not in without)
         return {path: self._digest(path) for path in paths if (self.root / path).exists()}
 
     def product(self, path: str) -> Product:
-        """A product with the summaries of its arrays."""
+        """Product with summaries of its arrays."""
         file, sha256 = self.root / path, self._digest(path)
         if path.endswith(".zarr"):
             attributes = _attributes(file)

@@ -1,4 +1,4 @@
-"""A reference: what is published of a folder of results, and which configuration it is of."""
+"""Published reference of a folder of results, and the configuration it belongs to."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class UnusableReferenceError(ValueError):
-    """A file is no reference, or there is none for a folder of results."""
+    """A file is not a reference, or a folder of results has none."""
 
 
 def _inside(path: str) -> str:
@@ -37,13 +37,13 @@ class Product(Strict):
     Attributes
     ----------
     kind
-        Of a store as in `stores.schema`; ``table``, or ``drawing`` for a figure or a page.
+        Kind of a store as in its schema; ``table``, or ``drawing`` for a figure or a page.
     precision
-        Of a store's arithmetic.
+        Precision of the arithmetic of a store.
     sha256
-        Of a store's data, as its root attribute has it; of any other file's content.
+        Digest of the data of a store, as in its root attribute; of the content of other files.
     arrays
-        Summaries of a store's variables and coordinates or of a table's columns, by name.
+        Summaries of the variables and coordinates of a store or the columns of a table, by name.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Product(Strict):
 
 
 class Reference(Strict):
-    """The products of one run by their paths, and what they were made with.
+    """Products of one run by path, and the versions and devices that computed them.
 
     The configuration is the text of the run's `configuration.yaml`.
     """
@@ -76,7 +76,7 @@ def read_reference(text: bytes, name: str, starts: Sequence[Path] = ()) -> Refer
     Raises
     ------
     UnusableReferenceError
-        If it is anything else, in one line.
+        If the content is not a reference; the message has one line.
     """
     try:
         reference = Reference.model_validate_json(text)

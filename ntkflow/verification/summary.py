@@ -1,11 +1,12 @@
-"""What a reference keeps of an array: a few numbers that tell any change of it.
+"""Summary of an array in a reference: a few numbers that reveal any change.
 
-Beside mean, root mean square and range these are sums of all values with fixed weights, eight sets
-of them. Weights are independent, of mean zero and either sign, so the mean square of the eight
-differences between two arrays' sums is an estimate of their squared distance, whatever the change
-is: one element, all of them in the last digits, or their order. A weight is at least half of the
-usual size, so that no element escapes; two elements hardly share all eight, so no exchange does.
-A short array is kept whole: its numbers can be of unlike sizes, as those of a claim are.
+In addition to mean, root mean square and range, a summary has eight sums of all values with fixed
+weights. The weights are independent, of mean zero and either sign. The mean square of the eight
+differences between the sums of two arrays therefore estimates their squared distance, for any
+change: one element, all of them in the last digits, or their order. A weight is at least half of
+the usual size, so that a change of any element is visible. Two elements hardly share all eight
+weights, so that an exchange is visible. A short array is stored completely, since its numbers can
+differ in size, like those of a claim.
 """
 
 import hashlib
@@ -20,34 +21,34 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 __all__ = ["FEW", "SUMS", "Numbers", "Summary", "Text", "distance", "summarise"]
 
 SUMS = 8
-FEW = 32  # elements of an array that is kept whole
-SMALLEST = 64  # of the weights' sizes, which are whole numbers: sums of integers are exact
+FEW = 32  # largest number of elements of an array that is stored completely
+SMALLEST = 64  # smallest size of a weight; weights are integers, so sums of integers are exact
 SIZE = float(np.sqrt(np.mean(np.arange(SMALLEST, 3 * SMALLEST, dtype=float) ** 2)))
-BLOCK = 2**16  # elements that are weighed at a time
+BLOCK = 2**16  # elements that are weighted at a time
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Length = Annotated[int, Field(ge=0)]
 
 
 class Strict(BaseModel):
-    """Immutable, without unknown keys or conversions: what a reference file may hold."""
+    """Base class of the models of a reference file: immutable, without conversions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Numbers(Strict):
-    """Of an array of numbers.
+    """Summary of an array of numbers.
 
     Attributes
     ----------
     mean, rms, least, greatest
-        Of its finite values; 0 if there are none.
+        Statistics of the finite values; 0 if there are none.
     sums
-        With eight sets of weights; what is not finite counts as 0, here and in the next.
+        Sums with eight sets of weights; values that are not finite count as 0.
     values
-        In place of sums, of a short array.
+        All values of a short array, in place of sums; values that are not finite are 0.
     not_finite
-        Digest of which values are NaN or infinite, empty if none is.
+        Digest of the positions of NaN and infinite values; empty if there are none.
     """
 
     dtype: str
@@ -69,7 +70,7 @@ class Numbers(Strict):
 
 
 class Text(Strict):
-    """Of an array of strings: all of them where they are few, and their digest."""
+    """Summary of an array of strings: their digest and, if there are few, all of them."""
 
     shape: list[Length]
     values: list[str]
@@ -80,9 +81,9 @@ Summary = Numbers | Text
 
 
 def summarise(array: Any) -> Summary:
-    """The summary of an array of numbers, truth values or strings; one pass over it.
+    """Summary of an array of numbers, booleans or strings.
 
-    The same on every machine, but for the rounding of sums in float64.
+    It is the same on every machine, except for rounding of sums in float64.
     """
     values = np.asarray(array)
     if values.dtype.kind not in "biuf":
@@ -106,21 +107,21 @@ def summarise(array: Any) -> Summary:
 
 
 def distance(one: Numbers, other: Numbers) -> float:
-    """Root mean square of the differences between two long arrays of one shape, as estimated.
+    """Estimate the root mean square of the differences of two long arrays of one shape.
 
-    Of a change in a single element it is between half and one and a half times the true one.
+    For a change of a single element it is between half and one and a half times the true value.
     """
     change = np.subtract(one.sums, other.sums)
     return float(np.sqrt(np.mean(change**2) / math.prod(one.shape)) / SIZE)
 
 
 def _rounded(number: float, digits: int) -> float:
-    """To so many digits, for a shorter file."""
+    """Round to `digits` significant digits, for a shorter file."""
     return float(f"{number:.{digits}g}")
 
 
 def _sums(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted sums; the weights are the bytes of a fixed random stream, eight an element."""
+    """Weighted sums; the weights are bytes of a fixed random stream, eight per element."""
     stream, total = np.random.PCG64(0), np.zeros(SUMS)
     for start in range(0, len(numbers), BLOCK):
         block = numbers[start : start + BLOCK]
@@ -138,6 +139,6 @@ def _text(values: NDArray[Any]) -> Text:
 
 
 def _digest(values: NDArray[np.float64], places: NDArray[np.intp]) -> str:
-    """Of values that are not finite, as signs of infinity or 0 for NaN, and of where they are."""
+    """Digest of values that are not finite (sign of infinity, 0 for NaN) and their positions."""
     content = np.sign(values).astype("i1").tobytes() + places.astype("<i8").tobytes()
     return hashlib.sha256(content).hexdigest()[:16]

@@ -9,7 +9,7 @@ from ntkflow.stores.variables import Schema
 
 __all__ = ["WORDING", "schema", "tolerance"]
 
-# Words of figures and pages, which are no results: a label may change.
+# Text of figures and pages, which may change without a difference in results.
 WORDING = ("title", "x_label", "y_label", "label", "look", "statement", "paper")
 
 

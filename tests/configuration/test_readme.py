@@ -1,4 +1,4 @@
-"""config/README.md names every key, default and choice; the examples in both READMEs are valid."""
+"""docs/configuration.md has every key, default and choice; examples in both READMEs are valid."""
 
 import re
 from collections.abc import Iterator
@@ -11,10 +11,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from snakemake.utils import update_config
 
-from ntkflow.configuration.study import Study, read_study
+from ntkflow.configuration.study import read_study, study_model
+from ntkflow.configuration.tables import page
 from ntkflow.kernels.names import ACTIVATIONS
 
 REPOSITORY = Path(__file__).parents[2]
+KEYS = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
 README = (REPOSITORY / "config" / "README.md").read_text(encoding="utf-8")
 PAGES = (REPOSITORY / "README.md").read_text(encoding="utf-8") + README
 # A YAML block whose first line names a file in config/ is an overlay.
@@ -32,7 +34,7 @@ def models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def choices(annotation: Any) -> Iterator[str]:
-    """The values of a Literal, wherever it stands in an annotation."""
+    """The values of a Literal, wherever it is in an annotation."""
     if get_origin(annotation) is Literal:
         yield from get_args(annotation)
         return
@@ -50,7 +52,7 @@ def default_cell(field: FieldInfo) -> str:
     return "`" + text.removesuffix("...\n").strip() + "`"
 
 
-MODELS = sorted(set(models(Study)), key=lambda model: model.__name__)
+MODELS = sorted(set(models(study_model())), key=lambda model: model.__name__)
 FIELDS = [(model, name) for model in MODELS for name in model.model_fields]
 each_field = pytest.mark.parametrize(
     ("model", "name"), FIELDS, ids=lambda part: getattr(part, "__name__", part)
@@ -58,21 +60,39 @@ each_field = pytest.mark.parametrize(
 
 
 def test_walk_finds_the_models():
-    assert {"Study", "Mnist", "Term", "Spaced", "NetworkConfig", "WidthScaling"} <= {
+    assert {"Study", "Spaced", "NetworkConfig", "WidthScaling", "ConvexCosts"} <= {
         model.__name__ for model in MODELS
     }
 
 
+def test_page_is_in_step():
+    assert page() == KEYS, "run `make schema` and commit"
+
+
 @each_field
 def test_key_has_a_row_with_its_default(model, name):
-    rows = [line for line in README.splitlines() if line.startswith(f"| `{name}` |")]
-    cell = f"| {default_cell(model.model_fields[name])} |"
+    field = model.model_fields[name]
+    if field.is_required() and f"### `{name}: " in KEYS:
+        return  # a key that chooses between kinds, which headings name
+    rows = [line for line in KEYS.splitlines() if line.startswith(f"| `{name}` |")]
+    cell = f"| {default_cell(field)} |"
     assert any(cell in row for row in rows), f"expected a row of `{name}` with the cell {cell}"
 
 
 @each_field
+def test_key_has_a_description(model, name):
+    rows = [line for line in KEYS.splitlines() if line.startswith(f"| `{name}` |")]
+    assert all(row.split(" | ")[-1].strip(" |") for row in rows)
+
+
+@each_field
 def test_choices_are_named(model, name):
-    unnamed = [c for c in choices(model.model_fields[name].annotation) if f"`{c}`" not in README]
+    named = {*re.findall(r"`([^`]+)`", KEYS)}
+    unnamed = [
+        choice
+        for choice in choices(model.model_fields[name].annotation)
+        if not {str(choice), f"{name}: {choice}"} & named
+    ]
     assert not unnamed
 
 

@@ -91,7 +91,7 @@ def test_report_says_how_the_run_was_made(found):
     words = " ".join(found.text.split())
     for said in (
         "1 March 2026, 09:05 UTC",
-        "1 job, 1 min 15 s in all",
+        "1 job, 1 min 15 s in total",
         "0 ✓ hold 1 ✗ does not hold 0 ? not enough data",
         "2.0 GiB",
         "revision abc",

@@ -1,4 +1,4 @@
-# The study behind the rules, and the paths they share.
+# The study, and the paths and functions that rules share.
 import os
 import sys
 from functools import cache
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# The package of the clone, not an installed one: it is the code whose changes re-run rules. Where
-# the rules come from elsewhere, as by snakedeploy, there is none and the package is an installed one.
+# Use the package of the clone, since changes of its code rerun rules. If the rules are deployed from
+# elsewhere, for example by snakedeploy, there is no clone and the package is an installed one.
 CLONE = Path(str(workflow.current_basedir)).parents[1]
 IN_CLONE = (CLONE / "ntkflow").is_dir()
 if IN_CLONE:
@@ -31,13 +31,13 @@ from ntkflow.jobs.gpus import visible_gpus
 
 PACKAGE_ROOT = Path(find_spec("ntkflow").origin).parents[1]
 
-# Snakemake would take them for wildcards of its own.
+# Snakemake would interpret braces as wildcards.
 if {*"{}"} & {*str(CLONE)}:
     raise WorkflowError(
         f"{CLONE}: found braces in the path of the workflow, expected none; move or rename the folder"
     )
 
-# Snakemake keeps its records in .snakemake and ends in a traceback where it cannot.
+# Snakemake writes its records to .snakemake and ends in a traceback if it cannot.
 RECORDS = Path(".snakemake") if Path(".snakemake").exists() else Path()
 if not os.access(RECORDS, os.W_OK):
     raise WorkflowError(
@@ -47,7 +47,7 @@ if not os.access(RECORDS, os.W_OK):
 
 
 def configfile_flags(arguments):
-    """The files of each --configfile on a command line, written in one of argparse's ways."""
+    """Files of each --configfile on a command line, in any of the forms of argparse."""
     options = [*takewhile(lambda argument: argument != "--", arguments)]
     for place, option in enumerate(options, start=1):
         name, assigned, file = option.partition("=")
@@ -77,7 +77,7 @@ except ConfigurationError as error:
     raise WorkflowError(f"The configuration is not valid:\n{error}") from None
 
 
-# Jobs find the measures in folders of the user's by this variable.
+# Jobs find measures outside the package by this variable.
 OUTSIDE = [*ntkflow.measures.__path__][1:]
 os.environ.update(NTKFLOW_MEASURES=os.pathsep.join(OUTSIDE))
 
@@ -103,7 +103,7 @@ def code(script, modules=lambda wildcards: ()):
 
     `modules`: function of the wildcards; names of further modules that the script imports by name.
     """
-    # Snakemake's path is that of a copy in the user's cache.
+    # The path from Snakemake is that of a copy in the cache.
     start = CLONE / f"workflow/scripts/{script}.py"
     if not IN_CLONE:
         start = Path(workflow.source_path(f"../scripts/{script}.py"))
@@ -117,7 +117,7 @@ def code(script, modules=lambda wildcards: ()):
 
 @cache
 def code_files(script, modules):
-    """Relative paths: a folder that is moved or copied with its results has nothing to run again."""
+    """Relative paths, so that a folder moved or copied with its results reruns nothing."""
     files = imports.package_sources(script, PACKAGE_ROOT, modules, OUTSIDE)
     # The script is an input too, because Snakemake compares inputs by content but scripts by date. A
     # deployed workflow has only a copy, whose path differs from run to run.

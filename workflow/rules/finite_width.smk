@@ -18,7 +18,7 @@ rule train_networks:
         mem_mb=asked(training_request, "mem_mb"),
         runtime=asked(training_request, "minutes"),
         gpu=GPUS,
-        # Here because no result depends on it: a change does not re-run the rule.
+        # A resource, since no result depends on it: a change does not rerun the rule.
         checkpoint_seconds=int(60 * study.checkpoint_minutes),
     params:
         device=study.device,

@@ -1,4 +1,4 @@
-# What experiments leave: statistics, figures and tables.
+# Statistics, figures and tables of experiments.
 from ntkflow.pages.captions import caption
 from ntkflow.pages.settings import settings
 
@@ -52,7 +52,7 @@ def networks_of(wildcards):
 
 
 def labels_of(name):
-    """What figures and tables say about an experiment."""
+    """Labels of an experiment in figures and tables."""
     experiment = study.experiments[name]
     return {
         "experiment": name,
@@ -64,7 +64,7 @@ def labels_of(name):
 
 
 def caption_of(name):
-    """What a page says about a figure."""
+    """Caption of a figure, with the settings of its experiment."""
     experiment = study.experiments[name]
     dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
     points = {"description": dataset.description, "seed": dataset.seed}

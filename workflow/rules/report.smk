@@ -1,4 +1,4 @@
-# The table of claims, the record of the run, and the run as one page.
+# Table of claims, record of the run, and report.
 import json
 
 from ntkflow.jobs.provenance import installed_packages
@@ -56,14 +56,14 @@ rule record_provenance:
     conda:
         "../../environment.yml"
     params:
-        # As text, in one order: equal configurations have equal texts.
+        # Text with sorted keys, so that equal configurations are equal parameters.
         configuration=json.dumps(recorded_configuration(), sort_keys=True),
         packages=installed_packages(),
     script:
         "../scripts/record_provenance.py"
 
 
-# The page contains timings, so two runs differ in it, and it is in no record of products.
+# The page contains timings that differ between runs, so no record of products includes it.
 rule render_report:
     input:
         figures=[file for file in FIGURES if not file.endswith(".pdf")],

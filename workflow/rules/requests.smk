@@ -7,7 +7,7 @@ SHARE = f"results/limiting/{{dataset}}/.{{network}}.zarr.share-{{share}}-of-{stu
 
 
 def asked(request, key):
-    """A resource of a job, which grows with each attempt; `request` estimates it for the first."""
+    """Resource of a job that grows with each attempt; `request` estimates it for the first."""
     return lambda wildcards, threads, attempt: getattr(
         request(wildcards, threads).again(attempt), key
     )

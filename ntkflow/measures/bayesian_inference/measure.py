@@ -1,17 +1,17 @@
-"""Kernels without training beside trained networks (JGH Introduction).
+"""Test accuracy of kernel methods and of trained networks (JGH Introduction).
 
-After Lee et al. (2018) for Bayesian inference. One table over the same points: the posterior of the
-Gaussian process with the NNGP kernel, a support-vector machine and regression with the limiting
-NTK, and networks trained on least squares. Numbers:
+Bayesian inference is that of Lee et al. (2018). On the same points, the module compares the
+posterior of the Gaussian process with the NNGP kernel, a support-vector machine and regression with
+the limiting NTK, and networks trained on least squares. Numbers:
 
-- networks' accuracy on the training points, near 1: they are no easy match for having been stopped;
-- test accuracy of each kernel method less that of the networks, at least 0 within a margin. Its
-  interval is a bootstrap over test points, which both share, and over networks;
-- the posterior against guessing: negative log likelihood of the test targets less that of a
-  Gaussian with mean and variance of the training targets, per target;
-- it is not sure of what is wrong: of the test targets, nine tenths or more lie in the central 90 %
-  of their predictive distribution;
-- posterior and regression against scikit-learn, to rounding.
+- accuracy of the networks on the training points, near 1 if they were trained to the end;
+- test accuracy of each kernel method minus that of the networks, at least 0 within a margin. Its
+  interval is a bootstrap over the shared test points and over networks;
+- negative log likelihood of the test targets under the posterior, minus that of a Gaussian fitted
+  to the training targets, per target;
+- calibration: nine tenths or more of the test targets lie in the central 90 % of their predictive
+  distribution;
+- posterior and regression against scikit-learn, to rounding error.
 """
 
 from collections.abc import Mapping
@@ -37,20 +37,20 @@ from ntkflow.networks.training import Schedule, train_ensemble
 __all__ = ["PRECISION", "Posterior", "measure", "posterior"]
 
 PRECISION = "float32"
-"""Of the networks; kernels are in float64."""
+"""Precision of the networks; kernels are in float64."""
 
 FITTED = 0.99
-"""Least accuracy of networks on the points they were trained on."""
+"""Smallest accuracy of networks on their training points."""
 
 MARGIN = 0.03
-"""Accuracy that a kernel may lack and still do as well."""
+"""Accuracy by which a kernel method may trail the networks and still agree."""
 
 ROUNDING = 1e-8
-"""Relative; condition numbers of 1e4 or so are between two ways to solve."""
+"""Relative difference of two solvers, for condition numbers of about 1e4."""
 
 LEVEL, LEVEL_TOLERANCE = 0.9, 0.02
-"""Share in the central interval, and what the targets' being 0 and 1, not Gaussian, may cost. They
-cost none of it where most are easier than a Gaussian of one variance says: more are inside."""
+"""Fraction of targets in the central interval, and a margin, since targets are 0 and 1 and not
+Gaussian. If most of them are easier to predict than one variance suggests, more are inside."""
 
 
 class Posterior(NamedTuple):
@@ -63,15 +63,15 @@ class Posterior(NamedTuple):
 def measure(
     sources: Sources, *, seeds: int, learning_rate: float, steps: int, noise: float
 ) -> xr.Dataset:
-    """The table, for networks of the widest width.
+    """Evidence from kernel methods and networks of the largest width.
 
     Parameters
     ----------
     seeds, learning_rate, steps
         Networks and their training on least squares.
     noise
-        Variance of the observations' noise, added to the diagonal of the kernel; for the
-        support-vector machine 1/noise is the penalty.
+        Variance of the observation noise, added to the diagonal of the kernel. The penalty of the
+        support-vector machine is 1/noise.
     """
     width, train = max(sources.architectures), sources.dataset["is_train"].values
     y = np.asarray(sources.dataset["y"].values, np.float64)
@@ -115,11 +115,11 @@ def posterior(kernel: np.ndarray, train: np.ndarray, y: np.ndarray, noise: float
     kernel
         Covariance between all points (N, N).
     train
-        Which of them were observed, (N,).
+        True for observed points, (N,).
     y
         Observations (n, output), each with independent noise.
     noise
-        Its variance.
+        Variance of the noise.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def _regression(kernel: np.ndarray, train: np.ndarray, y: np.ndarray, noise: flo
 
 
 def _comparisons(right: Mapping[str, np.ndarray], networks: np.ndarray) -> list[Quantity]:
-    """Accuracy of each kernel method less that of networks (seed, point)."""
+    """Accuracy of each kernel method minus that of networks (seed, point)."""
     random = np.random.default_rng(0)
     seeds = np.concatenate([*resampling_weights(len(networks), REPLICATES, random)])
     points = np.concatenate([*resampling_weights(networks.shape[1], REPLICATES, random)])
@@ -161,10 +161,10 @@ def _comparisons(right: Mapping[str, np.ndarray], networks: np.ndarray) -> list[
 def _predictive(
     process: Posterior, y: np.ndarray, train: np.ndarray, noise: float
 ) -> list[Quantity]:
-    """Negative log likelihood against guessing, and calibration, resampled over test points."""
+    """Negative log likelihood against a fitted Gaussian, and calibration, over test points."""
     deviation = np.sqrt(process.variance + noise)[:, None]
     own = -scipy.stats.norm.logpdf(y[~train], process.mean, deviation)
-    # One variance for all outputs, as the posterior has: that of one alone may be 0.
+    # One variance for all outputs, as in the posterior, because that of one output may be 0.
     known = y[train].mean(axis=0)
     guess = -scipy.stats.norm.logpdf(y[~train], known, np.sqrt(y[train].var(axis=0).mean()))
     inside = _within(process, y[~train], noise) < LEVEL
@@ -187,13 +187,13 @@ def _predictive(
 
 
 def _within(process: Posterior, y: np.ndarray, noise: float) -> np.ndarray:
-    """Probability of the smallest central interval that holds a target, (point, output)."""
+    """Probability of the smallest central interval that contains a target, (point, output)."""
     deviation = np.sqrt(process.variance + noise)[:, None]
     return 2 * scipy.stats.norm.cdf(np.abs(y - process.mean) / deviation) - 1
 
 
 class _Precomputed(Kernel):  # type: ignore[misc]
-    """A Gram matrix as a kernel of scikit-learn, whose inputs are the numbers of points."""
+    """Kernel of scikit-learn from a Gram matrix; its inputs are row numbers."""
 
     def __init__(self, gram: np.ndarray) -> None:
         self.gram = gram
@@ -214,7 +214,7 @@ class _Precomputed(Kernel):  # type: ignore[misc]
 def _cross_checks(
     nngp: np.ndarray, ntk: np.ndarray, train: np.ndarray, y: np.ndarray, noise: float
 ) -> list[Quantity]:
-    """Our posterior and regression against those of scikit-learn."""
+    """Relative differences of posterior and regression from scikit-learn."""
     numbers = np.arange(len(train))[:, None]
     theirs = GaussianProcessRegressor(_Precomputed(nngp), alpha=noise, optimizer=None)
     theirs.fit(numbers[train], y[train])
@@ -223,7 +223,7 @@ def _cross_checks(
     ridge = KernelRidge(kernel="precomputed", alpha=noise)
     ridge.fit(ntk[np.ix_(train, train)], y[train])
     fitted = ridge.predict(ntk[np.ix_(~train, train)])
-    # The variance is that of each output, again and again.
+    # scikit-learn repeats the variance for each output.
     variance = deviation.reshape(len(deviation), -1)[:, 0] ** 2
     pairs = {
         "NNGP posterior: mean, from scikit-learn's": (ours.mean, center),
@@ -239,7 +239,7 @@ def _cross_checks(
 
 
 def _accuracies(right: Mapping[str, np.ndarray], networks: np.ndarray) -> Panel:
-    """Test accuracy with Wilson's interval: a point for each method, and for each network."""
+    """Panel of test accuracies with Wilson intervals: one point per method and per network."""
     rows = {**{name: values[None] for name, values in right.items()}, "networks": networks}
     series, place = [], 1
     for name, values in rows.items():
@@ -253,7 +253,7 @@ def _accuracies(right: Mapping[str, np.ndarray], networks: np.ndarray) -> Panel:
 
 
 def _calibration(process: Posterior, y: np.ndarray, noise: float) -> Panel:
-    """Share of targets within a central interval, against the probability it claims."""
+    """Panel of the observed against the predicted fraction of targets in central intervals."""
     levels = np.linspace(0.05, 0.99, 40)
     within = _within(process, y, noise)
     observed = [(within < level).mean() for level in levels]

@@ -11,8 +11,16 @@ __all__ = ["Settings"]
 
 
 class Settings(Classifying):
-    """The kernel, in Bayesian inference or a support-vector machine, does as well as networks."""
+    """Test accuracy of the NNGP posterior, kernel methods with the NTK, and trained networks.
+
+    The kernel methods are regression and a support-vector machine. Needs the target `one_hot` and
+    `test` points.
+    """
 
     paper: ClassVar[str] = "Introduction"
+    statement: ClassVar[str] = (
+        "The kernel, in Bayesian inference or a support-vector machine, is at most 0.03 less "
+        "accurate on test points than trained networks."
+    )
 
-    noise: PositiveFinite = Field(0.01, description="variance of the observations' noise")
+    noise: PositiveFinite = Field(0.01, description="variance of the observation noise")

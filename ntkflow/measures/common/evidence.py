@@ -39,7 +39,7 @@ EVIDENCE = Schema(
         "high": Variable(("quantity",), "upper end of its 95 % interval"),
         "expected": Variable(("quantity",), "what the theory gives"),
         "tolerance": Variable(("quantity",), "distance from it that still agrees"),
-        "resolution": Variable(("quantity",), "half of the longest interval that decides"),
+        "resolution": Variable(("quantity",), "largest half-width of a conclusive interval"),
         "x": Variable(("series", "point"), "abscissa; NaN beyond the end of a series"),
         "y": Variable(("series", "point"), "ordinate"),
         "y_low": Variable(("series", "point"), "lower end of a bar or band; NaN if none"),

@@ -109,7 +109,7 @@ class Widths(Strict):
     """Base class of measures over widths."""
 
     fewest_widths: ClassVar[int] = 1
-    widths: list[Width] = Field(min_length=1, description="widths n")
+    widths: list[Width] = Field(min_length=1, description="widths n of networks, each once")
 
     def _width_problems(self) -> Problems:
         yield from _unique("widths", self.widths, "width")
@@ -118,7 +118,7 @@ class Widths(Strict):
 
 
 class Untrained(Widths, Experiment):
-    """Base class of measures that draw, or train, the networks they need."""
+    """Base class of measures that draw or train the networks they need."""
 
     reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting", "networks")
 
@@ -130,9 +130,9 @@ class Untrained(Widths, Experiment):
 class Classifying(Untrained):
     """Base class of measures of classification that train networks themselves."""
 
-    seeds: Seeds = Field(3, description="initialisations")
+    seeds: Seeds = Field(3, description="number of initialisations of each width")
     learning_rate: PositiveFinite = Field(1.0, description="learning rate")
-    steps: Count = Field(description="steps of gradient descent")
+    steps: Count = Field(description="number of steps of gradient descent")
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
@@ -145,8 +145,8 @@ class Trained(Widths, Experiment):
 
     reads: ClassVar[tuple[str, ...]] = ("ensembles",)
 
-    seeds: Count = Field(10, description="initialisations of each width")
-    training: TrainingConfig = Field(description="gradient descent")
+    seeds: Count = Field(10, description="number of initialisations of each width")
+    training: TrainingConfig = Field(description="gradient descent and what it records")
 
     on_circle: ClassVar[bool] = False
     free: ClassVar[frozenset[str]] = frozenset()
@@ -197,7 +197,7 @@ class Trained(Widths, Experiment):
 
     @property
     def shared(self) -> set[str]:
-        """Those of every experiment, and what networks were trained with."""
+        """Keys of every experiment, and those with which networks were trained."""
         return super().shared | {"seeds", "training"}
 
 
@@ -218,8 +218,12 @@ class AlongComponent(Trained):
     The goal is f_theta(0) + amplitude x f^(component); the target of the data set is not used.
     """
 
-    component: Count = Field(2, description="which component, the largest eigenvalue is 1")
-    amplitude: PositiveFinite = Field(0.5, description="distance of the goal")
+    component: Count = Field(
+        2, description="component to train along; 1 has the largest eigenvalue"
+    )
+    amplitude: PositiveFinite = Field(
+        0.5, description="distance of the goal along the component, in each output"
+    )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)

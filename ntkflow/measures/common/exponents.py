@@ -1,4 +1,4 @@
-"""Numbers from several initialisations: means, and exponents of power laws in n or in P."""
+"""Quantities from several initialisations: means, and exponents of power laws in n or P."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,8 +13,8 @@ from ntkflow.measures.common.evidence import Quantity, Relation, Series
 __all__ = ["TOLERANCE", "exponent", "fitted", "mean", "recorded"]
 
 TOLERANCE, RESOLUTION = 0.1, 0.25
-"""Of exponents. The next order in 1/n contributes about the tolerance over the given widths. The
-resolution distinguishes 0, -1/2 and -1, which are half a unit apart."""
+"""Margin and resolution of exponents. The next order in 1/n contributes about the margin over the
+given widths. The resolution distinguishes 0, -1/2 and -1."""
 
 
 def mean(
@@ -25,7 +25,7 @@ def mean(
     tolerance: float,
     resolution: float = np.inf,
 ) -> Quantity:
-    """The mean of independent values (seed,) with its 95 % bootstrap interval."""
+    """Mean of independent values (seed,) with its 95 % bootstrap interval."""
     draws = np.asarray(values, np.float64)
     replicates = resampled_means(draws, REPLICATES, np.random.default_rng(0))
     low, high = interval_of_mean(replicates, len(draws))
@@ -80,7 +80,7 @@ def fitted(
     expected: float,
     relation: Relation = "equals",
 ) -> tuple[Quantity, list[Series]]:
-    """The same as `exponent`, from given estimates."""
+    """Exponent, points and line as from `exponent`, from given estimates."""
     values = np.array([e.value for e in estimates])
     law = fit_power_law(widths, values, np.array([e.replicates for e in estimates]).T)
     quantity = Quantity(

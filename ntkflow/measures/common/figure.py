@@ -19,15 +19,15 @@ from ntkflow.plotting import style, width_axes
 __all__ = ["draw", "tabulate"]
 
 COLOURS = (style.BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Of series without a width (Okabe & Ito 2008)."""
+"""Colours of series without a width (Okabe & Ito 2008)."""
 
 POINT: dict[str, Any] = {"markersize": 4, "markeredgewidth": 0, "zorder": 4}
 TITLE_CHARACTERS = 96
-CHARACTERS = 15  # of a panel's title, an inch
+CHARACTERS = 15  # of the title of a panel, per inch
 HEIGHT = 3.0
-MOST_ENTRIES = 8  # of a key; with more, the panel has none
+MOST_ENTRIES = 8  # of a legend; a panel with more has none
 MOST_TICKS = 8
-THEORY = ("guide", "limit")  # in colours of their own
+THEORY = ("guide", "limit")  # drawn in fixed colours
 
 
 def draw(statistics: xr.Dataset) -> Figure:
@@ -69,7 +69,7 @@ def _draw_panel(
         if width:
             colour = colours[width]
         elif label and str(series["look"].item()) not in THEORY:
-            colour = next(plain)  # one without a label belongs to the one before it
+            colour = next(plain)  # a series without a label belongs to the previous one
         _draw_series(axes, series, colour, label if label not in seen else "")
         seen.add(label)
     _ticks(axes, panel, inches)
@@ -77,7 +77,7 @@ def _draw_panel(
 
 
 def _set_scales(axes: Axes, panel: xr.Dataset) -> None:
-    """Linear, logarithmic, or that with zero: linear below the smallest value above it."""
+    """Set the scales of both axes; symlog is linear up to the smallest value above 0."""
     for name, scaled in (("x", axes.set_xscale), ("y", axes.set_yscale)):
         scale, values = str(panel[f"{name}_scale"].item()), np.abs(panel[name].values)
         if scale != "symlog":
@@ -104,7 +104,7 @@ def _draw_series(axes: Axes, series: xr.Dataset, colour: str, label: str) -> Non
 
 
 def _ticks(axes: Axes, panel: xr.Dataset, inches: float) -> None:
-    """Widths, or numbers of functions, that were measured; plain numbers on logarithmic axes."""
+    """Set ticks at the measured widths or numbers, without powers on logarithmic axes."""
     points = panel["x"].values[panel["look"].values == "points"]
     places = np.unique(points[np.isfinite(points)])
     whole = places.size and (places == np.round(places)).all() and places.size <= MOST_TICKS

@@ -20,22 +20,22 @@ def tangent_kernel(functions: Float[np.ndarray, "P m k"], samples: int) -> np.nd
 def descent_error(
     cost: Cost, functions: Float[np.ndarray, "P m k"], y: Float[AnyArray, "n k"], steps: int
 ) -> float:
-    """Gradient descent on theta against kernel gradient descent of F_lin with Ktilde.
+    """Error of gradient descent on theta against kernel gradient descent of F_lin with Ktilde.
 
-    Gradients of theta are automatic ones, of the cost as a function of theta alone. The rate is
-    1/lambda_1 of Ktilde/N, stable for costs of curvature 1 or less.
+    Gradients in theta are automatic, of the cost as a function of theta. The rate is 1/lambda_1 of
+    Ktilde/N, stable for costs of curvature at most 1.
 
     Parameters
     ----------
     functions
-        f_p at all points, those of the data first.
+        f_p at all points, training points first.
     y
-        Targets there.
+        Targets at the training points.
 
     Returns
     -------
     float
-        Largest distance over steps and points, on and off the data, over that F_lin moved.
+        Largest difference over steps and all points, over the largest movement of F_lin.
     """
     y, samples = jnp.asarray(y), len(y)
     kernel = tangent_kernel(functions, samples)

@@ -49,7 +49,7 @@ def tabulate(claims: Mapping[str, Claim]) -> pd.DataFrame:
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON has them: numbers with all of their digits, null for what is not finite."""
+    """Rows for JSON: numbers with all digits, and null for numbers that are not finite."""
     return [
         {
             key: None if value in (math.inf, -math.inf) or value != value else value

@@ -1,13 +1,14 @@
-"""Least squares, one kernel principal component at a time (JGH Section 5).
+"""Decay of the error along kernel principal components, on least squares (JGH Section 5).
 
 In the limit the error along component i decays as exp(-lambda_i t), in steps of gradient descent as
-(1 - eta lambda_i)^s. For each component the share that is left is regressed over networks on what
-there was, at the record where theory has 1/e left: its logarithm over that of theory is the
-measured rate over lambda_i. Then the largest distance of f_t from the theory's, which begins at the
-same f_0, on the data and off it, over ||f* - f_0||_pin: it falls like n^(-1/2).
+(1 - eta lambda_i)^s. For each component the remaining error is regressed, over networks, on the
+initial one, at the record where 1/e remains in theory. The logarithm of the slope over that of
+theory is the measured rate over lambda_i. The second quantity is the largest distance of f_t from
+the limiting dynamics with the same f_0, at training and at other points, over ||f* - f_0||_pin. It
+falls like n^(-1/2).
 
-The law is that of targets not much larger than f_0. With larger ones the kernel moves more during
-training, and what is of higher order in 1/n shows in all of these numbers at a thousand units.
+Targets must not be much larger than f_0. With larger ones the kernel moves more during training,
+and higher orders in 1/n are visible in all of these numbers at a thousand units.
 """
 
 from typing import NamedTuple
@@ -27,14 +28,15 @@ __all__ = ["PRECISION", "measure"]
 PRECISION = "float64"
 
 RATE_TOLERANCE, RATE_RESOLUTION = 0.05, 0.15
-"""Of rate / lambda_i at the widest networks: what is of order 1/n, the movement of the kernel in
-training above all, makes some per cent. Fluctuations of order n^(-1/2) are in the interval."""
+"""Margin and resolution of rate / lambda_i at the largest width. Terms of order 1/n, mainly the
+movement of the kernel in training, contribute a few per cent. Fluctuations of order n^(-1/2) are in
+the interval."""
 
 EXPECTED = -0.5
 
 
 class Trained(NamedTuple):
-    """Networks of one width, first output: f and what theory makes of each network's f_0.
+    """First output of networks of one width, and the limiting dynamics from the same f_0.
 
     Both are (seed, step, point), training points first; `goal` is (seed, n).
     """
@@ -47,12 +49,12 @@ class Trained(NamedTuple):
 
 
 def measure(sources: Sources, *, components: int) -> xr.Dataset:
-    """Rates of the components of the largest eigenvalues, and distances from theory by width.
+    """Decay rates of the leading components, and distances from the limiting dynamics by width.
 
     Parameters
     ----------
     components
-        How many; the largest come first.
+        Number of components, largest eigenvalues first.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
         If the data set has no test points, or the learning rate is 1/lambda_1 or more.
     """
     if sources.dataset["is_train"].values.all():
-        raise ValueError("f_t is measured off the data too, and the data set has no test points")
+        raise ValueError("found a data set without test points, expected some; add `test` to it")
     basis = limiting_components(sources.limiting)
     trained = {n: _trained(store, basis) for n, store in sorted(sources.ensembles.items())}
     widest = max(trained)
@@ -78,8 +80,8 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
         [*rates, on, off],
         [
             Panel(f"components, $n = {widest}$", "time $t$", "share left", curves, "linear", "log"),
-            Panel("distance on the data", "width $n$", DISTANCE, shown, "log", "log"),
-            Panel("distance off the data", "width $n$", "", off_shown, "log", "log"),
+            Panel("distance at training points", "width $n$", DISTANCE, shown, "log", "log"),
+            Panel("distance at test points", "width $n$", "", off_shown, "log", "log"),
         ],
     )
 
@@ -105,7 +107,7 @@ def _residuals(networks: Trained, basis: Components, component: int) -> np.ndarr
 
 
 def _rate(networks: Trained, basis: Components, component: int) -> Quantity:
-    """Measured rate over lambda_i, with its interval over networks."""
+    """Measured decay rate over lambda_i, with an interval over networks."""
     eigenvalue = basis.eigenvalues[component]
     rate = networks.times[-1] / networks.steps[-1]
     logs = networks.steps * np.log1p(-rate * eigenvalue)
@@ -126,7 +128,7 @@ def _rate(networks: Trained, basis: Components, component: int) -> Quantity:
 
 
 def _distances(networks: Trained) -> tuple[np.ndarray, np.ndarray]:
-    """Largest distance from theory over the records, on and off the data, (seed,) each."""
+    """Largest distance from theory over time, at training and at other points, (seed,) each."""
     samples = networks.goal.shape[1]
     scale = np.sqrt(np.mean((networks.goal - networks.f[:, 0, :samples]) ** 2, axis=1))
     error = (networks.f - networks.theory) ** 2
@@ -138,7 +140,7 @@ def _distances(networks: Trained) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _curves(networks: Trained, basis: Components, component: int) -> list[Series]:
-    """Mean share of a component that is left, and theory."""
+    """Curves of the mean remaining fraction of a component, and of theory."""
     left = _residuals(networks, basis, component)
     share = (left * left[:, :1]).sum(axis=0) / (left[:, :1] ** 2).sum(axis=0)
     rate = networks.times[-1] / networks.steps[-1]
@@ -151,4 +153,4 @@ def _curves(networks: Trained, basis: Components, component: int) -> list[Series
 
 
 LEAST_SHOWN = 1e-3
-"""Below it other components leak in, by products of errors of order n^(-1/2)."""
+"""Smallest fraction drawn; below it, errors of order n^(-1/2) of other components contribute."""

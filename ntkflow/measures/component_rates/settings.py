@@ -11,8 +11,15 @@ __all__ = ["Settings"]
 
 
 class Settings(OffTraining):
-    """Each kernel principal component of the error decays at the rate of its eigenvalue."""
+    """Decay rate of kernel principal components of the error, each against its eigenvalue.
+
+    Also measures the distance from the limiting dynamics at training and at other points. Needs
+    `test` points.
+    """
 
     paper: ClassVar[str] = "Section 5"
+    statement: ClassVar[str] = (
+        "Each kernel principal component of the error decays at the rate of its eigenvalue."
+    )
 
-    components: Count = Field(3, description="components looked at, the largest eigenvalues")
+    components: Count = Field(3, description="number of components, largest eigenvalues first")

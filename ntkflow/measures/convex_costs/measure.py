@@ -1,14 +1,15 @@
 """Kernel gradient descent on convex costs, as an ordinary differential equation (JGH Section 3).
 
-d/dt f = -grad_K C on the training points, K the limiting NTK, solved by SciPy's integrator for
-stiff systems. Time is in units of 1/lambda_min, the smallest eigenvalue of K(X, X)/N. Numbers:
+d/dt f = -grad_K C on the training points, with the limiting NTK as K, is solved by SciPy's
+integrator for stiff systems. Time is in units of 1/lambda_min, lambda_min being the smallest
+eigenvalue of K(X, X)/N. Numbers:
 
 - least squares: f_t against the closed form (JGH Section 5);
 - every cost: C(f_t) <= C(g) + ||g - f_0||^2 / (2 t) for any g, with the norm of the Hilbert space
-  of K, in which kernel gradient descent is gradient flow. So the cost comes as near to its infimum
-  as one waits. It never rises. For costs whose minimum is at f* the rest of it is also measured;
+  of K, in which kernel gradient descent is gradient flow. The cost therefore tends to its infimum,
+  and it never rises. For costs with their minimum at f* the remaining cost is also measured;
 - a kernel without the smaller half of its eigenvalues is not definite, and least squares stalls at
-  the cost of what it cannot reach, (1/2) ||(f* - f_0) off its range||^2_pin.
+  the cost of the part outside its range, (1/2) ||(f* - f_0) off its range||^2_pin.
 """
 
 import dataclasses
@@ -35,11 +36,11 @@ INTEGRATOR = 1e-10
 """Relative tolerance of the integrator, for each step."""
 
 TRAJECTORY = 1e-8
-"""What its steps may add up to."""
+"""Error that the steps of the integrator may add up to."""
 
 RECORDS = 60
 REACHED = 1e-6
-"""Share of the first cost that may be left at the end of the flow where the minimum is at f*."""
+"""Fraction of the initial cost that may remain at the end of the flow, for a minimum at f*."""
 
 
 def _pseudo_huber(f: jax.Array, y: jax.Array) -> jax.Array:
@@ -58,13 +59,13 @@ ATTAINED: Mapping[str, Cost] = {
 """Convex costs with their minimum, 0, at f = f*."""
 
 CONVEX: Mapping[str, Cost] = {**ATTAINED, "logistic": COSTS["logistic"]}
-"""And one with its infimum, 0, at infinity."""
+"""The same, and a convex cost with its infimum, 0, at infinity."""
 
 
 def measure(sources: Sources, *, time: float) -> xr.Dataset:
-    """Costs along the flow from f_0 = 0, and what is known of them.
+    """Convex costs along the flow from f_0 = 0, against their bounds.
 
-    The target is that of the data set, scaled to unit mean square; the logistic cost takes its
+    The target is that of the data set, scaled to unit mean square. The logistic cost uses its
     signs.
 
     Parameters
@@ -103,7 +104,7 @@ def flow(cost: Cost, kernel: np.ndarray, y: np.ndarray, times: np.ndarray) -> np
     Raises
     ------
     ArithmeticError
-        If the integrator gives up.
+        If the integrator fails.
     """
     samples = len(kernel)
 
@@ -136,9 +137,9 @@ def _costs(cost: Cost, f: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _bound(cost: Cost, basis: Components, y: np.ndarray, times: np.ndarray) -> np.ndarray:
     """min_g C(g) + ||g||^2 / (2 t), the norm that of K's Hilbert space, over some functions g.
 
-    They are multiples of the kernel ridge regression of y with ridge 1/t, which is the best g for
-    least squares. Any g gives an upper bound of C(f_t), for every convex C and t > 0. A flow of
-    less than half the speed exceeds that of least squares.
+    The functions are multiples of the kernel ridge regression of y with ridge 1/t, which is the
+    best g for least squares. Any g gives an upper bound of C(f_t), for every convex C and t > 0. A
+    flow of less than half the speed would exceed the bound of least squares.
     """
     vectors = np.asarray(basis.eigenfunctions) / np.sqrt(len(y))
     growth = times[:, None] * np.asarray(basis.eigenvalues)
@@ -169,9 +170,10 @@ def _closed_form_error(basis: Components, f: np.ndarray, y: np.ndarray, times: n
 def _counter_example(
     basis: Components, y: np.ndarray, times: np.ndarray
 ) -> tuple[np.ndarray, list[Quantity]]:
-    """Least squares with the larger half of the spectrum alone: the costs, and where they end.
+    """Costs of least squares with only the larger half of the spectrum, and their final value.
 
-    What stays is what is out of reach, and more than is left of any cost with a definite kernel.
+    The final cost is that of the part outside the range of the kernel, and larger than the
+    remaining cost with a definite kernel.
     """
     kept = np.asarray(basis.eigenfunctions)[:, len(y) // 2 :]
     eigenvalues = np.asarray(basis.eigenvalues)[len(y) // 2 :]
@@ -206,6 +208,6 @@ def _panels(
 
 
 def _floored(series: list[Series]) -> list[Series]:
-    """Without what lies below the integrator's tolerance, which would be drawn as noise."""
+    """Series without values below the tolerance of the integrator, which are noise."""
     kept = [(s, np.asarray(s.y) > INTEGRATOR) for s in series]
     return [dataclasses.replace(s, x=np.asarray(s.x)[k], y=np.asarray(s.y)[k]) for s, k in kept]

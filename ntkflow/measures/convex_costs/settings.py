@@ -11,8 +11,15 @@ __all__ = ["Settings"]
 
 
 class Settings(Experiment):
-    """Kernel gradient descent finds the minimum of a convex cost if the kernel is definite."""
+    """Convex costs along kernel gradient descent, against the bound from convexity.
+
+    A kernel of half the rank shows what is lost if the kernel is not positive definite.
+    """
 
     paper: ClassVar[str] = "Section 3"
+    statement: ClassVar[str] = (
+        "Kernel gradient descent with the limiting NTK keeps four convex costs within the bound "
+        "from convexity."
+    )
 
     time: PositiveFinite = Field(description="end of the flow, in units of 1 / lambda_min")

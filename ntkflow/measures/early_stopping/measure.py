@@ -1,9 +1,9 @@
 """Test error along the flow, of networks and of the limiting kernel (JGH Section 5.1).
 
 Components of the error with large eigenvalues are learnt first, and noise in the labels has most of
-its weight in the others: on noisy labels the test error falls, then rises. When it turns is what
-kernel gradient descent from the same f_0 says. Networks are stopped at that time, so that no
-minimum over their own noisy values biases a number in favour of the claim.
+its weight in the others. On noisy labels the test error therefore falls, then rises. Kernel
+gradient descent from the same f_0 predicts the time of the minimum. Networks are stopped at that
+time: a minimum over their noisy values would bias the numbers in favour of the claim.
 """
 
 import numpy as np
@@ -21,20 +21,20 @@ __all__ = ["PRECISION", "measure", "minimum_time", "square_errors"]
 PRECISION = "float32"
 
 LEAST_RISE = 0.02
-"""Relative, above the error at the kernel's time: a test error that changes less has no minimum
-worth the name."""
+"""Smallest relative rise above the error at the time of the kernel for which a minimum counts."""
 
 TIME_TOLERANCE = float(np.log(1.5))
-"""Times go as 1 / lambda_i, and at finite width the NTK is inflated by tens of per cent. Kernels
-that differ in kind, as the NNGP kernel and the NTK do, are apart by a factor of about L."""
+"""Margin of the logarithm of a time. Times scale as 1 / lambda_i, and the NTK at finite width is
+inflated by tens of per cent. Different kernels, such as NNGP kernel and NTK, differ by a factor of
+about L."""
 
 EXCESS_TOLERANCE = 0.02
-"""Relative, over the least error: a time that is off by the factor above costs so little, since
-the minimum is flat, against an error that falls tenfold before it."""
+"""Relative excess over the smallest error. The minimum is flat, so a time that is wrong by the
+factor above costs no more, while the error falls tenfold before the minimum."""
 
 
 def measure(sources: Sources) -> xr.Dataset:
-    """Errors on training and test points in time, and the time of the least test error."""
+    """Errors on training and test points against time, and the time of the smallest test error."""
     y = np.asarray(sources.dataset["y"].values, np.float64)
     train = int(sources.dataset["is_train"].values.sum())
     networks, widest = {}, max(sources.ensembles)
@@ -77,16 +77,16 @@ ERROR = r"mean of $|f_t - y|^2$"
 def square_errors(
     f: Float[np.ndarray, "s t p k"], y: Float[np.ndarray, "p k"], train: int
 ) -> tuple[Float[np.ndarray, "s t"], Float[np.ndarray, "s t"]]:
-    """Mean of |f_t(x) - y|^2 over the training points, which come first, and over the others."""
+    """Mean of |f_t(x) - y|^2 over the training points, which are first, and over the others."""
     squares = ((f - y) ** 2).sum(axis=-1)
     return squares[:, :, :train].mean(axis=-1), squares[:, :, train:].mean(axis=-1)
 
 
 def minimum_time(time: Float[AnyArray, " t"], curve: Float[AnyArray, " t"]) -> float:
-    """Time of the least value, by the parabola in log t through it and its neighbours.
+    """Time of the smallest value, from the parabola in log t through it and its neighbours.
 
-    The time of the record itself where that is the first or the last after t = 0. Records at t = 0
-    do not count.
+    If the smallest value is the first or last after t = 0, its time is returned. Records at t = 0
+    are ignored.
     """
     time, curve = np.asarray(time), np.asarray(curve)
     time, curve = time[time > 0], curve[time > 0]
@@ -104,7 +104,7 @@ def _quantities(
     limit: Float[np.ndarray, "s t"],
     time: Float[np.ndarray, " t"],
 ) -> list[Quantity]:
-    """Of the test errors of networks and of the kernel's flow from the same f_0."""
+    """Quantities from the test errors of networks and of the kernel from the same f_0."""
     stopped = np.take_along_axis(networks, limit.argmin(axis=1)[:, None], axis=1)[:, 0]
     lateness = [
         np.log(minimum_time(time, own) / minimum_time(time, kernel))
@@ -139,7 +139,7 @@ def _curves(
     *,
     marked: bool = False,
 ) -> list[Series]:
-    """Means over networks, the kernel's, and when that is least."""
+    """Curves of the mean over networks and of the kernel, with the minimum of the kernel."""
     later = time > 0
     drawn = [
         Series("", time[later], networks[n].mean(axis=0)[later], width=n) for n in sorted(networks)

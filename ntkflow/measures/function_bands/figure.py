@@ -1,7 +1,7 @@
 """Trained network functions on the circle against the limiting Gaussian (JGH Figure 2).
 
-One line per network, coloured by width; a panel for each time. Percentiles of the limiting Gaussian
-as dashed lines, the outermost joined by a band; training points as dots.
+One panel per time, one line per network, coloured by width. Dashed lines are percentiles of the
+limiting Gaussian, with a band between the outermost; dots are training points.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from ntkflow.plotting import style
 __all__ = ["draw", "tabulate"]
 
 BAND = "#e2e2e2"
-# A white rim sets a dot off from the lines through it.
+# A white rim separates a dot from the lines behind it.
 POINT: dict[str, Any] = {
     "marker": "o",
     "markersize": 5,
@@ -77,7 +77,7 @@ def _key(functions: xr.Dataset, colours: dict[int, str]) -> list[Artist]:
 
 
 def _title(time: float, network_time: float) -> str:
-    """Time of the panel; both times where the networks stopped before the Gaussian's."""
+    """Time of the panel; both times if the networks stopped before that of the Gaussian."""
     if time == network_time:
         return style.time_text(time)
     return f"{style.time_text(time)} (networks: {style.time_text(network_time)})"
@@ -86,11 +86,11 @@ def _title(time: float, network_time: float) -> str:
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     """How well networks follow the limiting Gaussian, one row per width and time.
 
-    - ``inside``: share of (network, point) pairs between the lowest and the highest percentile,
+    - ``inside``: fraction of (network, point) pairs between the lowest and the highest percentile,
       with its 95 % bootstrap interval over networks (points of one network are not independent),
-      and ``inside_expected``, the share of the Gaussian
-    - ``mean_distance``: root mean square over points of the ensemble's mean less the Gaussian's,
-      and ``mean_distance_expected``, what as many draws from the Gaussian itself would show
+      and ``inside_expected``, that of the Gaussian
+    - ``mean_distance``: root mean square over points of the mean of the ensemble minus that of the
+      Gaussian, and ``mean_distance_expected``, that of as many draws from the Gaussian
     """
     statistics = statistics.compute()
     f, band = statistics["f"], statistics["percentile"].sortby("quantile")

@@ -41,8 +41,8 @@ SCHEMA = Schema(
 def measure(sources: Sources, *, quantiles: Sequence[float] = (0.1, 0.5, 0.9)) -> xr.Dataset:
     """Network functions and Gaussian percentiles at each time of the Gaussian.
 
-    Networks are taken at their last recorded step for the time infinity, and at the nearest
-    recorded step otherwise. Of several outputs the first is taken.
+    Networks are evaluated at their last recorded step for infinite time, and at the nearest
+    recorded step otherwise. Only the first output is used.
 
     Parameters
     ----------

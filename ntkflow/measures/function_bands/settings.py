@@ -20,7 +20,10 @@ def _without_default(schema: JsonDict) -> None:
 
 
 class Settings(Trained):
-    """Network functions against percentiles of the limiting Gaussian (JGH Figure 2)."""
+    """Network functions against percentiles of the limiting Gaussian (JGH Figure 2).
+
+    Needs `test` points on the circle.
+    """
 
     reads: ClassVar[tuple[str, ...]] = ("ensembles", "dataset", "gaussian")
     elsewhere: ClassVar[frozenset[str]] = frozenset({"band_times"})
@@ -40,7 +43,8 @@ class Settings(Trained):
     band_times: list[Annotated[float, Field(ge=0), NotBoolean]] = Field(
         [math.inf],
         min_length=1,
-        description="times of the Gaussian; .inf is compared with the last step",
+        description="times at which the Gaussian is drawn, up to the end of training or .inf; "
+        "networks are recorded there, and shown at their last step for .inf",
         json_schema_extra=_without_default,
     )
 

@@ -1,19 +1,18 @@
-"""Gradient descent on parameters seen in function space (JGH Sections 3, 3.1 and 4), to rounding.
+"""Identities of the kernel gradient, to rounding error (JGH Sections 3, 3.1 and 4).
 
-For each cost that is built in, at the f of one network, K its empirical NTK:
+For each built-in cost, at f of one network, with its empirical NTK as K:
 
 - dual element: dC|_f(g) = <d|_f, g>_pin in random directions g, against differences of the cost;
-- dC/dt = -||d||_K^2, along -grad_K C and along the movement of the network itself, whose own rate
-  is -|grad_theta C|^2;
-- network: its df/dt along -grad_theta C is minus the kernel gradient, at the training points and
-  away from them;
-- linear model: each of ten steps of gradient descent on F_lin of random functions is one of kernel
-  gradient descent with its kernel.
+- dC/dt = -||d||_K^2, along -grad_K C and along the movement of the network, whose rate is
+  -|grad_theta C|^2;
+- network: df/dt along -grad_theta C is minus the kernel gradient, at training and other points;
+- linear model: each of ten steps of gradient descent on F_lin of random functions equals a step of
+  kernel gradient descent with its kernel.
 
-And of the seminorm: ||f||_K^2 is the quadratic form of the Gram matrix, and it vanishes on the data
-only with f, since the least eigenvalue is positive.
+For the seminorm, ||f||_K^2 is the quadratic form of the Gram matrix. It vanishes at the training
+points only if f does, since the smallest eigenvalue is positive.
 
-All gradients with respect to parameters are automatic ones, which know of no kernel.
+All gradients with respect to parameters are automatic and use no kernel.
 """
 
 from collections.abc import Mapping
@@ -43,23 +42,23 @@ __all__ = ["PRECISION", "measure"]
 PRECISION = "float64"
 
 ROUNDING = 1e-11
-"""Relative, of sums over thousands of parameters in float64."""
+"""Relative rounding error of sums over thousands of parameters in float64."""
 
 SIZE = 1e-3
-"""Of the step of differences with Richardson's extrapolation."""
+"""Step of differences with Richardson extrapolation."""
 
 DIFFERENCE = 1e-10
-"""Of them: they leave SIZE^4 / 480 = 2e-15 times a fifth derivative of up to some hundreds, and
-the rounding of the cost, eps / SIZE = 2e-13 times some units, both against derivatives of 0.1."""
+"""Error of these differences: SIZE^4 / 480 = 2e-15 times a fifth derivative of up to hundreds, and
+rounding of the cost, eps / SIZE = 2e-13 times a few units, both against derivatives of 0.1."""
 
 DIRECTIONS = 5
 STEPS = 10
 SIZES = 10.0 ** -np.arange(1, 9)
-"""Of the steps of differences that are drawn."""
+"""Steps of the differences that are drawn."""
 
 
 def measure(sources: Sources, *, functions: int) -> xr.Dataset:
-    """The largest relative error of each identity, for each cost.
+    """Largest relative error of each identity, for each cost.
 
     Parameters
     ----------
@@ -113,14 +112,14 @@ def difference_errors(
 
 
 def extrapolated_error(cost: Cost, f: Outputs, y: Outputs, directions: np.ndarray) -> float:
-    """As `difference_errors`, with the steps SIZE and SIZE / 2 extrapolated to 0."""
+    """Largest error of differences with steps SIZE and SIZE / 2, extrapolated to 0."""
     sizes = np.array([SIZE, SIZE / 2])
     (whole, half), exact = difference_errors(cost, f, y, directions, sizes)
     return float(_largest((4 * half - whole) / 3, exact))
 
 
 def _largest(errors: np.ndarray, exact: np.ndarray) -> np.ndarray:
-    """Over the directions, relative to the largest derivative."""
+    """Largest error over the directions, relative to the largest derivative."""
     return np.asarray(np.max(np.abs(errors), axis=-1) / np.max(np.abs(exact)))
 
 
@@ -132,7 +131,7 @@ def network_errors(
     y: Outputs,
     architecture: Architecture,
 ) -> dict[str, float]:
-    """Of df/dt on and off the data, and of dC/dt, along gradient descent on the parameters."""
+    """Errors of df/dt at training and other points, and of dC/dt, along gradient descent."""
     samples = len(y)
     gradient = jax.grad(lambda p: mean_cost(cost, apply(p, x[:samples], architecture), y))(theta)
     downhill = jax.tree.map(jnp.negative, gradient)
@@ -173,7 +172,7 @@ def _distance(one: Array, two: Array) -> float:
 
 
 def _panel(errors: Mapping[str, Mapping[str, float]]) -> Panel:
-    """The identities that hold to rounding, by cost; 0 is drawn as eps / 10."""
+    """Panel of the identities that hold to rounding error, by cost; 0 is drawn as eps / 10."""
     first, *_ = errors.values()
     names = [name for name in first if name != "dual element"]
     places = np.arange(1, len(names) + 1)

@@ -11,8 +11,12 @@ __all__ = ["Settings"]
 
 
 class Settings(Untrained):
-    """Gradient descent on parameters is kernel gradient descent on functions, for any cost."""
+    """Identities of the kernel gradient, the seminorm and the dual element, for each cost."""
 
     paper: ClassVar[str] = "Sections 3, 3.1 and 4"
+    statement: ClassVar[str] = (
+        "Gradient descent on parameters is kernel gradient descent on functions, for each of "
+        "three costs."
+    )
 
-    functions: Count = Field(20, description="functions of the linear model")
+    functions: Count = Field(20, description="number of functions of the linear model")

@@ -1,11 +1,11 @@
-"""The law of f_t over initialisations, at every t (JGH Section 5).
+"""Distribution of f_t over initialisations at each record (JGH Section 5).
 
-On least squares f_t is Gaussian in the limit, with a mean and a variance that kernels give, here
-those of steps of gradient descent; where all components of the error are gone by the last record,
-it stands for t = infinity. Two numbers at each record: the share of test points at which a network
-lies between the 10th and the 90th percentile, 0.8 on average; and the Kolmogorov distance of
-f_t(x) from the Gaussian, the largest at a few points. Not a p-value: the law is that of the limit,
-and enough networks of one width reject it by what is of order 1/n.
+On least squares f_t is Gaussian in the limit. The kernels determine its mean and variance, here for
+steps of gradient descent. If all components of the error have vanished by the last record, it
+counts as t = infinity. Two numbers per record: the fraction of test points at which a network is
+between the 10th and the 90th percentile, 0.8 on average; and the largest Kolmogorov distance of
+f_t(x) from the Gaussian at a few points. A p-value would not do: the distribution is that of the
+limit, and sufficiently many networks of one width reject it by terms of order 1/n.
 """
 
 import numpy as np
@@ -23,23 +23,23 @@ __all__ = ["PRECISION", "measure"]
 PRECISION = "float64"
 
 COVERAGE, COVERAGE_TOLERANCE, COVERAGE_RESOLUTION = 0.8, 0.02, 0.05
-"""Share in the band. It falls by 0.02 where the variance of f is a tenth too large, more than what
-is of order 1/n at n = 256."""
+"""Fraction in the band. It falls by 0.02 if the variance of f is a tenth too large, more than terms
+of order 1/n contribute at n = 256."""
 
 POINTS = 8
 DISTANCE_TOLERANCE, DISTANCE_RESOLUTION = 0.05, 0.1
-"""Of the distribution functions; a mean that is off by an eighth of a deviation makes 0.05."""
+"""Margin of the distance; an error of the mean by an eighth of a deviation gives 0.05."""
 
 SETTLED = 0.01
-"""Share of a component that may be left where a record counts as t = infinity."""
+"""Fraction of a component that may remain if a record counts as t = infinity."""
 LEAST_DEVIATION = 0.1
-"""Of that of the point where it is largest: nearer to training points there is nothing to test."""
+"""Smallest deviation of a tested point, relative to the largest: f is known at training points."""
 
 Z = float(scipy.stats.norm.ppf(0.9))
 
 
 def measure(sources: Sources) -> xr.Dataset:
-    """Coverage and distance of the widest networks, first output, at each record.
+    """Coverage and distance of the widest networks at each record, for the first output.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def measure(sources: Sources) -> xr.Dataset:
 
 
 def _basis(sources: Sources, store: xr.Dataset) -> Components:
-    """Of the limiting NTK, for steps of the learning rate of `store`."""
+    """Components of the limiting NTK, for steps of the learning rate of `store`."""
     rate = float(store["time"].values[-1] / store["step"].values[-1])
     return stepped(limiting_components(sources.limiting), rate)
 
@@ -119,10 +119,10 @@ def _numbers(z: np.ndarray, when: str) -> list[Quantity]:
 
 
 def _simultaneous_bound(networks: int, points: int) -> float:
-    """Largest error, with 95 % confidence, of the distribution functions at so many points.
+    """Largest error, with 95 % confidence, of the distribution functions at `points` points.
 
-    Dvoretzky, Kiefer & Wolfowitz (1956) with the constant of Massart (1990); Bonferroni over the
-    points, which need not be independent. Only networks have to be.
+    Bound of Dvoretzky, Kiefer & Wolfowitz (1956) with the constant of Massart (1990), and
+    Bonferroni over the points. Networks must be independent, points need not be.
     """
     return float(np.sqrt(np.log(2 * points / 0.05) / (2 * networks)))
 
@@ -149,7 +149,7 @@ def _band(
 
 
 def _law_panel(standard: list[np.ndarray], times: np.ndarray) -> Panel:
-    """Distribution over networks at the middle test point, at each record."""
+    """Panel of the distribution over networks at the middle test point, at each record."""
     grid = np.linspace(-3, 3, 61)
     series = [Series("Gaussian", grid, scipy.stats.norm.cdf(grid), look="limit")]
     for z, time in zip(standard, times, strict=True):

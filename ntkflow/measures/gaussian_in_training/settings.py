@@ -8,6 +8,12 @@ __all__ = ["Settings"]
 
 
 class Settings(OffTraining):
-    """Training on least squares keeps f Gaussian over initialisations, at every time."""
+    """Distribution of f over initialisations at the recorded times, against the limiting Gaussian.
+
+    Needs `test` points.
+    """
 
     paper: ClassVar[str] = "Section 5"
+    statement: ClassVar[str] = (
+        "Training on least squares keeps f Gaussian over initialisations at the recorded times."
+    )

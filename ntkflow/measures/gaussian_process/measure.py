@@ -1,12 +1,12 @@
 """Networks at initialisation against the Gaussian process of the NNGP kernel (JGH Proposition 1).
 
-Two numbers. The covariance of f_theta(0) over draws against Sigma^L, at the widest networks: its
-squared relative distance, without the part that is noise of the draws. And the excess kurtosis of
-f_theta(0)(x), 0 for a Gaussian: given the last hidden layer f is Gaussian, and the variance that it
-is given fluctuates by n^(-1/2), so the kurtosis is of order 1/n. For ReLU without biases it is
-3 ((1 + 5/n)^(L-1) - 1) at any width, which says how many draws its error sqrt(24 / draws) asks for.
+Two numbers. The first is the squared relative distance of the covariance of f_theta(0) over draws
+from Sigma^L, at the largest width, without the noise of the draws. The second is the excess
+kurtosis of f_theta(0)(x), which is 0 for a Gaussian. Given the last hidden layer, f is Gaussian
+with a variance that fluctuates by n^(-1/2), so the kurtosis is of order 1/n. For ReLU without
+biases it is 3 ((1 + 5/n)^(L-1) - 1) at any width; its error is sqrt(24 / draws).
 
-Draws come in batches, which are what is resampled.
+The bootstrap resamples batches of draws.
 """
 
 from functools import partial
@@ -32,19 +32,19 @@ PRECISION = "float32"
 
 BATCHES = 50
 COVARIANCE_TOLERANCE = 0.02**2
-"""Squared: two per cent, what the next order in 1/n may be at widths of 50 or more."""
+"""Square of two per cent, which the next order in 1/n may contribute at widths from 50."""
 
 EXPECTED = -1.0
-AT_ONCE = 256  # networks, so that their parameters stay in a cache
+AT_ONCE = 256  # networks at once, so that their parameters stay in the cache
 
 
 def measure(sources: Sources, *, draws: int) -> xr.Dataset:
-    """Covariance and excess kurtosis of f_theta(0) at all points, first output, by width.
+    """Covariance and excess kurtosis of the first output of f_theta(0) at all points, by width.
 
     Parameters
     ----------
     draws
-        Networks of each width; those that are left over when 50 batches are made are not drawn.
+        Number of networks of each width, rounded down to a multiple of 50.
     """
     x = np.asarray(sources.dataset["x"].values, np.float32)
     nngp = np.asarray(sources.limiting["nngp"].values, np.float64)
@@ -58,7 +58,7 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
     }
     widths = np.array(sorted(f))
     kurtoses = [excess_kurtosis(f[n]) for n in widths]
-    with np.errstate(invalid="ignore", divide="ignore"):  # below 0: no logarithm, no verdict
+    with np.errstate(invalid="ignore", divide="ignore"):  # a kurtosis below 0 has no logarithm
         kurtosis, shown = fitted("exponent of the excess kurtosis", widths, kurtoses, EXPECTED)
     covariance, entries = _covariance(f[widths[-1]], nngp)
     deviation = np.sqrt(nngp[0, 0])
@@ -84,16 +84,16 @@ def _drawn(keys: SeedKeys, x: Inputs, network: Architecture) -> Float[Array, "s 
 
 
 def drawn(keys: SeedKeys, x: np.ndarray, network: Architecture) -> np.ndarray:
-    """f_theta(0) of one network a key, first output, (seed, point)."""
+    """First output of f_theta(0) of one network per key, (seed, point)."""
     return np.asarray(_drawn(keys, jnp.asarray(x), network), np.float64)
 
 
 def excess_kurtosis(f: np.ndarray) -> Estimate:
-    """E f^4 / (E f^2)^2 - 3, mean over points, of centred f (batch, draw, point).
+    """E f^4 / (E f^2)^2 - 3 of centred f (batch, draw, point), mean over points.
 
-    Both moments are those of all draws: of a batch their ratio would be biased. The variance of the
-    draws takes out half of the noise that E f^4 / Sigma^L(x, x)^2 has, sqrt(96 / draws), and is the
-    right one at any width and for any activation.
+    Both moments are those of all draws, since their ratio in a batch would be biased. The variance
+    of the draws removes half of the noise of E f^4 / Sigma^L(x, x)^2, sqrt(96 / draws), and is
+    exact at any width and for any activation.
     """
     second, fourth = (f**2).mean(axis=1), (f**4).mean(axis=1)
 
@@ -111,7 +111,7 @@ def _covariance(f: np.ndarray, nngp: np.ndarray) -> tuple[Quantity, list[Series]
     """Squared relative distance of E f f^T from Sigma^L, and the entries of both."""
     rows, columns = np.triu_indices(len(nngp))
     products = np.einsum("bsn,bsm->bnm", f, f)[:, rows, columns] / f.shape[1]
-    # Entries off the diagonal stand for two.
+    # Entries off the diagonal count twice.
     weight = np.where(rows == columns, 1, np.sqrt(2)) / np.linalg.norm(nngp)
     errors = (products - nngp[rows, columns]) * weight
     replicates = squared_bias_replicates(errors, REPLICATES, np.random.default_rng(0))

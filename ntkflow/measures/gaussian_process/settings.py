@@ -10,9 +10,15 @@ __all__ = ["Settings"]
 
 
 class Settings(Untrained):
-    """Wide networks at initialisation are a Gaussian process with the NNGP kernel."""
+    """Covariance of f at initialisation against the NNGP kernel, and excess kurtosis against n.
+
+    Needs two widths.
+    """
 
     paper: ClassVar[str] = "Proposition 1"
+    statement: ClassVar[str] = (
+        "Wide networks at initialisation are a Gaussian process with the NNGP kernel."
+    )
     fewest_widths: ClassVar[int] = 2
 
-    draws: Draws = Field(description="initialisations of each width")
+    draws: Draws = Field(description="number of initialisations of each width")

@@ -1,17 +1,18 @@
-r"""The NTK along a component in training, and the speed that it explains (JGH Section 6).
+r"""Inflation of the NTK along a component, and the convergence speed it explains (JGH Section 6).
 
 Networks are trained towards f_0 + amplitude f^(i). In the limit the error along f^(i) is
 g_t = g_0 exp(-lambda_i t). With v = f^(i)(X) / sqrt(N), the inflation of a network at time t is
 
     v^T Theta_t(X, X) v / (N lambda_i),
 
-its mean 1 at t = 0 up to 1/n, and its speed is -log(|g_T| / |g_0|) / (lambda_i T). The speed is the
-inflation's mean over time if the error stays along f^(i); what other components send back is of
-order 1/n. T is the last record with lambda_i T <= 1: later there is little of g left but this.
+with mean 1 at t = 0 up to 1/n, and its speed is -log(|g_T| / |g_0|) / (lambda_i T). The speed
+equals the mean of the inflation over time if the error stays along f^(i); other components
+contribute at order 1/n. T is the last record with lambda_i T <= 1, since later these contributions
+dominate g.
 
-The growth of the inflation since t = 0, mean over time, is free of the spread of Theta_0 over
-initialisations, of order n^(-1/2). Theorem 2 bounds it by n^(-1/2), and its sharp order is 1/n; the
-bound is what is tested, since growth that is of order 1 at small widths bends the line.
+The growth of the inflation since t = 0, mean over time, does not contain the spread of Theta_0 over
+initialisations, of order n^(-1/2). Theorem 2 bounds it by n^(-1/2), and its sharp order is 1/n. The
+claim tests the bound, since growth of order 1 at small widths bends the line.
 """
 
 from typing import NamedTuple
@@ -33,22 +34,24 @@ __all__ = ["PRECISION", "Flight", "flight", "measure"]
 PRECISION = "float32"
 
 HORIZON = 1.0
-"""Largest lambda_i t: until the limit's error has fallen to 1/e."""
+"""Largest lambda_i t, at which the error of the limit has fallen to 1/e."""
 
 SPEED_TOLERANCE = 0.03
-"""Of speed over inflation, at the widest networks: the next order in 1/n, and what a step of
-gradient descent differs from the flow, which is eta lambda_i / 2 (half a per cent here)."""
+"""Margin of speed over inflation at the largest width: the next order in 1/n, and the difference of
+gradient descent from the flow, eta lambda_i / 2 (half a per cent here)."""
 
 
 class Flight(NamedTuple):
-    """Networks of one width on their way along the component, up to the horizon.
+    """Training of networks of one width along the component, up to the horizon.
 
     Attributes
     ----------
     time
-        Of the records of the kernel, (t,), and the inflation there, (s, t).
+        Times of the recorded kernels, (t,).
+    inflation
+        Inflation at these times, (s, t).
     speed
-        In units of the limit's, (s,).
+        Speed of each network over that of the limit, (s,).
     """
 
     time: Float[np.ndarray, " t"]
@@ -57,13 +60,13 @@ class Flight(NamedTuple):
 
     @property
     def mean(self) -> Float[np.ndarray, " s"]:
-        """The inflation's mean over time, by the trapezoidal rule."""
+        """Mean of the inflation over time, by the trapezoidal rule."""
         span = self.time[-1] - self.time[0]
         return np.asarray(np.trapezoid(self.inflation, self.time, axis=1) / span)
 
     @property
     def growth(self) -> Float[np.ndarray, " s"]:
-        """That over the inflation at t = 0."""
+        """Mean of the inflation over time minus its value at t = 0."""
         return self.mean - self.inflation[:, 0]
 
 
@@ -73,9 +76,9 @@ def measure(sources: Sources, *, component: int, amplitude: float) -> xr.Dataset
     Parameters
     ----------
     component
-        The one that networks were trained along, from 1.
+        Component that networks were trained along, from 1.
     amplitude
-        How far; known from the goal that the ensembles hold.
+        Distance of the goal; not used, since the ensembles contain the goal.
     """
     flights = flights_of(sources, component)
     narrow, wide = flights[min(flights)], flights[max(flights)]
@@ -110,7 +113,7 @@ def measure(sources: Sources, *, component: int, amplitude: float) -> xr.Dataset
 
 
 def flights_of(sources: Sources, component: int) -> dict[int, Flight]:
-    """By width, in ascending order."""
+    """Training along the component by width, in ascending order."""
     train = sources.dataset["is_train"].values
     spectrum = decompose_kernel(sources.limiting).sel(component=component)
     function = np.asarray(spectrum["eigenfunction"].values, np.float64)[train]
@@ -124,9 +127,9 @@ def flights_of(sources: Sources, component: int) -> dict[int, Flight]:
 def flight(
     ensemble: xr.Dataset, width: int, function: Float[np.ndarray, " n"], eigenvalue: float
 ) -> Flight:
-    """Of an ensemble at the training points, with f^(i) on them and lambda_i.
+    """Inflation and speed of an ensemble at the training points, from f^(i) there and lambda_i.
 
-    Over outputs, the kernel's mean and the norm of the error are taken.
+    Over outputs, the kernel is averaged, and the error enters by its norm.
     """
     kernels = recorded_kernels(ensemble, width)
     time = np.asarray(kernels["kernel_time"].values, np.float64)
@@ -158,7 +161,7 @@ def _along(kernel: xr.DataArray, function: Float[np.ndarray, " n"]) -> float:
 
 
 def _difference(name: str, one: Float[np.ndarray, " s"], two: Float[np.ndarray, " s"]) -> Quantity:
-    """Of the means of two sets of networks; it is expected to be above zero."""
+    """Difference of the means of two sets of networks, expected to be above zero."""
     random = np.random.default_rng(0)
     replicates = resampled_means(one, REPLICATES, random) - resampled_means(two, REPLICATES, random)
     low, high = percentile_interval(replicates)
@@ -175,7 +178,7 @@ def _in_time(flights: dict[int, Flight]) -> list[Series]:
 
 
 def _speeds(flights: dict[int, Flight]) -> list[Series]:
-    """Speed of each network against its inflation, and where they are equal."""
+    """Speed of each network against its inflation, with the line of equality."""
     every = np.concatenate([f.mean for f in flights.values()])
     ends = np.array([every.min(), every.max()])
     drawn = [Series("equal", ends, ends, look="limit")]

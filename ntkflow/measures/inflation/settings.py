@@ -10,9 +10,16 @@ __all__ = ["Settings"]
 
 
 class Settings(AlongComponent):
-    """The NTK of narrower networks is inflated during training, so they converge faster."""
+    """Growth of the NTK along a component in training, and the convergence speed it explains.
+
+    The goal is f_theta(0) + amplitude x f^(component); the target of the data set is not used.
+    Needs 0 and a later step in `kernel_steps`.
+    """
 
     paper: ClassVar[str] = "Section 6"
+    statement: ClassVar[str] = (
+        "The NTK of narrower networks is inflated during training, so they converge faster."
+    )
     reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting", "ensembles")
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:

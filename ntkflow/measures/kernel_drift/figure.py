@@ -1,9 +1,8 @@
-"""What training does to the cost and to the empirical NTK (JGH Theorem 2).
+"""Cost and drift of the empirical NTK in training (JGH Theorem 2).
 
-One line per network, coloured by width: its cost and the drift of its kernel against time. Where
-there are several widths, then the drift at the last record against width, on the same vertical
-axis: initialisations, their mean with its 95 % interval, and where an exponent was fitted the power
-law, over the slope that bounds it.
+Cost and drift against time, one line per network, coloured by width. With several widths, also the
+drift at the last record against width, on the same vertical axis: initialisations, their mean with
+its 95 % interval, and the fitted power law, if any, over the slope that bounds it.
 """
 
 import math
@@ -22,8 +21,8 @@ from ntkflow.plotting import style, width_axes
 __all__ = ["draw", "tabulate"]
 
 LEGEND_ROOM = 0.45  # height of the legend over that of the last drifts
-FEWEST_DECADES = 1.5  # of times, for a logarithmic axis
-END_ROOM = 1.08  # so that the last records stand inside
+FEWEST_DECADES = 1.5  # decades of time for a logarithmic axis
+END_ROOM = 1.08  # so that the last records are inside the axes
 NETWORK_POINT: dict[str, Any] = {"alpha": 0.7, "markersize": 4.5, "markeredgewidth": 0}
 MEAN_POINT: dict[str, Any] = {"color": style.INK, "markersize": 6, "zorder": 4}
 BAR: dict[str, Any] = {"color": style.INK, "linewidth": 1.0, "zorder": 4}
@@ -60,7 +59,7 @@ def draw(statistics: xr.Dataset) -> Figure:
 
 
 def _draw_cost(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> None:
-    """Cost of every network, on a logarithmic axis unless the cost is of a kind that has none."""
+    """Draw the cost of each network, on a logarithmic axis if no cost is negative."""
     cost = statistics["cost"]
     if (cost > 0).any() and not (cost < 0).any():
         axes.set_yscale("log")
@@ -72,7 +71,7 @@ def _draw_cost(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> N
 
 
 def _draw_drift(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> None:
-    """Drift of every network at the recorded times; at t = 0 it is none and has no logarithm."""
+    """Draw the drift of each network, without t = 0, where it is 0 and has no logarithm."""
     drift = statistics["drift"]
     bottom, top = _drift_limits(statistics)
     axes.set(yscale="log", ylim=(bottom, top))
@@ -85,7 +84,7 @@ def _draw_drift(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> 
 
 
 def _drift_limits(statistics: xr.Dataset) -> tuple[float, float]:
-    """Around all drifts; below the last ones, where an exponent is told, is room for that."""
+    """Limits around all drifts, with space for the legend of a fitted exponent below the last."""
     bottom, top = width_axes.log_limits(statistics["drift"].values, room=0.1)
     if math.isfinite(statistics["exponent"]):
         last = statistics["drift"].isel(kernel_step=-1)
@@ -95,7 +94,7 @@ def _drift_limits(statistics: xr.Dataset) -> tuple[float, float]:
 
 
 def _time_axis(axes: Axes, statistics: xr.Dataset) -> None:
-    """Time from 0: logarithmic from the first record where records span enough decades."""
+    """Set the axis of time from 0, logarithmic from the first record over enough decades."""
     times = np.concatenate([statistics[name].values for name in ("time", "kernel_time")])
     first, last = times[times > 0].min(), times.max()
     axes.set_xlabel(style.axis_label(statistics["time"]))
@@ -116,7 +115,7 @@ def _time_axis(axes: Axes, statistics: xr.Dataset) -> None:
 
 
 def _draw_last(axes: Axes, statistics: xr.Dataset, colours: dict[int, str], inches: float) -> None:
-    """Drift at the last record against width, in axes about `inches` wide."""
+    """Draw the drift at the last record against width, in axes about `inches` wide."""
     widths = statistics["width"].values
     width_axes.set_width_limits(axes, widths)
     last = statistics["drift"].isel(kernel_step=-1, seed=slice(width_axes.SHOWN_SEEDS))
@@ -134,7 +133,7 @@ def _draw_last(axes: Axes, statistics: xr.Dataset, colours: dict[int, str], inch
 
 
 def _draw_exponent(axes: Axes, statistics: xr.Dataset) -> None:
-    """The fitted power law, and the slope that bounds it, through the first mean above zero."""
+    """Draw the fitted power law, and the bounding slope through the first mean above zero."""
     moved = statistics.isel(width=statistics["mean_drift"].values > 0)
     widths, expected = moved["width"].values, float(statistics["expected"])
     start = float(widths[0]), float(moved["mean_drift"][0])
@@ -147,7 +146,7 @@ def _draw_exponent(axes: Axes, statistics: xr.Dataset) -> None:
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
-    """Cost and drift where training ends, one row per width.
+    """Cost and drift at the end of training, one row per width.
 
     ``time`` is that of the last cost, ``kernel_time`` that of the last kernel. Means over
     initialisations are followed by their 95 % bootstrap interval.

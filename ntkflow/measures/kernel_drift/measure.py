@@ -1,8 +1,8 @@
-"""What training does to the kernel and to the cost (JGH Theorem 2).
+"""Cost and drift of the NTK in training (JGH Theorem 2).
 
-The theorem bounds the change of the NTK while networks follow a training direction d_t, whatever
-it is, as long as the integral of ||d_t|| over time is bounded. So the cost is free. Of optimisers
-it is about gradient descent: steps that do not scale with the gradient, as Adam's, have no bound.
+The theorem bounds the change of the NTK while networks follow any training direction d_t for which
+the integral of ||d_t|| over time is bounded. It therefore covers any cost, but only gradient
+descent: steps that do not scale with the gradient, such as those of Adam, have no bound.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ __all__ = ["claims", "measure"]
 
 SCHEMA = Schema(
     "kernel_drift",
-    "What training does to the cost and to the empirical NTK, by width (JGH Theorem 2)",
+    "Cost and drift of the empirical NTK in training, by width (JGH Theorem 2)",
     {
         "cost": Variable(("width", "seed", "step"), "cost on the training points", "C"),
         "drift": Variable(
@@ -70,15 +70,15 @@ SCHEMA = Schema(
 )
 
 FEWEST_SEEDS = 5
-"""Initialisations of a width; with fewer an interval says nothing, and no exponent is fitted."""
+"""Smallest number of initialisations of a width for an interval and a fitted exponent."""
 
 
 def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) -> xr.Dataset:
     """Cost and ||Theta(t) - Theta(0)|| / ||Theta(0)|| of each network, and the drift's exponent.
 
     The exponent is that of the mean drift at the last record in the width. The fit uses widths
-    with 5 initialisations or more, none of which kept its kernel to the last bit: such a mean has
-    an interval above zero.
+    with 5 initialisations or more whose kernels all changed: only then is the interval of the mean
+    above zero.
 
     Parameters
     ----------
@@ -163,5 +163,5 @@ def _fit(estimates: Mapping[int, Estimate]) -> PowerLaw:
 
 
 def claims(statistics: xr.Dataset) -> list[Quantity]:
-    """Exponent of the drift, which has an upper bound."""
+    """Exponent of the drift, with its upper bound."""
     return [recorded(statistics, DRIFT, "at most")]

@@ -10,12 +10,17 @@ __all__ = ["Settings"]
 
 
 class Settings(Trained):
-    """Change of the kernel and of the cost in training, by width (JGH Theorem 2)."""
+    """Cost and drift of the NTK in training, by width (JGH Theorem 2).
+
+    Computes no limiting kernel. Needs 0 and a later step in `kernel_steps`; an exponent is fitted
+    with two widths and 5 seeds or more.
+    """
 
     free: ClassVar[frozenset[str]] = frozenset({"cost", "optimizer", "batch_size", "probe"})
     paper: ClassVar[str] = "Theorem 2"
     statement: ClassVar[str] = (
-        "The NTK stays what it was while networks train on a cost that is not least squares."
+        "The drift of the NTK in training falls at least as n^(-1/2) for a cost that is not least "
+        "squares."
     )
     title: ClassVar[str] = "Cost and drift of the NTK in training, by width"
     caption: ClassVar[str] = (

@@ -1,7 +1,7 @@
-"""The NTK between one point of the circle and all others, before and after training (JGH Figure 1).
+"""NTK between one point of the circle and all others, before and after training (JGH Figure 1).
 
-One line per network, coloured by width: a panel for each recorded time, then one for the change
-from the first to the last, which vanishes in the limit (JGH Theorem 2).
+One panel per recorded time, one line per network, coloured by width. A last panel shows the change
+from the first to the last time, which vanishes in the limit (JGH Theorem 2).
 """
 
 import pandas as pd
@@ -47,14 +47,14 @@ def draw(statistics: xr.Dataset) -> Figure:
 
 
 def _draw_kernel(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> None:
-    """The kernel of every network at one time, with the limit."""
+    """Draw the kernel of each network at one time, with the limit."""
     style.network_lines(axes, profile["angle"], profile["ntk"], colours)
     style.limit_line(axes, profile["angle"], profile["limiting_ntk"])
     axes.set_title(style.time_text(float(profile["time"])))
 
 
 def _draw_change(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> None:
-    """What training changed in the kernel of every network, with the limit, no change."""
+    """Draw the change of each kernel in training, with the limit, which is zero."""
     first, last = profile["time"].values[[0, -1]]
     change = profile["ntk"].isel(step=-1) - profile["ntk"].isel(step=0)
     style.network_lines(axes, profile["angle"], change, colours)
@@ -63,7 +63,7 @@ def _draw_change(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> No
 
 
 def _mark_reference(axes: Axes, angle: float) -> None:
-    """Mark x_0 on the horizontal axis, its name on the side away from the edge."""
+    """Mark x_0 on the horizontal axis, with its name on the side away from the edge."""
     foot = axes.get_xaxis_transform()
     axes.plot(angle, 0, "^", color=style.INK, transform=foot, clip_on=False, zorder=4)
     side = -1 if angle > 0 else 1
@@ -85,7 +85,7 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
 
     - ``relative_error``: ||Theta - Theta_inf|| / ||Theta_inf||
     - ``inflation``: <Theta, Theta_inf> / ||Theta_inf||^2, the mean of Theta / Theta_inf with
-      weights Theta_inf^2, which is defined even where the limit crosses zero
+      weights Theta_inf^2, which is defined even if the limit crosses zero
     - ``drift``: ||Theta(t) - Theta(0)|| / ||Theta(0)||, from the first recorded time
     """
     statistics = statistics.compute()

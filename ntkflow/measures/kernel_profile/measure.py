@@ -30,10 +30,10 @@ SCHEMA = Schema(
 
 
 def measure(sources: Sources, *, reference_angle: float) -> xr.Dataset:
-    """Theta(x_0, x) of each network and its limit, x running over the test points by angle.
+    """Theta(x_0, x) of each network and its limit, for all test points x.
 
-    x_0 is the test point whose angle is nearest to `reference_angle` (radians, modulo 2 pi). Of
-    several outputs the first is taken.
+    x_0 is the test point whose angle is nearest to `reference_angle` (radians, modulo 2 pi). Only
+    the first output is used.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def measure(sources: Sources, *, reference_angle: float) -> xr.Dataset:
     Returns
     -------
     xr.Dataset
-        A "kernel_profile" store; ``step`` are the steps at which kernels were recorded. The
+        A "kernel_profile" store; ``step`` contains the steps at which kernels were recorded. The
         attribute ``reference_angle`` is the angle of x_0.
 
     Raises

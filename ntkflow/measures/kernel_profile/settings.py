@@ -13,7 +13,10 @@ __all__ = ["Settings"]
 
 
 class Settings(Trained):
-    """Theta(x_0, x) along the circle, before and after training (JGH Figure 1)."""
+    """NTK Theta(x_0, x) around the circle at the recorded times, with its limit (JGH Figure 1).
+
+    Needs `test` points on the circle and at least one step in `kernel_steps`.
+    """
 
     reads: ClassVar[tuple[str, ...]] = ("ensembles", "limiting")
     on_circle: ClassVar[bool] = True
@@ -30,7 +33,9 @@ class Settings(Trained):
         "shows the change."
     )
 
-    reference_angle: Finite = Field(0.0, description="angle of x_0, in radians")
+    reference_angle: Finite = Field(
+        0.0, description="angle in radians; x_0 is the nearest test point"
+    )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)

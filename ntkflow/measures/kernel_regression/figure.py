@@ -17,8 +17,8 @@ KERNELS: dict[str, dict[str, Any]] = {
     "nngp": {"color": "#d55e00", "marker": "s", "label": r"NNGP kernel, $\Sigma^L$"},
     "ntk": {"color": style.BLUE, "marker": "o", "label": r"limiting NTK, $\Theta_\infty^L$"},
 }
-BESIDE = 0.008  # how far each kernel stands beside its size, as a fraction of the axis
-ROUNDING = 1e-9  # of 1 - accuracy: far less than one point of any test set
+BESIDE = 0.008  # horizontal shift of each kernel, as a fraction of the axis
+ROUNDING = 1e-9  # of 1 - accuracy, far less than one test point
 
 
 def draw(statistics: xr.Dataset) -> Figure:
@@ -50,7 +50,7 @@ def draw(statistics: xr.Dataset) -> Figure:
 
 
 def _draw_kernel(axes: Axes, scores: xr.Dataset, look: dict[str, Any], beside: float) -> None:
-    """One kernel (size): its error with the 95 % interval. Of no error at all, the interval."""
+    """Draw the error of one kernel with its 95 % interval; for an error of 0, only the interval."""
     size = scores["size"].values * beside
     error, low, high = _errors(scores)
     bottom, _ = axes.get_ylim()
@@ -60,13 +60,13 @@ def _draw_kernel(axes: Axes, scores: xr.Dataset, look: dict[str, Any], beside: f
 
 
 def _errors(scores: xr.Dataset) -> np.ndarray:
-    """Test error, and the lower and the upper end of its interval, along the first axis."""
+    """Test error and the ends of its interval, along the first axis."""
     names = ("accuracy", "accuracy_high", "accuracy_low")
     return np.stack([1 - scores[name].values for name in names])
 
 
 def _limits(statistics: xr.Dataset) -> tuple[float, float]:
-    """Around all errors and ends of intervals that a logarithmic axis has: those above zero."""
+    """Limits around all errors and ends of intervals above zero, for a logarithmic axis."""
     errors = _errors(statistics)
     drawn = errors[errors > ROUNDING]
     return (drawn.min() / 1.5, drawn.max() * 1.5) if drawn.size else (0.01, 1.0)

@@ -38,11 +38,11 @@ KERNELS = ("nngp", "ntk")
 LEVEL = 0.95
 
 TOLERANCE = 1e-6
-"""Relative residual of f on the training points. Classes are told apart by far more."""
+"""Relative residual of f on the training points, far below the differences between classes."""
 
 
 def measure(sources: Sources, *, sizes: Sequence[int], ridge: float) -> xr.Dataset:
-    """Accuracy of regression on one-hot targets, with either kernel and each size.
+    """Accuracy of regression on one-hot targets, for both kernels and each size.
 
     A training set of size n is the first n training points; the class of a test point is the
     largest of its outputs. Intervals are Wilson's, over the test points.
@@ -55,7 +55,7 @@ def measure(sources: Sources, *, sizes: Sequence[int], ridge: float) -> xr.Datas
     sizes
         Training-set sizes.
     ridge
-        Added to the eigenvalues of K / n, see `fit_kernel_regression`.
+        Constant added to the eigenvalues of K / n, see `fit_kernel_regression`.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def _fitted(
 def _scores(
     outputs: NDArray[np.float64], targets: NDArray[np.float64], fit: Regression
 ) -> tuple[float, ...]:
-    """In the order of `_assembled`."""
+    """Scores of one regression, in the order of `_assembled`."""
     right = int(np.sum(outputs.argmax(axis=1) == targets.argmax(axis=1)))
     interval = scipy.stats.binomtest(right, len(targets)).proportion_ci(LEVEL, method="wilson")
     squared_error = float(np.mean((outputs - targets) ** 2))

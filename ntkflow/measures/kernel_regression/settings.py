@@ -13,9 +13,10 @@ __all__ = ["Settings"]
 
 
 class Settings(Experiment):
-    """Classification by regression with the NNGP kernel and the limiting NTK; nothing is trained.
+    """Test error of regression with the NNGP kernel and the limiting NTK, by training-set size.
 
-    Without a ridge, regression with the NTK is the mean of the networks at infinite time.
+    Trains no networks. Without a ridge, regression with the NTK gives the mean of infinitely wide
+    networks at infinite time. Needs the target `one_hot` and `test` points.
     """
 
     parallel: ClassVar[bool] = True
@@ -36,7 +37,9 @@ class Settings(Experiment):
         min_length=1, description="training-set sizes; size m uses the first m training points"
     )
     ridge: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
-        0.0, description="added to the eigenvalues of K / N"
+        0.0,
+        description="constant added to the eigenvalues of K / N, K being either kernel; 0 is the "
+        "limit of infinite training time",
     )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:

@@ -1,8 +1,8 @@
 """The NTK of a network with several outputs at initialisation (JGH Theorem 1).
 
-Theta^L(theta(0)) -> Theta_inf^L (x) Id: blocks on the diagonal over outputs tend to the limit,
-those off it to zero. For one network both distances are of order n^(-1/2), as those of a mean of n
-terms that are nearly independent.
+Theta^L(theta(0)) -> Theta_inf^L (x) Id: diagonal output blocks tend to the limit, off-diagonal ones
+to zero. For one network both distances are of order n^(-1/2), like the error of a mean of n nearly
+independent terms.
 """
 
 import numpy as np
@@ -21,12 +21,12 @@ EXPECTED = -0.5
 
 
 def measure(sources: Sources, *, draws: int) -> xr.Dataset:
-    """Relative size of the NTK across outputs, and its distance from the limit on them, by width.
+    """Size of off-diagonal output blocks, and distance of diagonal ones from the limit, by width.
 
     Parameters
     ----------
     draws
-        Networks of each width.
+        Number of networks of each width.
     """
     x = sources.dataset["x"].values
     limit = np.asarray(sources.limiting["ntk"].values, np.float64)
@@ -48,8 +48,8 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
                 r"$\Theta_{1k}(x, x')$",
                 _entries(shown[widest], limit),
             ),
-            Panel("across outputs", "width $n$", "relative size", off, "log", "log"),
-            Panel("on outputs", "width $n$", "relative distance", on, "log", "log"),
+            Panel("off-diagonal output blocks", "width $n$", "relative size", off, "log", "log"),
+            Panel("diagonal output blocks", "width $n$", "relative distance", on, "log", "log"),
         ],
     )
 
@@ -58,7 +58,7 @@ LIMIT = r"limit $\Theta_\infty(x, x')$"
 
 
 def block_distances(ntk: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Relative size of blocks off the diagonal, and distance of those on it, of each network.
+    """Size of off-diagonal output blocks and distance of diagonal ones, relative, per network.
 
     Root mean squares over pairs k != k' of ||Theta_kk'|| / ||Theta_inf||, and over k of
     ||Theta_kk - Theta_inf|| / ||Theta_inf||.
@@ -79,7 +79,7 @@ def block_distances(ntk: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _entries(ntk: np.ndarray, limit: np.ndarray) -> list[Series]:
-    """Entries of the first output's row of blocks, against the limit."""
+    """Entries of the blocks of the first output, against the limit."""
     where = np.triu_indices(len(limit))
     x = limit[where]
     ends = np.array([min(0.0, x.min()), x.max()])

@@ -12,12 +12,19 @@ __all__ = ["Settings"]
 
 
 class Settings(Untrained):
-    """The initial NTK of wide networks is the limiting one on each output, and none across."""
+    """Diagonal and off-diagonal output blocks of the NTK at initialisation, by width.
+
+    Needs two widths and several outputs.
+    """
 
     paper: ClassVar[str] = "Theorem 1"
+    statement: ClassVar[str] = (
+        "At initialisation the NTK of wide networks tends to the limiting NTK in diagonal output "
+        "blocks and to zero in off-diagonal ones."
+    )
     fewest_widths: ClassVar[int] = 2
 
-    draws: Draws = Field(description="initialisations of each width")
+    draws: Draws = Field(description="number of initialisations of each width")
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)

@@ -1,16 +1,16 @@
-r"""NTK parametrization against the standard one (JGH Remark 1).
+r"""NTK and standard parametrization compared (JGH Remark 1).
 
-Both have the same functions. Gradient descent is the same too if the standard one has the rates
-eta sigma_w^2 / n_l for weights and eta beta^2 for biases: to rounding, at any width. In NTK
-parametrization theta moves by O(1) in each layer while f does, which is 1/n of the norm of a matrix
-between hidden layers and n^(-1/2) of that of the first and the last. With one rate for all
-parameters of the standard parametrization, f moves by n times as much in a step, since each hidden
-layer's part of the NTK is a sum over n units and not their mean; rate / n makes up for it. (Biases
-and the first layer, whose parts are of order 1, bend the line where n is not much more than
-1 / Sigma^l.)
+Both describe the same functions. Gradient descent is also the same, to rounding error and at any
+width, if the standard one has the rates eta sigma_w^2 / n_l for weights and eta beta^2 for biases.
+In NTK parametrization theta moves by O(1) in each layer while f moves by O(1). Relative to the norm
+of the weights, this is 1/n between hidden layers and n^(-1/2) in the first and last layer. With one
+rate for all parameters of the standard parametrization, f moves n times as much per step, since the
+contribution of each hidden layer to the NTK is a sum over n units and not a mean. A rate divided by
+n compensates. (Biases and the first layer contribute at order 1, and bend the line unless n is much
+larger than 1 / Sigma^l.)
 
-beta weighs biases against weights: the larger, the more of the kernel is constant, and the smaller
-lambda_2 / lambda_1.
+beta weights biases against weights. A larger beta makes more of the kernel constant and
+lambda_2 / lambda_1 smaller.
 """
 
 import dataclasses
@@ -42,40 +42,40 @@ __all__ = ["PRECISION", "Runs", "measure", "trained"]
 PRECISION = "float64"
 
 COMPARED = 5
-"""Steps after which both parametrizations are compared; rounding grows with each."""
+"""Number of steps over which the parametrizations are compared; rounding error grows with it."""
 
 ROUNDING = 1e-11
-"""Relative, of sums over some thousand units in float64."""
+"""Relative rounding error of sums over thousands of units in float64."""
 
 LAYER_BOUND = -0.5
-"""Exponent that bounds the relative movement of any layer's weights (Lee et al. 2019)."""
+"""Exponent that bounds the relative movement of the weights of each layer (Lee et al. 2019)."""
 
 BETA_TOLERANCE = 0.1
-"""Of a difference of logarithms: the eigenvalues of one network are off by O(1/n) in the mean."""
+"""Margin of a difference of logarithms: mean eigenvalues of networks deviate by O(1/n)."""
 
 SHOWN = 8  # eigenvalues
 
 
 class Runs(NamedTuple):
-    """What networks of one width did, (s, ...).
+    """Movement of networks of one width in training, (s, ...).
 
     Attributes
     ----------
     matched
-        Largest distance over the largest value of f, between NTK parametrization and the standard
-        one with equivalent rates, over `COMPARED` steps.
+        Largest difference of f between NTK parametrization and the standard one with equivalent
+        rates, over `COMPARED` steps, relative to the largest value of f.
     moved
         ||W^l(T) - W^l(0)||_F / ||W^l(0)||_F in NTK parametrization, (s, L).
     change
-        ||f_T - f_0||_pin there.
-
-    Both, and `divided`, are over ||f_0 - y||_pin, which differs from network to network but not
-    with n.
+        ||f_T - f_0||_pin in NTK parametrization.
     one_rate
-        ||f_1 - f_0||_pin in the standard one, with a rate that is the same at each width, over
-        that in NTK parametrization: both are proportional to the same error f_0 - y.
+        ||f_1 - f_0||_pin in standard parametrization, with one rate for all widths, over that in
+        NTK parametrization: both are proportional to the same error f_0 - y.
     divided
-        ||f_T - f_0||_pin in the standard one, with the rate divided by n.
+        ||f_T - f_0||_pin in standard parametrization, with the rate divided by n.
+
+    `moved`, `change` and `divided` are relative to ||f_0 - y||_pin, which varies between networks
+    but not with n.
     """
 
     matched: Float[AnyArray, " s"]
@@ -93,12 +93,12 @@ def measure(
     Parameters
     ----------
     seeds
-        Networks of each width.
+        Number of networks of each width.
     learning_rate, steps
         Gradient descent on least squares, in NTK parametrization. In the standard one the rate is
-        this over n, or over the largest n where it is the same for all.
+        divided by n, or by the largest n if it is the same for all widths.
     betas
-        The smallest and the largest are compared.
+        Values of beta; the smallest and the largest are compared.
     """
     train = int(sources.dataset["is_train"].values.sum())
     x = jnp.asarray(sources.dataset["x"].values[:train], jnp.float64)
@@ -141,9 +141,9 @@ def trained(
     steps: int,
     network: Architecture,
 ) -> Runs:
-    """One network a key, trained in both parametrizations from the same function.
+    """Train one network per key in both parametrizations, from the same function.
 
-    `rates` are those of the NTK parametrization, of one standard step, and of `steps` of them.
+    `rates` are those of the NTK parametrization, of one standard step, and of `steps` such steps.
     """
     rate, common, divided = rates
 
@@ -187,9 +187,9 @@ def _norm(f: Float[Array, "t n k"]) -> Array:
 def _descend(
     function: Function, theta: Parameters, x: Inputs, y: Outputs, rates: Parameters, steps: int
 ) -> tuple[Parameters, Float[Array, "t n k"]]:
-    """Gradient descent on ||f - y||_pin^2 / 2 with a rate for each array.
+    """Run gradient descent on ||f - y||_pin^2 / 2 with a rate for each array.
 
-    The last parameters, and f before each step and after the last.
+    Returns the last parameters, and f before each step and after the last.
     """
 
     def step(now: Parameters, _: None) -> tuple[Parameters, Outputs]:
@@ -202,7 +202,7 @@ def _descend(
 
 
 def _movement(runs: dict[int, Runs]) -> tuple[list[Quantity], list[Series]]:
-    """Exponents of the layers between hidden units, if there are any, and of the other two."""
+    """Exponents of the movement of hidden weights, if any, and of the first and last weights."""
     outer = {n: np.sqrt((run.moved[:, [0, -1]] ** 2).mean(axis=1)) for n, run in runs.items()}
     first, shown = exponent("exponent of first and last weights", outer, LAYER_BOUND, "at most")
     if next(iter(runs.values())).moved.shape[1] < 3:
@@ -235,7 +235,7 @@ def _change(runs: dict[int, Runs]) -> tuple[list[Quantity], list[Series]]:
 
 
 def _named(label: str, found: Quantity, shown: Sequence[Series]) -> list[Series]:
-    """The line that was fitted, under a short name, and its points."""
+    """The fitted line with a short label, and its points."""
     _, line, points = shown
     slope = f"{found.value:.2f}".replace("-", "−")
     return [dataclasses.replace(line, label=f"{label}: {slope}"), points]
@@ -244,7 +244,7 @@ def _named(label: str, found: Quantity, shown: Sequence[Series]) -> list[Series]
 def _by_beta(
     sources: Sources, x: Float[np.ndarray, "n d"], seeds: int, betas: Sequence[float]
 ) -> tuple[list[Quantity], list[Series]]:
-    """log of lambda_2 / lambda_1 from the smallest beta to the largest, at the widest networks.
+    """Change of log(lambda_2 / lambda_1) with beta, at the largest width.
 
     The networks have the same theta(0) for each beta.
     """
@@ -275,6 +275,6 @@ def _by_beta(
 
 
 def _spectrum(kernel: Float[np.ndarray, "n n"]) -> Float[np.ndarray, " c"]:
-    """Leading eigenvalues over the first."""
+    """Leading eigenvalues divided by the first."""
     eigenvalues = leading_eigenvalues(kernel, min(SHOWN, len(kernel)))
     return eigenvalues / eigenvalues[0]

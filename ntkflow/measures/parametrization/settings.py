@@ -11,14 +11,23 @@ __all__ = ["Settings"]
 
 
 class Settings(Untrained):
-    """In the NTK parametrization each weight hardly moves while f moves at any width."""
+    """Movement of weights and of f in NTK and in standard parametrization, and effect of beta.
+
+    Needs two widths.
+    """
 
     paper: ClassVar[str] = "Remark 1"
+    statement: ClassVar[str] = (
+        "In the NTK parametrization the movement of weights vanishes with width, while that of f "
+        "does not."
+    )
     fewest_widths: ClassVar[int] = 2
 
-    seeds: Seeds = Field(5, description="initialisations of each width")
-    learning_rate: PositiveFinite = Field(1.0, description="in the NTK parametrization")
-    steps: Count = Field(description="steps of gradient descent")
+    seeds: Seeds = Field(5, description="number of initialisations of each width")
+    learning_rate: PositiveFinite = Field(
+        1.0, description="learning rate in the NTK parametrization"
+    )
+    steps: Count = Field(description="number of steps of gradient descent")
     betas: list[Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean]] = Field(
-        [0.1, 1.0], min_length=2, description="values of beta that are compared"
+        [0.1, 1.0], min_length=2, description="values of beta to compare"
     )

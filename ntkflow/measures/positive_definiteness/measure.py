@@ -1,14 +1,14 @@
 """The spectrum of the limiting NTK on spheres (JGH Proposition 2).
 
-- Non-polynomial activations, the network's own, erf and tanh: the smallest eigenvalue of the Gram
-  matrix between points of the sphere, over the rounding error of eigenvalues, N eps lambda_1;
-  above 1 the matrix is positive definite beyond doubt. Eigenvalues of smooth kernels on S^2 fall
-  geometrically and reach rounding at a hundred points or so: those of erf and tanh are looked at
-  for the fewest points.
+- Non-polynomial activations (that of the network, erf and tanh): the smallest eigenvalue of the
+  Gram matrix between points of the sphere, over the rounding error of eigenvalues, N eps lambda_1.
+  Above 1 the matrix is certainly positive definite. Eigenvalues of smooth kernels on S^2 fall
+  geometrically and reach rounding error at about a hundred points, so erf and tanh are checked only
+  for the smallest number of points.
 - Polynomial activations: the kernel is a polynomial in the cosine, and its part of degree k in
-  Gegenbauer polynomials spans the spherical harmonics of that degree. So its rank is the sum of
-  their dimensions over the degrees that are there, which follow from the Hermite coefficients of
-  the activation; the rank of the Gram matrix is to equal it.
+  Gegenbauer polynomials spans the spherical harmonics of that degree. Its rank is the sum of their
+  dimensions over the degrees that occur, which follow from the Hermite coefficients of the
+  activation. The rank of the Gram matrix must equal it.
 - The circle: eigenvalues of the ReLU NTK fall like k^-d, those of its NNGP kernel like k^-(d+2), at
   any depth (Bietti & Mairal 2019; Bietti & Bach 2021); d = 2, and the FFT gives them.
 """
@@ -39,25 +39,25 @@ POLYNOMIALS = {
     "z + z² with bias": ((0.0, 1.0, 1.0), 0.5),
     "z³ without bias": ((0.0, 0.0, 0.0, 1.0), 0.0),
 }
-"""Coefficients from the constant upwards, and beta; at depth 2."""
+"""Coefficients from the constant upwards, and beta, by name; the depth is 2."""
 
 DECAY_TOLERANCE = 0.1
-"""Of exponents fitted over the upper half of the frequencies; the next power of 1/k adds less."""
+"""Margin of exponents over the upper half of frequencies; the next power of 1/k adds less."""
 
 OVERSAMPLING = 64
-"""Of the grid on the circle, over the highest frequency: what aliases onto it is below 1e-4."""
+"""Points of the circle per highest frequency, so that aliasing is below 1e-4."""
 
 SMALLEST = 1e-9
-"""Share of the largest eigenvalue that counts as zero in a rank; rounding is 1e-15."""
+"""Fraction of the largest eigenvalue that counts as zero in a rank; rounding error is 1e-15."""
 
 
 def measure(sources: Sources, *, sizes: Sequence[int], frequencies: int) -> xr.Dataset:
-    """Smallest eigenvalues, ranks and decay.
+    """Evidence from smallest eigenvalues, ranks and the decay of the spectrum.
 
     Parameters
     ----------
     sizes
-        Numbers of points of the data set, the first so many of them; their norms are divided out.
+        Numbers of points; size m uses the first m points of the data set, scaled to norm 1.
     frequencies
         Highest Fourier mode on the circle.
 
@@ -137,9 +137,9 @@ def _smallest(
 def _certified(
     name: str, smallest: np.ndarray, floor: np.ndarray, sizes: Sequence[int], count: int
 ) -> Quantity:
-    """The least smallest eigenvalue in units of its rounding error, over the first `count` sizes.
+    """Smallest eigenvalue in units of its rounding error, over the first `count` sizes.
 
-    An eigenvalue is known to within one unit: one that is nearer to zero decides nothing.
+    An eigenvalue is known to within one unit, so one closer to zero is inconclusive.
     """
     least = float(np.min(smallest[:count] / floor[:count]))
     label = f"{name}, up to {sizes[count - 1]} points: smallest eigenvalue over rounding"
@@ -147,7 +147,7 @@ def _certified(
 
 
 def _polynomials(x: np.ndarray) -> tuple[list[Quantity], list[Series]]:
-    """Ranks at depth 2 against prediction, and the spectra."""
+    """Ranks at depth 2 against their prediction, and spectra."""
     features, quantities, series = x.shape[1], [], []
     for name, (coefficients, beta) in POLYNOMIALS.items():
         degrees = harmonic_degrees(coefficients, beta, features)
@@ -177,7 +177,7 @@ def harmonic_degrees(coefficients: Sequence[float], beta: float, features: int) 
     Parameters
     ----------
     coefficients
-        Of 1, z, z^2, ...
+        Coefficients of 1, z, z^2, ...
     """
     variance = 1 / features + beta**2
     scaled = np.asarray(coefficients) * variance ** (np.arange(len(coefficients)) / 2)
@@ -198,8 +198,8 @@ def harmonic_dimension(degree: int, features: int) -> int:
 def _circle(frequencies: int, limit: Network) -> tuple[list[Quantity], list[Series]]:
     """Decay of the Fourier modes of ReLU kernels on the circle.
 
-    Even and odd modes have constants of their own, so pairs of neighbours are averaged (their
-    logarithms). With beta > 0 both are there; without, most odd ones vanish at depth 2.
+    Even and odd modes have different constants, so the logarithms of neighbours are averaged in
+    pairs. With beta > 0 both occur; without, most odd modes vanish at depth 2.
     """
     angle = 2 * np.pi * np.arange(2 * OVERSAMPLING * frequencies) / (2 * OVERSAMPLING * frequencies)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)

@@ -11,10 +11,22 @@ __all__ = ["Settings"]
 
 
 class Settings(Experiment):
-    """On the sphere the limiting NTK is positive definite unless the activation is a polynomial."""
+    """Spectrum of the limiting NTK on the sphere, for the network's and for other activations.
+
+    Measures smallest eigenvalues, ranks for polynomial activations, and the decay of the spectrum
+    on the circle. Needs points on a sphere.
+    """
 
     paper: ClassVar[str] = "Proposition 2"
+    statement: ClassVar[str] = (
+        "On sampled points of the sphere the limiting NTK is positive definite for the "
+        "non-polynomial activations tested."
+    )
     reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting", "networks")
 
-    sizes: list[Count] = Field(min_length=2, description="numbers of points on the sphere")
-    frequencies: Count = Field(64, description="Fourier modes of the kernel on the circle")
+    sizes: list[Count] = Field(
+        min_length=2, description="numbers of points; size m uses the first m points"
+    )
+    frequencies: Count = Field(
+        64, description="number of Fourier modes of the kernel on the circle"
+    )

@@ -1,7 +1,8 @@
 """Training along one kernel principal component (JGH Figure 3).
 
-(a) the batch in the plane of that component's eigenfunction and the next one's; (b) how far
-networks leave the straight line to the goal, ||h_t||; (c) what remains of the way, ||g_t||.
+(a) The training points in the plane of the eigenfunction of that component and the next.
+(b) Deviation of networks from the straight line to the goal, ||h_t||. (c) Remaining distance,
+||g_t||.
 """
 
 import matplotlib
@@ -27,7 +28,7 @@ def draw(statistics: xr.Dataset) -> Figure:
         A `principal_component` store: ``eigenfunction`` (sample, component), ``label`` (sample,
         optional), ``eigenvalue`` (component), ``across`` and ``along`` (width, seed, step),
         ``limiting_along`` and ``time`` (step); attributes ``network_label``, ``dataset_label``,
-        ``component``, the one trained along.
+        and ``component``, the one trained along.
     """
     colours = style.width_colours(statistics["width"])
     with style.paper():
@@ -43,7 +44,7 @@ def draw(statistics: xr.Dataset) -> Figure:
 
 
 def _draw_plane(axes: Axes, statistics: xr.Dataset) -> None:
-    """The batch in the plane of two eigenfunctions, each point as its digit where there is one."""
+    """Draw the training points in the plane of two eigenfunctions, with labels as digits."""
     component = int(statistics.attrs["component"])
     x, y = (statistics["eigenfunction"].sel(component=i) for i in (component, component + 1))
     if "label" in statistics:
@@ -56,7 +57,7 @@ def _draw_plane(axes: Axes, statistics: xr.Dataset) -> None:
 
 
 def _draw_digits(axes: Axes, x: xr.DataArray, y: xr.DataArray, labels: xr.DataArray) -> None:
-    """Points marked by their digit; the shape tells it, colour (Petroff 2021) only helps."""
+    """Mark points by their digit; colour (Petroff 2021) repeats what the shape shows."""
     palette = matplotlib.color_sequences["petroff10"]
     for digit in sorted({int(label) for label in labels.values}):
         chosen = labels == digit
@@ -78,7 +79,7 @@ def _eigenfunction_label(statistics: xr.Dataset, component: int) -> str:
 
 
 def _draw_across(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> None:
-    """Deviation from the straight line, zero in the limit; widths at the lines' ends."""
+    """Draw the deviation from the straight line, zero in the limit, with widths at line ends."""
     time, across = statistics["time"], statistics["across"]
     style.network_lines(axes, time, across, colours)
     _time_axis(axes, time, across)
@@ -91,7 +92,7 @@ def _draw_across(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) ->
 
 
 def _draw_along(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> None:
-    """Remaining distance along the component, with its limit."""
+    """Draw the remaining distance along the component, with its limit."""
     time, along = statistics["time"], statistics["along"]
     style.network_lines(axes, time, along, colours)
     style.limit_line(axes, time, statistics["limiting_along"])
@@ -100,7 +101,7 @@ def _draw_along(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> 
 
 
 def _time_axis(axes: Axes, time: xr.DataArray, drawn: xr.DataArray) -> None:
-    """Both axes from zero, labelled."""
+    """Label both axes and start them at zero."""
     axes.set_xlim(0, float(time.max()))
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(4))
@@ -115,9 +116,9 @@ JGH_EIGENVALUES = {1: 0.0457, 2: 0.00108, 3: 0.00078}
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     """Eigenvalues of Theta(X, X) / N, one row per component.
 
-    Columns: the limiting kernel's; mean and standard deviation over the widest networks at t = 0;
-    the three that JGH Section 6 gives for MNIST (one network of width 10000), NaN elsewhere. The
-    last are MNIST's whatever the data set of the table.
+    Columns: those of the limiting kernel; mean and standard deviation over the widest networks at
+    t = 0; and the three that JGH Section 6 gives for MNIST (one network of width 10000), else NaN.
+    The last are those of MNIST for every data set.
     """
     widest = int(statistics["width"].max())
     networks = statistics["network_eigenvalue"].sel(width=widest).transpose("seed", "component")

@@ -2,7 +2,7 @@
 
 The residual r_t = f_t - f* on the training points has a part g_t = <r_t, f^(k)>_pin along the
 component k and a part h_t = r_t - g_t f^(k) across it. In the limit h_t = 0 and
-|g_t| = |g_0| exp(-lambda_k t): the network function runs along a straight line.
+|g_t| = |g_0| exp(-lambda_k t): the network function moves along a straight line.
 """
 
 import numpy as np
@@ -31,7 +31,11 @@ SCHEMA = Schema(
         "across": Variable(
             ("width", "seed", "step"), "deviation from the straight line", "||h_t||"
         ),
-        "limiting_along": Variable(("step",), "limit of the former", r"||g_t||, n = \infty"),
+        "limiting_along": Variable(
+            ("step",),
+            "infinite-width distance to the goal along the component",
+            r"||g_t||, n = \infty",
+        ),
         "eigenvalue": Variable(("component",), "eigenvalue of the limiting NTK", r"\lambda_i"),
         "network_eigenvalue": Variable(
             ("width", "seed", "component"), "eigenvalue of the empirical NTK at t = 0"
@@ -49,7 +53,7 @@ SCHEMA = Schema(
 )
 
 LEADING = 10
-"""Components kept for drawing and for the table, unless the trained one lies further down."""
+"""Number of components in the figure and the table, more if the trained one comes later."""
 
 
 def measure(sources: Sources, *, component: int, amplitude: float) -> xr.Dataset:

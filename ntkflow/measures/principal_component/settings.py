@@ -11,6 +11,7 @@ class Settings(AlongComponent):
     """Training along one kernel principal component (JGH Figure 3).
 
     The goal is f_theta(0) + amplitude x f^(component); the target of the data set is not used.
+    Needs 0 among `kernel_steps`.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("ensembles", "spectrum")

@@ -1,12 +1,12 @@
-"""Linear models of random functions, the paper's bridge from parameters to kernels (Section 3.1).
+"""Linear models of random functions (JGH Section 3.1).
 
 f_1..f_P are independent with uncentred covariance K, F_lin(theta) = P^(-1/2) sum_p theta_p f_p. Two
-numbers for each law that f_p may have:
+numbers for each distribution of f_p:
 
-- Gradient descent on theta moves F as kernel gradient descent with Ktilde = (1/P) sum_p f_p (x) f_p
-  does, exactly, at points that the cost does not see too (docs/questions.md has the derivation).
-- Ktilde -> K in P: the root mean square of ||Ktilde - K|| / ||K|| falls like P^(-1/2), as that of
-  a mean of P independent terms.
+- Gradient descent on theta moves F exactly as kernel gradient descent with the kernel
+  Ktilde = (1/P) sum_p f_p (x) f_p, also at points outside the training set (docs/questions.md).
+- Ktilde -> K in P: the root mean square of ||Ktilde - K|| / ||K|| falls like P^(-1/2), as for a
+  mean of P independent terms.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ __all__ = ["LAWS", "PRECISION", "measure"]
 PRECISION = "float64"
 
 ROUNDING = 1e-11
-"""Of ten steps, each a sum over up to thousands of functions."""
+"""Rounding error of ten steps, each a sum over up to thousands of functions."""
 
 STEPS = 10
 EXPECTED = -0.5
@@ -41,11 +41,11 @@ def _rademacher(root: np.ndarray, count: int, random: np.random.Generator) -> np
 
 
 def _eigenfunction(root: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """One of m eigenfunctions, times sqrt(m lambda): the law of least entropy."""
+    """One of m eigenfunctions, times sqrt(m lambda): the distribution of least entropy."""
     return np.sqrt(len(root)) * root[random.integers(len(root), size=count)]
 
 
-# (root, count, generator) -> functions (count, point); root^T root = K, one eigenfunction a row
+# (root, count, generator) -> functions (count, point); root^T root = K, one eigenfunction per row
 Law = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 
 LAWS: Mapping[str, Law] = {
@@ -53,18 +53,18 @@ LAWS: Mapping[str, Law] = {
     "random signs": _rademacher,
     "random eigenfunction": _eigenfunction,
 }
-"""Laws of a random function whose uncentred covariance is K."""
+"""Distributions of a random function whose uncentred covariance is K."""
 
 
 def measure(sources: Sources, *, functions: Sequence[int], draws: int) -> xr.Dataset:
-    """Both numbers for each of `LAWS`; K is the limiting NTK at all points.
+    """Evidence for each of `LAWS`, with the limiting NTK at all points as K.
 
     Parameters
     ----------
     functions
-        Numbers P.
+        Numbers P of functions.
     draws
-        Sets of P functions.
+        Number of sets of P functions.
     """
     kernel = np.asarray(sources.limiting["ntk"].values, np.float64)
     train = sources.dataset["is_train"].values

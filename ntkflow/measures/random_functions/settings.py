@@ -11,9 +11,15 @@ __all__ = ["Settings"]
 
 
 class Settings(Experiment):
-    """A linear model of random functions descends along its kernel, which tends to theirs."""
+    """Kernel of P random functions against the kernel they are drawn from, by P.
+
+    Also compares gradient descent on their linear model with kernel gradient descent.
+    """
 
     paper: ClassVar[str] = "Section 3.1, Remark on random functions"
+    statement: ClassVar[str] = (
+        "A linear model of random functions descends along its kernel, which tends to theirs."
+    )
 
     functions: list[Count] = Field(min_length=2, description="numbers P of random functions")
-    draws: Draws = Field(description="draws of them")
+    draws: Draws = Field(description="number of draws of the functions")

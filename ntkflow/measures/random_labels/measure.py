@@ -1,22 +1,22 @@
-"""Random labels are fitted as true ones are, and teach nothing (JGH Introduction).
+"""Accuracy of networks and the limiting NTK on true and random labels (JGH Introduction).
 
 After Zhang et al. (2017) for networks and Belkin et al. (2018) for kernels. Networks are trained on
-the true labels and on labels that were drawn uniformly; the limiting NTK learns the same from
-f = 0, by kernel gradient descent (JGH Section 5) up to the same time. Accuracies, at the end:
+the true labels and on uniformly random labels. The limiting NTK learns the same labels from f = 0,
+by kernel gradient descent (JGH Section 5) to the same time. Final accuracies:
 
-- on the random labels that were learnt: 1, or near it;
-- on test points after the true labels: far above chance;
-- on test points after random labels: one in as many as there are classes. That is exact as a mean
-  over labels and initialisations, among which all classes are alike, whatever the test labels are.
+- on the learnt random labels: 1, or close to it;
+- on test points, with true labels: far above chance;
+- on test points, with random labels: 1 / number of classes. This is exact as a mean over labels and
+  initialisations, since all classes are then equivalent.
 
-For one set of random labels the last scatters more than test points are many, because a class is
-taken for another as a whole. So every network has labels of its own, and the kernel, which costs
-nothing, learns `LABELLINGS` sets of them; intervals are bootstraps over these. That of the kernel
-after the true labels, of which there is one set, is Wilson's over test points.
+For one set of random labels the last accuracy varies more than the number of test points suggests,
+because whole classes are confused. Each network therefore has separate labels, and the kernel,
+which costs little, learns `LABELLINGS` sets of them. Intervals are bootstraps over these. The
+interval of the kernel with true labels, a single set, is that of Wilson over test points.
 
-The networks' f_0 is not 0 but a Gaussian process as large as the labels. What is left of it off
-the training points makes them slower and less accurate than the kernel; the panels show this as
-kernel gradient descent from their own f_0.
+f_0 of the networks is not 0 but a Gaussian process as large as the labels. Its remainder at test
+points makes networks slower and less accurate than the kernel. The panels show this by kernel
+gradient descent from f_0 of the networks.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,45 +37,45 @@ from ntkflow.networks.training import Schedule, train_ensemble
 __all__ = ["PRECISION", "measure", "random_goals"]
 
 PRECISION = "float32"
-"""Of the networks; kernels are in float64."""
+"""Precision of the networks; kernels are in float64."""
 
 FITTED, GENERALISES = 0.99, 0.8
-"""Least accuracies: on the labels that were learnt, and on test points after the true ones. The
-paper names no number; 0.8 is eight times chance, and less than the 0.91 that the limit leaves of
-the kernel's 0.94 on 200 digits when it starts from the networks' f_0."""
+"""Smallest accuracies on the learnt labels, and on test points with true labels. The paper gives no
+number. 0.8 is eight times chance, and less than 0.91, which the kernel reaches on 200 digits from
+f_0 of the networks (0.94 from f = 0)."""
 
 TOLERANCE, RESOLUTION = 0.01, 0.05
-"""Of accuracy at chance: a tenth of it, because one interval in twenty misses what is exact, though
-by little; and half of it, far less than what sets it apart from learning."""
+"""Margin and resolution of an accuracy at chance. The margin is a tenth of it, because one interval
+in twenty misses the exact value, by little. The resolution is half of it, far below learning."""
 
 LABELLINGS = 200
-"""Sets of random labels for the kernel: their mean accuracy is known to 0.004."""
+"""Number of sets of random labels for the kernel; their mean accuracy is known to 0.004."""
 
 RECORDS = 25
 
 
 class Accuracies(NamedTuple):
-    """Of networks, or of the kernel with several sets of labels, (record, member)."""
+    """Accuracies of networks, or of the kernel with several sets of labels, (record, member)."""
 
     learnt: np.ndarray
-    """On the training points, with the labels that were learnt."""
+    """Accuracy on the training points, with the learnt labels."""
     test: np.ndarray
-    """On the test points, with the true labels."""
+    """Accuracy on the test points, with the true labels."""
 
 
 def measure(
     sources: Sources, *, seeds: int, learning_rate: float, steps: int, label_seed: int
 ) -> xr.Dataset:
-    """Accuracies of networks of the widest width and of the kernel, on true and random labels.
+    """Accuracies of networks of the largest width and of the kernel, on true and random labels.
 
     Parameters
     ----------
     seeds
-        Networks for each kind of labels.
+        Number of networks for each kind of labels.
     learning_rate, steps
-        Of gradient descent on least squares.
+        Learning rate and number of steps of gradient descent on least squares.
     label_seed
-        Of the random labels.
+        Seed of the random labels.
     """
     width = max(sources.architectures)
     y = np.asarray(sources.dataset["y"].values, np.float64)
@@ -104,7 +104,7 @@ def random_goals(
 ) -> np.ndarray:
     """`count` copies of the targets y (point, output), whose first `samples` rows are redrawn.
 
-    Each is one-hot, with all outputs as likely, independently of the others.
+    The new rows are one-hot, uniform over outputs and independent.
     """
     goals = np.repeat(y[None], count, axis=0)
     goals[:, :samples] = np.eye(y.shape[1])[random.integers(y.shape[1], size=(count, samples))]
@@ -112,11 +112,11 @@ def random_goals(
 
 
 def _networks(sources: Sources, width: int, goals: np.ndarray, schedule: Schedule) -> np.ndarray:
-    """f of one network a goal, (seed, record, point, output)."""
+    """f of one network per goal, (seed, record, point, output)."""
     x, architecture = sources.dataset["x"].values, sources.architectures[width]
     samples = int(sources.dataset["is_train"].values.sum())
     keys = seed_keys(sources.seed, width, len(goals))
-    # One after the other: an ensemble has one goal. They share the compiled program.
+    # One after another, since an ensemble has one goal. All share the compiled program.
     return np.concatenate(
         [
             train_ensemble(keys[seed : seed + 1], x, goal, samples, architecture, schedule).f
@@ -128,14 +128,14 @@ def _networks(sources: Sources, width: int, goals: np.ndarray, schedule: Schedul
 def _kernel(
     basis: Components, start: np.ndarray, goals: np.ndarray, samples: int, times: np.ndarray
 ) -> Accuracies:
-    """Of kernel gradient descent from `start` to each goal, both (member, point, output)."""
+    """Accuracies of kernel gradient descent from `start` to each goal, (member, point, output)."""
     known = goals[:, :samples]
     functions = (np.asarray(kernel_flow(basis, start, known, np.array([t])))[:, 0] for t in times)
     return _accuracies(functions, goals, samples)
 
 
 def _accuracies(functions: Iterable[np.ndarray], goals: np.ndarray, samples: int) -> Accuracies:
-    """Of functions (member, point, output), one a record, against goals of the same shape."""
+    """Accuracies of functions (member, point, output), one per record, against goals."""
     label = goals.argmax(axis=2)
     right = np.array([f.argmax(axis=2) == label for f in functions])
     return Accuracies(right[..., :samples].mean(axis=2), right[..., samples:].mean(axis=2))
@@ -144,7 +144,7 @@ def _accuracies(functions: Iterable[np.ndarray], goals: np.ndarray, samples: int
 def _numbers(
     true: Mapping[str, Accuracies], random: Mapping[str, Accuracies], classes: int, points: int
 ) -> list[Quantity]:
-    """What networks and the kernel reached in the end."""
+    """Final accuracies of networks and of the kernel."""
     quantities = []
     for who in ("networks", "kernel"):
         fitted, chance = random[who].learnt[-1], random[who].test[-1]
@@ -168,14 +168,14 @@ def _numbers(
 
 
 def _over_points(name: str, share: float, points: int) -> Quantity:
-    """Accuracy of one function, with Wilson's interval."""
+    """Accuracy of one function, with a Wilson interval."""
     counted = scipy.stats.binomtest(round(share * points), points)
     low, high = counted.proportion_ci(method="wilson")
     return Quantity(name, share, low, high, "at least", GENERALISES, 0.0)
 
 
 def _panel(title: str, found: Mapping[str, Accuracies], times: np.ndarray, classes: int) -> Panel:
-    """Mean accuracies against time; a band from the worst network to the best."""
+    """Panel of mean accuracies against time, with a band from the worst to the best network."""
     series = [Series("chance", times[[0, -1]], [1 / classes, 1 / classes], look="guide")]
     for who in ("networks", "kernel"):
         for where, values in zip(("learnt", "test"), found[who], strict=True):

@@ -11,8 +11,14 @@ __all__ = ["Settings"]
 
 
 class Settings(Classifying):
-    """Networks, and kernels, fit random labels; on true ones they generalise."""
+    """Accuracy of networks and of the limiting NTK on true and on random labels.
+
+    Needs the target `one_hot` and `test` points.
+    """
 
     paper: ClassVar[str] = "Introduction"
+    statement: ClassVar[str] = (
+        "Networks, and kernels, fit random labels; on true ones they generalise."
+    )
 
     label_seed: Natural = Field(0, description="seed of the random labels")

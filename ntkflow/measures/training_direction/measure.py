@@ -1,17 +1,17 @@
-"""The NTK along a training direction that is the gradient of nothing (JGH Theorem 2).
+"""Drift of the NTK along a training direction that is not a gradient (JGH Theorem 2).
 
-The theorem is about networks that follow d theta/dt = -(1/N) sum_i d_t(x_i) grad f_theta(x_i) for
-any d_t with a bounded integral of ||d_t||. Here d_t oscillates, at each training point with a
-frequency and a phase of its own, and knows neither f nor a target: ||d_t||_pin is about 1 for ever,
-so f goes on moving. It is the same for the networks of all widths. Three numbers:
+The theorem covers networks that follow d theta/dt = -(1/N) sum_i d_t(x_i) grad f_theta(x_i) for any
+d_t with a bounded integral of ||d_t||. Here d_t oscillates, at each training point with a separate
+frequency and phase, independently of f and of a target: ||d_t||_pin remains about 1, so f keeps
+moving. All widths have the same direction. Three numbers:
 
-- exponent in n of the drift sup_t ||Theta(t) - Theta(0)|| / ||Theta(0)||, for which the theorem
-  is a bound; the sup is over records, as it holds uniformly in t;
-- how far f moved at the widest networks: a kernel that stays while f stays too shows nothing;
+- exponent in n of the drift sup_t ||Theta(t) - Theta(0)|| / ||Theta(0)||, which the theorem bounds
+  uniformly in t; the sup is over records;
+- movement of f at the largest width, since a constant kernel with a constant f would show nothing;
 - exponent of sup_t ||f_t - f_inf,t||, where d/dt f_inf = -(1/N) sum_j Theta_inf(x, x_j) d_t(x_j)
-  from the same f_0, which is what the theorem concludes. It is of the order n^(-1/2) of
-  Theta(0) - Theta_inf; the drift adds the next order, and is to be the smaller part for a time
-  that is short enough: to t = 100 on the default network, slopes from n = 64 on are near -0.7.
+  from the same f_0, the conclusion of the theorem. It is of the order n^(-1/2) of
+  Theta(0) - Theta_inf. The drift adds the next order, which must be smaller, so the time must be
+  short: to t = 100 on the default network, slopes from n = 64 are about -0.7.
 """
 
 from collections.abc import Mapping
@@ -37,23 +37,23 @@ __all__ = ["PRECISION", "limiting_path", "measure", "oscillating"]
 PRECISION = "float64"
 
 LEAST_MOVEMENT = 0.2
-"""||f_T - f_0||_pin over ||f_0||_pin. Where it is a fifth or more, f has moved by O(1)."""
+"""Smallest ||f_T - f_0||_pin over ||f_0||_pin that counts as movement of f by O(1)."""
 
 EXPECTED = -0.5
-"""Of the distance from the limit."""
+"""Exponent of the distance from the limit."""
 
 MOST_RECORDS = 20
 
 
 def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -> xr.Dataset:
-    """Drift of the NTK between all points, by width, and how far f went.
+    """Drift of the NTK between all points, by width, and movement of f.
 
     Parameters
     ----------
     seeds
-        Networks of each width.
+        Number of networks of each width.
     learning_rate, steps
-        Length in time, and number, of Euler steps along the direction.
+        Length in time and number of Euler steps along the direction.
     """
     x = jnp.asarray(sources.dataset["x"].values, jnp.float64)
     train = int(sources.dataset["is_train"].values.sum())
@@ -79,7 +79,7 @@ def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -
         [slope, far, close],
         [
             Panel(
-                "one network a width",
+                "one network per width",
                 "time $t$",
                 r"$f_\theta(x_1)$",
                 _paths(shown, learning_rate * kept),
@@ -95,7 +95,7 @@ DISTANCE = r"$\sup_t \|f_\theta - f_\infty\|$"
 
 
 def _paths(shown: Mapping[int, tuple[np.ndarray, np.ndarray]], time: np.ndarray) -> list[Series]:
-    """f of a network of the narrowest and one of the widest width, and of its limit."""
+    """f of one network of the smallest and of the largest width, and its limit."""
     series = []
     for width in (min(shown), max(shown)):
         own, limit = shown[width]
@@ -111,8 +111,8 @@ def oscillating(
 ) -> Float[np.ndarray, "t n"]:
     """d_t(x_i) = sqrt(2) sin(omega_i t + phi_i), of mean square 1 over a period.
 
-    Frequencies are such that there is between one half and two periods in `duration`: a direction
-    that turned at every step would lead nowhere.
+    There are between one half and two periods in `duration`, since f would not move along a
+    direction that changed at every step.
     """
     random = np.random.default_rng([seed, samples])
     periods, phase = random.uniform(0.5, 2, samples), random.uniform(0, 2 * np.pi, samples)
@@ -122,14 +122,14 @@ def oscillating(
 def limiting_path(
     ntk: Float[AnyArray, "m n"], direction: Float[np.ndarray, "t n"], rate: float
 ) -> Float[np.ndarray, "t1 m"]:
-    """f_inf - f_0 before the first step and after each: kernel gradient steps along the direction.
+    """f_inf - f_0 before the first and after each kernel gradient step along the direction.
 
     Parameters
     ----------
     ntk
         Theta_inf between any m points and the n training points.
     direction
-        d at each step.
+        Direction d_t at each step.
     rate
         Length of a step in time.
     """
@@ -139,7 +139,7 @@ def limiting_path(
 
 
 def _records(steps: int) -> np.ndarray:
-    """Steps after which f and the kernel are recorded: equally far apart, and the last."""
+    """Steps after which f and the kernel are recorded: equally spaced, and the last."""
     stride = -(-steps // MOST_RECORDS)
     return np.array(sorted({*range(0, steps, stride), steps}))
 
@@ -148,7 +148,7 @@ def _records(steps: int) -> np.ndarray:
 def _followed(
     keys: SeedKeys, x: Inputs, pushes: Float[AnyArray, "r c n"], rate: float, network: Architecture
 ) -> tuple[Float[Array, "s r"], Float[Array, "s r N k"]]:
-    """Drift of the kernel and f at each record, of one network a key."""
+    """Drift of the kernel and f at each record, for one network per key."""
 
     def follow(key: Array) -> tuple[Array, Array]:
         start = init(key, x.shape[1], network, x.dtype)
@@ -173,7 +173,7 @@ def _followed(
 def _step(
     theta: Parameters, push: Array, *, x: Inputs, rate: float, network: Architecture
 ) -> tuple[Parameters, None]:
-    """One Euler step of d theta/dt = -(1/N) sum_i d_t(x_i) grad f(x_i), on each output alike."""
+    """One Euler step of d theta/dt = -(1/N) sum_i d_t(x_i) grad f(x_i), equal on all outputs."""
     samples = len(push)
     f, pull = jax.vjp(lambda parameters: apply(parameters, x[:samples], network), theta)
     (gradient,) = pull(jnp.broadcast_to(push[:, None], f.shape) / samples)
@@ -181,7 +181,7 @@ def _step(
 
 
 def _in_records(direction: Float[np.ndarray, "t n"]) -> Float[np.ndarray, "r c n"]:
-    """The direction from record to record; steps beyond the last lead nowhere."""
+    """Directions grouped by record, padded with zeros after the last step."""
     steps, samples = direction.shape
     stride = -(-steps // MOST_RECORDS)
     records = -(-steps // stride)

@@ -11,11 +11,18 @@ __all__ = ["Settings"]
 
 
 class Settings(Untrained):
-    """The NTK stays what it was along any bounded training direction, not only a gradient."""
+    """Drift of the NTK along one bounded direction that is not a gradient, by width.
+
+    Also measures the distance of f from the path of the limit. Needs two widths.
+    """
 
     paper: ClassVar[str] = "Theorem 2"
+    statement: ClassVar[str] = (
+        "The drift of the NTK falls at least as n^(-1/2) along one bounded direction that is not a "
+        "gradient."
+    )
     fewest_widths: ClassVar[int] = 2
 
-    seeds: Seeds = Field(5, description="initialisations of each width")
-    learning_rate: PositiveFinite = Field(1.0, description="step in time")
-    steps: Count = Field(description="steps along the direction")
+    seeds: Seeds = Field(5, description="number of initialisations of each width")
+    learning_rate: PositiveFinite = Field(1.0, description="length of a step in time")
+    steps: Count = Field(description="number of steps along the direction")

@@ -1,7 +1,7 @@
 """Approach of finite networks to the limit: statistics against width, with fitted exponents.
 
-A log-log panel for each quantity: small points for initialisations, their mean with its 95 %
-interval, the fitted power law, and under them the slope that the theory gives.
+One log-log panel per quantity: small points for initialisations, their mean with its 95 % interval,
+the fitted power law, and below them the slope of the theory.
 """
 
 import math
@@ -34,7 +34,7 @@ def draw(statistics: xr.Dataset) -> Figure:
         A `width_scaling` store: ``value``, ``value_low``, ``value_high``, ``used`` (quantity,
         width), ``spread`` (quantity, width, seed), ``exponent``, ``exponent_low``,
         ``exponent_high``, ``prefactor``, ``expected`` (quantity); attributes ``network_label``,
-        ``dataset_label``. Of ``spread``, the first 50 initialisations are drawn.
+        ``dataset_label``. The first 50 initialisations of ``spread`` are drawn.
     """
     statistics = statistics.sortby("width")
     quantities = statistics.sizes["quantity"]
@@ -56,16 +56,16 @@ def draw(statistics: xr.Dataset) -> Figure:
 
 
 def _measured(panel: xr.Dataset) -> xr.Dataset:
-    """The widths this quantity was measured at; all of them if it never was."""
+    """Widths at which this quantity was measured; all widths if there are none."""
     measured = np.isfinite(panel["value"].values)
     return panel.isel(width=measured) if measured.any() else panel
 
 
 def _draw_quantity(axes: Axes, panel: xr.Dataset, inches: float) -> None:
-    """One quantity (dims width, seed) in axes about `inches` wide."""
+    """Draw one quantity (dims width, seed) in axes about `inches` wide."""
     bottom, top = _limits(panel)
     widths = panel["width"].values
-    # Limits come before the data: autoscaled to a single width, they would be no interval.
+    # Set limits before the data: autoscaling to a single width would give an empty interval.
     axes.set(yscale="log", ylim=(bottom, top))
     width_axes.set_width_limits(axes, widths)
     title = textwrap.fill(str(panel["quantity"].item()), width=int(TITLE_CHARACTERS * inches))
@@ -79,10 +79,10 @@ def _draw_quantity(axes: Axes, panel: xr.Dataset, inches: float) -> None:
 
 
 def _limits(panel: xr.Dataset) -> tuple[float, float]:
-    """Vertical limits around what the fit uses, upper ends and initialisations.
+    """Vertical limits around values of the fit, upper ends and initialisations.
 
-    Lower ends at or below zero, and unused values far under their own noise, would stretch a
-    logarithmic axis without end; they may leave it at the bottom.
+    Lower ends at or below zero, and unused values far below their noise, would stretch a
+    logarithmic axis; they may be outside it at the bottom.
     """
     used = panel.where(panel["used"])
     drawn = [used["value"], used["value_low"], panel["value_high"], _shown_spread(panel)]
@@ -90,19 +90,19 @@ def _limits(panel: xr.Dataset) -> tuple[float, float]:
 
 
 def _shown_spread(panel: xr.Dataset) -> xr.DataArray:
-    """The initialisations that are drawn, (width, seed)."""
+    """Initialisations that are drawn, (width, seed)."""
     return panel["spread"].isel(seed=slice(width_axes.SHOWN_SEEDS)).transpose("width", "seed")
 
 
 def _draw_spread(axes: Axes, panel: xr.Dataset) -> None:
-    """A small point for each initialisation, set side by side around its width."""
+    """Draw a small point for each initialisation, side by side around its width."""
     spread = _shown_spread(panel)
     x = width_axes.beside(panel["width"].values, spread.sizes["seed"])
     axes.plot(x.ravel(), spread.values.ravel(), ".", **SPREAD_POINT)
 
 
 def _draw_means(axes: Axes, panel: xr.Dataset, bottom: float) -> None:
-    """Means with their 95 % intervals, hollow where the fit does not use them."""
+    """Draw means with their 95 % intervals, hollow if the fit does not use them."""
     axes.vlines(panel["width"], panel["value_low"].clip(min=bottom), panel["value_high"], **BAR)
     for used, face in ((True, style.BLUE), (False, "white")):
         chosen = panel.isel(width=panel["used"].values == used)
@@ -110,14 +110,14 @@ def _draw_means(axes: Axes, panel: xr.Dataset, bottom: float) -> None:
 
 
 def _draw_fit(axes: Axes, panel: xr.Dataset) -> list[Line2D]:
-    """The fitted power law over the widths it uses, labelled with its slope and interval."""
+    """Draw the fitted power law over its widths, labelled with slope and interval."""
     if not math.isfinite(panel["exponent"]):
         return [Line2D([], [], linestyle="none", label="no fit")]
     return width_axes.draw_fit(axes, panel, panel["width"].values[panel["used"].values])
 
 
 def _draw_expected(axes: Axes, panel: xr.Dataset) -> list[Line2D]:
-    """The slope that theory gives, through the first mean that the fit uses."""
+    """Draw the slope of the theory through the first mean that the fit uses."""
     expected, used = float(panel["expected"]), panel.isel(width=panel["used"].values)
     if not math.isfinite(expected):
         return []
@@ -132,10 +132,10 @@ def _draw_expected(axes: Axes, panel: xr.Dataset) -> list[Line2D]:
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     """Fitted exponents, one row per quantity, each with its interval and a verdict.
 
-    The verdict is about the exponent the theory gives: the interval lies below it ("steeper"),
-    above it ("shallower"), or "contains" it; "inconclusive" if it contains 0 as well, ends
-    included, for such data cannot tell a decay from none. "not enough data" where no line could be
-    fitted.
+    The verdict compares the interval with the exponent of the theory: it is below ("steeper"),
+    above ("shallower"), or "contains" it. It is "inconclusive" if the interval also contains 0,
+    ends included, because such data cannot distinguish a decay from none. It is "not enough data"
+    if no line was fitted.
     """
     names = ["exponent", "exponent_low", "exponent_high", "expected"]
     table = statistics[names].to_dataframe().reset_index()[["quantity", *names]]
@@ -151,7 +151,7 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
 
 
 def tabulate_widths(statistics: xr.Dataset) -> pd.DataFrame:
-    """Each quantity at each width: value, its interval, and whether the fit uses it."""
+    """One row per quantity and width: value, interval, and whether the fit uses it."""
     names = ["value", "value_low", "value_high", "used"]
     return (
         statistics[names]

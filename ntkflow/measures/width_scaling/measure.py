@@ -1,8 +1,8 @@
 """Approach to the infinite-width limit over a grid of widths, with fitted exponents.
 
-Intervals and fits are those of `power_law`. The bias alone has the plain percentile interval, since
-it has many draws. Its noise grows with n relative to it, and still all widths weigh the same:
-weights from the noise would narrow its interval, but lean on the narrow networks.
+Intervals and fits are those of `power_law`. Only the bias has the plain percentile interval, since
+it has many draws. Its noise grows with n relative to the bias, but all widths have equal weight:
+weights from the noise would narrow the interval, and favour narrow networks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,19 +61,19 @@ EXPECTED: Mapping[str, float] = {
 """Exponents of the theory by quantity. That of the drift is an upper bound."""
 
 DRAWN = 50
-"""Initialisations kept one by one for drawing, at most."""
+"""Largest number of initialisations stored one by one for drawing."""
 
 
 def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) -> xr.Dataset:
     """The four quantities of `EXPECTED` at each width, and the exponent of each in the width.
 
     Spread, drift and distance are means over initialisations of `convergence.initial_spread`,
-    `kernel_drift` and `distance_from_dynamics`; the spread is taken from the initial kernels or,
-    at widths that have none, from the first kernels recorded in training. The bias is the square
-    root of `convergence.squared_bias`. The fit uses the widths at which the lower end of the
-    value's interval is above zero. A bias below its own noise is not used. The other quantities
-    are means of norms, whose lower end is positive as long as there are two initialisations and
-    no norm is 0; of a single initialisation there is no interval, and it is not used.
+    `kernel_drift` and `distance_from_dynamics`. The spread uses the initial kernels or, at widths
+    without them, the first kernels recorded in training. The bias is the square root of
+    `convergence.squared_bias`. The fit uses the widths at which the lower end of the interval is
+    above zero. A bias below its noise is not used. The other quantities are means of norms, whose
+    lower end is positive if there are two initialisations and no norm is 0; a single
+    initialisation has no interval and is not used.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) ->
     Returns
     -------
     xr.Dataset
-        A "width_scaling" store. A quantity is NaN, and not used, at widths it was not measured at.
+        A "width_scaling" store. A quantity is NaN, and not used, at widths without it.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def _trained_estimates(
 
 
 def _assemble(widths: Sequence[int], by_quantity: Sequence[Sequence[Estimate]]) -> xr.Dataset:
-    """The store, from estimates by quantity and width."""
+    """Store from estimates by quantity and width."""
     value = np.array([[e.value for e in row] for row in by_quantity])
     replicates = np.array([[e.replicates for e in row] for row in by_quantity])
     low, high = np.array([[e.interval for e in row] for row in by_quantity]).transpose(2, 0, 1)
@@ -189,7 +189,7 @@ def _padded_spread(by_quantity: Sequence[Sequence[Estimate]], drawn: int) -> NDA
 
 
 def claims(statistics: xr.Dataset) -> list[Quantity]:
-    """Exponents that the theorems predict; that of the drift has an upper bound only."""
+    """Exponents that the theorems predict; for the drift, only an upper bound."""
     relations: dict[str, Relation] = {DRIFT: "at most"}
     return [
         recorded(statistics.sel(quantity=name), name, relations.get(name, "equals"))

@@ -17,19 +17,24 @@ INITIAL_KERNELS_LIMIT = 2**30
 
 
 class InitialKernels(Strict):
-    """Kernels at initialisation: many, of narrow networks."""
+    """Untrained networks, many of each width, for the bias of the mean kernel.
 
-    widths: list[Width] = Field(min_length=1, description="widths n")
+    The kernels of one width are in memory at once: draws x points^2 x outputs^2 x 4 bytes (8 with
+    `precision: float64`), counting training and test points, may be at most 1 GiB.
+    """
+
+    widths: list[Width] = Field(min_length=1, description="widths n, each once")
     draws: Annotated[int, Field(ge=20), NotBoolean] = Field(
-        description="initialisations of each width"
+        description="number of initialisations of each width, as far as memory allows"
     )
 
 
 class Settings(Trained):
-    """How fast finite networks approach the limit in n.
+    """Spread, bias and drift of the NTK, and distance from the limiting dynamics, against width.
 
     The bias of the mean kernel falls like 1/n and its Monte-Carlo noise like (n draws)^(-1/2), so
-    it is visible at small widths with many draws. These have their own grid.
+    it is visible at small widths with many draws. Untrained networks therefore have a separate list
+    of widths, `initial`. Needs two widths, 5 seeds, and 0 and a later step in `kernel_steps`.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("ensembles", "initial", "dynamics", "limiting")
@@ -38,8 +43,8 @@ class Settings(Trained):
     width_table: ClassVar[bool] = True
     paper: ClassVar[str] = "Theorems 1 and 2, Section 5"
     statement: ClassVar[str] = (
-        "The NTK of wide networks is Theta_inf when training starts and while it lasts, and f "
-        "follows its kernel gradient."
+        "As n grows, the NTK tends to Theta_inf at initialisation, it drifts less in training, and "
+        "f approaches its limiting dynamics."
     )
     title: ClassVar[str] = "Distance of finite networks from the limit, by width"
     caption: ClassVar[str] = (
@@ -56,9 +61,11 @@ class Settings(Trained):
     )
 
     seeds: Annotated[int, Field(ge=5), NotBoolean] = Field(
-        10, description="initialisations of each width; fewer than 5 give no interval"
+        10, description="number of initialisations of each width; fewer than 5 give no interval"
     )
-    initial: InitialKernels = Field(description="untrained networks, for the bias")
+    initial: InitialKernels = Field(
+        description="untrained networks, for the bias of the mean kernel"
+    )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
