@@ -84,7 +84,7 @@ def _title(time: float, network_time: float) -> str:
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
-    """How well networks follow the limiting Gaussian, one row per width and time.
+    """Agreement of networks with the limiting Gaussian, one row per width and time.
 
     - ``inside``: fraction of (network, point) pairs between the lowest and the highest percentile,
       with its 95 % bootstrap interval over networks (points of one network are not independent),
