@@ -9,12 +9,6 @@ CLAIMED = [name for name, experiment in study.selected.items() if experiment.pap
 TABLES = multiext("results/claims", ".csv", ".json", ".html") if CLAIMED else []
 
 
-def recorded_configuration():
-    """The configuration, with the experiments that are run and paths that start in results/."""
-    folders = [os.path.relpath(folder, "results") for folder in OUTSIDE]
-    return {**config, "run": list(study.selected), **({"measures": folders} if folders else {})}
-
-
 rule tabulate_claims:
     input:
         statistics=[store(f"statistics/{name}") for name in CLAIMED],

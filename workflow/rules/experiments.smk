@@ -1,0 +1,97 @@
+# What an experiment reads, how it is labelled, and what it leaves.
+from ntkflow.pages.captions import caption
+from ntkflow.pages.settings import settings
+
+DEFAULT_FIGURE = "ntkflow.measures.common.figure"
+
+
+def sources_of(wildcards):
+    """The stores that a measure reads, by kind."""
+    experiment = experiment_of(wildcards)
+    return {
+        kind: STORES[kind](wildcards.experiment, experiment)
+        for kind in experiment.reads
+        if kind != "networks"
+    }
+
+
+def measure_modules(wildcards):
+    experiment = experiment_of(wildcards)
+    networks = ["ntkflow.measures.common.networks"] if "networks" in experiment.reads else []
+    return [f"ntkflow.measures.{experiment.measure}.measure", *networks]
+
+
+def figure_module(wildcards):
+    """The figure of a measure; by default the panels and numbers of its evidence."""
+    figure = f"ntkflow.measures.{experiment_of(wildcards).measure}.figure"
+    return figure if imports.module_files(figure, PACKAGE_ROOT, OUTSIDE) else DEFAULT_FIGURE
+
+
+def uses_jax(wildcards):
+    files = code_files(CLONE / "workflow/scripts/measure.py", tuple(measure_modules(wildcards)))
+    return imports.imports_library(map(Path, files), "jax")
+
+
+def widths_by_kind(wildcards):
+    experiment = experiment_of(wildcards)
+    widths = {"initial": experiment.initial.widths} if "initial" in experiment.reads else {}
+    return {**dict.fromkeys(["ensembles", "dynamics"], getattr(experiment, "widths", [])), **widths}
+
+
+def networks_of(wildcards):
+    """Settings of the finite and limiting networks, for a measure that reads them."""
+    experiment = experiment_of(wildcards)
+    if "networks" not in experiment.reads:
+        return {}
+    network = network_of(wildcards)
+    widths = getattr(experiment, "widths", [])
+    return {
+        "finite": {width: architecture(network, width) for width in widths},
+        "limit": limiting_network(wildcards),
+    }
+
+
+def labels_of(name):
+    """Labels of an experiment in figures and tables."""
+    experiment = study.experiments[name]
+    return {
+        "experiment": name,
+        "network_label": study.networks[experiment.network].label,
+        "dataset_label": experiment.dataset,
+        "statement": experiment.statement,
+        "paper": experiment.paper,
+    }
+
+
+def caption_of(name):
+    """Caption of a figure, with the settings of its experiment."""
+    experiment = study.experiments[name]
+    dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
+    points = {"description": dataset.description, "seed": dataset.seed}
+    keys, layers, general = (m.model_dump(mode="json") for m in (experiment, network, study))
+    return {**caption(experiment), "settings": settings(keys, points, layers, general)}
+
+
+def products_of(name):
+    """The stores and tables of one experiment, and those it is computed from."""
+    experiment = study.experiments[name]
+    kinds = [kind for kind in experiment.reads if kind != "networks"]
+    kinds += ["spectrum"] if experiment.goal else []
+    for kind in kinds:
+        kinds += [source for source in COMPUTED_FROM[kind] if source not in kinds]
+    tables = ["", ".widths"] if experiment.width_table else [""]
+    return [
+        *flatten(STORES[kind](name, experiment) for kind in kinds),
+        store(f"statistics/{name}"),
+        *(f"results/tables/{name}{suffix}.csv" for suffix in tables),
+    ]
+
+
+def figure_files(name):
+    return multiext(f"results/figures/{name}", ".pdf", ".svg", ".png")
+
+
+def recorded_configuration():
+    """The configuration, with the experiments that are run and paths that start in results/."""
+    folders = [os.path.relpath(folder, "results") for folder in OUTSIDE]
+    return {**config, "run": list(study.selected), **({"measures": folders} if folders else {})}
