@@ -1,4 +1,6 @@
 # What an experiment reads, how it is labelled, and what it leaves.
+from copy import deepcopy
+
 from ntkflow.pages.captions import caption
 from ntkflow.pages.settings import settings
 
@@ -92,6 +94,14 @@ def figure_files(name):
 
 
 def recorded_configuration():
-    """The configuration, with the experiments that are run and paths that start in results/."""
-    folders = [os.path.relpath(folder, "results") for folder in OUTSIDE]
-    return {**config, "run": list(study.selected), **({"measures": folders} if folders else {})}
+    """The configuration, with the experiments that are run. Relative paths to measures and data start
+    in results/, where the file is: a run can be repeated from there."""
+    recorded = deepcopy({**config, "run": list(study.selected)})
+    if OUTSIDE:
+        recorded["measures"] = [os.path.relpath(folder, "results") for folder in OUTSIDE]
+    for name, roles in recorded["datasets"].items():
+        for role, entry in roles.items():
+            if isinstance(entry, dict) and not os.path.isabs(entry.get("path", "/")):
+                points = getattr(study.datasets[name], role)
+                entry["path"] = os.path.relpath(points.path, "results")
+    return recorded

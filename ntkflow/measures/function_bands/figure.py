@@ -107,7 +107,7 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
         mean_distance_expected=_root_mean_square(deviation) / np.sqrt(networks),
     )
     columns = ["width", "time", "network_time", *summary.data_vars]
-    return summary.to_dataframe(["width", "time"]).reset_index()[columns]
+    return summary.to_dataframe(["time", "width"]).reset_index()[columns]
 
 
 def _root_mean_square(function: xr.DataArray) -> xr.DataArray:
