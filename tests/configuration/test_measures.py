@@ -12,12 +12,14 @@ import pytest
 from ntkflow.configuration.measures import find_measures
 from ntkflow.configuration.messages import ConfigurationError
 from ntkflow.configuration.study import read_study
+from ntkflow.measures.common.experiment import REQUIRED_KEYS
 from ntkflow.measures.common.sources import Sources
 from tests.configuration.test_study import changed, refusal
 from tests.measures.found import FOLDERS, SETTINGS
 
 REPOSITORY = Path(__file__).parents[2]
-SETTINGS_PY = """from ntkflow.measures.common.experiment import Experiment
+SETTINGS_PY = """from typing import ClassVar
+from ntkflow.measures.common.experiment import Experiment
 
 class Settings(Experiment):
     \"\"\"Nothing.\"\"\"
@@ -88,6 +90,16 @@ def test_a_measure_without_its_module_is_refused(tmp_path):
         ("broken_three", "def", "SyntaxError"),
         ("broken_four", "class Other: pass", "AttributeError"),
         ("broken_five", "class Settings: pass", "not derived from"),
+        (
+            "broken_seven",
+            SETTINGS_PY + "    reads: ClassVar = ('kernels',)\n",
+            "found 'kernels', expected some",
+        ),
+        (
+            "broken_eight",
+            SETTINGS_PY.replace("levels", "reads: ClassVar = ('ensembles',)\n    levels"),
+            "'ensembles' needs the keys ['seeds', 'training', 'widths']",
+        ),
         ("broken-six", SETTINGS_PY, "expected a name of letters, digits and underscores"),
     ],
 )
@@ -124,6 +136,11 @@ def test_settings_are_the_arguments_of_the_measure(name):
     assert keys <= {parameter.name for parameter in parameters}
     assert {p.name for p in parameters if p.default is p.empty} <= keys
     assert set(settings.reads) <= {*Sources.__dataclass_fields__, "networks"}
+
+
+def test_what_can_be_read_are_the_sources():
+    others = {"architectures", "limit", "seed", "memory", "progress"}
+    assert REQUIRED_KEYS.keys() - {"networks"} == Sources.__dataclass_fields__.keys() - others
 
 
 def test_measures_are_named_in_their_folders_only():

@@ -18,9 +18,11 @@ def sources_of(wildcards):
 
 
 def measure_modules(wildcards):
+    """Modules that the script of the rule `measure` imports by name."""
     experiment = experiment_of(wildcards)
     networks = ["ntkflow.measures.common.networks"] if "networks" in experiment.reads else []
-    return [f"ntkflow.measures.{experiment.measure}.measure", *networks]
+    device = ["ntkflow.device"] if uses_jax(wildcards) else []
+    return [f"ntkflow.measures.{experiment.measure}.measure", *networks, *device]
 
 
 def figure_module(wildcards):
@@ -30,8 +32,10 @@ def figure_module(wildcards):
 
 
 def uses_jax(wildcards):
-    files = code_files(CLONE / "workflow/scripts/measure.py", tuple(measure_modules(wildcards)))
-    return imports.imports_library(map(Path, files), "jax")
+    name = f"ntkflow.measures.{experiment_of(wildcards).measure}.measure"
+    file, *_ = imports.module_files(name, PACKAGE_ROOT, OUTSIDE)
+    files = [file, *imports.package_sources(file, PACKAGE_ROOT, (), OUTSIDE)]
+    return imports.imports_library(files, "jax")
 
 
 def widths_by_kind(wildcards):

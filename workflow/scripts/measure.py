@@ -1,10 +1,8 @@
 """Stores that a measure reads -> its statistics."""
 
-import sys
 from importlib import import_module
 from typing import Any
 
-from ntkflow.device import configure_jax
 from ntkflow.jobs.log import progress, run
 from ntkflow.jobs.provenance import provenance
 from ntkflow.measures.common.evidence import EVIDENCE
@@ -18,8 +16,9 @@ ALONE = ("dataset", "limiting", "spectrum", "gaussian")
 def main(smk: Any) -> None:
     params = smk.params
     module = import_module(f"ntkflow.measures.{params.measure}.measure")
-    if "jax" in sys.modules:
-        configure_jax(smk.threads, params.device, deterministic=True)
+    if params.device:  # of measures that compute with JAX
+        device = import_module("ntkflow.device")
+        device.configure_jax(smk.threads, params.device, deterministic=True)
     stores: dict[str, Any] = {
         name: open_by_width(params.widths[name], place, BY_WIDTH[name])
         if name in BY_WIDTH

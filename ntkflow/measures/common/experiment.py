@@ -35,6 +35,18 @@ PAPER = "Jacot, Gabriel & Hongler (2018)"
 RECORDED_KERNELS_LIMIT = 2**31
 """Bytes of the kernels recorded in the training of one width, which are in memory at once."""
 
+REQUIRED_KEYS = {
+    "dataset": (),
+    "limiting": (),
+    "spectrum": (),
+    "gaussian": ("band_times",),
+    "ensembles": ("widths", "seeds", "training"),
+    "dynamics": ("widths", "seeds", "training"),
+    "initial": ("initial", "training"),
+    "networks": (),
+}
+"""What a measure can read, and the keys that the rules for it use."""
+
 Width = Annotated[int, Field(gt=0, le=2**20), NotBoolean]
 Draws = Annotated[int, Field(ge=20, le=10**7), NotBoolean]
 Seeds = Annotated[int, Field(ge=2, le=10**6), NotBoolean]
@@ -47,7 +59,7 @@ class Experiment(Strict):
     Attributes
     ----------
     reads
-        Attributes of `Sources` that the measure uses: kinds of stores, or "networks".
+        Attributes of `Sources` that the measure uses: keys of `REQUIRED_KEYS`.
     elsewhere
         Keys that other rules use, and the measure does not.
     parallel
@@ -79,6 +91,12 @@ class Experiment(Strict):
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         if cls.paper and not cls.statement:
             cls.statement = " ".join((cls.__doc__ or "").split())
+        for kind in cls.reads:
+            if kind not in REQUIRED_KEYS:
+                known = ", ".join(REQUIRED_KEYS)
+                raise ValueError(f"reads: found {kind!r}, expected some of {known}")
+            if missing := {*REQUIRED_KEYS[kind]} - cls.model_fields.keys():
+                raise ValueError(f"reads: {kind!r} needs the keys {sorted(missing)}")
 
     @property
     def shared(self) -> set[str]:
