@@ -22,8 +22,8 @@ JOBS = {
     "decompose_kernel": "spectrum/four_points/relu_4.zarr",
     "train_networks": f"ensembles/{EXPERIMENT}/width-50.zarr",
     "solve_gaussian": f"gaussian/{EXPERIMENT}.zarr",
-    "measure_function_bands": f"statistics/{EXPERIMENT}.zarr",
-    "plot_function_bands": f"figures/{EXPERIMENT}.pdf",
+    "measure": f"statistics/{EXPERIMENT}.zarr",
+    "plot": f"figures/{EXPERIMENT}.pdf",
     "record_provenance": "provenance.json",
 }
 """What each rule leaves of this study; each has one job."""

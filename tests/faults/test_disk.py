@@ -76,7 +76,7 @@ def test_results_that_cannot_be_written(
     undisturbed: Study, finished_study: Study, mount: Mount
 ) -> None:
     study, results = finished_study, finished_study.folder / "results"
-    rule = "plot_function_bands"
+    rule = "plot"
     study.lose(rule)
     kept = study.results()
     mount(results, "ro")

@@ -43,7 +43,7 @@ def test_a_command_that_runs_no_job_changes_nothing(damaged: Study, listing: str
 def test_a_plan_names_a_damaged_store_and_what_follows_from_it(damaged: Study) -> None:
     printed = damaged.snakemake("--dry-run")
     assert f"results/{JOBS[LOST]} has lost some of its files: it will be recomputed" in printed
-    following = ["measure_function_bands", "plot_function_bands", "record_provenance"]
+    following = ["measure", "plot", "record_provenance"]
     assert damaged.planned() == dict.fromkeys([LOST, *following, "render_report"], 1)
 
 
@@ -64,7 +64,7 @@ KEPT = ("logs", "benchmarks")
 def leave_unfinished_work(study: Study) -> None:
     """Create the hidden files that killed jobs leave beside their products."""
     training = study.product("train_networks").with_name(".width-50.zarr.training")
-    drawn = study.product("plot_function_bands")
+    drawn = study.product("plot")
     training.joinpath("digest").mkdir(parents=True)
     training.joinpath("digest", "checkpoint").write_text("half of it")
     training.joinpath(LOCK_FILE).touch()

@@ -9,10 +9,10 @@ import yaml
 from tests.faults.studies import Study
 
 RECORDS = {"record_provenance": 1, "render_report": 1}
-PLOTTED = {"plot_function_bands": 1, **RECORDS}
+PLOTTED = {"plot": 1, **RECORDS}
 EDITED = {
-    "plot_function_bands": PLOTTED,
-    "train_networks": {"train_networks": 1, "measure_function_bands": 1, **PLOTTED},
+    "plot": PLOTTED,
+    "train_networks": {"train_networks": 1, "measure": 1, **PLOTTED},
 }
 
 
@@ -39,7 +39,7 @@ def test_rewritten_files_rerun_nothing_and_an_edited_script_its_jobs(finished_st
 
 @pytest.mark.slow
 def test_an_edited_script_has_run_and_then_counts_as_it_is(finished_study: Study) -> None:
-    script = finished_study.folder / "workflow" / "scripts" / "plot_function_bands.py"
+    script = finished_study.folder / "workflow" / "scripts" / "plot.py"
     script.write_bytes(script.read_bytes() + b"\nEDITED = True\n")
     finished_study.snakemake()
     os.utime(script)

@@ -78,12 +78,12 @@ def test_what_a_store_has_lost_is_noticed_and_recomputed(
 
 # A store, and a rule that reads it.
 READERS = [
-    ("measure_function_bands", "plot_function_bands"),
+    ("measure", "plot"),
     ("make_dataset", "train_networks"),
     ("compute_limiting_kernel", "decompose_kernel"),
     ("decompose_kernel", "solve_gaussian"),
-    ("train_networks", "measure_function_bands"),
-    ("solve_gaussian", "measure_function_bands"),
+    ("train_networks", "measure"),
+    ("solve_gaussian", "measure"),
 ]
 
 
