@@ -142,10 +142,8 @@ def initial_parameters(seed: int, widths: Sequence[int]) -> list[tuple[np.ndarra
     """theta(0) of a network with widths n_0, n_1, .., n_L, drawn from N(0, 1) in float32."""
     features, *hidden, outputs = widths
     architecture = Architecture(tuple(hidden), activation_from("relu", ()), 0.0, outputs=outputs)
-    with (
-        full_precision(),
-        jax.disable_jit(False),
-    ):  # run one operation at a time, the last bits would differ
+    # Without jit, operations would run one by one and differ in the last bits.
+    with full_precision(), jax.disable_jit(False):
         layers = init(root_key(seed), features, architecture, np.float32)
     return [(np.asarray(layer.weight), np.asarray(layer.bias)) for layer in layers]
 

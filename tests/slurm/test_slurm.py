@@ -16,12 +16,12 @@ from tests.workflow.conftest import OVERLAYS, Clone
 
 pytestmark = pytest.mark.slow
 
-# A kernel of 120 blocks, each of a few tenths of a second on one core.
+# A kernel of 55 blocks, each of a few tenths of a second on one core.
 KERNEL = """
 run: [many]
 datasets:
   many:
-    train: {inputs: sphere, samples: 3000, features: 3}
+    train: {inputs: sphere, samples: 2000, features: 3}
     target: {kind: polynomial, terms: [{coefficient: 2.0, powers: [1, 1, 0]}]}
 networks: {deep: {depth: 40, activation: tanh, weight_gain: 1.5}}
 experiments: {many: {measure: positive_definiteness, dataset: many, network: deep, sizes: [2, 4]}}
@@ -38,7 +38,7 @@ experiments:
   approach_to_the_limit: {widths: [32, 64], initial: {widths: [16], draws: 50}}
 kernels: {block: 60, jobs: 2}
 """
-TRAINED = "results/ensembles/along_a_component/width-200.zarr"
+TRAINED = "results/ensembles/kernel_on_the_circle/width-200.zarr"
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def long_training(tmp_path: Path) -> tuple[str, ...]:
     overlay = tmp_path / "long.yaml"
     overlay.write_text(
         "checkpoint_minutes: 1.0e-6\n"
-        "experiments: {along_a_component: {training: {steps: 20000, learning_rate: 1.0}}}\n"
+        "experiments: {kernel_on_the_circle: {training: {steps: 20000}}}\n"
     )
     return f"{TRAINED}/zarr.json", "--configfile", *OVERLAYS, str(overlay)
 
@@ -141,8 +141,13 @@ def test_an_interrupted_run_cancels_its_jobs_and_is_resumed(
     clone.snakemake(*PROFILE, *long_training)
     (job,) = queue.jobs()
     assert "train_networks" in job.about
+<<<<<<< ours
     log = clone.folder / "results/logs/train_networks/along_a_component/width-200.log"
     assert "resumes after step" in log.read_text()
+=======
+    log = clone.folder / "results/logs/train_networks/kernel_on_the_circle/width-200.log"
+    assert "goes on after step" in log.read_text()
+>>>>>>> theirs
     assert store_files(clone.folder / TRAINED) == store_files(whole.folder / TRAINED)
 
 
@@ -214,7 +219,7 @@ def test_an_interrupted_run_cancels_its_shares_and_is_resumed_with_another_numbe
     when(lambda: not any(job.state in UNDER_WAY for job in queue.jobs()))
     assert {job.state for job in queue.jobs()} >= {"CANCELLED"}
     before = chunks(clone)
-    assert 0 < len(before) < 450
+    assert 0 < len(before) < 200
 
     (clone.folder / "study.yaml").write_text(KERNEL.replace("JOBS", "3"))
     clone.snakemake(*PROFILE, *SHARES)
