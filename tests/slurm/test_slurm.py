@@ -141,13 +141,8 @@ def test_an_interrupted_run_cancels_its_jobs_and_is_resumed(
     clone.snakemake(*PROFILE, *long_training)
     (job,) = queue.jobs()
     assert "train_networks" in job.about
-<<<<<<< ours
-    log = clone.folder / "results/logs/train_networks/along_a_component/width-200.log"
-    assert "resumes after step" in log.read_text()
-=======
     log = clone.folder / "results/logs/train_networks/kernel_on_the_circle/width-200.log"
-    assert "goes on after step" in log.read_text()
->>>>>>> theirs
+    assert "resumes after step" in log.read_text()
     assert store_files(clone.folder / TRAINED) == store_files(whole.folder / TRAINED)
 
 
