@@ -32,8 +32,12 @@ def figure_module(wildcards):
 
 
 def uses_jax(wildcards):
-    name = f"ntkflow.measures.{experiment_of(wildcards).measure}.measure"
-    file, *_ = imports.module_files(name, PACKAGE_ROOT, OUTSIDE)
+    return imports_jax(experiment_of(wildcards).measure)
+
+
+@cache  # Snakemake evaluates resources again and again
+def imports_jax(measure):
+    file, *_ = imports.module_files(f"ntkflow.measures.{measure}.measure", PACKAGE_ROOT, OUTSIDE)
     files = [file, *imports.package_sources(file, PACKAGE_ROOT, (), OUTSIDE)]
     return imports.imports_library(files, "jax")
 
