@@ -23,7 +23,7 @@ datasets:
   many:
     train: {inputs: sphere, samples: 2000, features: 3}
     target: {kind: polynomial, terms: [{coefficient: 2.0, powers: [1, 1, 0]}]}
-networks: {deep: {depth: 40, activation: tanh, weight_gain: 1.5}}
+networks: {deep: {depth: 30, activation: tanh, weight_gain: 1.5}}
 experiments: {many: {measure: positive_definiteness, dataset: many, network: deep, sizes: [2, 4]}}
 kernels: {block: 200, jobs: JOBS}
 """
@@ -188,7 +188,7 @@ def test_a_share_that_is_killed_or_cancelled_is_tried_again_alone(
 ) -> None:
     clone, _ = kernel
     run = start(clone, *SHARES)
-    when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(chunks(clone)) > 20)
+    when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(chunks(clone)) > 10)
     first, second = queue.running("compute_kernel_share")
     before = chunks(clone)
     subprocess.run(["scancel", "--full", "--signal=KILL", first.id], check=True)
@@ -207,7 +207,7 @@ def test_an_interrupted_run_cancels_its_shares_and_is_resumed_with_another_numbe
 ) -> None:
     clone, _ = kernel
     run = start(clone, *SHARES)
-    when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(chunks(clone)) > 20)
+    when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(chunks(clone)) > 10)
     run.send_signal(signal.SIGINT)
     printed, _ = run.communicate(timeout=900)
     assert run.returncode != 0, printed
