@@ -112,11 +112,15 @@ def test_messages_say_what_was_found_and_expected(change, message):
 
 SHAPES = [
     ("train", {"y": np.ones((4, 1))}, r"^y: found .*\(4, 1\).*, expected the shape \(4, 2\)"),
-    ("train", {"probe": np.ones((2, 2))}, "^probe: found 2 features, expected 3, the network's"),
-    ("train", {"batch": 5}, "^batch: found 5, expected 1 to 4, the training points"),
-    ("train", {"cost": "cross_entropy", "y": -np.eye(4)[:, :2]}, "^y: expected two columns"),
-    ("train", {"optimizer": lambda rate: None}, "^optimizer: found .* a transformation of optax"),
-    ("empirical_ntk", {"x1": np.ones((4, 2))}, "^x1: found 2 features, expected 3, the network's"),
+    ("train", {"probe": np.ones((2, 2))}, "^probe: found 2 features, expected 3, as the network"),
+    ("train", {"batch": 5}, "^batch: found 5, expected 1 to 4, the number of"),
+    (
+        "train",
+        {"cost": "cross_entropy", "y": -np.eye(4)[:, :2]},
+        "^y: found .* two columns",
+    ),
+    ("train", {"optimizer": lambda rate: None}, "^optimizer: found .* to an optax transf"),
+    ("empirical_ntk", {"x1": np.ones((4, 2))}, "^x1: found 2 features, expected 3, as the network"),
     ("empirical_ntk", {"outputs": 2}, "^outputs: found 2, expected 'all', 'trace' or a number bel"),
     ("store_empirical_ntk", {"outputs": "all"}, "^outputs: found 'all', expected 'trace' or the "),
     ("extreme_eigenpairs", {"count": 5}, "^count: found 5, expected 1 to 4, the number of points"),

@@ -92,4 +92,4 @@ def test_two_flags_are_refused(clone: Clone, flags: list[str]) -> None:
 def test_one_flag_takes_all_files(clone: Clone) -> None:
     planned = clone.planned("--configfile", "config/smoke.yaml", "a.yaml", "b.yaml")
     assert planned["train_networks"] > 0
-    assert "plot" not in planned
+    assert planned["plot"] == 1

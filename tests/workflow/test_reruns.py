@@ -1,18 +1,19 @@
 """A changed file reruns the rules whose results it can change, and no others."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
+from _pytest.mark import ParameterSet
 
 from tests.workflow.conftest import Clone
 
 RECORD = {"record_provenance", "render_report"}
-PLOT = {"plot", "tabulate_claims", *RECORD}  # the table of claims names figures
-MEASURE = {"measure", "tabulate_widths", *PLOT}
+PLOT = {"plot", "tabulate_widths", "tabulate_claims", *RECORD}  # the table of claims names figures
+MEASURE = {"measure", *PLOT}
 SOLVE = {"solve_dynamics", *MEASURE}
 TRAIN = {"train_networks", *SOLVE}
 LIMIT = {"compute_limiting_kernel", "decompose_kernel", "solve_gaussian", *TRAIN}
@@ -25,7 +26,6 @@ CHANGED: dict[str, set[str]] = {
     "ntkflow/configuration/study.py": set(),
     "ntkflow/measures/__init__.py": MEASURE,
     "ntkflow/measures/kernel_profile/settings.py": set(),
-    "ntkflow/measures/common/experiment.py": set(),
     "ntkflow/jobs/log.py": set(),
     "ntkflow/jobs/provenance.py": set(),
     "ntkflow/jobs/requests.py": set(),
@@ -33,6 +33,7 @@ CHANGED: dict[str, set[str]] = {
     "ntkflow/verification/comparison.py": set(),
     "ntkflow/stores/planning.py": set(),
     "ntkflow/pages/captions.py": {"render_report"},
+    "ntkflow/measures/common/experiment.py": {"render_report"},
     "ntkflow/pages/settings.py": set(),
     "workflow/rules/measures.smk": set(),
     "profiles/default/config.v9+.yaml": set(),
@@ -41,11 +42,11 @@ CHANGED: dict[str, set[str]] = {
     "ntkflow/pages/report.html.jinja": {"tabulate_claims", *RECORD},
     "ntkflow/plotting/paper.mplstyle": PLOT,
     "ntkflow/plotting/style.py": PLOT,
-    "workflow/scripts/plot.py": PLOT,
+    "workflow/scripts/plot.py": PLOT - {"tabulate_widths"},
     "ntkflow/measures/kernel_profile/figure.py": {"plot", *RECORD},
     # Measures, from one to all.
     "ntkflow/measures/kernel_profile/measure.py": {"measure", "plot", *RECORD},
-    "ntkflow/measures/random_functions/measure.py": {"measure", *PLOT},
+    "ntkflow/measures/random_functions/measure.py": MEASURE - {"tabulate_widths"},
     "ntkflow/analysis/nystroem.py": {"measure", "plot", *RECORD},
     "ntkflow/analysis/bootstrap.py": MEASURE,
     "workflow/scripts/measure.py": MEASURE,
@@ -55,12 +56,28 @@ CHANGED: dict[str, set[str]] = {
     "workflow/scripts/train_networks.py": TRAIN,
     "ntkflow/interface/limiting.py": LIMIT,
     "ntkflow/stores/grams.py": LIMIT,
-    "ntkflow/device.py": ALL - {"make_dataset", "decompose_kernel"},
+    "ntkflow/device.py": ALL - {"make_dataset"},
     "ntkflow/networks/mlp.py": {"compute_initial_kernels", *TRAIN},
     "ntkflow/kernels/hermite.py": ALL - {"make_dataset"},
-    "ntkflow/datasets/inputs/circle.py": ALL,
+    "ntkflow/datasets/inputs/circle.py": {
+        *("make_dataset", "compute_limiting_kernel", "decompose_kernel", "train_networks"),
+        *("solve_gaussian", "measure", "plot", *RECORD),
+    },
     "ntkflow/stores/zarr.py": ALL,
 }
+
+
+ALWAYS = (
+    *("ntkflow/jobs/log.py", "ntkflow/pages/captions.py", "ntkflow/interface/limiting.py"),
+    *(f"ntkflow/measures/kernel_profile/{name}.py" for name in ("settings", "measure", "figure")),
+    *("ntkflow/networks/mlp.py", "ntkflow/datasets/inputs/circle.py"),
+)
+
+
+def slow_unless(always: Collection[str], cases: Iterable[str]) -> list[ParameterSet]:
+    """Cases of which some are always tried, and the others by slow tests."""
+    marks = {case: () if case in always else pytest.mark.slow for case in cases}
+    return [pytest.param(case, marks=mark) for case, mark in marks.items()]
 
 
 @contextmanager
@@ -75,7 +92,7 @@ def changed(file: Path) -> Iterator[None]:
         file.write_bytes(original)
 
 
-@pytest.mark.parametrize("file", CHANGED)
+@pytest.mark.parametrize("file", slow_unless(ALWAYS, CHANGED))
 def test_a_changed_file_reruns_what_it_can_change(finished: Clone, file: str) -> None:
     with changed(finished.folder / file):
         planned = finished.planned()
@@ -104,7 +121,7 @@ def test_a_line_more_in_each_file_of_a_measure_repeats_that_measure_alone(finish
     [
         ("kernel_profile/settings.py", "The limit n → ∞ is dashed.", "Dashed.", {"plot"}),
         ("random_functions/settings.py", "A linear model", "Any linear model", {"plot"}),
-        ("kernel_profile/settings.py", "Field(0.0", "Field(0.1", {"measure", "plot"}),
+        ("kernel_profile/settings.py", "        0.0,", "        0.1,", {"measure", "plot"}),
     ],
     ids=["caption", "statement", "default"],
 )
@@ -122,7 +139,7 @@ def test_words_redraw_and_values_repeat(
     assert rules <= planned.keys() <= {*rules, "tabulate_claims", *RECORD}
 
 
-@pytest.mark.parametrize("target", ["figures", "claims", "report", "all"])
+@pytest.mark.parametrize("target", slow_unless(["figures"], ["figures", "claims", "report", "all"]))
 def test_no_target_takes_a_figure_of_failed_data_for_current(
     finished: Clone, tmp_path: Path, target: str
 ) -> None:
