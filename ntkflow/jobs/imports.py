@@ -111,16 +111,17 @@ def _absolute(level: int, module: str, file: Path, root: Path) -> str:
 def _imported_files(file: Path, root: Path, folders: Sequence[str]) -> set[Path]:
     if file.suffix != ".py":
         return set()
-    names = frozenset(imported_names(file, root))
-    return _files_of(names, file, root, tuple(folders))
+    state = file.stat()
+    return _files_of(file, root, tuple(folders), (state.st_mtime_ns, state.st_size))
 
 
 @cache  # most modules are imported by many scripts
 def _files_of(
-    names: frozenset[tuple[str, str | None]], file: Path, root: Path, folders: tuple[str, ...]
+    file: Path, root: Path, folders: tuple[str, ...], state: tuple[int, int]
 ) -> set[Path]:
+    """Files that `file` imports, while it has the same time and size."""
     files: set[Path] = set()
-    for module, name in names:
+    for module, name in imported_names(file, root):
         if module.partition(".")[0] != PACKAGE or _without_results(module, name):
             continue
         files.update(_required(module, file, root, folders))
