@@ -20,7 +20,7 @@ PAGES = ("activation.md", "data_set.md", "experiment.md", "claim.md")
 LINT = """.venv/bin/ruff check ntkflow tests workflow
 .venv/bin/ruff format --check ntkflow tests workflow"""
 WHAT_SPEAKS_UP = (
-    "tests/test_architecture.py tests/test_docs.py tests/stores/test_page.py "
+    "tests/test_architecture.py tests/test_docs.py tests/pages/test_stores.py "
     "tests/configuration/test_readme.py tests/configuration/test_schema.py "
     "tests/configuration/test_study.py tests/docs/test_gallery.py"
 )
