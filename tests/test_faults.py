@@ -23,26 +23,16 @@ from ntkflow import api
 from ntkflow.stores import blocks
 from ntkflow.stores.grid import grid_between
 from ntkflow.stores.zarr import StoreError
-from tests.stores.runs import Run, check_completed, kept
+from tests.stores.runs import Run, check_completed, die_before_operation, kept
 from tests.stores.test_checked import flip
 from tests.stores.test_grams import Blocks, contents, inputs, write
 
 # Killed before each operation on the file system
 
 
-WRITES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.truncate"}
-
-
 def killed_at(path, number, x):
     """Write a store, and die before the operation of this number on the file system."""
-    numbers = count(1)
-
-    def watch(event, arguments):
-        changes = event in WRITES or (event == "open" and arguments[2] & (os.O_RDWR | os.O_WRONLY))
-        if changes and next(numbers) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(watch)
+    die_before_operation(number)
     write(path, x, block=4, overwrite=True)
 
 

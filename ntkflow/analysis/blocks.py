@@ -169,7 +169,7 @@ def _stored(kernel: Kernel, rows: slice, columns: slice) -> NDArray[np.floating]
 
 
 def all_finite(block: NDArray[np.floating]) -> bool:
-    """Whether all entries are finite; allocates a mask only if their sum is not finite."""
+    """Return True if all entries are finite; a mask is allocated only if their sum is not."""
     return bool(np.isfinite(block.sum(dtype=np.float64)) or np.isfinite(block).all())
 
 

@@ -129,7 +129,7 @@ def labels(source: Source, names: Names, key: str) -> np.ndarray:
 
 
 def in_training(source: Source, names: Names) -> np.ndarray:
-    """Whether each row is a training point, from the column of a split."""
+    """Mask (row,) of the training points, from the column of a split."""
     column = [str(value).strip().lower() for value in labels(source, names, "split")]
     unknown = {*column} - {*PARTS}
     if unknown:

@@ -114,7 +114,7 @@ class Inputs(Strict):
         return f"{self.count} {self.place(role)}" + (f" ({options})" if options else "")
 
     def place(self, role: str) -> str:
-        """Where the points are from, such as "training points on the unit circle"."""
+        """Source of the points in words, such as "training points on the unit circle"."""
         raise NotImplementedError
 
     def draw(self, seed: SeedSequence, skip: int) -> Points:
@@ -140,7 +140,7 @@ class Target(Strict):
     """A kind of target f*. A subclass has the key ``kind``, a `Literal`."""
 
     labelled: ClassVar[bool] = False
-    """Whether the target depends on labels alone; label noise is then a probability."""
+    """True if the target depends on labels alone; label noise is then a probability."""
 
     if TYPE_CHECKING:
         kind: str

@@ -110,7 +110,7 @@ def brief(value: object) -> str:
 
 
 def _is_no_number(value: object) -> bool:
-    """Whether a value is a boolean, masked or a time, which would convert to a number."""
+    """Return True for a boolean, a masked value or a time: they would convert to a number."""
     times = getattr(getattr(value, "dtype", None), "kind", "") in tuple("mM")
     return isinstance(value, bool | np.bool_ | np.ma.MaskedArray) or times
 

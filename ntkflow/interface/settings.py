@@ -113,7 +113,7 @@ class Attributes(checks.Check):
 
 
 def _is_mapping(value: Any) -> bool:
-    """Whether a value is a mapping whose keys are strings."""
+    """Return True if a value is a mapping whose keys are strings."""
     return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
 
 

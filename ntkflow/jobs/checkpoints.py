@@ -63,7 +63,7 @@ class Checkpoints:
             return None
 
     def due(self) -> bool:
-        """Whether `every` seconds have passed since the last checkpoint."""
+        """Return True if `every` seconds have passed since the last checkpoint."""
         return time.monotonic() - self._last >= self._every
 
     def save(self, state: TrainingState) -> None:

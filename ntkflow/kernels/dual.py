@@ -60,7 +60,7 @@ class Activation:
 
     @property
     def acute(self) -> bool:
-        """Whether post-activations are never negatively correlated."""
+        """True if post-activations are never negatively correlated."""
         return False
 
     def square(self, variance: Variances) -> Variances:

@@ -82,7 +82,7 @@ class Method:
 
     @property
     def is_gradient_descent(self) -> bool:
-        """Whether each step follows the full gradient, so that the cost should fall."""
+        """True if each step follows the full gradient, so that the cost should fall."""
         return self.batch is None and self.optimizer is GRADIENT_DESCENT
 
     def check(self, samples: int, outputs: int, dtype: DTypeLike) -> None:

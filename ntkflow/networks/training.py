@@ -120,7 +120,7 @@ class Checkpointer(Protocol):
         """Return the last checkpoint, None if there is none."""
 
     def due(self) -> bool:
-        """Whether it is time for the next checkpoint."""
+        """Return True if the next checkpoint is due."""
 
     def save(self, state: TrainingState) -> None:
         """Replace the last checkpoint by `state`."""

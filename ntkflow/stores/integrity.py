@@ -1,4 +1,4 @@
-"""Whether the files of a store are those that were written; neither Zarr nor xarray is imported.
+"""Checks that a store has the files that were written; neither Zarr nor xarray is imported.
 
 The root file contains the number and size of the others, and a digest of their bytes. Chunks end in
 their checksum, crc32c in four bytes.
@@ -138,7 +138,7 @@ def chunk_files(array: Path) -> Iterator[Path]:
 
 
 def is_sealed(array: Path) -> bool:
-    """Whether the chunks of an array end in a checksum."""
+    """Return True if the chunks of an array end in a checksum."""
     metadata: dict[str, Any] = json.loads((array / "zarr.json").read_text(encoding="utf-8"))
     codecs = metadata.get("codecs") or [{}]
     return bool(codecs[-1].get("name") == "crc32c")

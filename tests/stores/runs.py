@@ -1,9 +1,12 @@
 """Runs in processes of their own, which may be killed, and what must be there after the next."""
 
 import multiprocessing
+import os
+import signal
 import sys
 import time
 from functools import partial
+from itertools import count
 
 from ntkflow.stores.zarr import StoreError
 from tests.stores.test_grams import NAMES, contents
@@ -36,6 +39,21 @@ class Run:
     def refusal(self):
         """The message of its StoreError, if it was refused."""
         return self.answer.recv() if self.ended() == REFUSED else ""
+
+
+WRITES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.truncate"}
+
+
+def die_before_operation(number):
+    """Kill this process before its operation of this number that changes the file system."""
+    numbers = count(1)
+
+    def watch(event, arguments):
+        changes = event in WRITES or (event == "open" and arguments[2] & (os.O_RDWR | os.O_WRONLY))
+        if changes and next(numbers) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
 
 
 def _refusable(*arguments):

@@ -1,9 +1,7 @@
 """Shares of one store, each of some of its blocks, and the run that finishes it."""
 
-import os
 import shutil
 import signal
-import sys
 import time
 from itertools import count
 
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 from ntkflow.stores import building
 from ntkflow.stores.grid import grid_between
 from ntkflow.stores.zarr import StoreError
-from tests.stores.runs import Run, check_completed, kept, whole_blocks
+from tests.stores.runs import Run, check_completed, die_before_operation, kept, whole_blocks
 from tests.stores.test_checked import flip
 from tests.stores.test_grams import (
     Blocks,
@@ -29,7 +27,6 @@ from tests.stores.test_grams import (
 
 X = inputs(16)
 GRID = grid_between(X, None, 4)  # 10 blocks
-WRITES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.truncate"}
 
 
 @pytest.fixture(scope="module")
@@ -148,14 +145,7 @@ def test_shares_take_over_the_intact_chunks_of_a_damaged_store(tmp_path, whole):
 
 def killed_at(path, number, share):
     """Compute a share or finish, and die before the operation of this number on the files."""
-    numbers = count(1)
-
-    def watch(event, arguments):
-        changes = event in WRITES or (event == "open" and arguments[2] & (os.O_RDWR | os.O_WRONLY))
-        if changes and next(numbers) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(watch)
+    die_before_operation(number)
     write(path, X, block=4, share=share, overwrite=True)
 
 

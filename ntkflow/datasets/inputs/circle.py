@@ -14,7 +14,7 @@ __all__ = ["Circle"]
 
 
 class Circle(Inputs):
-    """Points of the unit circle, at given angles or so many of them."""
+    """Points of the unit circle, at given angles or a given number of them."""
 
     inputs: Literal["circle"]
     angles: list[Finite] | None = Field(None, min_length=1, description="angles, in radians")

@@ -67,7 +67,7 @@ class Split(Strict):
 
 
 class Survey(NamedTuple):
-    """What planning reads of a file."""
+    """Size and classes of a file, as planning reads them."""
 
     features: int
     y_columns: int
