@@ -5,8 +5,6 @@ Results depend on these settings, so a change to this module reruns what compute
 
 import os
 
-__all__ = ["DeviceError", "configure_jax"]
-
 
 class DeviceError(RuntimeError):
     """The configured device is not available."""

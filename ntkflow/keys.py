@@ -4,17 +4,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = [
-    "Count",
-    "Fault",
-    "Finite",
-    "Natural",
-    "NotBoolean",
-    "PositiveFinite",
-    "Strict",
-    "shorthand",
-]
-
 
 class Fault(ValueError):
     """Error of a value that contradicts others; `key` is its path from the model that raises it."""

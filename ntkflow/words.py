@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["listed", "lowered", "raised"]
-
 
 def listed(value: Any) -> str:
     """A number, a list, or a mapping without its empty values."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ntkflow import api
-from ntkflow.stores.zarr import StoreError
+from ntkflow.stores.places import StoreError
 from tests.networks import examples
 from tests.stores.test_grams import contents, inputs
 

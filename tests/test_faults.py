@@ -22,7 +22,7 @@ import pytest
 from ntkflow import api
 from ntkflow.stores import blocks
 from ntkflow.stores.grid import grid_between
-from ntkflow.stores.zarr import StoreError
+from ntkflow.stores.places import StoreError
 from tests.stores.runs import Run, check_completed, die_before_operation, kept
 from tests.stores.test_checked import flip
 from tests.stores.test_grams import Blocks, contents, inputs, write

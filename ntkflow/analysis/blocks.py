@@ -12,18 +12,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = [
-    "Kernel",
-    "all_finite",
-    "dense_upper_triangle",
-    "product",
-    "smallest_memory",
-    "symmetric_columns",
-    "symmetric_part",
-    "symmetric_product",
-    "upper_blocks",
-]
-
 Kernel = NDArray[np.floating] | xr.DataArray
 
 LARGEST_BLOCK = 2048

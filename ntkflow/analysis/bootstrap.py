@@ -27,15 +27,6 @@ import scipy.stats
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = [
-    "REPLICATES",
-    "interval_of_mean",
-    "mean_with_interval",
-    "percentile_interval",
-    "resampled_means",
-    "resampling_weights",
-]
-
 TAIL = 0.025
 """Probability outside each end of a 95 % interval."""
 

@@ -12,15 +12,6 @@ from numpy.typing import NDArray
 
 from ntkflow.analysis.bootstrap import resampling_weights
 
-__all__ = [
-    "distance_from_dynamics",
-    "initial_spread",
-    "kernel_drift",
-    "mean_errors",
-    "squared_bias",
-    "squared_bias_replicates",
-]
-
 KERNEL_DIMS = ("sample", "sample_prime", "output", "output_prime")
 
 FEWEST_DRAWS = 20

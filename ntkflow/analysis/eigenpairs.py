@@ -27,8 +27,6 @@ from ntkflow.analysis.nystroem import (
 )
 from ntkflow.analysis.spectrum import fix_sign
 
-__all__ = ["Eigenpairs", "extreme_eigenpairs"]
-
 End = Literal["largest", "smallest"]
 Progress = Callable[[str], None]
 Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]

@@ -6,8 +6,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["circle_points", "recorded_kernels", "stack_widths"]
-
 
 def circle_points(store: xr.Dataset) -> NDArray[np.intp]:
     """Positions along `sample` of the test points, by increasing angle.

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from ntkflow.analysis.blocks import Kernel, smallest_memory, symmetric_columns
 
-__all__ = ["Preconditioner", "affordable_rank", "nystroem_preconditioner", "precondition"]
-
 LARGEST_RANK = 2000
 """Largest rank; with more, the small dense problems take longer than the iterations they save."""
 

@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 
 from ntkflow.analysis.bootstrap import interval_of_mean, percentile_interval, resampled_means
 
-__all__ = ["DRIFT", "DRIFT_BOUND", "Estimate", "PowerLaw", "estimate_mean", "fit_power_law"]
-
 DRIFT = "drift of the NTK during training"
 """Name of this quantity in a statistics store."""
 

@@ -31,8 +31,6 @@ from ntkflow.analysis.nystroem import (
     precondition,
 )
 
-__all__ = ["Regression", "fit_kernel_regression", "predict"]
-
 Progress = Callable[[str], None]
 
 MOST_ITERATIONS = 1000

@@ -11,14 +11,6 @@ from numpy.typing import NDArray
 from ntkflow.analysis.blocks import symmetric_part
 from ntkflow.stores.schema import conform
 
-__all__ = [
-    "component_target",
-    "decompose_kernel",
-    "eigenfunction",
-    "fix_sign",
-    "leading_eigenvalues",
-]
-
 
 def decompose_kernel(limiting: xr.Dataset) -> xr.Dataset:
     r"""Eigenvalues and eigenfunctions of the limiting NTK, in descending order.

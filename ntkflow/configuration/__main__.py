@@ -12,8 +12,6 @@ from ntkflow.configuration.messages import ConfigurationError
 from ntkflow.configuration.study import study_model
 from ntkflow.configuration.written import check_written
 
-__all__ = ["faults", "schema_text"]
-
 
 def schema_text() -> str:
     """Text of workflow/schemas/config.schema.json."""

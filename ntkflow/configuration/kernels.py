@@ -14,8 +14,6 @@ from pydantic import (
 
 from ntkflow.keys import Count, PositiveFinite, Strict, shorthand
 
-__all__ = ["KernelsConfig"]
-
 
 def _expected(what: str) -> WrapValidator:
     """An error that says what was expected, in place of the pattern that did not match."""

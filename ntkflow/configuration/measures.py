@@ -12,8 +12,6 @@ from pydantic import Field, create_model
 import ntkflow.measures
 from ntkflow.configuration.messages import ConfigurationError
 
-__all__ = ["add_folders", "experiment_type", "find_measures"]
-
 BUILT_IN = Path(ntkflow.measures.__file__).parent
 
 

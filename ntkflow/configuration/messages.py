@@ -9,8 +9,6 @@ from pydantic import ValidationError
 
 from ntkflow.keys import Fault
 
-__all__ = ["ConfigurationError", "lines", "shortened", "suggestion"]
-
 
 class ConfigurationError(ValueError):
     """The configuration is not valid; the message has one line per error."""

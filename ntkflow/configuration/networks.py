@@ -15,8 +15,6 @@ from ntkflow.keys import (
     shorthand,
 )
 
-__all__ = ["NetworkConfig"]
-
 
 class ActivationConfig(BaseModel):
     """Activation sigma, by its name and parameters.

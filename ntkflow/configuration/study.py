@@ -14,8 +14,6 @@ from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Count, NotBoolean, PositiveFinite, Strict
 
-__all__ = ["ConfigurationError", "Study", "read_study"]
-
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$", max_length=64)]
 
 

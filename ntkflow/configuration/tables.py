@@ -14,8 +14,6 @@ from pydantic.fields import FieldInfo
 
 from ntkflow.configuration.study import study_model
 
-__all__ = ["page"]
-
 Model = type[BaseModel]
 Models = tuple[Model, ...]
 

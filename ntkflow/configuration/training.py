@@ -18,8 +18,6 @@ from ntkflow.keys import (
 )
 from ntkflow.networks.names import check_cost_name
 
-__all__ = ["TrainingConfig"]
-
 
 class Spaced(Strict):
     """Steps to record, in place of a list: `count` of them between the first and the last."""

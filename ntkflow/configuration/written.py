@@ -6,8 +6,6 @@ import yaml
 
 from ntkflow.configuration.messages import ConfigurationError
 
-__all__ = ["check_written"]
-
 
 def check_written(content: bytes, name: str) -> None:
     """Check that a file is YAML, a mapping at the top, and has no key twice.

@@ -9,17 +9,6 @@ from ntkflow.datasets.kinds import Integers, Real
 from ntkflow.datasets.sources import Source, SourceError, open_source
 from ntkflow.keys import Fault
 
-__all__ = [
-    "Names",
-    "common_length",
-    "in_training",
-    "labels",
-    "numbers",
-    "opened",
-    "resolved",
-    "width",
-]
-
 KINDS = {"c": "complex numbers", "M": "dates", "m": "durations", "V": "records"}
 KINDS |= {"O": "text or Python objects", "U": "text", "S": "text", "T": "text"}
 PARTS = {"train": True, "true": True, "1": True, "test": False, "false": False, "0": False}

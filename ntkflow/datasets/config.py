@@ -11,8 +11,6 @@ from ntkflow.datasets import kinds
 from ntkflow.keys import Fault, Natural, NotBoolean, Strict
 from ntkflow.words import listed
 
-__all__ = ["DatasetConfig"]
-
 INPUTS = kinds.find_kinds(kinds.Inputs, "ntkflow.datasets.inputs", "inputs")
 TARGETS = kinds.find_kinds(kinds.Target, "ntkflow.datasets.targets", "kind")
 

@@ -16,8 +16,6 @@ import numpy as np
 import pooch
 from numpy.typing import NDArray
 
-__all__ = ["FILES", "FOLDER_VARIABLE", "DataFile", "DataFileError", "download", "read_mnist"]
-
 FOLDER_VARIABLE = "NTKFLOW_MNIST_DIR"
 
 MIRRORS = (

@@ -12,8 +12,6 @@ from ntkflow.datasets.kinds import Classes, Inputs, Integers, Points, Sampled
 from ntkflow.datasets.preprocessing import PREPROCESSINGS, Preprocessing
 from ntkflow.keys import Fault
 
-__all__ = ["Collection", "Images"]
-
 
 @dataclass(frozen=True)
 class Collection:

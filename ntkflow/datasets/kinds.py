@@ -14,8 +14,6 @@ from pydantic import Field
 from ntkflow.keys import Count, Fault, Strict
 from ntkflow.words import listed
 
-__all__ = ["Classes", "Inputs", "Integers", "Points", "Real", "Sampled", "Target", "find_kinds"]
-
 Real = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Classes = tuple[int | str, ...]

@@ -9,8 +9,6 @@ from numpy.random import SeedSequence, default_rng
 from ntkflow.datasets.kinds import Classes, Inputs, Integers, Points, Real, Target
 from ntkflow.keys import Fault
 
-__all__ = ["FromLabels"]
-
 
 class FromLabels(Target):
     """A target that depends on the class of a point alone."""

@@ -13,8 +13,6 @@ from ntkflow.datasets.kinds import Inputs, Points, Real
 from ntkflow.keys import Fault
 from ntkflow.stores.schema import conform
 
-__all__ = ["make_dataset"]
-
 
 def make_dataset(config: DatasetConfig) -> xr.Dataset:
     """Draw a data set.

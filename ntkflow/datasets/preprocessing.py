@@ -7,8 +7,6 @@ import numpy as np
 
 from ntkflow.datasets.kinds import Real
 
-__all__ = ["PREPROCESSINGS", "Preprocessing", "on_the_sphere"]
-
 Statistic = float | Real
 Preprocessing = Literal["unit", "centred", "standardised", "sphere"]
 

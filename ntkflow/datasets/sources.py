@@ -16,8 +16,6 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["READERS", "Array", "Source", "SourceError", "open_source"]
-
 
 class SourceError(ValueError):
     """A file is not what its suffix says, or its values are not numbers."""

@@ -17,32 +17,6 @@ from ntkflow.jobs.tasks import compute
 from ntkflow.stores.grid import Grid, block_bytes
 from ntkflow.stores.staging import Inputs
 
-__all__ = [
-    "GIB",
-    "Activation",
-    "Attributes",
-    "Beta",
-    "Block",
-    "Kinks",
-    "Matrix",
-    "Memory",
-    "Overwrite",
-    "Points",
-    "Precision",
-    "Progress",
-    "Scheduler",
-    "Seed",
-    "StoredMatrix",
-    "Threads",
-    "Tolerance",
-    "WeightGain",
-    "at_once",
-    "computing",
-    "cores",
-    "described",
-    "with_precision",
-]
-
 GIB = 2**30
 
 Matrix: TypeAlias = Annotated[ArrayLike, arrays.Matrix()]

@@ -8,8 +8,6 @@ import numpy as np
 from ntkflow.interface import checks
 from ntkflow.stores.staging import as_floats, check_container, check_finite
 
-__all__ = ["Matrix", "Parameters", "StoredMatrix", "require_floats", "require_matrix"]
-
 
 @dataclass(frozen=True)
 class Matrix(checks.Check):

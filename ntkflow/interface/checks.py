@@ -22,23 +22,6 @@ import xarray as xr
 
 from ntkflow.configuration.messages import shortened
 
-__all__ = [
-    "COUNT",
-    "INDEX",
-    "Callback",
-    "Check",
-    "Flag",
-    "Found",
-    "Instance",
-    "Listed",
-    "Number",
-    "OneOf",
-    "Whole",
-    "brief",
-    "checked",
-    "refusal",
-]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -43,8 +43,6 @@ from ntkflow.stores.grid import grid_between
 from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
 
-__all__ = ["Network", "empirical_ntk", "initial_parameters", "network", "store_empirical_ntk"]
-
 MOST_PARAMETERS = 2**31
 Store = Annotated[str | Path, settings.Place("empirical")]
 Widths = Annotated[Sequence[int], checks.Listed(checks.COUNT, shortest=2)]

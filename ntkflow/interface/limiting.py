@@ -42,8 +42,6 @@ from ntkflow.stores.grid import grid_between
 from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
 
-__all__ = ["Kernels", "limiting_kernels", "store_kernel_share", "store_limiting_kernels"]
-
 Filled = tuple[np.ndarray, np.ndarray]
 Depth = Annotated[int, checks.Whole(1, 100_000)]
 Store = Annotated[str | Path, settings.Place("limiting")]

@@ -21,16 +21,6 @@ from ntkflow.networks.mlp import Architecture, Layer, Parameters, init, root_key
 from ntkflow.stores.grams import BlockKernel, Recipe
 from ntkflow.stores.staging import Rows
 
-__all__ = [
-    "Net",
-    "Network",
-    "Outputs",
-    "empirical_recipe",
-    "full_precision",
-    "initial_parameters",
-    "network_of",
-]
-
 
 @contextmanager
 def full_precision() -> Iterator[None]:

@@ -25,18 +25,6 @@ from ntkflow.kernels.dual import Activation
 from ntkflow.stores.grams import BlockKernel, Recipe
 from ntkflow.stores.staging import Rows
 
-__all__ = [
-    "ActivationSpec",
-    "Function",
-    "activation_from",
-    "code_digest",
-    "directed",
-    "limiting_network",
-    "limiting_recipe",
-    "planned",
-    "sigma_digest",
-]
-
 Function = Callable[[jax.Array], jax.Array]
 ActivationSpec = str | Mapping[str, Any] | Function
 """An activation: a name in the registry, a mapping of `name` and parameters, or a function."""

@@ -16,8 +16,6 @@ from ntkflow.configuration.messages import lines
 from ntkflow.interface import checks
 from ntkflow.stores.places import StoreError, check_place, resolve_place
 
-__all__ = ["Attributes", "NamedFunction", "Outputs", "Place", "Scheduler", "Steps"]
-
 
 class Steps(checks.Check):
     """Number of steps, or a list of steps; returned as an ascending list that begins with 0."""

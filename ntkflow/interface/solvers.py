@@ -16,8 +16,6 @@ from ntkflow.interface import arrays, checks
 from ntkflow.interface.arguments import GIB, Memory, Progress, Tolerance
 from ntkflow.stores.staging import as_floats
 
-__all__ = ["extreme_eigenpairs", "kernel_regression", "predict"]
-
 
 @dataclass(frozen=True)
 class KernelCheck(checks.Check):

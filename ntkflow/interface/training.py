@@ -29,8 +29,6 @@ from ntkflow.networks.descent import (
 from ntkflow.networks.method import Method, Optimizer, named_optimizer
 from ntkflow.networks.mlp import Parameters, apply, root_key
 
-__all__ = ["Training", "train"]
-
 
 @dataclass(frozen=True)
 class Training:

@@ -19,8 +19,6 @@ from ntkflow.networks.training import TrainingState
 from ntkflow.stores.building import LOCK_FILE, lock_folder
 from ntkflow.stores.places import Place, check_place, checkpoint_folder, resolve_place
 
-__all__ = ["Checkpoints", "checkpoints"]
-
 
 class Checkpoints:
     """Checkpointer of a training, on disk; the function `checkpoints` opens one for a store.

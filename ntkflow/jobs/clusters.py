@@ -17,8 +17,6 @@ from distributed.system import MEMORY_LIMIT
 
 from ntkflow.jobs.gpus import visible_gpus
 
-__all__ = ["Workers", "connected", "local_workers"]
-
 TIMEOUT = 10.0  # seconds for a running scheduler to answer, and to have a worker
 TRANSFER = 10.0  # seconds for a result to arrive
 

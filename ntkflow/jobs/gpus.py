@@ -4,8 +4,6 @@ import subprocess
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
-__all__ = ["visible_gpus"]
-
 
 def visible_gpus(environ: Mapping[str, str]) -> list[str]:
     """GPUs that JAX would use, as CUDA_VISIBLE_DEVICES names them."""

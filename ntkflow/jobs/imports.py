@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-__all__ = ["imported_names", "imports_library", "module_files", "package_sources"]
-
 PACKAGE = Path(__file__).parents[1].name
 MEASURES = f"{PACKAGE}.measures"
 WITHOUT_RESULTS = f"{PACKAGE}.jobs"

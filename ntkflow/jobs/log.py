@@ -9,8 +9,6 @@ from typing import Any
 
 from ntkflow.jobs.provenance import job_name
 
-__all__ = ["progress", "run"]
-
 LOG = logging.getLogger("ntkflow")
 
 

@@ -12,8 +12,6 @@ from typing import Any
 
 import ntkflow
 
-__all__ = ["fingerprint", "installed_packages", "job_name", "provenance", "record"]
-
 RECORDED_PACKAGES = ("dask", "jax", "jaxlib", "numpy", "optax", "scipy", "xarray", "zarr")
 
 # Attributes of stores that may differ within a run that was resumed.

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-__all__ = ["Request", "Size", "kernel", "spectrum", "statistics", "training", "untrained"]
-
 MIB = 2**20
 START = 900 * MIB
 """Bytes of a process with JAX and a compiled program: 700 MiB at most in the default study."""

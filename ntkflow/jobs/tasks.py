@@ -18,8 +18,6 @@ from dask.delayed import Delayed
 if TYPE_CHECKING:
     from ntkflow.jobs.clusters import Workers
 
-__all__ = ["compute"]
-
 Report = Callable[[int, int, Any], None]
 INTERVAL = 1.0  # seconds after which the number of workers is read again
 

@@ -10,15 +10,6 @@ from ntkflow.aliases import Array, Gram
 from ntkflow.kernels.dual import Activation, Moments, Variances, normalised, outer
 from ntkflow.kernels.pairs import Pairs, fold
 
-__all__ = [
-    "ClosedForm",
-    "PiecewiseLinear",
-    "cosine_moments",
-    "erf_moments",
-    "gelu_moments",
-    "sine_moments",
-]
-
 
 @dataclass(frozen=True)
 class PiecewiseLinear(Activation):

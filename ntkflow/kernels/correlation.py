@@ -19,8 +19,6 @@ import numpy as np
 from ntkflow.aliases import Array, Float, Gram, Inputs, OtherInputs
 from ntkflow.kernels.pairs import Pairs
 
-__all__ = ["directions", "input_pairs"]
-
 FEW_FEATURES = 32
 """Largest number of features for which a float64 product is faster than a float32 product with the
 steps that follow it."""

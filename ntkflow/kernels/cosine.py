@@ -20,8 +20,6 @@ from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.limiting import LimitingKernels, Points, recursion
 from ntkflow.kernels.pairs import Pairs, angle
 
-__all__ = ["CosineSeries", "fit_series", "kernels_on_sphere"]
-
 NODES = (64, 256)
 """Numbers of interpolation nodes; the larger one if the series does not end within the smaller."""
 STRETCHES = (np.inf, 2.0, 0.6, 0.2, 0.06, 0.02)

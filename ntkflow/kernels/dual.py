@@ -17,8 +17,6 @@ import numpy as np
 from ntkflow.aliases import Array, Float, Gram
 from ntkflow.kernels.pairs import Pairs, from_correlation
 
-__all__ = ["Activation", "Elementwise", "Moments", "Variances", "normalised", "outer"]
-
 Elementwise = Callable[[Array], Array]
 Variances = Float[Array, " n"]
 

@@ -10,8 +10,6 @@ import jax.numpy as jnp
 
 from ntkflow.aliases import AnyArray, Array, Float
 
-__all__ = ["Components", "GaussianFunction", "gaussian_function", "kernel_flow", "stepped"]
-
 
 class Components(NamedTuple):
     """Kernel principal components: eigenvalues (c,) and eigenfunctions (p, c) at p points.

@@ -8,8 +8,6 @@ from jax.typing import DTypeLike
 
 from ntkflow.aliases import AnyArray, Array, Float, OutputGram
 
-__all__ = ["Sweep", "layerwise_ntk", "symmetric_ntk"]
-
 UNDIVIDED = 256
 """Largest number of points whose kernel with themselves is computed in one piece, since smaller
 products run at half the rate."""

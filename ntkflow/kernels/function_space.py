@@ -11,15 +11,6 @@ import jax.numpy as jnp
 
 from ntkflow.aliases import AnyArray, Array, Float, Outputs
 
-__all__ = [
-    "dual_element",
-    "inner_product",
-    "kernel_gradient",
-    "kernel_inner_product",
-    "kernel_map",
-    "kernel_norm",
-]
-
 Values = Float[AnyArray, "n k"]
 PointwiseCost = Callable[[Float[Array, " k"], Float[Array, " k"]], Float[Array, ""]]
 Kernel = Float[AnyArray, "m n k k"] | Float[AnyArray, "m n"]

@@ -29,8 +29,6 @@ from ntkflow.kernels.dual import (
 )
 from ntkflow.kernels.pairs import Pairs
 
-__all__ = ["SERIES_TERMS", "HermiteSeries"]
-
 SERIES_TERMS = 512
 """Largest number of terms of a series."""
 

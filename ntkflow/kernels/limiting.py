@@ -22,8 +22,6 @@ from ntkflow.kernels.correlation import directions, input_pairs
 from ntkflow.kernels.dual import Activation, Moments, outer
 from ntkflow.kernels.pairs import Pairs, mixed
 
-__all__ = ["Layer", "LimitingKernels", "Points", "limiting_kernels", "points", "recursion"]
-
 UNROLLED_LAYERS = 8
 """Largest number of layers that are unrolled; each one takes seconds to compile."""
 

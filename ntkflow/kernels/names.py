@@ -11,8 +11,6 @@ from functools import partial
 from inspect import signature
 from typing import Any
 
-__all__ = ["ACTIVATIONS", "Parameters", "check_parameters", "first_line", "imported_function"]
-
 LARGEST = 1e100
 """Largest parameter of an activation: duals contain its square."""
 Parameters = Mapping[str, float | Sequence[float]]

@@ -28,8 +28,6 @@ import numpy as np
 
 from ntkflow.aliases import Array, Gram
 
-__all__ = ["Fold", "Pairs", "angle", "fold", "from_correlation", "mixed"]
-
 # Degrees of A and B at which Chebyshev interpolation on [0, 1] has converged to rounding error.
 DEGREES = {np.dtype(np.float32): (7, 6), np.dtype(np.float64): (21, 20)}
 

@@ -32,8 +32,6 @@ import numpy as np
 
 from ntkflow.aliases import Array, Float
 
-__all__ = ["NODES", "Functions", "gaussian_pairs", "gaussian_squares", "quadrature_error"]
-
 Functions = tuple[Callable[[Array], Array], ...]  # elementwise, such as (sigma, sigma')
 Kinks = tuple[float, ...]
 Scalar = Float[Array, ""]

@@ -19,18 +19,6 @@ from ntkflow.kernels.cosine import CosineSeries, fit_series, kernels_on_sphere
 from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.limiting import LimitingKernels, Points, kernels_between, points
 
-__all__ = [
-    "Directed",
-    "DualError",
-    "Network",
-    "Plan",
-    "block_kernels",
-    "fill_tile",
-    "plan_kernels",
-    "strips",
-    "tile_pairs",
-]
-
 TILE = {"cpu": 512}
 TILE_ELSEWHERE = 4096
 """Largest number of inputs of a strip; allocators return the memory of larger tiles each time."""

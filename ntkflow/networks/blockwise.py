@@ -18,17 +18,6 @@ from ntkflow.kernels.empirical import Sweep
 from ntkflow.networks.empirical import OutputSelection, contract, sweep
 from ntkflow.networks.mlp import Architecture, Layer, Parameters
 
-__all__ = [
-    "blockwise_ntk",
-    "checked_sweep",
-    "compiled_contract",
-    "require_finite",
-    "row_widths",
-    "rows_from_sweeps",
-    "sensitivity_count",
-    "sweeps_from_rows",
-]
-
 
 def blockwise_ntk(
     parameters: Parameters,

@@ -16,8 +16,6 @@ from ntkflow.aliases import Array, Float, Outputs
 from ntkflow.kernels.names import first_line, imported_function
 from ntkflow.networks.names import CURVATURES, check_cost_name
 
-__all__ = ["COSTS", "LEAST_SQUARES", "Cost", "check_cost", "cost", "mean_cost"]
-
 Pointwise = Callable[[Float[Array, " k"], Float[Array, " k"]], Float[Array, ""]]
 
 

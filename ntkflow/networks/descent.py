@@ -22,23 +22,6 @@ from ntkflow.networks.empirical import empirical_ntk
 from ntkflow.networks.method import Method
 from ntkflow.networks.mlp import Architecture, Parameters, apply, init
 
-__all__ = [
-    "DescentState",
-    "DivergenceError",
-    "Setting",
-    "advance",
-    "diverged",
-    "evaluate",
-    "initial_state",
-    "kernels",
-    "replicate",
-    "require_finite",
-    "segments",
-    "shard_by_seed",
-    "stable_rates",
-    "start_from",
-]
-
 ROWS = 8192
 """Points at which f is evaluated at once, so that their activations fit in memory."""
 

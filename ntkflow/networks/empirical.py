@@ -19,8 +19,6 @@ from ntkflow.networks.mlp import (
     parameter_count,
 )
 
-__all__ = ["OutputSelection", "contract", "empirical_ntk", "initial_kernels", "sweep"]
-
 OutputSelection = int | Literal["all", "trace"]
 """Network outputs whose empirical NTK is computed: one, all pairs of them, or the trace."""
 

@@ -17,8 +17,6 @@ from jax.typing import DTypeLike
 from ntkflow.networks import costs
 from ntkflow.networks.costs import LEAST_SQUARES, Cost
 
-__all__ = ["GRADIENT_DESCENT", "OPTIMIZERS", "Method", "Optimizer", "named_optimizer"]
-
 Optimizer = Callable[[float], optax.GradientTransformation]
 """Function from the learning rate to an optax transformation."""
 

@@ -18,19 +18,6 @@ from ntkflow.aliases import AnyArray, Array, Float, Inputs, Key, Outputs, SeedKe
 from ntkflow.kernels.activations import activation as named_activation
 from ntkflow.kernels.dual import Activation
 
-__all__ = [
-    "Architecture",
-    "Layer",
-    "Parameters",
-    "affine",
-    "apply",
-    "init",
-    "layer_scale",
-    "parameter_count",
-    "root_key",
-    "seed_keys",
-]
-
 
 @dataclass(frozen=True)
 class Architecture:

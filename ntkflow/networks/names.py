@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-__all__ = ["CURVATURES", "check_cost_name"]
-
 CURVATURES: Mapping[str, float] = {"least_squares": 1.0, "logistic": 1 / 4, "cross_entropy": 1 / 2}
 """Upper bound on the eigenvalues of the second derivative in f, by name of the cost."""
 

@@ -14,8 +14,6 @@ from ntkflow.networks.descent import ROWS
 from ntkflow.networks.method import Method
 from ntkflow.networks.mlp import Architecture, parameter_count
 
-__all__ = ["Placement", "device_memory", "footprint", "placement"]
-
 CACHE = 2**23
 """Bytes of the networks that a CPU core trains as one batch. A step uses about three fifths of
 them, which fit in the core's second-level cache."""

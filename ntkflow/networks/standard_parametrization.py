@@ -10,8 +10,6 @@ from ntkflow.aliases import Array, Inputs, Outputs
 from ntkflow.kernels.dual import Activation
 from ntkflow.networks.mlp import Architecture, Layer, Parameters
 
-__all__ = ["apply_standard", "equivalent_rates", "standard_parameters"]
-
 
 def standard_parameters(parameters: Parameters, architecture: Architecture) -> Parameters:
     """Standard parameters of the same function: sigma_w W^l / sqrt(n_l) and beta b^l."""

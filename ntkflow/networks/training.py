@@ -32,17 +32,6 @@ from ntkflow.networks.method import Method
 from ntkflow.networks.mlp import Architecture
 from ntkflow.networks.placement import footprint, placement
 
-__all__ = [
-    "Checkpointer",
-    "DivergenceError",
-    "Ensemble",
-    "Method",
-    "NoCheckpoints",
-    "Schedule",
-    "TrainingState",
-    "train_ensemble",
-]
-
 ADVICE_POINTS = 512
 """Largest number of training points for lambda_1 in the message about diverging training."""
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from ntkflow.measures.common.experiment import PAPER, Experiment
 
-__all__ = ["Drawn", "caption", "described", "spoken"]
-
 
 @dataclass(frozen=True)
 class Drawn:

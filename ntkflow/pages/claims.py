@@ -4,8 +4,6 @@ import pandas as pd
 
 from ntkflow.pages.rendering import by_experiment, render, verdict_counts
 
-__all__ = ["page"]
-
 
 def page(table: pd.DataFrame) -> str:
     """Table of claims in HTML, with links relative to the folder of results."""

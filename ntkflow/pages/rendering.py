@@ -9,16 +9,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ntkflow.measures.common.evidence import FAILS, HOLDS, UNDECIDED
 
-__all__ = [
-    "MARKS",
-    "by_experiment",
-    "duration",
-    "memory",
-    "number",
-    "render",
-    "verdict_counts",
-]
-
 MARKS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?"}
 OF_SEVERAL = {HOLDS: "hold", FAILS: "do not hold", UNDECIDED: "not enough data"}
 

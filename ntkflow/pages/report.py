@@ -11,8 +11,6 @@ import pandas as pd
 
 from ntkflow.pages.rendering import by_experiment, render, verdict_counts
 
-__all__ = ["Shown", "page"]
-
 LARGEST_SVG = 300_000
 """Bytes of the largest SVG in the report; a larger figure is shown as PNG."""
 

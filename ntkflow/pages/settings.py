@@ -5,8 +5,6 @@ from typing import Any
 
 from ntkflow.words import listed
 
-__all__ = ["settings"]
-
 Values = Mapping[str, Any]
 
 

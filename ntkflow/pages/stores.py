@@ -7,9 +7,8 @@ from pathlib import Path
 
 from ntkflow.configuration.measures import find_measures
 from ntkflow.measures.common.evidence import EVIDENCE
-from ntkflow.stores.schema import SCHEMAS, Schema, Variable
-
-__all__ = ["schemas", "stores_page"]
+from ntkflow.stores.schema import SCHEMAS
+from ntkflow.stores.variables import Schema, Variable
 
 HEAD = """# Contents of the stores
 

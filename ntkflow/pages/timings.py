@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-__all__ = ["summarise"]
-
 
 def summarise(jobs: Mapping[str, Mapping[str, float]], products: Iterable[str]) -> pd.DataFrame:
     """One row per rule, longest first: jobs, total and longest seconds, memory, last end.

@@ -24,32 +24,6 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-__all__ = [
-    "BLUE",
-    "FULL_WIDTH",
-    "GREY",
-    "HALF_WIDTH",
-    "INK",
-    "LIMIT",
-    "LINE_SPACING",
-    "angle_axis",
-    "axis_label",
-    "fixed_layout",
-    "fraction",
-    "heading",
-    "label_line_ends",
-    "limit_key",
-    "limit_line",
-    "network_lines",
-    "number",
-    "paper",
-    "save",
-    "time_text",
-    "width_colours",
-    "width_key",
-    "width_text",
-]
-
 FULL_WIDTH = 6.75  # inches: text width of a two-column paper
 HALF_WIDTH = 3.4
 INK = "#000000"

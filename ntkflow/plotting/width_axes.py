@@ -10,17 +10,6 @@ from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodF
 
 from ntkflow.plotting import style
 
-__all__ = [
-    "SHOWN_SEEDS",
-    "beside",
-    "draw_fit",
-    "draw_slope",
-    "log_limits",
-    "set_width_limits",
-    "value_ticks",
-    "width_ticks",
-]
-
 SHOWN_SEEDS = 50
 """Largest number of points per width; more only increase the size of the file."""
 

@@ -21,8 +21,6 @@ from ntkflow.stores.integrity import is_intact
 from ntkflow.stores.shared import Shared
 from ntkflow.stores.staging import Staged, staged_rows
 
-__all__ = ["Block", "Compute", "Task", "compute_missing"]
-
 Block = tuple[int, int]
 """Indices of a block: row, column."""
 

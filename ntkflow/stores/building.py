@@ -18,22 +18,6 @@ from ntkflow.stores.contents import ROOT
 from ntkflow.stores.integrity import chunk_files, is_intact
 from ntkflow.stores.places import StoreError, check_place
 
-__all__ = [
-    "LOCK_FILE",
-    "adopt",
-    "check_folder",
-    "clear",
-    "create_folder",
-    "earlier_store",
-    "empty",
-    "explained",
-    "holds_another",
-    "lock_folder",
-    "partial_folder",
-    "put_back",
-    "put_in_place",
-]
-
 LOCK_FILE = "ntkflow.lock"  # a file: where folders are shared over NFS, they cannot be locked
 ATTEMPTS = 1000  # at a folder that other runs remove meanwhile
 PLACE_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EBUSY}

@@ -15,8 +15,6 @@ from ntkflow.stores.contents import ROOT
 from ntkflow.stores.integrity import arrays, intact, is_sealed
 from ntkflow.stores.places import StoreError
 
-__all__ = ["CheckedStore"]
-
 
 class CheckedStore(WrapperStore[LocalStore]):
     """A store on disk, read only, that names a chunk whose checksum is not that of its bytes."""

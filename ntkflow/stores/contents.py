@@ -7,8 +7,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MARK", "ROOT", "foreign_content", "mark"]
-
 ROOT = "zarr.json"
 """Name of the metadata file of a store, and of each of its arrays."""
 

@@ -54,8 +54,6 @@ from ntkflow.stores.staging import (
 )
 from ntkflow.stores.zarr import SEAL, finish_store, labelled_store
 
-__all__ = ["BlockKernel", "Recipe", "write_grams"]
-
 BlockKernel = Callable[[Rows, Rows | None], Sequence[np.ndarray]]
 """All kernels between two lists of inputs, or of the first with itself."""
 

@@ -7,8 +7,6 @@ import numpy as np
 
 from ntkflow.stores.staging import Inputs, check_shapes
 
-__all__ = ["Grid", "block_bytes", "grid_between"]
-
 COPIES = 4
 """Of a block of two kernels in memory: its result, a transpose, bytes to write, and tiles."""
 

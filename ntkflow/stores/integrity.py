@@ -17,22 +17,6 @@ import google_crc32c
 from ntkflow.stores.contents import MARK, ROOT
 from ntkflow.stores.places import store_folder
 
-__all__ = [
-    "arrays",
-    "chunk_files",
-    "damaged_chunks",
-    "damaged_files",
-    "data_digest",
-    "intact",
-    "is_finished",
-    "is_intact",
-    "is_sealed",
-    "is_whole",
-    "payload",
-    "root_attributes",
-    "unsound",
-]
-
 SEAL = 4  # bytes of a checksum
 # Errors from a root file that is missing, cut short or not of a store.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)

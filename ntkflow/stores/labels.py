@@ -12,16 +12,6 @@ from numpy.typing import ArrayLike
 
 from ntkflow.stores.schema import KERNEL_DIMS
 
-__all__ = [
-    "dynamics",
-    "ensemble",
-    "gaussian",
-    "initial_kernels",
-    "kernels",
-    "probe",
-    "training_count",
-]
-
 
 def training_count(points: xr.Dataset) -> int:
     """n, the number of training points; they come first."""

@@ -13,15 +13,6 @@ from pathlib import Path
 
 from ntkflow.stores.contents import ROOT, foreign_content
 
-__all__ = [
-    "Place",
-    "StoreError",
-    "check_place",
-    "checkpoint_folder",
-    "resolve_place",
-    "store_folder",
-]
-
 Place = str | os.PathLike[str]
 """The folder of a store, or the root file in it."""
 

@@ -8,8 +8,6 @@ from ntkflow.stores.contents import ROOT
 from ntkflow.stores.integrity import is_whole
 from ntkflow.stores.places import Place, StoreError, check_place, resolve_place, store_folder
 
-__all__ = ["damaged_stores", "foreign_stores"]
-
 
 def damaged_stores(places: Iterable[Place]) -> list[Path]:
     """Folders of the stores that have lost files since they were written."""

@@ -40,8 +40,6 @@ from ntkflow.stores.variables import (
     Variable,
 )
 
-__all__ = ["KERNEL_DIMS", "SCHEMAS", "Schema", "SchemaError", "Variable", "conform"]
-
 
 class SchemaError(ValueError):
     """A Dataset does not fit the schema of its kind of store."""

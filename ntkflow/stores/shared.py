@@ -6,8 +6,6 @@ from typing import Any
 
 import cloudpickle
 
-__all__ = ["Shared"]
-
 
 class Shared:
     """A value that travels with many tasks and is unpacked once in a process.

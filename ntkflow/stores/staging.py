@@ -9,21 +9,6 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = [
-    "LISTS",
-    "Inputs",
-    "Rows",
-    "Staged",
-    "as_floats",
-    "check_container",
-    "check_finite",
-    "check_shapes",
-    "digest_inputs",
-    "open_staged",
-    "stage",
-    "staged_rows",
-]
-
 STRIP = 4096  # inputs in memory at once
 LISTS = ("x1", "x2")
 """What messages call the lists of inputs."""

@@ -6,8 +6,6 @@ Measured by running the smoke study with the instruction sets of other processor
 
 from typing import NamedTuple
 
-__all__ = ["EXACT", "ROUNDING", "SINGLE", "SOLVED", "TRAINED", "TRAINED_NTK", "Tolerance"]
-
 
 class Tolerance(NamedTuple):
     """Largest rms difference: relative to the rms of the reference, and absolute."""

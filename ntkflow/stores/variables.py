@@ -5,21 +5,6 @@ from dataclasses import dataclass, field
 
 from ntkflow.stores.tolerances import ROUNDING, TRAINED, Tolerance
 
-__all__ = [
-    "COMPONENT",
-    "KERNEL_STEP",
-    "KERNEL_TIME",
-    "LABEL",
-    "POINTS",
-    "QUANTITY",
-    "SEED",
-    "STEP",
-    "TIME",
-    "WIDTH",
-    "Schema",
-    "Variable",
-]
-
 
 @dataclass(frozen=True)
 class Variable:

@@ -34,18 +34,8 @@ from ntkflow.stores.places import (
     resolve_place,
     store_folder,
 )
-from ntkflow.stores.schema import Schema, conform
-
-__all__ = [
-    "ROOT",
-    "SEAL",
-    "StoreError",
-    "finish_store",
-    "labelled_store",
-    "open_by_width",
-    "open_store",
-    "write_store",
-]
+from ntkflow.stores.schema import conform
+from ntkflow.stores.variables import Schema
 
 SEAL = zarr.codecs.Crc32cCodec()
 COMPRESSORS = (zarr.codecs.ZstdCodec(level=3), SEAL)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ntkflow.configuration.messages import ConfigurationError
-from ntkflow.stores.zarr import StoreError
+from ntkflow.stores.places import StoreError
 from ntkflow.verification.comparison import compare
 from ntkflow.verification.folder import Folder, FolderError
 from ntkflow.verification.reference import (
@@ -16,8 +16,6 @@ from ntkflow.verification.reference import (
     read_reference,
     studied,
 )
-
-__all__ = ["main"]
 
 PUBLISHED = Path(__file__).parents[2] / "references"
 

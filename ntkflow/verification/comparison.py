@@ -9,8 +9,6 @@ from ntkflow.verification.reference import Product
 from ntkflow.verification.summary import Numbers, Summary, Text, distance
 from ntkflow.verification.tolerances import WORDING, tolerance
 
-__all__ = ["Report", "compare", "differences"]
-
 
 @dataclass
 class Report:

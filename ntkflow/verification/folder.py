@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from ntkflow.stores.contents import ROOT
 from ntkflow.stores.integrity import unsound
-from ntkflow.stores.zarr import ROOT, StoreError, open_store
+from ntkflow.stores.places import StoreError
+from ntkflow.stores.zarr import open_store
 from ntkflow.verification.reference import Product
 from ntkflow.verification.summary import summarise
-
-__all__ = ["Folder", "FolderError"]
 
 NOT_HERE = "expected a folder of results in which a run has come to its end"
 

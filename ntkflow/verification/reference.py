@@ -11,15 +11,6 @@ from ntkflow.configuration.messages import ConfigurationError
 from ntkflow.configuration.study import read_study
 from ntkflow.verification.summary import Strict, Summary
 
-__all__ = [
-    "Product",
-    "Reference",
-    "UnusableReferenceError",
-    "differing_keys",
-    "read_reference",
-    "studied",
-]
-
 
 class UnusableReferenceError(ValueError):
     """A file is not a reference, or a folder of results has none."""

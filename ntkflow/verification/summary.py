@@ -18,8 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["FEW", "SUMS", "Numbers", "Summary", "Text", "distance", "summarise"]
-
 SUMS = 8
 FEW = 32  # largest number of elements of an array that is stored completely
 SMALLEST = 64  # smallest size of a weight; weights are integers, so sums of integers are exact

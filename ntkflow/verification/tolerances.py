@@ -7,8 +7,6 @@ from ntkflow.stores.schema import SCHEMAS
 from ntkflow.stores.tolerances import EXACT, TRAINED, Tolerance
 from ntkflow.stores.variables import Schema
 
-__all__ = ["WORDING", "schema", "tolerance"]
-
 # Text of figures and pages, which may change without a difference in results.
 WORDING = ("title", "x_label", "y_label", "label", "look", "statement", "paper")
 

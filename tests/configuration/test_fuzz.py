@@ -6,7 +6,8 @@ import copy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntkflow.configuration.study import ConfigurationError, Study, read_study
+from ntkflow.configuration.messages import ConfigurationError
+from ntkflow.configuration.study import Study, read_study
 from tests.configuration.test_study import DEFAULT
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ntkflow.configuration.study import ConfigurationError
+from ntkflow.configuration.messages import ConfigurationError
 from ntkflow.configuration.written import check_written
 
 MERGED = b"""

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 
-from ntkflow.configuration.study import ConfigurationError, Study, read_study
+from ntkflow.configuration.messages import ConfigurationError
+from ntkflow.configuration.study import Study, read_study
 from ntkflow.configuration.written import check_written
 from tests.configuration.test_study import DEFAULT
 from tests.faults import studies

@@ -14,10 +14,10 @@ import pytest
 from ntkflow.jobs.checkpoints import Checkpoints, checkpoints
 from ntkflow.kernels.activations import activation
 from ntkflow.networks.costs import cost
-from ntkflow.networks.method import named_optimizer
+from ntkflow.networks.method import Method, named_optimizer
 from ntkflow.networks.mlp import Architecture, seed_keys
-from ntkflow.networks.training import Method, Schedule, TrainingState, train_ensemble
-from ntkflow.stores.zarr import StoreError
+from ntkflow.networks.training import Schedule, TrainingState, train_ensemble
+from ntkflow.stores.places import StoreError
 from tests.networks import examples
 from tests.stores.test_checked import flip
 

@@ -6,9 +6,10 @@ import pytest
 
 from ntkflow.kernels.activations import activation
 from ntkflow.networks.costs import Cost, cost
+from ntkflow.networks.descent import DivergenceError
 from ntkflow.networks.method import Method, named_optimizer
 from ntkflow.networks.mlp import Architecture, apply, init, seed_keys
-from ntkflow.networks.training import DivergenceError, Schedule, train_ensemble
+from ntkflow.networks.training import Schedule, train_ensemble
 from tests.networks import examples
 
 TANH = Architecture((6, 5), activation("tanh"), beta=0.3, outputs=2)

@@ -7,9 +7,10 @@ import pytest
 
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.dynamics import Components, kernel_flow
+from ntkflow.networks.descent import DivergenceError
 from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import Architecture, apply, init, seed_keys
-from ntkflow.networks.training import DivergenceError, Schedule, train_ensemble
+from ntkflow.networks.training import Schedule, train_ensemble
 from tests.networks import examples
 
 RELU = Architecture((8,), activation("relu"), beta=0.1)

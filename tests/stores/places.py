@@ -6,7 +6,8 @@ import stat
 import pytest
 
 from ntkflow.jobs.checkpoints import checkpoints
-from ntkflow.stores.zarr import StoreError, write_store
+from ntkflow.stores.places import StoreError
+from ntkflow.stores.zarr import write_store
 from tests.stores.test_grams import write
 from tests.stores.test_zarr import limiting
 

@@ -8,7 +8,7 @@ import time
 from functools import partial
 from itertools import count
 
-from ntkflow.stores.zarr import StoreError
+from ntkflow.stores.places import StoreError
 from tests.stores.test_grams import NAMES, contents
 
 FORKED = multiprocessing.get_context("forkserver")

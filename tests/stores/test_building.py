@@ -13,7 +13,8 @@ from ntkflow.stores import blocks, building, grams
 from ntkflow.stores.building import clear, lock_folder
 from ntkflow.stores.grams import Recipe, write_grams
 from ntkflow.stores.grid import grid_between
-from ntkflow.stores.zarr import StoreError, open_store
+from ntkflow.stores.places import StoreError
+from ntkflow.stores.zarr import open_store
 from tests.stores.runs import whole_blocks
 from tests.stores.test_grams import (
     Blocks,

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ntkflow.stores.checked import CheckedStore
 from ntkflow.stores.integrity import chunk_files, damaged_chunks, is_sealed
-from ntkflow.stores.zarr import SEAL, StoreError, open_store, write_store
+from ntkflow.stores.places import StoreError
+from ntkflow.stores.zarr import SEAL, open_store, write_store
 from tests.stores.test_grams import (
     NAMES,
     Blocks,

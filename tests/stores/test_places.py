@@ -10,7 +10,8 @@ import xarray as xr
 import zarr
 
 from ntkflow.stores.building import LOCK_FILE
-from ntkflow.stores.zarr import StoreError, open_store, write_store
+from ntkflow.stores.places import StoreError
+from ntkflow.stores.zarr import open_store, write_store
 from tests.faults.trials import always_and_slow
 from tests.stores.places import WRITERS, arrays, check_refused, snapshot, training
 from tests.stores.test_grams import inputs, write

@@ -8,9 +8,9 @@ import zarr
 
 from ntkflow.stores.building import LOCK_FILE, lock_folder
 from ntkflow.stores.contents import foreign_content
-from ntkflow.stores.places import check_place, resolve_place, store_folder
+from ntkflow.stores.places import StoreError, check_place, resolve_place, store_folder
 from ntkflow.stores.planning import damaged_stores, foreign_stores
-from ntkflow.stores.zarr import StoreError, open_store, write_store
+from ntkflow.stores.zarr import open_store, write_store
 from tests.stores.places import arrays, snapshot
 from tests.stores.test_grams import NAMES, Blocks, contents, inputs, interrupt_at, write
 from tests.stores.test_places import another_zarr, notes

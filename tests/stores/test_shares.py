@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ntkflow.stores import building
 from ntkflow.stores.grid import grid_between
-from ntkflow.stores.zarr import StoreError
+from ntkflow.stores.places import StoreError
 from tests.stores.runs import Run, check_completed, die_before_operation, kept, whole_blocks
 from tests.stores.test_checked import flip
 from tests.stores.test_grams import (

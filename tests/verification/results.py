@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 
 from ntkflow.jobs.provenance import record
-from ntkflow.stores.zarr import ROOT, write_store
+from ntkflow.stores.contents import ROOT
+from ntkflow.stores.zarr import write_store
 from tests.stores.test_schema import ALL, example
 
 CONFIGURATION = {

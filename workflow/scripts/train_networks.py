@@ -9,8 +9,9 @@ from ntkflow.device import configure_jax
 from ntkflow.jobs.checkpoints import checkpoints
 from ntkflow.jobs.log import progress, run
 from ntkflow.jobs.provenance import fingerprint, provenance
+from ntkflow.networks.method import Method
 from ntkflow.networks.mlp import Architecture, seed_keys
-from ntkflow.networks.training import Method, Schedule, train_ensemble
+from ntkflow.networks.training import Schedule, train_ensemble
 from ntkflow.stores import labels
 from ntkflow.stores.zarr import open_store, write_store
 

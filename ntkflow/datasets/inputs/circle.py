@@ -10,8 +10,6 @@ from pydantic import Field, model_validator
 from ntkflow.datasets.kinds import Inputs, Points, Real
 from ntkflow.keys import Count, Finite
 
-__all__ = ["Circle"]
-
 
 class Circle(Inputs):
     """Points of the unit circle, at given angles or a given number of them."""

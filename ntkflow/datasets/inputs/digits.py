@@ -8,8 +8,6 @@ from pydantic import Field
 from ntkflow.datasets.images import Collection, Images
 from ntkflow.datasets.preprocessing import Preprocessing
 
-__all__ = ["Digits"]
-
 
 class Digits(Images):
     """The 1,797 handwritten 8x8 digits that come with scikit-learn."""

@@ -26,8 +26,6 @@ from ntkflow.datasets.preprocessing import PREPROCESSINGS, Preprocessing
 from ntkflow.datasets.sources import Source
 from ntkflow.keys import Count, Fault, NotBoolean, Strict
 
-__all__ = ["File"]
-
 
 def _located(path: str, info: ValidationInfo) -> str:
     """The path relative to the working directory; absolute if it was written so.

@@ -13,8 +13,6 @@ from pydantic import Field, JsonValue, model_validator
 from ntkflow.datasets.kinds import Points, Real, Sampled
 from ntkflow.keys import Count, Fault, Natural
 
-__all__ = ["Function"]
-
 Named = Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
 
 

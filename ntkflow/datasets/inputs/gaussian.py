@@ -9,8 +9,6 @@ from ntkflow.datasets.kinds import Points, Sampled
 from ntkflow.keys import Count
 from ntkflow.words import raised
 
-__all__ = ["Gaussian"]
-
 
 class Gaussian(Sampled):
     """Points with independent N(0, 1) coordinates."""

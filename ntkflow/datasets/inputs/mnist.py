@@ -8,8 +8,6 @@ from pydantic import Field
 from ntkflow.datasets.images import Collection, Images
 from ntkflow.datasets.preprocessing import Preprocessing
 
-__all__ = ["Mnist"]
-
 
 class Mnist(Images):
     """MNIST, 28x28 digits."""

@@ -10,8 +10,6 @@ from ntkflow.datasets.preprocessing import on_the_sphere
 from ntkflow.keys import Count
 from ntkflow.words import raised
 
-__all__ = ["Sphere"]
-
 
 class Sphere(Sampled):
     """Uniform points of the unit sphere S^{d-1}."""

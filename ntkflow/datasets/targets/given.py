@@ -8,8 +8,6 @@ import numpy as np
 from ntkflow.datasets.kinds import Inputs, Points, Real, Target
 from ntkflow.keys import Fault
 
-__all__ = ["Given"]
-
 
 class Given(Target):
     """Values y that come with the points: from a file, or from a function of yours."""

@@ -7,8 +7,6 @@ import numpy as np
 from ntkflow.datasets.kinds import Classes, Inputs, Real
 from ntkflow.datasets.labels import FromLabels
 
-__all__ = ["OneHot"]
-
 
 class OneHot(FromLabels):
     """One output per class, 1 for the class of the point and 0 elsewhere."""

@@ -11,8 +11,6 @@ from ntkflow.datasets.kinds import Classes, Inputs, Points, Real
 from ntkflow.datasets.labels import FromLabels
 from ntkflow.keys import Fault, NotBoolean
 
-__all__ = ["OneVsRest"]
-
 
 class OneVsRest(FromLabels):
     """+1 for one class, -1 for the others."""

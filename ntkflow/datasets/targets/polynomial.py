@@ -10,8 +10,6 @@ from ntkflow.datasets.kinds import Inputs, Points, Real, Target
 from ntkflow.keys import Fault, Finite, Natural, Strict
 from ntkflow.words import listed, lowered, raised
 
-__all__ = ["Polynomial", "Term"]
-
 
 class Term(Strict):
     """coefficient x prod_i x_i^powers[i]."""

@@ -10,8 +10,6 @@ from ntkflow.datasets.kinds import Inputs, Points, Real, Target
 from ntkflow.keys import Fault, Finite
 from ntkflow.words import listed
 
-__all__ = ["Values"]
-
 
 class Values(Target):
     """Listed values at the training points."""

@@ -6,8 +6,6 @@ import numpy as np
 
 from ntkflow.datasets.kinds import Points, Real, Target
 
-__all__ = ["Zero"]
-
 
 class Zero(Target):
     """The zero function."""

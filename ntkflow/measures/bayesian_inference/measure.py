@@ -34,8 +34,6 @@ from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.mlp import seed_keys
 from ntkflow.networks.training import Schedule, train_ensemble
 
-__all__ = ["PRECISION", "Posterior", "measure", "posterior"]
-
 PRECISION = "float32"
 """Precision of the networks; kernels are in float64."""
 

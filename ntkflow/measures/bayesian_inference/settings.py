@@ -7,8 +7,6 @@ from pydantic import Field
 from ntkflow.keys import PositiveFinite
 from ntkflow.measures.common.experiment import Classifying
 
-__all__ = ["Settings"]
-
 
 class Settings(Classifying):
     """Test accuracy of the NNGP posterior, kernel methods with the NTK, and trained networks.

@@ -5,8 +5,6 @@ import xarray as xr
 from ntkflow.analysis.spectrum import decompose_kernel
 from ntkflow.kernels.dynamics import Components
 
-__all__ = ["limiting_components"]
-
 
 def limiting_components(limiting: xr.Dataset) -> Components:
     """Components of the limiting NTK whose eigenvalue is not zero to rounding error."""

@@ -16,20 +16,6 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import SINGLE, TRAINED
 from ntkflow.stores.variables import QUANTITY, Schema, Variable
 
-__all__ = [
-    "EVIDENCE",
-    "FAILS",
-    "HOLDS",
-    "UNDECIDED",
-    "Panel",
-    "Quantity",
-    "Series",
-    "evidence",
-    "overall",
-    "quantities",
-    "verdict",
-]
-
 EVIDENCE = Schema(
     "claim",
     "A statement of the paper: numbers with what is expected of them, and curves",

@@ -15,21 +15,6 @@ from ntkflow.configuration.training import TrainingConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Count, NotBoolean, PositiveFinite, Strict
 
-__all__ = [
-    "PAPER",
-    "AlongComponent",
-    "Classifying",
-    "Draws",
-    "Experiment",
-    "OffTraining",
-    "Problems",
-    "Seeds",
-    "Trained",
-    "Untrained",
-    "Width",
-    "Widths",
-]
-
 PAPER = "Jacot, Gabriel & Hongler (2018)"
 
 RECORDED_KERNELS_LIMIT = 2**31

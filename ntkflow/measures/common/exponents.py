@@ -10,8 +10,6 @@ from ntkflow.analysis.bootstrap import REPLICATES, interval_of_mean, resampled_m
 from ntkflow.analysis.power_law import Estimate, estimate_mean, fit_power_law
 from ntkflow.measures.common.evidence import Quantity, Relation, Series
 
-__all__ = ["TOLERANCE", "exponent", "fitted", "mean", "recorded"]
-
 TOLERANCE, RESOLUTION = 0.1, 0.25
 """Margin and resolution of exponents. The next order in 1/n contributes about the margin over the
 given widths. The resolution distinguishes 0, -1/2 and -1."""

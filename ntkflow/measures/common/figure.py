@@ -16,8 +16,6 @@ from ntkflow.measures.common.evidence import quantities
 from ntkflow.measures.common.table import Claim
 from ntkflow.plotting import style, width_axes
 
-__all__ = ["draw", "tabulate"]
-
 COLOURS = (style.BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Colours of series without a width (Okabe & Ito 2008)."""
 

@@ -8,8 +8,6 @@ from ntkflow.aliases import AnyArray, Array, Float
 from ntkflow.kernels.function_space import kernel_gradient
 from ntkflow.networks.costs import Cost, mean_cost
 
-__all__ = ["descent_error", "tangent_kernel"]
-
 
 def tangent_kernel(functions: Float[np.ndarray, "P m k"], samples: int) -> np.ndarray:
     """Ktilde = (1/P) sum_p f_p (x) f_p between all points and the first n, (m, n, k, k)."""

@@ -7,8 +7,6 @@ from ntkflow.kernels.activations import activation
 from ntkflow.kernels.tiles import Network
 from ntkflow.networks.mlp import Architecture
 
-__all__ = ["finite_networks", "limiting_network"]
-
 
 def finite_networks(settings: Mapping[int, Mapping[str, Any]]) -> dict[int, Architecture]:
     """Networks by width, from the keys of their constructor."""

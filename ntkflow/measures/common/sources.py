@@ -10,8 +10,6 @@ if TYPE_CHECKING:  # most measures need no JAX
     from ntkflow.kernels.tiles import Network
     from ntkflow.networks.mlp import Architecture
 
-__all__ = ["Sources"]
-
 
 def _silent(line: str) -> None:
     """Drop a line of progress."""

@@ -9,8 +9,6 @@ import pandas as pd
 
 from ntkflow.measures.common.evidence import Quantity, overall, verdict
 
-__all__ = ["Claim", "records", "tabulate"]
-
 
 @dataclass(frozen=True)
 class Claim:

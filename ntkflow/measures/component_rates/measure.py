@@ -23,8 +23,6 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.exponents import exponent
 from ntkflow.measures.common.sources import Sources
 
-__all__ = ["PRECISION", "measure"]
-
 PRECISION = "float64"
 
 RATE_TOLERANCE, RATE_RESOLUTION = 0.05, 0.15

@@ -7,8 +7,6 @@ from pydantic import Field
 from ntkflow.keys import Count
 from ntkflow.measures.common.experiment import OffTraining
 
-__all__ = ["Settings"]
-
 
 class Settings(OffTraining):
     """Decay rate of kernel principal components of the error, each against its eigenvalue.

@@ -28,8 +28,6 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.costs import COSTS, Cost, mean_cost
 
-__all__ = ["PRECISION", "measure"]
-
 PRECISION = "float64"
 
 INTEGRATOR = 1e-10

@@ -7,8 +7,6 @@ from pydantic import Field
 from ntkflow.keys import PositiveFinite
 from ntkflow.measures.common.experiment import Experiment
 
-__all__ = ["Settings"]
-
 
 class Settings(Experiment):
     """Convex costs along kernel gradient descent, against the bound from convexity.

@@ -16,8 +16,6 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.exponents import mean
 from ntkflow.measures.common.sources import Sources
 
-__all__ = ["PRECISION", "measure", "minimum_time", "square_errors"]
-
 PRECISION = "float32"
 
 LEAST_RISE = 0.02

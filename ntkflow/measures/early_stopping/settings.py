@@ -4,8 +4,6 @@ from typing import ClassVar
 
 from ntkflow.measures.common.experiment import OffTraining
 
-__all__ = ["Settings"]
-
 
 class Settings(OffTraining):
     """Training time at which the test error is smallest, for networks and for the limiting kernel.

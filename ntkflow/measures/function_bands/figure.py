@@ -18,8 +18,6 @@ from matplotlib.lines import Line2D
 from ntkflow.analysis.bootstrap import mean_with_interval
 from ntkflow.plotting import style
 
-__all__ = ["draw", "tabulate"]
-
 BAND = "#e2e2e2"
 # A white rim separates a dot from the lines behind it.
 POINT: dict[str, Any] = {

@@ -13,8 +13,6 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED
 from ntkflow.stores.variables import SEED, WIDTH, Schema, Variable
 
-__all__ = ["measure"]
-
 SCHEMA = Schema(
     "function_bands",
     "Network functions against percentiles of the limiting Gaussian (JGH Figure 2)",

@@ -11,8 +11,6 @@ from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import NotBoolean
 from ntkflow.measures.common.experiment import PAPER, Problems, Trained
 
-__all__ = ["Settings"]
-
 
 def _without_default(schema: JsonDict) -> None:
     """Leave the default out of the JSON schema: JSON knows no infinity."""

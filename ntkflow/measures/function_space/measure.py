@@ -37,8 +37,6 @@ from ntkflow.networks.costs import COSTS, Cost, mean_cost
 from ntkflow.networks.empirical import empirical_ntk
 from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
 
-__all__ = ["PRECISION", "measure"]
-
 PRECISION = "float64"
 
 ROUNDING = 1e-11

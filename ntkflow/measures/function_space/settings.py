@@ -7,8 +7,6 @@ from pydantic import Field
 from ntkflow.keys import Count
 from ntkflow.measures.common.experiment import Untrained
 
-__all__ = ["Settings"]
-
 
 class Settings(Untrained):
     """Identities of the kernel gradient, the seminorm and the dual element, for each cost."""

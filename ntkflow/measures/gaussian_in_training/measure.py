@@ -18,8 +18,6 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.exponents import mean
 from ntkflow.measures.common.sources import Sources
 
-__all__ = ["PRECISION", "measure"]
-
 PRECISION = "float64"
 
 COVERAGE, COVERAGE_TOLERANCE, COVERAGE_RESOLUTION = 0.8, 0.02, 0.05

@@ -4,8 +4,6 @@ from typing import ClassVar
 
 from ntkflow.measures.common.experiment import OffTraining
 
-__all__ = ["Settings"]
-
 
 class Settings(OffTraining):
     """Distribution of f over initialisations at the recorded times, against the limiting Gaussian.

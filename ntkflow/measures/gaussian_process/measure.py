@@ -26,8 +26,6 @@ from ntkflow.measures.common.exponents import fitted
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.mlp import Architecture, apply, init, seed_keys
 
-__all__ = ["PRECISION", "measure"]
-
 PRECISION = "float32"
 
 BATCHES = 50

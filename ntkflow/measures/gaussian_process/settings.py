@@ -6,8 +6,6 @@ from pydantic import Field
 
 from ntkflow.measures.common.experiment import Draws, Untrained
 
-__all__ = ["Settings"]
-
 
 class Settings(Untrained):
     """Covariance of f at initialisation against the NNGP kernel, and excess kurtosis against n.

@@ -29,8 +29,6 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.exponents import exponent, mean
 from ntkflow.measures.common.sources import Sources
 
-__all__ = ["PRECISION", "Flight", "flight", "measure"]
-
 PRECISION = "float32"
 
 HORIZON = 1.0

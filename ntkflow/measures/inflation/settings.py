@@ -6,8 +6,6 @@ from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.measures.common.experiment import AlongComponent, Problems
 
-__all__ = ["Settings"]
-
 
 class Settings(AlongComponent):
     """Growth of the NTK along a component in training, and the convergence speed it explains.

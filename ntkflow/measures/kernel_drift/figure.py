@@ -18,8 +18,6 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMetho
 from ntkflow.analysis.bootstrap import mean_with_interval
 from ntkflow.plotting import style, width_axes
 
-__all__ = ["draw", "tabulate"]
-
 LEGEND_ROOM = 0.45  # height of the legend over that of the last drifts
 FEWEST_DECADES = 1.5  # decades of time for a logarithmic axis
 END_ROOM = 1.08  # so that the last records are inside the axes

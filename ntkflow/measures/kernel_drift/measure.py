@@ -37,8 +37,6 @@ from ntkflow.stores.variables import (
     Variable,
 )
 
-__all__ = ["claims", "measure"]
-
 SCHEMA = Schema(
     "kernel_drift",
     "Cost and drift of the empirical NTK in training, by width (JGH Theorem 2)",

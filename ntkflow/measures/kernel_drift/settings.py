@@ -6,8 +6,6 @@ from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.measures.common.experiment import PAPER, Problems, Trained
 
-__all__ = ["Settings"]
-
 
 class Settings(Trained):
     """Cost and drift of the NTK in training, by width (JGH Theorem 2).

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 from ntkflow.analysis.bootstrap import mean_with_interval
 from ntkflow.plotting import style
 
-__all__ = ["draw", "tabulate"]
-
 
 def draw(statistics: xr.Dataset) -> Figure:
     """Draw the figure.

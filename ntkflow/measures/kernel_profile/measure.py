@@ -9,8 +9,6 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED_NTK
 from ntkflow.stores.variables import SEED, STEP, TIME, WIDTH, Schema, Variable
 
-__all__ = ["measure"]
-
 SCHEMA = Schema(
     "kernel_profile",
     "NTK between one point of the circle and all others (JGH Figure 1)",

@@ -9,8 +9,6 @@ from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Finite
 from ntkflow.measures.common.experiment import PAPER, Problems, Trained
 
-__all__ = ["Settings"]
-
 
 class Settings(Trained):
     """NTK Theta(x_0, x) around the circle at the recorded times, with its limit (JGH Figure 1).

@@ -11,8 +11,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from ntkflow.plotting import style
 
-__all__ = ["draw", "tabulate"]
-
 KERNELS: dict[str, dict[str, Any]] = {
     "nngp": {"color": "#d55e00", "marker": "s", "label": r"NNGP kernel, $\Sigma^L$"},
     "ntk": {"color": style.BLUE, "marker": "o", "label": r"limiting NTK, $\Theta_\infty^L$"},

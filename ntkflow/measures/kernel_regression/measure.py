@@ -13,8 +13,6 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import SOLVED
 from ntkflow.stores.variables import Schema, Variable
 
-__all__ = ["KERNELS", "measure"]
-
 SCHEMA = Schema(
     "kernel_regression",
     "Classification of test points by kernel regression, over training-set sizes",

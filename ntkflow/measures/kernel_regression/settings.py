@@ -9,8 +9,6 @@ from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Count, NotBoolean
 from ntkflow.measures.common.experiment import Experiment, Problems
 
-__all__ = ["Settings"]
-
 
 class Settings(Experiment):
     """Test error of regression with the NNGP kernel and the limiting NTK, by training-set size.

@@ -14,8 +14,6 @@ from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import seed_keys
 
-__all__ = ["PRECISION", "block_distances", "measure"]
-
 PRECISION = "float64"
 EXPECTED = -0.5
 

@@ -8,8 +8,6 @@ from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.measures.common.experiment import Draws, Problems, Untrained
 
-__all__ = ["Settings"]
-
 
 class Settings(Untrained):
     """Diagonal and off-diagonal output blocks of the NTK at initialisation, by width.

@@ -37,8 +37,6 @@ from ntkflow.networks.standard_parametrization import (
     standard_parameters,
 )
 
-__all__ = ["PRECISION", "Runs", "measure", "trained"]
-
 PRECISION = "float64"
 
 COMPARED = 5

@@ -7,8 +7,6 @@ from pydantic import Field
 from ntkflow.keys import Count, NotBoolean, PositiveFinite
 from ntkflow.measures.common.experiment import Seeds, Untrained
 
-__all__ = ["Settings"]
-
 
 class Settings(Untrained):
     """Movement of weights and of f in NTK and in standard parametrization, and effect of beta.

@@ -28,8 +28,6 @@ from ntkflow.kernels.tiles import Network
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.sources import Sources
 
-__all__ = ["PRECISION", "harmonic_degrees", "harmonic_dimension", "measure"]
-
 PRECISION = "float64"
 
 SMOOTH = ("erf", "tanh")

@@ -7,8 +7,6 @@ from pydantic import Field
 from ntkflow.keys import Count
 from ntkflow.measures.common.experiment import Experiment
 
-__all__ = ["Settings"]
-
 
 class Settings(Experiment):
     """Spectrum of the limiting NTK on the sphere, for the network's and for other activations.

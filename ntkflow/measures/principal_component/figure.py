@@ -16,8 +16,6 @@ from matplotlib.ticker import MaxNLocator
 
 from ntkflow.plotting import style
 
-__all__ = ["draw", "tabulate"]
-
 
 def draw(statistics: xr.Dataset) -> Figure:
     """Draw the figure.

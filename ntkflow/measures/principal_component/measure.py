@@ -16,8 +16,6 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED
 from ntkflow.stores.variables import COMPONENT, LABEL, SEED, STEP, TIME, WIDTH, Schema, Variable
 
-__all__ = ["measure"]
-
 SCHEMA = Schema(
     "principal_component",
     "Training along one kernel principal component (JGH Figure 3)",

@@ -4,8 +4,6 @@ from typing import ClassVar
 
 from ntkflow.measures.common.experiment import PAPER, AlongComponent
 
-__all__ = ["Settings"]
-
 
 class Settings(AlongComponent):
     """Training along one kernel principal component (JGH Figure 3).

@@ -21,8 +21,6 @@ from ntkflow.measures.common.linear_models import descent_error
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.costs import LEAST_SQUARES
 
-__all__ = ["LAWS", "PRECISION", "measure"]
-
 PRECISION = "float64"
 
 ROUNDING = 1e-11

@@ -7,8 +7,6 @@ from pydantic import Field
 from ntkflow.keys import Count
 from ntkflow.measures.common.experiment import Draws, Experiment
 
-__all__ = ["Settings"]
-
 
 class Settings(Experiment):
     """Kernel of P random functions against the kernel they are drawn from, by P.

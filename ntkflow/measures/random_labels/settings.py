@@ -7,8 +7,6 @@ from pydantic import Field
 from ntkflow.keys import Natural
 from ntkflow.measures.common.experiment import Classifying
 
-__all__ = ["Settings"]
-
 
 class Settings(Classifying):
     """Accuracy of networks and of the limiting NTK on true and on random labels.

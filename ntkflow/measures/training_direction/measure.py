@@ -32,8 +32,6 @@ from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.empirical import empirical_ntk
 from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
 
-__all__ = ["PRECISION", "limiting_path", "measure", "oscillating"]
-
 PRECISION = "float64"
 
 LEAST_MOVEMENT = 0.2

@@ -7,8 +7,6 @@ from pydantic import Field
 from ntkflow.keys import Count, PositiveFinite
 from ntkflow.measures.common.experiment import Seeds, Untrained
 
-__all__ = ["Settings"]
-
 
 class Settings(Untrained):
     """Drift of the NTK along one bounded direction that is not a gradient, by width.

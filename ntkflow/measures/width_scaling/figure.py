@@ -17,8 +17,6 @@ from matplotlib.lines import Line2D
 
 from ntkflow.plotting import style, width_axes
 
-__all__ = ["draw", "tabulate", "tabulate_widths"]
-
 TITLE_CHARACTERS = 15  # per inch
 SPREAD_POINT: dict[str, Any] = {"color": "#8fc1de", "markersize": 2.5, "markeredgewidth": 0}
 MEAN_POINT: dict[str, Any] = {"markeredgecolor": style.BLUE, "markersize": 3.5, "zorder": 4}

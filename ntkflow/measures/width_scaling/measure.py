@@ -29,8 +29,6 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED
 from ntkflow.stores.variables import QUANTITY, SEED, WIDTH, Schema, Variable
 
-__all__ = ["EXPECTED", "claims", "measure"]
-
 SCHEMA = Schema(
     "width_scaling",
     "Approach of finite networks to the limit, with fitted exponents (JGH Theorems 1, 2)",

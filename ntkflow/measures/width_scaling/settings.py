@@ -9,9 +9,6 @@ from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import NotBoolean, Strict
 from ntkflow.measures.common.experiment import Problems, Trained, Width
 
-__all__ = ["Settings"]
-
-
 INITIAL_KERNELS_LIMIT = 2**30
 """Bytes of the initial kernels of one width, which are in memory at once."""
 
