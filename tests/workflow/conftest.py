@@ -1,11 +1,12 @@
 """One real run of the smoke study, in a copy of the repository, for all tests of the workflow."""
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,24 +75,42 @@ def copy_of_code(folder: Path, *names: str) -> None:
             shutil.copy(source, target)
 
 
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
+    """Folder that `build` has filled; processes of pytest-xdist share it, so only read it."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    done = folder.with_suffix(".done")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            build(folder)
+            done.touch()
+    return folder
+
+
+def run_smoke_study(folder: Path) -> None:
+    """Run the smoke study in a copy of the code."""
+    copy_of_code(folder, *CODE, "tests/workflow/variants.yaml")
+    Clone(folder).snakemake()
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """The copy in which the smoke study has run once; leave it finished, with the same results."""
-    folder = tmp_path_factory.mktemp("workflow") / "clone"
-    copy_of_code(folder, *CODE, "tests/workflow/variants.yaml")
-    clone = Clone(folder)
-    clone.snakemake()
-    return clone
+    """A copy in which the smoke study has run once; leave it finished, with the same results."""
+    once = built_once(tmp_path_factory, "smoke", run_smoke_study)
+    return Clone(shutil.copytree(once, tmp_path_factory.mktemp("workflow") / "clone"))
 
 
 @pytest.fixture(scope="session")
 def every_experiment(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A copy of that in which all experiments have run, with all claims: every rule."""
-    clone = Clone(tmp_path_factory.mktemp("every") / "clone")
-    shutil.copytree(finished.folder, clone.folder)
-    files = [clone.folder / name for name in ("config/config.yaml", OVERLAYS[-1])]
-    runs = [yaml.safe_load(file.read_text(encoding="utf-8"))["run"] for file in files]
-    every = clone.folder / "every.yaml"
-    every.write_text(yaml.safe_dump({"run": sorted({*runs[0], *runs[1]})}), encoding="utf-8")
-    clone.snakemake("--configfile", *OVERLAYS, every.name)
-    return clone
+    """A copy in which all experiments have run, with all claims: every rule. Only read it."""
+
+    def run_all(folder: Path) -> None:
+        shutil.copytree(finished.folder, folder)
+        files = [folder / name for name in ("config/config.yaml", OVERLAYS[-1])]
+        runs = [yaml.safe_load(file.read_text(encoding="utf-8"))["run"] for file in files]
+        every = folder / "every.yaml"
+        every.write_text(yaml.safe_dump({"run": sorted({*runs[0], *runs[1]})}), encoding="utf-8")
+        Clone(folder).snakemake("--configfile", *OVERLAYS, every.name)
+
+    return Clone(built_once(tmp_path_factory, "every", run_all))
