@@ -36,13 +36,7 @@ class Staged(NamedTuple):
 
 
 def digest_inputs(x: Inputs, name: str) -> str:
-    """sha256 of all inputs, a strip at a time.
-
-    Raises
-    ------
-    ValueError
-        If they are not finite real numbers; the message calls them by `name`.
-    """
+    """sha256 of all inputs, a strip at a time; ValueError if they are not finite real numbers."""
     check_container(x, name)
     digest = hashlib.sha256(f"{x.shape}\n".encode())
     for rows in _strips(x.shape[0]):
@@ -96,17 +90,8 @@ def _strips(samples: int) -> list[slice]:
 def as_floats(x: ArrayLike, name: str) -> np.ndarray:
     """Array of the same numbers in the byte order of this machine; integers become float64.
 
-    Parameters
-    ----------
-    x
-        Real numbers, of 64 bits at most.
-    name
-        Name of the argument in messages.
-
-    Raises
-    ------
-    ValueError
-        If these are other numbers, or NumPy cannot make one array of them.
+    ValueError, which calls them `name`, unless NumPy can make one array of them, and it is of real
+    numbers of 64 bits at most.
     """
     check_container(x, name)
     try:
