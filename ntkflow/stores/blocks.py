@@ -21,11 +21,9 @@ from ntkflow.stores.grid import Grid
 from ntkflow.stores.integrity import is_intact
 from ntkflow.stores.staging import Staged, staged_rows
 
-Block = tuple[int, int]
-"""Indices of a block: row, column."""
-
+Block = tuple[int, int]  # row, column
+# Takes Dask tasks, and calls `on_done` with the number done, of how many, as each is done.
 Compute = Callable[..., Any]
-"""Takes Dask tasks, and calls `on_done` with the number done, of how many, as each is done."""
 
 
 class Shared:

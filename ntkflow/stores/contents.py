@@ -7,17 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-ROOT = "zarr.json"
-"""Name of the metadata file of a store, and of each of its arrays."""
-
+ROOT = "zarr.json"  # metadata file of a store, and of each of its arrays
+# In the folder of each array: the kind of its store and its name. Attributes would not do: xarray
+# copies them, and Zarr lists what is in the folder of a group.
 MARK = ".ntkflow"
-"""Name of the file in the folder of each array that contains the kind of its store and its name.
-
-Attributes would not do: xarray copies them, and Zarr lists what is in the folder of a group.
-"""
-
-WRITTEN = {"sha256", "payload", "store"}
-"""Attributes of every store."""
+WRITTEN = {"sha256", "payload", "store"}  # attributes of every store
 
 
 def mark(store: Path, kind: str) -> None:

@@ -10,11 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 STRIP = 4096  # inputs in memory at once
-LISTS = ("x1", "x2")
-"""What messages call the lists of inputs."""
-
-Rows = tuple[np.ndarray, np.ndarray]
-"""Norms (n,) and directions (n, d) of some inputs."""
+LISTS = ("x1", "x2")  # what messages call the lists of inputs
+Rows = tuple[np.ndarray, np.ndarray]  # norms (n,) and directions (n, d) of some inputs
 
 
 class Inputs(Protocol):
