@@ -105,8 +105,10 @@ def write_grams(
     check_place(path, recipe.kind)
     building.check_folder(partial_folder(path))
     sources = [inputs] if others is None else [inputs, others]
+    zeros = da.zeros(grid.shape, chunks=grid.chunk, dtype=recipe.dtype)  # not in memory
     try:
-        labelled = _labelled(points, grid, recipe)
+        kernels = labels.kernels(points, dict.fromkeys(recipe.names, zeros))
+        labelled = labelled_store(kernels, recipe.kind)
     except ValueError as error:
         raise ValueError(f"points: {' '.join(str(error).split())}") from None
     fingerprint = _fingerprint(recipe.settings, grid, points, sources)
@@ -214,10 +216,3 @@ def _lay_out(plan: _Plan, folder: Path) -> None:
         folder, mode="w", zarr_format=3, consolidated=False, compute=False, encoding=encoding
     )
     mark(folder, plan.recipe.kind)
-
-
-def _labelled(points: xr.Dataset, grid: Grid, recipe: Recipe) -> xr.Dataset:
-    """The store as a Dataset of zeros that are not in memory."""
-    lazy = da.zeros(grid.shape, chunks=grid.chunk, dtype=recipe.dtype)
-    kernels = labels.kernels(points, dict.fromkeys(recipe.names, lazy))
-    return labelled_store(kernels, recipe.kind)
