@@ -17,7 +17,7 @@ PIXELS_PER_POINT = 1.75  # scale of a figure for print on a screen
 
 @dataclass(frozen=True)
 class Shown:
-    """One experiment of the report, with its caption, its figure and the names of its settings."""
+    """One experiment of the report: its caption, its settings and the content of its figure."""
 
     name: str
     title: str

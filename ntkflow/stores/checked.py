@@ -30,7 +30,7 @@ class CheckedStore(WrapperStore[LocalStore]):
         prototype: BufferPrototype | None = None,
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
-        """As any store; StoreError if a whole chunk is damaged, or the store not the one opened."""
+        """Read as any store does; StoreError if a whole chunk is damaged or the store replaced."""
         found = await self._store.get(key, prototype, byte_range)
         array, chunk, _ = f"{key}/".partition("/c/")  # the one of a scalar is array/c
         if chunk:

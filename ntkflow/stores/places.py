@@ -79,7 +79,7 @@ def resolve_place(place: Place) -> Path:
                 "a folder for the store alone; add a name, such as kernels.zarr"
             )
         for needed in (path, checkpoint_folder(path)):  # the longest name
-            with suppress(FileNotFoundError):  # not in a file, nor at the end of a link loop
+            with suppress(FileNotFoundError):  # other errors: inside a file, a loop of links
                 needed.stat()
     except OSError as error:
         raise StoreError(_unreachable(folder, error)) from None

@@ -87,7 +87,7 @@ def _strips(samples: int) -> list[slice]:
 def as_floats(x: ArrayLike, name: str) -> np.ndarray:
     """Array of the same numbers in the byte order of this machine; integers become float64.
 
-    ValueError, which calls them `name`, unless NumPy can make one array of them, and it is of real
+    ValueError, which calls them `name`, if NumPy cannot make one array of them or they are not real
     numbers of 64 bits at most.
     """
     check_container(x, name)

@@ -72,9 +72,8 @@ def read_reference(text: bytes, name: str, starts: Sequence[Path] = ()) -> Refer
 
 
 # Devices, schedulers and resources: results depend on them in their last digits at most.
-IRRELEVANT: dict[str, Any] = dict.fromkeys(
-    ("run", "device", "training_memory", "checkpoint_minutes", "measures", "resources"), True
-) | {"kernels": {"block", "jobs", "memory", "scheduler"}}
+IRRELEVANT = {"run", "device", "training_memory", "checkpoint_minutes", "measures", "resources"}
+IRRELEVANT_OF_KERNELS = ("block", "jobs", "memory", "scheduler")
 
 
 def studied(configuration: Mapping[str, Any], starts: Sequence[Path] = ()) -> dict[str, Any]:
@@ -84,11 +83,11 @@ def studied(configuration: Mapping[str, Any], starts: Sequence[Path] = ()) -> di
     """
     study = read_study(configuration, starts)
     plain = study.model_dump(mode="json", exclude=IRRELEVANT)
-    used = {
-        "experiments": set(study.selected),
-        "datasets": {experiment.dataset for experiment in study.selected.values()},
-        "networks": {experiment.network for experiment in study.selected.values()},
-    }
+    for key in IRRELEVANT_OF_KERNELS:
+        del plain["kernels"][key]
+    used = {"experiments": set(study.selected)}
+    used["datasets"] = {experiment.dataset for experiment in study.selected.values()}
+    used["networks"] = {experiment.network for experiment in study.selected.values()}
     return plain | {
         section: {name: value for name, value in plain[section].items() if name in names}
         for section, names in used.items()

@@ -37,8 +37,8 @@ class Strict(BaseModel):
 class Numbers(Strict):
     """Summary of an array of numbers.
 
-    Statistics are those of the finite values, 0 if there are none. In `sums`, with eight sets of
-    weights, and in `values`, which a short array has in place of them, the others count as 0.
+    Statistics are those of the finite values, 0 if there are none. Values that are not finite count
+    as 0 in `sums`, with eight sets of weights, and in `values`, which a short array has instead.
     """
 
     dtype: str
