@@ -50,18 +50,8 @@ def _panel(place: int, panel: Drawn) -> str:
     return f"{place}, {spoken(panel.title)}: {axes}{which}"
 
 
-SIGNS = {
-    "Theta": "Θ",
-    "Sigma": "Σ",
-    "lambda": "λ",
-    "theta": "θ",
-    "gamma": "γ",
-    "mu": "μ",
-    "beta": "β",
-    "sigma": "σ",
-    "infty": "∞",
-    "sqrt": "√",
-}
+NAMES = ("Theta", "Sigma", "lambda", "theta", "gamma", "mu", "beta", "sigma", "infty", "sqrt")
+SIGNS = dict(zip(NAMES, "ΘΣλθγμβσ∞√", strict=True))
 
 
 def spoken(label: str) -> str:

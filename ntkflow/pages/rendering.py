@@ -1,4 +1,7 @@
-"""Templates of pages, and formats of numbers and verdicts."""
+"""Templates of pages, formats of numbers and verdicts, and the page of the table of claims.
+
+Pages work from a file, without network or scripts.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,6 +30,12 @@ def render(template: str, **values: Any) -> str:
     environment.filters |= {"number": number, "interval": _interval, "expected": _expected}
     environment.filters |= {"duration": duration, "memory": memory}
     return environment.get_template(template).render(marks=MARKS, of_several=OF_SEVERAL, **values)
+
+
+def claims_page(table: pd.DataFrame) -> str:
+    """Table of claims in HTML, with links relative to the folder of results."""
+    claims = by_experiment(table)
+    return render("claims.html.jinja", claims=claims, counts=verdict_counts(claims))
 
 
 def by_experiment(table: pd.DataFrame) -> dict[str, list[Row]]:

@@ -11,37 +11,22 @@ import pandas as pd
 
 from ntkflow.pages.rendering import by_experiment, render, verdict_counts
 
-LARGEST_SVG = 300_000
-"""Bytes of the largest SVG in the report; a larger figure is shown as PNG."""
-
-PIXELS_PER_POINT = 1.75
-"""Scale of a figure for print on a screen."""
+LARGEST_SVG = 300_000  # bytes; a larger figure is shown as PNG
+PIXELS_PER_POINT = 1.75  # scale of a figure for print on a screen
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One experiment of the report.
-
-    Attributes
-    ----------
-    title, text, alt
-        Title, text and alternative text of the caption.
-    settings
-        (name, value) of each setting.
-    svg, png
-        Content of the figure.
-    files
-        Paths of the products in the folder of results, to which the page links.
-    """
+    """One experiment of the report: its caption, its settings and the content of its figure."""
 
     name: str
     title: str
     text: str
     alt: str
-    settings: Sequence[tuple[str, str]]
+    settings: Sequence[tuple[str, str]]  # name, value
     svg: bytes
     png: bytes
-    files: Sequence[str]
+    files: Sequence[str]  # paths of its products in the folder of results
 
 
 def page(
@@ -53,16 +38,8 @@ def page(
 ) -> str:
     """Report in HTML, with links relative to the folder of results.
 
-    Parameters
-    ----------
-    claims
-        Table of claims from `ntkflow.measures.common.table.tabulate`; empty without claims.
-    configuration
-        Text of the YAML file.
-    provenance
-        Record of the run from `ntkflow.jobs.provenance.record`.
-    timings
-        Timings from `ntkflow.pages.timings.summarise`.
+    `claims` is from `ntkflow.measures.common.table.tabulate`, `provenance` from
+    `ntkflow.jobs.provenance.record`, `timings` from `ntkflow.pages.timings.summarise`.
     """
     rows = by_experiment(claims)
     return render(
@@ -86,11 +63,9 @@ def _image(shown: Shown) -> dict[str, Any]:
     if size is None:
         raise ValueError(f"the figure of {shown.name}: found no width in points in its SVG")
     small = len(shown.svg) <= LARGEST_SVG
-    kind, content = ("svg+xml", shown.svg) if small else ("png", shown.png)
-    return {
-        "source": _data_uri(f"image/{kind}", content),
-        "width": round(float(size[1]) * PIXELS_PER_POINT),
-    }
+    kind, content = ("image/svg+xml", shown.svg) if small else ("image/png", shown.png)
+    width = round(float(size[1]) * PIXELS_PER_POINT)
+    return {"source": _data_uri(kind, content), "width": width}
 
 
 def _moment(seconds: float) -> str:

@@ -13,14 +13,8 @@ def settings(
 ) -> list[tuple[str, str]]:
     """(name, value) of the settings of an experiment.
 
-    Parameters
-    ----------
-    experiment, network
-        Values of all keys, with defaults.
-    dataset
-        Values of the keys ``description`` and ``seed`` of the data set.
-    study
-        Values of the keys ``seed`` and ``kernels`` of the configuration.
+    `experiment` and `network` have the values of all keys, with defaults; `dataset` those of
+    ``description`` and ``seed``, `study` those of ``seed`` and ``kernels``.
     """
     rest = {k: v for k, v in experiment.items() if k not in ("measure", "dataset", "network")}
     lines = {
@@ -29,33 +23,23 @@ def settings(
     }
     if rest.get("widths"):
         lines["Widths n"] = listed(rest["widths"])
-    lines |= _networks(rest)
+    if "seeds" in rest:
+        lines["Networks"] = f"{rest['seeds']} initialisations of each width"
+    if "initial" in rest:
+        draws, widths = rest["initial"]["draws"], listed(rest["initial"]["widths"])
+        lines["Untrained networks"] = f"{draws} of each width {widths}"
     if "training" in rest:
         lines["Training"] = _training(rest["training"])
     elif "steps" in rest:
         lines["Training"] = _descent(rest)
     told = ("widths", "seeds", "initial", "training", "learning_rate", "steps")
-    lines |= {_titled(key): listed(value) for key, value in rest.items() if key not in told}
+    titles = {key: key.replace("_", " ").capitalize() for key in rest if key not in told}
+    lines |= {title: listed(rest[key]) for key, title in titles.items()}
     lines["Precision"] = f"limiting kernels in {study['kernels']['precision']}"
     if "training" in rest:
         lines["Precision"] = f"networks in {rest['training']['precision']}, {lines['Precision']}"
     lines["Seed"] = f"{study['seed']} of networks, {dataset['seed']} of the data set"
     return list(lines.items())
-
-
-def _titled(key: str) -> str:
-    return key.replace("_", " ").capitalize()
-
-
-def _networks(rest: Values) -> dict[str, str]:
-    lines = {}
-    if "seeds" in rest:
-        lines["Networks"] = f"{rest['seeds']} initialisations of each width"
-    if "initial" in rest:
-        initial = rest["initial"]
-        widths = listed(initial["widths"])
-        lines["Untrained networks"] = f"{initial['draws']} of each width {widths}"
-    return lines
 
 
 def _network(network: Values) -> str:

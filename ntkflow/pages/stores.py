@@ -1,14 +1,13 @@
 """Print docs/stores.md, the contents of each kind of store: python -m ntkflow.pages.stores."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 
 from ntkflow.configuration.measures import find_measures
 from ntkflow.measures.common.evidence import EVIDENCE
 from ntkflow.stores.schema import SCHEMAS
-from ntkflow.stores.variables import Schema, Variable
+from ntkflow.stores.variables import Schema
 
 HEAD = """# Contents of the stores
 
@@ -23,10 +22,10 @@ experiment), `precision`, `versions`, `code_revision` and `device`; and, if JAX 
 """
 
 
-def schemas(folders: Sequence[Path] = ()) -> Iterator[Schema]:
-    """Schemas of all kinds of stores, those of measures in `folders` included."""
+def schemas() -> Iterator[Schema]:
+    """Schemas of all kinds of stores."""
     yield from SCHEMAS.values()
-    for name, _ in find_measures(folders):
+    for name, _ in find_measures([]):
         module = import_module(f"ntkflow.measures.{name}.measure")
         if hasattr(module, "SCHEMA"):
             yield module.SCHEMA
@@ -40,16 +39,11 @@ def stores_page() -> str:
 
 def _section(schema: Schema) -> str:
     rows = ["| array | dimensions | meaning | units |", "| --- | --- | --- | --- |"]
-    rows += [*_rows(schema.variables), *_rows(schema.coordinates)]
+    for name, entry in {**schema.variables, **schema.coordinates}.items():
+        shown = f"*`{name}`*" if entry.optional else f"`{name}`"
+        dims = ", ".join(entry.dims)
+        rows.append(f"| {shown} | {dims} | {entry.long_name} | {entry.units} |")
     return f"## `{schema.kind}`\n\n{schema.title}.\n\n" + "\n".join(rows) + "\n"
-
-
-def _rows(variables: Mapping[str, Variable]) -> list[str]:
-    return [
-        f"| {f'*`{name}`*' if entry.optional else f'`{name}`'} | {', '.join(entry.dims)} "
-        f"| {entry.long_name} | {entry.units} |"
-        for name, entry in variables.items()
-    ]
 
 
 if __name__ == "__main__":

@@ -8,24 +8,41 @@ renames it, so two processes that compute the same block leave the same chunk.
 import errno
 import shutil
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cloudpickle
 import zarr
 from dask.delayed import delayed
 
 from ntkflow.stores.grid import Grid
 from ntkflow.stores.integrity import is_intact
-from ntkflow.stores.shared import Shared
 from ntkflow.stores.staging import Staged, staged_rows
 
-Block = tuple[int, int]
-"""Indices of a block: row, column."""
-
+Block = tuple[int, int]  # row, column
+# Takes Dask tasks, and calls `on_done` with the number done, of how many, as each is done.
 Compute = Callable[..., Any]
-"""Takes Dask tasks, and calls `on_done` with the number done, of how many, as each is done."""
+
+
+class Shared:
+    """A value that travels with many tasks and is unpacked once in a process.
+
+    Programs compiled for the value are then compiled once per process, too.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __reduce__(self) -> tuple[Callable[[bytes], "Shared"], tuple[bytes]]:
+        """Pickle the value to bytes, the key under which a process caches the unpacked value."""
+        return _unpacked, (cloudpickle.dumps(self.value),)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(packed: bytes) -> Shared:
+    return Shared(cloudpickle.loads(packed))
 
 
 class Task(NamedTuple):

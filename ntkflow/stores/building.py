@@ -6,7 +6,6 @@ one of this package.
 
 import errno
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from ntkflow.stores.contents import ROOT
-from ntkflow.stores.integrity import chunk_files, is_intact
+from ntkflow.stores.integrity import chunk_files, fingerprint_in, is_intact
 from ntkflow.stores.places import StoreError, check_place
 
 LOCK_FILE = "ntkflow.lock"  # a file: where folders are shared over NFS, they cannot be locked
-ATTEMPTS = 1000  # at a folder that other runs remove meanwhile
 PLACE_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EBUSY}
 
 
@@ -48,19 +45,10 @@ def check_folder(folder: Path) -> None:
 def lock_folder(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Create the folder and lock it against other runs, until the end or the death of this process.
 
-    At the end it is removed if it is empty, with the parents that were created for it.
-
-    Parameters
-    ----------
-    shared
-        Let others hold the folder that want to share it, too. It then stays, even if it is empty:
-        they may be about to use it.
-
-    Raises
-    ------
-    StoreError
-        If another run has locked it, if it contains files but no lock file, or if it cannot be
-        created.
+    At the end it is removed if it is empty, with the parents that were created for it. With
+    `shared`, others that want to share it may hold it, too. It then stays, even if it is empty:
+    they may be about to use it. StoreError if another run has locked it, if it contains files but
+    no lock file, or if it cannot be created.
     """
     created = [parent for parent in folder.parents if not parent.exists()]
     descriptor = None
@@ -79,7 +67,7 @@ def lock_folder(folder: Path, *, shared: bool = False) -> Iterator[None]:
 
 def _lock(folder: Path, mode: int) -> int:
     """Open and lock a file in the folder; not one that has been removed in the meantime."""
-    for _ in range(ATTEMPTS):
+    for _ in range(1000):  # other runs may remove the folder meanwhile
         check_folder(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -96,10 +84,16 @@ def _lock(folder: Path, mode: int) -> int:
         except FileNotFoundError:
             pass
         except OSError as error:
-            if not isinstance(error, BlockingIOError):
+            if isinstance(error, BlockingIOError):
+                fault = "another run is writing this store; wait for it or stop it, then run again"
+            else:
                 _remove_if_empty(folder)
+                fault = (
+                    f"cannot be locked against other runs ({error.strerror}); put the store on a "
+                    "file system that has locks"
+                )
             os.close(descriptor)
-            raise StoreError(_not_locked(folder, error)) from None
+            raise StoreError(f"{folder}: {fault}") from None
         os.close(descriptor)
     raise StoreError(f"{folder}: other runs keep removing this folder; wait for them and run again")
 
@@ -116,17 +110,6 @@ def _not_created(folder: Path, error: OSError) -> str:
     return (
         f"{folder}: cannot be created or written ({error.strerror}); make {folder.parent} writable "
         "or choose another place"
-    )
-
-
-def _not_locked(folder: Path, error: OSError) -> str:
-    if isinstance(error, BlockingIOError):
-        return (
-            f"{folder}: another run is writing this store; wait for it or stop it, then run again"
-        )
-    return (
-        f"{folder}: cannot be locked against other runs ({error.strerror}); put the store on a "
-        "file system that has locks"
     )
 
 
@@ -188,7 +171,7 @@ def put_back(path: Path) -> None:
 def earlier_store(path: Path, arrays: Sequence[str], fingerprint: str) -> Path | None:
     """Damaged or finished store whose arrays carry the fingerprint, at `path` or moved from it."""
     for place in (path, _former(path)):
-        if all(_fingerprint(place / name) == fingerprint for name in arrays):
+        if all(fingerprint_in(place / name) == fingerprint for name in arrays):
             return place
     return None
 
@@ -237,20 +220,3 @@ def explained(error: OSError, path: Path, folder: Path) -> OSError | StoreError:
     return StoreError(
         f"{path}: no space left on the disk ({error.strerror}); free some and run again{kept}"
     )
-
-
-def holds_another(path: Path, arrays: Sequence[str], fingerprint: str) -> bool:
-    """Return True if the store at `path` has another fingerprint, or none."""
-    if not path.is_dir() or not any(path.iterdir()):
-        return False
-    found = {_fingerprint(path)} - {None} or {_fingerprint(path / name) for name in arrays} - {None}
-    return found != {fingerprint}
-
-
-def _fingerprint(folder: Path) -> str | None:
-    """Fingerprint that a store or an array carries; None if it carries none."""
-    try:
-        metadata = json.loads((folder / ROOT).read_text(encoding="utf-8"))
-        return str(metadata["attributes"]["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

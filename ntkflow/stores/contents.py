@@ -7,19 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-ROOT = "zarr.json"
-"""Name of the metadata file of a store, and of each of its arrays."""
-
+ROOT = "zarr.json"  # metadata file of a store, and of each of its arrays
+# In the folder of each array: the kind of its store and its name. Attributes would not do: xarray
+# copies them, and Zarr lists what is in the folder of a group.
 MARK = ".ntkflow"
-"""Name of the file in the folder of each array that contains the kind of its store and its name.
-
-Attributes would not do: xarray copies them, and Zarr lists what is in the folder of a group.
-"""
-
-WRITTEN = {"sha256", "payload", "store"}
-"""Attributes of every store."""
-
-FOREIGN = "{!r}, which ntkflow did not write"
+WRITTEN = {"sha256", "payload", "store"}  # attributes of every store
 
 
 def mark(store: Path, kind: str) -> None:
@@ -35,7 +27,7 @@ def foreign_content(path: Path, kind: str | None) -> str | None:
     an array shows whose it is. Links inside a store are not followed: it contains none.
     """
     for parent in path.parents:
-        if WRITTEN <= (_attributes(parent, "group") or {}).keys():
+        if WRITTEN <= (_group_attributes(parent) or {}).keys():
             return f"an ntkflow store around it, {parent}"
     if not path.is_dir():
         return "a file" if os.path.lexists(path) else None
@@ -45,23 +37,21 @@ def foreign_content(path: Path, kind: str | None) -> str | None:
     if there is not None and kind not in (None, there):
         return f"an ntkflow store of kind {there!r}"
     if there is not None:
-        return next((FOREIGN.format(name) for name in _foreign(path, there)), None)
-    if os.path.lexists(path / ROOT):
-        return FOREIGN.format(ROOT)
-    with os.scandir(path) as entries:
-        return next((FOREIGN.format(entry.name) for entry in entries), None)
+        names = _foreign(path, there)
+    elif os.path.lexists(path / ROOT):
+        names = iter([ROOT])
+    else:
+        names = (entry.name for entry in _entries(path))
+    return next((f"{name!r}, which ntkflow did not write" for name in names), None)
 
 
 def _kind_of(path: Path) -> str | None:
     """Kind of the store that a folder contains, by the marks of its arrays."""
-    root = _attributes(path, "group")
+    root = _group_attributes(path)
     if root is not None and not WRITTEN <= root.keys():
         return None
-    with os.scandir(path) as entries:
-        for entry in islice(entries, 100):  # more than any store has arrays
-            if kind := _marked(Path(entry.path)):
-                return kind
-    return None
+    entries = islice(_entries(path), 100)  # more than any store has arrays
+    return next(filter(None, (_marked(Path(entry.path)) for entry in entries)), None)
 
 
 def _marked(array: Path) -> str | None:
@@ -75,30 +65,33 @@ def _marked(array: Path) -> str | None:
 
 def _foreign(path: Path, kind: str) -> Iterator[str]:
     """Names within a store of `kind` that do not belong to it."""
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if _is_folder(entry) and _marked(Path(entry.path)) == kind:
-                yield from (f"{entry.name}/{name}" for name in _foreign_in_array(entry))
-            elif not (entry.name == ROOT and _is_file(entry)):
-                yield entry.name
+    for entry in _entries(path):
+        if _is_folder(entry) and _marked(Path(entry.path)) == kind:
+            yield from (f"{entry.name}/{name}" for name in _foreign_in_array(entry))
+        elif not (entry.name == ROOT and _is_file(entry)):
+            yield entry.name
 
 
 def _foreign_in_array(array: os.DirEntry[str]) -> Iterator[str]:
-    with os.scandir(array) as entries:
-        for entry in entries:
-            if entry.name == "c" and _is_folder(entry):
-                yield from (f"c/{name}" for name in _foreign_in_chunks(entry))
-            elif entry.name not in (ROOT, MARK, "c") or not _is_file(entry):
-                yield entry.name
+    for entry in _entries(array):
+        if entry.name == "c" and _is_folder(entry):
+            yield from (f"c/{name}" for name in _foreign_in_chunks(entry))
+        elif entry.name not in (ROOT, MARK, "c") or not _is_file(entry):
+            yield entry.name
 
 
 def _foreign_in_chunks(folder: os.DirEntry[str]) -> Iterator[str]:
+    for entry in _entries(folder):
+        if not (entry.name.isdecimal() and (_is_folder(entry) or _is_file(entry))):
+            yield entry.name
+        elif _is_folder(entry):
+            yield from (f"{entry.name}/{name}" for name in _foreign_in_chunks(entry))
+
+
+def _entries(folder: os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
+    """What a folder contains, read as far as it is asked for."""
     with os.scandir(folder) as entries:
-        for entry in entries:
-            if not (entry.name.isdecimal() and (_is_folder(entry) or _is_file(entry))):
-                yield entry.name
-            elif _is_folder(entry):
-                yield from (f"{entry.name}/{name}" for name in _foreign_in_chunks(entry))
+        yield from entries
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -109,8 +102,8 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
     return entry.is_file(follow_symlinks=False)
 
 
-def _attributes(folder: Path, node_type: str) -> dict[str, Any] | None:
-    """Attributes of a Zarr group or array; None if its metadata file is missing or damaged."""
+def _group_attributes(folder: Path) -> dict[str, Any] | None:
+    """Attributes of a Zarr group, none of an array; None without readable metadata."""
     file = folder / ROOT
     if file.is_symlink() or not file.is_file():
         return None
@@ -118,7 +111,7 @@ def _attributes(folder: Path, node_type: str) -> dict[str, Any] | None:
         metadata = json.loads(file.read_bytes())
         if metadata["node_type"] not in ("group", "array"):
             return None
-        attributes = metadata.get("attributes") if metadata["node_type"] == node_type else {}
+        attributes = metadata.get("attributes") if metadata["node_type"] == "group" else {}
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return attributes if isinstance(attributes, dict) else {}

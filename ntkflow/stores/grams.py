@@ -23,35 +23,15 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from ntkflow.stores import labels
-from ntkflow.stores.blocks import Compute, Task, compute_missing
-from ntkflow.stores.building import (
-    adopt,
-    check_folder,
-    clear,
-    create_folder,
-    earlier_store,
-    empty,
-    explained,
-    holds_another,
-    lock_folder,
-    partial_folder,
-    put_back,
-)
+from ntkflow.stores import building, labels
+from ntkflow.stores.blocks import Compute, Shared, Task, compute_missing
+from ntkflow.stores.building import partial_folder
 from ntkflow.stores.contents import ROOT, mark
 from ntkflow.stores.grid import Grid
-from ntkflow.stores.integrity import is_finished
+from ntkflow.stores.integrity import fingerprint_in, is_finished
 from ntkflow.stores.places import Place, StoreError, check_place, resolve_place
 from ntkflow.stores.schema import SCHEMAS
-from ntkflow.stores.shared import Shared
-from ntkflow.stores.staging import (
-    LISTS,
-    Inputs,
-    Rows,
-    digest_inputs,
-    open_staged,
-    stage,
-)
+from ntkflow.stores.staging import LISTS, Inputs, Rows, digest_inputs, open_staged, stage
 from ntkflow.stores.zarr import SEAL, finish_store, labelled_store
 
 BlockKernel = Callable[[Rows, Rows | None], Sequence[np.ndarray]]
@@ -61,18 +41,9 @@ BlockKernel = Callable[[Rows, Rows | None], Sequence[np.ndarray]]
 class Recipe(NamedTuple):
     """How kernels are computed.
 
-    Attributes
-    ----------
-    directed
-        Norms and directions of a few inputs.
-    plan
-        (all norms, n_0) -> the kernel of blocks, and attributes of the store.
-    settings
-        All that values depend on besides the inputs: network, precision, code.
-    dtype
-        Of the kernels.
-    kind
-        Of the store, whose variables the kernels are, in their order.
+    `directed` gives norms and directions of a few inputs, `plan` the kernel of blocks and
+    attributes of the store from all norms and n_0. `settings` are all that values depend on besides
+    the inputs: network, precision, code. The kernels are the variables of a store of `kind`.
     """
 
     directed: Callable[[np.ndarray], Rows]
@@ -83,7 +54,7 @@ class Recipe(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the kernels."""
+        """Names of the kernels."""
         return tuple(SCHEMAS[self.kind].variables)
 
 
@@ -127,20 +98,17 @@ def write_grams(
     changes. Several processes may compute shares at once, even the same one; a call without
     `share` then finishes the store.
 
-    Raises
-    ------
-    ValueError
-        If the inputs are not finite real numbers.
-    StoreError
-        If `place` holds anything else, another run is at work on the store, or the disk is full or
-        will be.
+    ValueError if the inputs are not finite real numbers. StoreError if `place` holds anything else,
+    another run is at work on the store, or the disk is full or will be.
     """
     path = resolve_place(place)  # absolute: workers may be in another folder
     check_place(path, recipe.kind)
-    check_folder(partial_folder(path))
+    building.check_folder(partial_folder(path))
     sources = [inputs] if others is None else [inputs, others]
+    zeros = da.zeros(grid.shape, chunks=grid.chunk, dtype=recipe.dtype)  # not in memory
     try:
-        labelled = _labelled(points, grid, recipe)
+        kernels = labels.kernels(points, dict.fromkeys(recipe.names, zeros))
+        labelled = labelled_store(kernels, recipe.kind)
     except ValueError as error:
         raise ValueError(f"points: {' '.join(str(error).split())}") from None
     fingerprint = _fingerprint(recipe.settings, grid, points, sources)
@@ -151,7 +119,7 @@ def write_grams(
         else:
             _build_whole(plan, compute, attributes or {}, overwrite)
     except OSError as error:
-        raise explained(error, path, plan.folder) from error
+        raise building.explained(error, path, plan.folder) from error
 
 
 def _build_share(plan: _Plan, compute: Compute, share: tuple[int, int]) -> None:
@@ -159,9 +127,9 @@ def _build_share(plan: _Plan, compute: Compute, share: tuple[int, int]) -> None:
     if is_finished(plan.path, plan.fingerprint):
         return
     first, count = share
-    with lock_folder(partial_folder(plan.path), shared=True):
+    with building.lock_folder(partial_folder(plan.path), shared=True):
         task, _ = _prepare(plan)
-        earlier = earlier_store(plan.path, plan.recipe.names, plan.fingerprint)
+        earlier = building.earlier_store(plan.path, plan.recipe.names, plan.fingerprint)
         compute_missing(task, plan.grid.blocks[first::count], compute, earlier)
 
 
@@ -171,17 +139,17 @@ def _build_whole(
     """Build the store, from what earlier runs have left, and put it in its place."""
     path, folder, fingerprint = plan.path, plan.folder, plan.fingerprint
     if is_finished(path, fingerprint):
-        clear(path, folder)
+        building.clear(path, folder)
         return
     _check_same(plan, overwrite)
-    with lock_folder(partial_folder(path)):
-        put_back(path)
+    with building.lock_folder(partial_folder(path)):
+        building.put_back(path)
         if is_finished(path, fingerprint):  # by the run that held the folder until now
             return
         _check_same(plan, overwrite)
         try:
             _finish(plan, attributes, compute)
-            empty(partial_folder(path))
+            building.empty(partial_folder(path))
         finally:
             if not (folder / "store").exists():
                 shutil.rmtree(folder, ignore_errors=True)
@@ -189,9 +157,14 @@ def _build_whole(
 
 def _check_same(plan: _Plan, overwrite: bool) -> None:
     """Raise StoreError if the store there is of another computation and not to be replaced."""
-    if holds_another(plan.path, plan.recipe.names, plan.fingerprint) and not overwrite:
+    path = plan.path
+    if overwrite or not path.is_dir() or not any(path.iterdir()):
+        return
+    found = {fingerprint_in(path)} - {None}
+    found = found or {fingerprint_in(path / name) for name in plan.recipe.names} - {None}
+    if found != {plan.fingerprint}:
         raise StoreError(
-            f"{plan.path}: holds a finished store of other inputs, settings or code, expected the "
+            f"{path}: holds a finished store of other inputs, settings or code, expected the "
             "same ones or nothing; pass overwrite=True to replace it, or choose another place"
         )
 
@@ -204,7 +177,7 @@ def _finish(plan: _Plan, attributes: Mapping[str, object], compute: Compute) -> 
     for debris in store.rglob("*.partial"):
         debris.unlink(missing_ok=True)
     task, facts = _prepare(plan)
-    adopt(path, store, names, plan.fingerprint)
+    building.adopt(path, store, names, plan.fingerprint)
     compute_missing(task, plan.grid.blocks, compute)
     named = {**plan.labelled.attrs, **attributes, "fingerprint": plan.fingerprint, **facts}
     zarr.open_group(store, mode="r+").attrs.put(named)
@@ -215,12 +188,12 @@ def _prepare(plan: _Plan) -> tuple[Task, Mapping[str, object]]:
     """Stage the inputs and lay out the store, unless that is done; and attributes of the store."""
     folders = [plan.folder / f"inputs-{index}" for index in range(len(plan.sources))]
     for x, folder in zip(plan.sources, folders, strict=True):
-        create_folder(folder, partial(stage, x, plan.recipe.directed))
+        building.create_folder(folder, partial(stage, x, plan.recipe.directed))
     staged = [open_staged(folder) for folder in folders]
     norms = np.concatenate([part.norms() for part in staged])
     kernel, facts = plan.recipe.plan(norms, plan.sources[0].shape[1])
     store = plan.folder / "store"
-    create_folder(store, partial(_lay_out, plan))
+    building.create_folder(store, partial(_lay_out, plan))
     return Task(Shared(kernel), staged, store, plan.grid, plan.recipe.names), facts
 
 
@@ -243,10 +216,3 @@ def _lay_out(plan: _Plan, folder: Path) -> None:
         folder, mode="w", zarr_format=3, consolidated=False, compute=False, encoding=encoding
     )
     mark(folder, plan.recipe.kind)
-
-
-def _labelled(points: xr.Dataset, grid: Grid, recipe: Recipe) -> xr.Dataset:
-    """The store as a Dataset of zeros that are not in memory."""
-    lazy = da.zeros(grid.shape, chunks=grid.chunk, dtype=recipe.dtype)
-    kernels = labels.kernels(points, dict.fromkeys(recipe.names, lazy))
-    return labelled_store(kernels, recipe.kind)

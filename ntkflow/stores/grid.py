@@ -7,9 +7,6 @@ import numpy as np
 
 from ntkflow.stores.staging import Inputs, check_shapes
 
-COPIES = 4
-"""Of a block of two kernels in memory: its result, a transpose, bytes to write, and tiles."""
-
 
 @dataclass(frozen=True)
 class Grid:
@@ -46,8 +43,11 @@ class Grid:
 
 
 def block_bytes(grid: Grid, dtype: np.dtype) -> int:
-    """Memory of one task, about, in bytes."""
-    return COPIES * 2 * grid.chunk[0] * grid.chunk[1] * np.dtype(dtype).itemsize
+    """Memory of one task, about, in bytes.
+
+    Of a block of two kernels there are its result, a transpose, bytes to write, and tiles.
+    """
+    return 4 * 2 * grid.chunk[0] * grid.chunk[1] * np.dtype(dtype).itemsize
 
 
 def grid_between(inputs: Inputs, others: Inputs | None, block: int) -> Grid:

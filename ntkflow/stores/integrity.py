@@ -18,31 +18,34 @@ from ntkflow.stores.contents import MARK, ROOT
 from ntkflow.stores.places import store_folder
 
 SEAL = 4  # bytes of a checksum
-# Errors from a root file that is missing, cut short or not of a store.
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+# Errors from metadata that are missing, cut short, or valid JSON but not of a store.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def root_attributes(path: Path) -> dict[str, Any]:
-    """Attributes in the root file of a store; it must be there and valid."""
-    attributes: dict[str, Any] = json.loads((path / ROOT).read_bytes())["attributes"]
-    return attributes
+    """Attributes in the metadata file of a store or array; it must be there and valid."""
+    return json.loads((path / ROOT).read_bytes())["attributes"]
+
+
+def fingerprint_in(path: Path) -> str | None:
+    """Fingerprint that a store or an array carries; None if it carries none."""
+    try:
+        return str(root_attributes(path)["fingerprint"])
+    except UNREADABLE:
+        return None
 
 
 def is_whole(path: Path) -> bool:
     """Return True if a store has all the files, in number and size, that it was written with."""
     try:
         return bool(root_attributes(path)["payload"] == payload(path))
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
 
 
 def is_finished(path: Path, fingerprint: str) -> bool:
     """Return True if there is a whole store with this fingerprint."""
-    try:
-        found = root_attributes(path).get("fingerprint")
-    except _UNREADABLE:
-        return False
-    return found == fingerprint and is_whole(path)
+    return fingerprint_in(path) == fingerprint and is_whole(path)
 
 
 def payload(path: Path) -> str:
@@ -54,13 +57,13 @@ def payload(path: Path) -> str:
 def data_digest(path: Path) -> str:
     """SHA-256 over all files except the root; a checksummed chunk enters by its checksum."""
     digest = hashlib.sha256()
-    sealed = {file.parent.name for file in path.glob("*/zarr.json") if is_sealed(file.parent)}
+    sealed = sealed_arrays(path)
     for file in _files(path):
         array, *chunk = file.relative_to(path).parts
         digest.update(f"{file.relative_to(path).as_posix()} {file.stat().st_size}\n".encode())
         with file.open("rb") as content:
             if array in sealed and chunk[0] == "c":
-                content.seek(-4, os.SEEK_END)
+                content.seek(-SEAL, os.SEEK_END)
             digest.update(content.read())
     return digest.hexdigest()
 
@@ -74,14 +77,17 @@ def _files(path: Path) -> list[Path]:
 def unsound(place: str | Path) -> list[str]:
     """Describe how a store differs from what was written, one line each; every byte is read.
 
-    Chunks are compared with their checksums, and all files with the digest in the root.
+    Chunks are compared with their checksums, and all files with the digest in the root. Chunks that
+    hold nothing but the fill value have no files.
     """
     path = store_folder(place)
     try:
         written = root_attributes(path)["sha256"]
-        damaged = damaged_files(path)
+        sealed = [path / array / "c" for array in sorted(sealed_arrays(path))]
+        chunks = [file for folder in sealed for file in sorted([folder, *folder.rglob("*")])]
+        damaged = [file for file in chunks if file.is_file() and not is_intact(file)]
         found = data_digest(path)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return [f"not readable as a store ({type(error).__name__}: {error})"]
     if damaged:
         return [f"{file.relative_to(path).as_posix()}: damaged" for file in damaged]
@@ -90,47 +96,28 @@ def unsound(place: str | Path) -> list[str]:
     return []
 
 
-def damaged_chunks(array: Path) -> list[Path]:
-    """Files of an array's chunks that are missing, or not as they were written; all are read."""
-    return [file for file in chunk_files(array) if not is_intact(file)]
-
-
 def is_intact(file: Path) -> bool:
     """Return True if the file of a chunk is there and its bytes have their checksum."""
     return file.is_file() and intact(file.read_bytes())
 
 
-def damaged_files(root: Path) -> list[Path]:
-    """Files of chunks in a store that are not as they were written; all with checksums are read.
-
-    Chunks that hold nothing but the fill value have no files.
-    """
-    sealed = [root / array / "c" for array in arrays(root) if is_sealed(root / array)]
-    chunks = [file for folder in sealed for file in sorted([folder, *folder.rglob("*")])]
-    return [file for file in chunks if file.is_file() and not is_intact(file)]
-
-
 def chunk_files(array: Path) -> Iterator[Path]:
     """Where the chunks of an array belong, in order."""
-    metadata = json.loads((array / "zarr.json").read_text(encoding="utf-8"))
+    metadata = json.loads((array / ROOT).read_bytes())
     chunks = metadata["chunk_grid"]["configuration"]["chunk_shape"]
-    counts = [
-        range(-(-length // chunk)) for length, chunk in zip(metadata["shape"], chunks, strict=True)
-    ]
-    for place in product(*counts):
+    sizes = zip(metadata["shape"], chunks, strict=True)
+    for place in product(*(range(-(-length // chunk)) for length, chunk in sizes)):
         yield array.joinpath("c", *map(str, place))
 
 
-def is_sealed(array: Path) -> bool:
-    """Return True if the chunks of an array end in a checksum."""
-    metadata: dict[str, Any] = json.loads((array / "zarr.json").read_text(encoding="utf-8"))
-    codecs = metadata.get("codecs") or [{}]
-    return bool(codecs[-1].get("name") == "crc32c")
-
-
-def arrays(root: Path) -> list[str]:
-    """Names of the arrays in a store: it has no groups within."""
-    return sorted(file.parent.name for file in root.glob("*/zarr.json"))
+def sealed_arrays(path: Path) -> set[str]:
+    """Names of the arrays in a store whose chunks end in a checksum; it has no groups within."""
+    sealed = set()
+    for file in path.glob(f"*/{ROOT}"):
+        codecs = json.loads(file.read_bytes()).get("codecs") or [{}]
+        if codecs[-1].get("name") == "crc32c":
+            sealed.add(file.parent.name)
+    return sealed
 
 
 def intact(chunk: Any) -> bool:

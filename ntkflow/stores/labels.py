@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from ntkflow.stores.schema import KERNEL_DIMS
+from ntkflow.stores.schema import SCHEMAS
 
 
 def training_count(points: xr.Dataset) -> int:
@@ -25,9 +25,8 @@ def probe(points: xr.Dataset, which: str) -> slice:
 
 
 def kernels(points: xr.Dataset, grams: Mapping[str, ArrayLike]) -> xr.Dataset:
-    """Kernels by name, between all points."""
-    pairs = ("sample", "sample_prime")
-    return _at(points, {name: (pairs, gram) for name, gram in grams.items()})
+    """Kernels by name, NNGP or NTK, between all points."""
+    return _labelled("limiting", points, grams)
 
 
 def ensemble(
@@ -43,14 +42,10 @@ def ensemble(
 ) -> xr.Dataset:
     """Records of trained networks; no `ntk` variable where no kernel was recorded."""
     steps, kernels = np.asarray(function_steps), np.asarray(kernel_steps, dtype=int)
-    variables = {
-        "f": (("seed", "step", "sample", "output"), f),
-        "goal": (("seed", "sample", "output"), goal),
-        "cost": (("seed", "step"), cost),
-    }
+    variables = {"f": f, "goal": goal, "cost": cost}
     if len(kernels):
-        variables["ntk"] = (("seed", "kernel_step", *KERNEL_DIMS), ntk)
-    records = _at(points, variables).assign_coords(
+        variables["ntk"] = ntk
+    records = _labelled("ensemble", points, variables).assign_coords(
         step=steps,
         time=("step", steps * learning_rate),
         kernel_step=kernels,
@@ -61,12 +56,12 @@ def ensemble(
 
 def initial_kernels(points: xr.Dataset, ntk: ArrayLike) -> xr.Dataset:
     """Empirical NTKs at initialisation, one a seed."""
-    return _numbered(_at(points, {"ntk": (("seed", *KERNEL_DIMS), ntk)}))
+    return _numbered(_labelled("initial_kernels", points, {"ntk": ntk}))
 
 
 def dynamics(records: xr.Dataset, f: ArrayLike) -> xr.Dataset:
     """Limiting dynamics at the seeds, steps and points of an ensemble store."""
-    flow = _at(records, {"f": (("seed", "step", "sample", "output"), f)})
+    flow = _labelled("dynamics", records, {"f": f})
     return flow.assign_coords({name: records[name] for name in ("seed", "step", "time")})
 
 
@@ -74,23 +69,15 @@ def gaussian(
     points: xr.Dataset, mean: ArrayLike, variance: ArrayLike, times: ArrayLike
 ) -> xr.Dataset:
     """Mean and variance of the limiting Gaussian at some times."""
-    law = _at(
-        points,
-        {
-            "mean": (("time", "sample", "output"), mean),
-            "variance": (("time", "sample"), variance),
-        },
-    )
+    law = _labelled("gaussian", points, {"mean": mean, "variance": variance})
     return law.assign_coords(time=np.asarray(times, dtype=float))
 
 
-def _points(described: xr.Dataset) -> dict[str, xr.DataArray]:
-    """The coordinates of the samples."""
-    return {str(n): c for n, c in described.coords.items() if c.dims == ("sample",)}
-
-
-def _at(points: xr.Dataset, variables: dict[str, tuple[tuple[str, ...], ArrayLike]]) -> xr.Dataset:
-    return xr.Dataset(variables, coords=_points(points))
+def _labelled(kind: str, points: xr.Dataset, arrays: Mapping[str, ArrayLike]) -> xr.Dataset:
+    """Variables of a kind of store, with the coordinates of the samples."""
+    dims = {name: variable.dims for name, variable in SCHEMAS[kind].variables.items()}
+    samples = {name: c for name, c in points.coords.items() if c.dims == ("sample",)}
+    return xr.Dataset({name: (dims[name], array) for name, array in arrays.items()}, samples)
 
 
 def _numbered(records: xr.Dataset) -> xr.Dataset:

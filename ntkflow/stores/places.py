@@ -29,10 +29,7 @@ def checkpoint_folder(path: Path) -> Path:
 def store_folder(place: Place) -> Path:
     """Folder of the store at `place`, with `~` expanded; nothing on disk is read.
 
-    Raises
-    ------
-    StoreError
-        If `place` is not the path of a folder.
+    StoreError if `place` is not the path of a folder.
     """
     text = os.fspath(place) if isinstance(place, os.PathLike) else place
     if not isinstance(text, str):
@@ -40,7 +37,11 @@ def store_folder(place: Place) -> Path:
             f"store: found an argument of type {type(text).__name__}, expected the path of a "
             "folder; pass a str or a pathlib.Path"
         )
-    if not text or {*"\0\n\r"} & {*text} or not _encodable(text):
+    try:
+        is_name = bool(os.fsencode(text)) and not {*"\0\n\r"} & {*text}
+    except UnicodeEncodeError:
+        is_name = False
+    if not is_name:
         raise StoreError(
             f"store: found {text!r}, expected the path of a folder; name one, such as kernels.zarr"
         )
@@ -62,11 +63,8 @@ def store_folder(place: Place) -> Path:
 def resolve_place(place: Place) -> Path:
     """Absolute path of the store's folder, with `~` expanded and symbolic links followed.
 
-    Raises
-    ------
-    StoreError
-        If no store can be there: it is not a path, it cannot be reached, or it is the home folder,
-        the current folder or a parent of one of them.
+    StoreError if no store can be there: it is not a path, it cannot be reached, or it is the home
+    folder, the current folder or a parent of one of them.
     """
     folder = store_folder(place)
     try:
@@ -81,7 +79,8 @@ def resolve_place(place: Place) -> Path:
                 "a folder for the store alone; add a name, such as kernels.zarr"
             )
         for needed in (path, checkpoint_folder(path)):  # the longest name
-            _reach(needed)
+            with suppress(FileNotFoundError):  # other errors: inside a file, a loop of links
+                needed.stat()
     except OSError as error:
         raise StoreError(_unreachable(folder, error)) from None
     return path
@@ -90,14 +89,8 @@ def resolve_place(place: Place) -> Path:
 def check_place(path: Path, kind: str | None) -> None:
     """Raise StoreError unless a store of `kind` may be written to `path`; None means any kind.
 
-    The search ends at the first thing that is no part of such a store.
-
-    Parameters
-    ----------
-    path
-        From `resolve_place`.
-    kind
-        A key of `schema.SCHEMAS`.
+    `path` is from `resolve_place`. The search ends at the first thing that is no part of such a
+    store.
     """
     of_kind = "" if kind is None else f" of kind {kind!r}"
     try:
@@ -120,21 +113,6 @@ def _check_writable(path: Path) -> None:
         read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
         number = errno.EROFS if read_only else errno.EACCES
         raise OSError(number, os.strerror(number))
-
-
-def _reach(path: Path) -> None:
-    """Raise OSError if nothing can be at `path`, as in a file or at the end of a link loop."""
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return
-
-
-def _encodable(text: str) -> bool:
-    try:
-        return bool(os.fsencode(text))
-    except UnicodeEncodeError:
-        return False
 
 
 def _unreachable(path: Path, error: OSError) -> str:

@@ -45,7 +45,10 @@ class SchemaError(ValueError):
     """A Dataset does not fit the schema of its kind of store."""
 
 
-KERNEL_DIMS = ("sample", "sample_prime", "output", "output_prime")
+PAIR = ("sample", "sample_prime")
+KERNEL_DIMS = (*PAIR, "output", "output_prime")
+FUNCTION_DIMS = ("seed", "step", "sample", "output")
+AT_STEPS = {**POINTS, "seed": SEED, "step": STEP, "time": TIME}
 
 _KINDS = (
     Schema(
@@ -62,8 +65,8 @@ _KINDS = (
         "limiting",
         "Limiting kernels, n to infinity (JGH Proposition 1, Theorem 1)",
         {
-            "nngp": Variable(("sample", "sample_prime"), "NNGP kernel", r"\Sigma^L"),
-            "ntk": Variable(("sample", "sample_prime"), "limiting NTK", r"\Theta_\infty^L"),
+            "nngp": Variable(PAIR, "NNGP kernel", r"\Sigma^L"),
+            "ntk": Variable(PAIR, "limiting NTK", r"\Theta_\infty^L"),
         },
         POINTS,
         tolerance=ROUNDING,
@@ -72,7 +75,7 @@ _KINDS = (
     Schema(
         "empirical",
         "Empirical NTK of one network: of one output, or the trace over outputs",
-        {"ntk": Variable(("sample", "sample_prime"), "empirical NTK", r"\Theta_{\theta}")},
+        {"ntk": Variable(PAIR, "empirical NTK", r"\Theta_{\theta}")},
         POINTS,
         tolerance=SINGLE,
     ),
@@ -95,7 +98,7 @@ _KINDS = (
         "ensemble",
         "Networks of one width trained by gradient descent",
         {
-            "f": Variable(("seed", "step", "sample", "output"), "network function", r"f_\theta"),
+            "f": Variable(FUNCTION_DIMS, "network function", r"f_\theta"),
             "goal": Variable(("seed", "sample", "output"), "function trained towards", "f^*"),
             "cost": Variable(("seed", "step"), "cost on the training points", "C"),
             "ntk": Variable(
@@ -106,14 +109,7 @@ _KINDS = (
                 tolerance=TRAINED_NTK,
             ),
         },
-        {
-            **POINTS,
-            "seed": SEED,
-            "step": STEP,
-            "time": TIME,
-            "kernel_step": KERNEL_STEP,
-            "kernel_time": KERNEL_TIME,
-        },
+        AT_STEPS | {"kernel_step": KERNEL_STEP, "kernel_time": KERNEL_TIME},
         tolerance=TRAINED,
     ),
     Schema(
@@ -126,12 +122,8 @@ _KINDS = (
     Schema(
         "dynamics",
         "Kernel gradient descent with the limiting NTK, from each network's own f_0",
-        {
-            "f": Variable(
-                ("seed", "step", "sample", "output"), "limiting dynamics of f", r"f_\infty"
-            )
-        },
-        {**POINTS, "seed": SEED, "step": STEP, "time": TIME},
+        {"f": Variable(FUNCTION_DIMS, "limiting dynamics of f", r"f_\infty")},
+        AT_STEPS,
         tolerance=SINGLE,
     ),
     Schema(
@@ -152,35 +144,25 @@ SCHEMAS: Mapping[str, Schema] = {schema.kind: schema for schema in _KINDS}
 def conform(dataset: xr.Dataset, kind: str | Schema) -> xr.Dataset:
     """Label `dataset` as a store, with its variables in the schema's dimension order.
 
-    Parameters
-    ----------
-    dataset
-        Data variables and coordinates of the store.
-    kind
-        Key of `SCHEMAS`, or the schema of a measure.
-
-    Raises
-    ------
-    SchemaError
-        If a variable or coordinate is missing, unknown, or has other dimensions or another kind
-        of dtype than the schema states.
+    `kind` is a key of `SCHEMAS`, or the schema of a measure. SchemaError if a variable or
+    coordinate is missing, unknown, or has other dimensions or another kind of dtype than the schema
+    states.
     """
     schema = SCHEMAS[kind] if isinstance(kind, str) else kind
     _check_names(dataset, schema)
     data, coordinates = (
-        {name: _labelled(dataset, name, entry, schema.kind) for name, entry in entries.items()}
-        for entries in (_present(dataset, schema.variables), _present(dataset, schema.coordinates))
+        {
+            name: _labelled(dataset.variables[name], name, entry, schema.kind)
+            for name, entry in entries.items()
+            if name in dataset.variables
+        }
+        for entries in (schema.variables, schema.coordinates)
     )
     attributes = {**dataset.attrs, "title": schema.title, "store": schema.kind}
     return xr.Dataset(data, coordinates, attributes)
 
 
-def _present(dataset: xr.Dataset, entries: Mapping[str, Variable]) -> dict[str, Variable]:
-    return {name: entry for name, entry in entries.items() if name in dataset.variables}
-
-
-def _labelled(dataset: xr.Dataset, name: str, entry: Variable, kind: str) -> xr.Variable:
-    variable = dataset.variables[name]
+def _labelled(variable: xr.Variable, name: str, entry: Variable, kind: str) -> xr.Variable:
     if set(variable.dims) != set(entry.dims) or variable.dtype.kind not in entry.kinds:
         raise SchemaError(
             f"{kind} store: {name!r} has dimensions {variable.dims} and dtype {variable.dtype}; "

@@ -10,11 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 STRIP = 4096  # inputs in memory at once
-LISTS = ("x1", "x2")
-"""What messages call the lists of inputs."""
-
-Rows = tuple[np.ndarray, np.ndarray]
-"""Norms (n,) and directions (n, d) of some inputs."""
+LISTS = ("x1", "x2")  # what messages call the lists of inputs
+Rows = tuple[np.ndarray, np.ndarray]  # norms (n,) and directions (n, d) of some inputs
 
 
 class Inputs(Protocol):
@@ -36,13 +33,7 @@ class Staged(NamedTuple):
 
 
 def digest_inputs(x: Inputs, name: str) -> str:
-    """sha256 of all inputs, a strip at a time.
-
-    Raises
-    ------
-    ValueError
-        If they are not finite real numbers; the message calls them by `name`.
-    """
+    """sha256 of all inputs, a strip at a time; ValueError if they are not finite real numbers."""
     check_container(x, name)
     digest = hashlib.sha256(f"{x.shape}\n".encode())
     for rows in _strips(x.shape[0]):
@@ -96,17 +87,8 @@ def _strips(samples: int) -> list[slice]:
 def as_floats(x: ArrayLike, name: str) -> np.ndarray:
     """Array of the same numbers in the byte order of this machine; integers become float64.
 
-    Parameters
-    ----------
-    x
-        Real numbers, of 64 bits at most.
-    name
-        Name of the argument in messages.
-
-    Raises
-    ------
-    ValueError
-        If these are other numbers, or NumPy cannot make one array of them.
+    ValueError, which calls them `name`, if NumPy cannot make one array of them or they are not real
+    numbers of 64 bits at most.
     """
     check_container(x, name)
     try:

@@ -28,16 +28,9 @@ class Variable:
 class Schema:
     """Data variables and coordinates of one kind of store.
 
-    Attributes
-    ----------
-    kind
-        Attribute ``store`` of such stores.
-    title
-        Attribute ``title`` of such stores.
-    tolerance
-        Distance between the results of two machines that counts as agreement.
-    float32
-        The same for stores computed in float32, if it is larger.
+    `kind` and `title` are the attributes ``store`` and ``title`` of such stores. `tolerance` is the
+    distance between the results of two machines that counts as agreement, and `float32` the same
+    for stores computed in float32, if it is larger.
     """
 
     kind: str
@@ -56,24 +49,19 @@ class Schema:
         return single or self.tolerance
 
 
-IS_TRAIN = Variable(("sample",), "whether the point is in the training set", kinds="b")
 LABEL = Variable(("sample",), "digit shown", kinds="i", optional=True)
-ANGLE = Variable(
-    ("sample",),
-    "angle of the input in the plane",
-    r"\gamma",
-    "rad",
-    optional=True,
-    tolerance=ROUNDING,
-)
+ANGLE = "angle of the input in the plane"
+POINTS = {
+    "is_train": Variable(("sample",), "whether the point is in the training set", kinds="b"),
+    "label": LABEL,
+    "angle": Variable(("sample",), ANGLE, r"\gamma", "rad", optional=True, tolerance=ROUNDING),
+}
+
 SEED = Variable(("seed",), "index of the initialisation", kinds="i")
 STEP = Variable(("step",), "gradient-descent step", kinds="i")
 TIME = Variable(("step",), "training time, step x learning rate", "t")
 COMPONENT = Variable(("component",), "kernel principal component", "i", kinds="i")
 KERNEL_STEP = Variable(("kernel_step",), "step of a recorded kernel", kinds="i")
 KERNEL_TIME = Variable(("kernel_step",), "time of a recorded kernel", "t")
-
 WIDTH = Variable(("width",), "network width", "n", kinds="i")
 QUANTITY = Variable(("quantity",), "name of the statistic", kinds="UOT")
-
-POINTS = {"is_train": IS_TRAIN, "label": LABEL, "angle": ANGLE}

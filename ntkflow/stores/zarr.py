@@ -16,24 +16,11 @@ import xarray as xr
 import zarr
 import zarr.codecs
 
-from ntkflow.stores.building import (
-    empty,
-    explained,
-    lock_folder,
-    partial_folder,
-    put_back,
-    put_in_place,
-)
+from ntkflow.stores import building
 from ntkflow.stores.checked import CheckedStore
 from ntkflow.stores.contents import ROOT, mark
-from ntkflow.stores.integrity import data_digest, payload
-from ntkflow.stores.places import (
-    Place,
-    StoreError,
-    check_place,
-    resolve_place,
-    store_folder,
-)
+from ntkflow.stores.integrity import UNREADABLE, data_digest, payload
+from ntkflow.stores.places import Place, StoreError, check_place, resolve_place, store_folder
 from ntkflow.stores.schema import conform
 from ntkflow.stores.variables import Schema
 
@@ -49,46 +36,33 @@ def write_store(
 ) -> None:
     """Write `dataset` as a store, replacing an earlier one of its kind at `place`.
 
-    Dask arrays are computed and written chunk by chunk.
+    Dask arrays are computed and written chunk by chunk. `kind` is one of `schema.SCHEMAS`, or the
+    schema of a measure. The statistics of a measure replace those of any other, since the measure
+    of an experiment may change.
 
-    Parameters
-    ----------
-    dataset
-        Contents of the store.
-    place
-        Folder of the store, or the root file in it, by which a rule declares it.
-    kind
-        A kind of `schema.SCHEMAS`, or the schema of a measure. The statistics of a measure replace
-        those of any other, since the measure of an experiment may change.
-    attributes
-        Further attributes of the store.
-
-    Raises
-    ------
-    StoreError
-        If anything but such a store is at `place`, if another run is writing to it, or if the disk
-        is full or cannot be written.
+    StoreError if anything but such a store is at `place`, if another run is writing to it, or if
+    the disk is full or cannot be written.
     """
     path = resolve_place(place)
     replaced = kind if isinstance(kind, str) else None
     check_place(path, replaced)
-    beside = partial_folder(path)
-    building = beside / "store"
+    beside = building.partial_folder(path)
+    store = beside / "store"
     labelled = labelled_store(dataset, kind, attributes)
-    with lock_folder(beside):
+    with building.lock_folder(beside):
         try:
-            put_back(path)
-            shutil.rmtree(building, ignore_errors=True)
+            building.put_back(path)
+            shutil.rmtree(store, ignore_errors=True)
             labelled.to_zarr(
-                building, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(labelled)
+                store, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(labelled)
             )
-            mark(building, labelled.attrs["store"])
-            finish_store(building, path, replaced)
-            empty(beside)
+            mark(store, labelled.attrs["store"])
+            finish_store(store, path, replaced)
+            building.empty(beside)
         except OSError as error:
-            raise explained(error, path, building) from error
+            raise building.explained(error, path, store) from error
         finally:  # usually a full disk: free the space of the incomplete store
-            shutil.rmtree(building, ignore_errors=True)
+            shutil.rmtree(store, ignore_errors=True)
 
 
 def labelled_store(
@@ -98,49 +72,37 @@ def labelled_store(
     return _portable(conform(dataset, kind).assign_attrs(attributes or {}))
 
 
-def finish_store(building: Path, path: Path, kind: str | None) -> None:
-    """Complete the store in `building` and rename it to `path`, in place of one of `kind`."""
-    written = {"payload": payload(building), "sha256": data_digest(building)}
-    zarr.open_group(building, mode="r+").attrs.update(written)
+def finish_store(store: Path, path: Path, kind: str | None) -> None:
+    """Complete the store in `store` and rename it to `path`, in place of one of `kind`."""
+    written = {"payload": payload(store), "sha256": data_digest(store)}
+    zarr.open_group(store, mode="r+").attrs.update(written)
     with warnings.catch_warnings():
         # Not in the v3 specification yet; without it a plain `xarray.open_zarr` warns each reader.
         warnings.filterwarnings("ignore", "Consolidated metadata", category=UserWarning)
-        zarr.consolidate_metadata(building)
-    put_in_place(building, path, kind)
+        zarr.consolidate_metadata(store)
+    building.put_in_place(store, path, kind)
 
 
 def open_store(place: Place, kind: str | None = None) -> xr.Dataset:
-    """Open a store, with arrays that are read on demand, without Dask.
+    """Open a store of `kind`, or of any; arrays are read on demand, without Dask.
 
-    Parameters
-    ----------
-    place
-        Folder of the store, or the root file in it.
-    kind
-        Expected kind of the store; any if None.
-
-    Raises
-    ------
-    StoreError
-        If there is no store at `place`, it is of another kind, or some of its files are missing.
-        Reading from the Dataset raises it once the store has been replaced or removed.
+    StoreError if there is no store at `place`, it is of another kind, or some of its files are
+    missing. Reading from the Dataset raises it once the store has been replaced or removed.
     """
     path = store_folder(place)
     if not (path / ROOT).is_file():
         raise StoreError(f"{path}: no Zarr store here; run snakemake to make it")
     try:
         dataset = xr.open_zarr(CheckedStore(path), chunks=None, consolidated=True)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise StoreError(f"{path}: not readable as a store ({error}); {_REMEDY}") from error
     if kind is not None and dataset.attrs.get("store") != kind:
         found = dataset.attrs.get("store", "something else")
         raise StoreError(f"{path}: holds {found!r}, expected {kind!r}; {_REMEDY}")
-    if dataset.attrs.get("payload") != payload(path):
-        raise StoreError(
-            f"{path}: holds {payload(path)}, was written with {dataset.attrs.get('payload')}; "
-            + _REMEDY
-        )
-    del dataset.attrs["payload"]  # of these files: a copy that a user writes must not carry it
+    # Of these files: a copy that a user writes must not carry it.
+    written, found = dataset.attrs.pop("payload", None), payload(path)
+    if written != found:
+        raise StoreError(f"{path}: holds {found}, was written with {written}; {_REMEDY}")
     return dataset
 
 
@@ -152,8 +114,6 @@ def open_by_width(
 
 
 _REMEDY = "delete it and run snakemake again"
-# What Zarr raises on metadata cut short, or of valid JSON that is no metadata.
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def _portable(dataset: xr.Dataset) -> xr.Dataset:

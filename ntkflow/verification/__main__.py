@@ -22,7 +22,16 @@ PUBLISHED = Path(__file__).parents[2] / "references"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 if results and reference agree, 1 if not, 2 if they cannot be compared."""
-    given = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m ntkflow.verification", description=__doc__)
+    parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    choice = (
+        "a reference, or a folder from which the one with the same configuration is used "
+        "(default: the published ones)"
+    )
+    parser.add_argument("--reference", type=Path, default=PUBLISHED, help=choice)
+    saving = "write a reference from the results"
+    parser.add_argument("--write", type=Path, metavar="FILE", help=saving)
+    given = parser.parse_args(arguments)
     try:
         return write(given.results, given.write) if given.write else verify(given)
     except (ConfigurationError, FolderError, UnusableReferenceError, StoreError, OSError) as error:
@@ -38,7 +47,9 @@ def verify(given: argparse.Namespace) -> int:
         altered.add(path)
         print(f"{path}: {fault}")
     name, reference = matching(folder, given.reference)
-    print(f"{given.results} beside {name}, made with {_made_with(reference)}")
+    platform = reference.made_with.get("platform", {})
+    versions = ", ".join(f"{key} {value}" for key, value in platform.items())
+    print(f"{given.results} beside {name}, made with {versions}")
     expected = {path: it for path, it in reference.products.items() if path not in altered}
     report = compare(folder.digests(altered), expected, folder.product)
     for line in report.lines():
@@ -51,17 +62,12 @@ def verify(given: argparse.Namespace) -> int:
 def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
     """Reference in a file, or the one in a folder with the configuration of the results.
 
-    Raises
-    ------
-    UnusableReferenceError
-        If no reference has that configuration; the message lists the keys that differ in the
-        nearest.
+    UnusableReferenceError if none has it; the message lists the keys that differ in the nearest.
     """
     files = sorted(place.glob("*.json")) if place.is_dir() else [place]
     if not files or not place.exists():
-        raise UnusableReferenceError(
-            f"{place}: no reference here, expected a file or a folder of them"
-        )
+        expected = "expected a file or a folder of them"
+        raise UnusableReferenceError(f"{place}: no reference here, {expected}")
     wanted = studied(folder.configuration, [folder.root])
     apart = {}
     for file in files:
@@ -75,8 +81,7 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
     more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
     raise UnusableReferenceError(
         f"{folder.root}: no reference is of this configuration; the nearest, {nearest}, differs in "
-        + ", ".join(keys[:8])
-        + more
+        f"{', '.join(keys[:8])}{more}"
     )
 
 
@@ -88,35 +93,12 @@ def write(results: Path, file: Path) -> int:
     if altered or absent:
         raise FolderError("\n".join([*altered, *absent]))
     made_with = {key: folder.provenance[key] for key in ("stores_made_by", "platform")}
+    products = {path: folder.product(path) for path in folder.recorded}
     reference = Reference(
-        format=1,
-        made_with=made_with,
-        configuration=folder.text,
-        products={path: folder.product(path) for path in folder.recorded},
+        format=1, made_with=made_with, configuration=folder.text, products=products
     )
     file.write_text(reference.model_dump_json(exclude_defaults=True) + "\n", encoding="utf-8")
     return 0
-
-
-def _made_with(reference: Reference) -> str:
-    platform = reference.made_with.get("platform", {})
-    return ", ".join(f"{key} {value}" for key, value in platform.items())
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ntkflow.verification", description=__doc__)
-    parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
-    parser.add_argument(
-        "--reference",
-        type=Path,
-        default=PUBLISHED,
-        help="a reference, or a folder from which the one with the same configuration is used "
-        "(default: the published ones)",
-    )
-    parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="write a reference from the results"
-    )
-    return parser
 
 
 if __name__ == "__main__":

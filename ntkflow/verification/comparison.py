@@ -3,11 +3,17 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 
-from ntkflow.stores.tolerances import Tolerance
+from ntkflow.measures.common.evidence import EVIDENCE
+from ntkflow.stores.schema import SCHEMAS
+from ntkflow.stores.tolerances import EXACT, TRAINED, Tolerance
+from ntkflow.stores.variables import Schema
 from ntkflow.verification.reference import Product
 from ntkflow.verification.summary import Numbers, Summary, Text, distance
-from ntkflow.verification.tolerances import WORDING, tolerance
+
+# Text of figures and pages, which may change without a difference in results.
+WORDING = ("title", "x_label", "y_label", "label", "look", "statement", "paper")
 
 
 @dataclass
@@ -41,20 +47,11 @@ class Report:
 
 
 def compare(
-    digests: Mapping[str, str],
-    reference: Mapping[str, Product],
-    product: Callable[[str], Product],
+    digests: Mapping[str, str], reference: Mapping[str, Product], product: Callable[[str], Product]
 ) -> Report:
-    """Compare each product of a run with that of the reference.
+    """Compare each product of a run, by path, with that of the reference.
 
-    Parameters
-    ----------
-    digests
-        Digests of the products of the run, by path, as `Product.sha256`.
-    reference
-        Expected products, by path.
-    product
-        Function that reads a product; called if digests differ.
+    `digests` of the run are as `Product.sha256`. `product` reads a product if digests differ.
     """
     report = Report(extra=sorted(set(digests) - set(reference)))
     for path, expected in sorted(reference.items()):
@@ -75,11 +72,8 @@ def differences(found: Product, reference: Product) -> list[str]:
     """Differences of two products beyond the tolerance of their kind."""
     lines = [
         f"{what} found {one!r}, reference {other!r}"
-        for what, one, other in (
-            ("kind", found.kind, reference.kind),
-            ("precision", found.precision, reference.precision),
-        )
-        if one != other
+        for what in ("kind", "precision")
+        if (one := getattr(found, what)) != (other := getattr(reference, what))
     ]
     for name in sorted({*found.arrays, *reference.arrays}):
         if name not in found.arrays:
@@ -90,6 +84,21 @@ def differences(found: Product, reference: Product) -> list[str]:
             line = _difference(name, found.arrays[name], reference.arrays[name], reference)
             lines += [f"{name}: {line}"] if line else []
     return lines
+
+
+def tolerance(kind: str, name: str, precision: str, dtype: str) -> Tolerance:
+    """Tolerance of an array in a product of this kind; integers and booleans must be equal."""
+    if not dtype.startswith("float"):
+        return EXACT
+    if kind == "table":
+        return TRAINED
+    schema: Schema | None = {**SCHEMAS, EVIDENCE.kind: EVIDENCE}.get(kind)
+    if schema is None:
+        try:
+            schema = import_module(f"ntkflow.measures.{kind}.measure").SCHEMA
+        except (ModuleNotFoundError, AttributeError):
+            return EXACT
+    return schema.tolerance_of(name, precision)
 
 
 def _difference(name: str, found: Summary, reference: Summary, of: Product) -> str:
@@ -110,9 +119,9 @@ def _numbers(found: Numbers, reference: Numbers, allowed: Tolerance) -> str:
         return "NaN or infinite in other places than in the reference"
     if reference.values:
         return _each(found.values, reference.values, allowed)
-    limit = allowed.relative * reference.rms + allowed.absolute
-    if not reference.sums:
+    if not reference.sums:  # an empty array
         return ""
+    limit = allowed.relative * reference.rms + allowed.absolute
     apart = distance(found, reference)
     if apart <= limit:
         return ""
@@ -134,9 +143,8 @@ def _each(found: Sequence[float], reference: Sequence[float], allowed: Tolerance
     for place, (one, other) in enumerate(zip(found, reference, strict=True)):
         limit = allowed.relative * max(abs(other), usual) + allowed.absolute
         if abs(one - other) > limit:
-            return (
-                f"entry {place} found {one:.9g}, reference {other:.9g}, allowed {limit:.2g} apart"
-            )
+            numbers = f"found {one:.9g}, reference {other:.9g}"
+            return f"entry {place} {numbers}, allowed {limit:.2g} apart"
     return ""
 
 

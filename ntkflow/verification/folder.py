@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from ntkflow.stores.contents import ROOT
-from ntkflow.stores.integrity import unsound
+from ntkflow.stores.integrity import root_attributes, unsound
 from ntkflow.stores.places import StoreError
 from ntkflow.stores.zarr import open_store
 from ntkflow.verification.reference import Product
@@ -24,23 +24,10 @@ class FolderError(ValueError):
 
 
 class Folder:
-    """Results of one run, as listed in its `provenance.json`.
+    """Results of one run: its configuration, its `provenance` and the products `recorded` there.
 
-    Attributes
-    ----------
-    root
-        Folder that contains `provenance.json`.
-    configuration, text
-        Configuration of the run, parsed and as text.
-    provenance
-        Record of the run, see `ntkflow.jobs.provenance.record`.
-    recorded
-        Digest of each product by its path in the folder, from the record.
-
-    Raises
-    ------
-    FolderError
-        If the record or the configuration is missing or not readable.
+    `recorded` are digests by path in the folder `root`. FolderError if the record or the
+    configuration is missing or not readable.
     """
 
     def __init__(self, root: Path) -> None:
@@ -94,7 +81,7 @@ class Folder:
 
 def _attributes(store: Path) -> dict[str, Any]:
     try:
-        attributes = json.loads((store / ROOT).read_bytes())["attributes"]
+        attributes = root_attributes(store)
         return {key: attributes[key] for key in ("store", "precision", "sha256")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{store}: not readable as a store ({error})") from error

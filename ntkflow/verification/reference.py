@@ -23,22 +23,14 @@ def _inside(path: str) -> str:
 
 
 class Product(Strict):
-    """One product of a run.
+    """One product of a run, with summaries of its variables and coordinates, or columns, by name.
 
-    Attributes
-    ----------
-    kind
-        Kind of a store as in its schema; ``table``, or ``drawing`` for a figure or a page.
-    precision
-        Precision of the arithmetic of a store.
-    sha256
-        Digest of the data of a store, as in its root attribute; of the content of other files.
-    arrays
-        Summaries of the variables and coordinates of a store or the columns of a table, by name.
+    Its digest is that of the data of a store, as in the root attribute, or of the content of a
+    file.
     """
 
-    kind: str
-    precision: str = ""
+    kind: str  # as in the schema of a store; "table", or "drawing" for a figure or a page
+    precision: str = ""  # of the arithmetic of a store
     sha256: str
     arrays: dict[str, Summary] = Field(default_factory=dict)
 
@@ -62,12 +54,8 @@ class Reference(Strict):
 def read_reference(text: bytes, name: str, starts: Sequence[Path] = ()) -> Reference:
     """Read a reference from the content of its file; errors call it `name`.
 
-    `starts` are the folders at which relative paths of its configuration start.
-
-    Raises
-    ------
-    UnusableReferenceError
-        If the content is not a reference; the message has one line.
+    `starts` are the folders at which relative paths of its configuration start. Raises
+    UnusableReferenceError, whose message has one line, if the content is not a reference.
     """
     try:
         reference = Reference.model_validate_json(text)
@@ -75,15 +63,12 @@ def read_reference(text: bytes, name: str, starts: Sequence[Path] = ()) -> Refer
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"])) or "the whole file"
-        raise UnusableReferenceError(
-            f"{name}: {where}: {fault['msg']}; expected a reference"
-        ) from None
+        said = f"{where}: {fault['msg']}"
     except (ConfigurationError, yaml.YAMLError, RecursionError) as error:
-        first = str(error).splitlines()[0]
-        raise UnusableReferenceError(
-            f"{name}: configuration: {first}; expected a reference"
-        ) from None
-    return reference
+        said = f"configuration: {str(error).splitlines()[0]}"
+    else:
+        return reference
+    raise UnusableReferenceError(f"{name}: {said}; expected a reference")
 
 
 # Devices, schedulers and resources: results depend on them in their last digits at most.
@@ -94,10 +79,7 @@ IRRELEVANT_OF_KERNELS = ("block", "jobs", "memory", "scheduler")
 def studied(configuration: Mapping[str, Any], starts: Sequence[Path] = ()) -> dict[str, Any]:
     """Return the part of a configuration that results depend on, with defaults filled in.
 
-    Raises
-    ------
-    ConfigurationError
-        If the configuration is not valid.
+    ConfigurationError if the configuration is not valid.
     """
     study = read_study(configuration, starts)
     plain = study.model_dump(mode="json", exclude=IRRELEVANT)

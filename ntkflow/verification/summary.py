@@ -37,16 +37,8 @@ class Strict(BaseModel):
 class Numbers(Strict):
     """Summary of an array of numbers.
 
-    Attributes
-    ----------
-    mean, rms, least, greatest
-        Statistics of the finite values; 0 if there are none.
-    sums
-        Sums with eight sets of weights; values that are not finite count as 0.
-    values
-        All values of a short array, in place of sums; values that are not finite are 0.
-    not_finite
-        Digest of the positions of NaN and infinite values; empty if there are none.
+    Statistics are those of the finite values, 0 if there are none. Values that are not finite count
+    as 0 in `sums`, with eight sets of weights, and in `values`, which a short array has instead.
     """
 
     dtype: str
@@ -57,7 +49,7 @@ class Numbers(Strict):
     greatest: Finite
     sums: list[Finite] = Field(default_factory=list)
     values: list[Finite] = Field(default_factory=list)
-    not_finite: str = ""
+    not_finite: str = ""  # digest of the positions of NaN and infinite values, if there are any
 
     @model_validator(mode="after")
     def _whole(self) -> "Numbers":

@@ -76,7 +76,7 @@ def test_a_store_finished_between_two_looks_of_a_share_costs_no_block(tmp_path, 
         write(path, X, block=4)
         return lock_folder(*arguments, **options)
 
-    monkeypatch.setattr("ntkflow.stores.grams.lock_folder", late)
+    monkeypatch.setattr(building, "lock_folder", late)
     assert write(path, X, block=4, share=(0, 2)) == []
     assert write(path, X, block=4) == []
     assert contents(path) == whole

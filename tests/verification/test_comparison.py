@@ -5,10 +5,9 @@ from hypothesis import strategies as st
 
 from ntkflow.pages.stores import schemas
 from ntkflow.stores.tolerances import EXACT, ROUNDING, SINGLE, TRAINED, TRAINED_NTK
-from ntkflow.verification.comparison import compare, differences
+from ntkflow.verification.comparison import compare, differences, tolerance
 from ntkflow.verification.reference import Product
 from ntkflow.verification.summary import summarise
-from ntkflow.verification.tolerances import tolerance
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(20, 20))

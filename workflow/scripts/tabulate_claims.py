@@ -8,7 +8,7 @@ from typing import Any
 from ntkflow.jobs.log import run
 from ntkflow.measures.common.evidence import EVIDENCE, quantities
 from ntkflow.measures.common.table import Claim, records, tabulate
-from ntkflow.pages.claims import page
+from ntkflow.pages.rendering import claims_page
 from ntkflow.stores.zarr import open_store
 
 
@@ -26,7 +26,7 @@ def main(smk: Any) -> None:
     # pandas would write ten decimals, and 1e-12 as 0.
     text = json.dumps(records(claims), indent=1, allow_nan=False)
     Path(smk.output.json).write_text(text + "\n", encoding="utf-8")
-    Path(smk.output.html).write_text(page(claims), encoding="utf-8")
+    Path(smk.output.html).write_text(claims_page(claims), encoding="utf-8")
 
 
 if __name__ == "__main__":

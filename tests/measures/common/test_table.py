@@ -17,7 +17,7 @@ from ntkflow.measures.common.evidence import (
 )
 from ntkflow.measures.common.table import Claim, records, tabulate
 from ntkflow.measures.kernel_drift import measure as kernel_drift
-from ntkflow.pages.claims import page
+from ntkflow.pages.rendering import claims_page
 from tests.measures import statistics as examples
 
 
@@ -75,7 +75,7 @@ class Page(HTMLParser):
 
 
 def test_page_is_whole_and_offline():
-    text = page(tabulate(stores()))
+    text = claims_page(tabulate(stores()))
     found = Page(text)
     assert not found.open
     assert found.links == [
@@ -95,7 +95,8 @@ def test_page_is_whole_and_offline():
 def test_number_that_is_missing_has_a_dash():
     claim = stores()["nine"]
     missing = replace(claim.quantities[1], value=np.nan, low=np.nan, high=np.nan)
-    text = page(tabulate({"nine": replace(claim, quantities=[claim.quantities[0], missing])}))
+    claim = replace(claim, quantities=[claim.quantities[0], missing])
+    text = claims_page(tabulate({"nine": claim}))
     assert "?" in text
     assert "nan" not in text
     assert "– to" not in text
