@@ -14,7 +14,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1].name
 MEASURES = f"{PACKAGE}.measures"
-WITHOUT_RESULTS = f"{PACKAGE}.jobs"
+WITHOUT_RESULTS = f"{PACKAGE}.jobs."
 DATA_FILES = ("*.mplstyle", "*.jinja")
 
 
@@ -24,34 +24,19 @@ def package_sources(
     """Files of the package that `script` imports, directly or through other modules.
 
     They are found in the text, and nothing is executed: imports inside functions count, names of
-    modules in strings do not. A module brings the `__init__.py` of each package around it, and the
-    style sheets (``*.mplstyle``) and templates (``*.jinja``) in its folder.
-
-    Parameters
-    ----------
-    script
-        Python file to start from.
-    root
-        Folder that contains the package.
-    modules
-        Names of modules that the script imports by name.
-    folders
-        Folders with measures outside the package.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If a file imports a module of the package that does not exist.
+    modules in strings do not, except those of `modules`, which the script imports by name. A module
+    brings the `__init__.py` of each package around it, and the style sheets (``*.mplstyle``) and
+    templates (``*.jinja``) in its folder. `root` contains the package, and `folders` measures
+    outside it. ModuleNotFoundError if a file imports a module of the package that does not exist.
     """
-    reached: set[Path] = set()
-    waiting = [script]
-    for module in modules:
-        waiting += _required(module, script, root, folders)
-    reached.update(waiting[1:])
+    reached = {file for module in modules for file in _required(module, script, root, folders)}
+    waiting = [script, *reached]
     while waiting:
-        found = _imported_files(waiting.pop(), root, folders) - reached
+        file = waiting.pop()
+        state = file.stat()
+        found = _imported_files(file, root, tuple(folders), (state.st_mtime_ns, state.st_size))
+        waiting += found - reached
         reached |= found
-        waiting += found
     around = {file.parent for file in reached}
     data = {file for folder in around for kind in DATA_FILES for file in folder.glob(kind)}
     return sorted(reached | data)
@@ -98,38 +83,26 @@ def _statements(source: bytes, filename: str) -> tuple[tuple[int, str, str | Non
 def _absolute(level: int, module: str, file: Path, root: Path) -> str:
     if not level:
         return module
-    inside = file.is_relative_to(root / PACKAGE)
-    # The folder of a measure of the user's is a subpackage of `ntkflow.measures`.
-    parts = (
-        file.relative_to(root).parent.parts if inside else (*MEASURES.split("."), file.parent.name)
-    )
+    if file.is_relative_to(root / PACKAGE):
+        parts = file.relative_to(root).parent.parts
+    else:  # the folder of a measure of the user's is a subpackage of `ntkflow.measures`
+        parts = (*MEASURES.split("."), file.parent.name)
     return ".".join([*parts[: len(parts) - level + 1], *filter(None, [module])])
 
 
-def _imported_files(file: Path, root: Path, folders: Sequence[str]) -> set[Path]:
-    if file.suffix != ".py":
-        return set()
-    state = file.stat()
-    return _files_of(file, root, tuple(folders), (state.st_mtime_ns, state.st_size))
-
-
 @cache  # most modules are imported by many scripts
-def _files_of(
+def _imported_files(
     file: Path, root: Path, folders: tuple[str, ...], state: tuple[int, int]
 ) -> set[Path]:
     """Files that `file` imports, while it has the same time and size."""
     files: set[Path] = set()
     for module, name in imported_names(file, root):
-        if module.partition(".")[0] != PACKAGE or _without_results(module, name):
+        if module.partition(".")[0] != PACKAGE or f"{module}.{name}.".startswith(WITHOUT_RESULTS):
             continue
         files.update(_required(module, file, root, folders))
         if name is not None:
             files.update(module_files(f"{module}.{name}", root, folders))
     return files
-
-
-def _without_results(module: str, name: str | None) -> bool:
-    return f"{module}.{name}.".startswith(f"{WITHOUT_RESULTS}.")
 
 
 def _required(module: str, file: Path, root: Path, folders: Sequence[str]) -> list[Path]:
