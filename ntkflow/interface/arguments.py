@@ -75,7 +75,7 @@ def write_kernels(
     x1, or the attributes contain another precision than `precision`.
     """
     grid = grid_between(x1, x2, work.block)
-    compute = _computing(work, _at_once(grid, recipe.dtype, work))
+    computing = _computing(work, _at_once(grid, recipe.dtype, work))
     if points is None:  # every row is a training point
         points = xr.Dataset(coords={"is_train": ("sample", np.ones(x1.shape[0], bool))})
     samples = points.sizes.get("sample", 0)
@@ -88,7 +88,7 @@ def write_kernels(
         found = f"the precision {given['precision']!r}"
         expected = f"{precision!r}, that of the store, or none"
         raise checks.refusal("attributes", checks.Found(found), expected)
-    write = partial(write_grams, points, x1, x2, store, recipe, grid=grid, compute=compute)
+    write = partial(write_grams, points, x1, x2, store, recipe, grid=grid, compute=computing)
     write(attributes=given, overwrite=overwrite, share=share)
 
 

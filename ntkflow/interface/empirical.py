@@ -32,6 +32,7 @@ from ntkflow.interface.arguments import (
 from ntkflow.interface.checks import checked, refusal
 from ntkflow.interface.network import Net, Network, full_precision
 from ntkflow.interface.recipes import code_digest, sigma_digest
+from ntkflow.kernels.empirical import Sweep
 from ntkflow.networks import blockwise
 from ntkflow.networks.empirical import OutputSelection
 from ntkflow.stores.grams import BlockKernel, Recipe
@@ -183,26 +184,23 @@ def _plan(
     norms: np.ndarray, features: int, *, network: Network, outputs: OutputSelection, dtype: np.dtype
 ) -> tuple[BlockKernel, Mapping[str, object]]:
     # Tasks receive the settings of the network but not its parameters, which are large.
-    widths = blockwise.row_widths(network.parameters, network.architecture, outputs)
-    number = blockwise.sensitivity_count(network.architecture, outputs)
-    contract = partial(
-        blockwise.compiled_contract, architecture=network.architecture, outputs=outputs, dtype=dtype
-    )
-    return partial(_block, widths=widths, number=number, contract=contract), {}
+    architecture = network.architecture
+    widths = blockwise.row_widths(network.parameters, architecture, outputs)
+    number = blockwise.sensitivity_count(architecture, outputs)
+    unpack = partial(blockwise.sweeps_from_rows, widths=widths, number=number)
+    given = {"architecture": architecture, "outputs": outputs, "dtype": dtype}
+    contract = partial(blockwise.compiled_contract, **given)
+    return partial(_block, unpack=unpack, contract=contract), {}
 
 
 def _block(
     one: Rows,
     two: Rows | None,
     *,
-    widths: list[int],
-    number: int,
+    unpack: Callable[[np.ndarray], list[Sweep]],
     contract: Callable[..., OutputGram],
 ) -> Sequence[np.ndarray]:
-    first, second = (
-        None if rows is None else blockwise.sweeps_from_rows(rows[1], widths, number)
-        for rows in (one, two)
-    )
+    first, second = (None if rows is None else unpack(rows[1]) for rows in (one, two))
     with full_precision():
         return [blockwise.require_finite(np.asarray(contract(first, second))[:, :, 0, 0])]
 

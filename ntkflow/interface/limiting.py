@@ -33,7 +33,7 @@ from ntkflow.interface.arguments import (
     write_kernels,
 )
 from ntkflow.interface.checks import Whole, checked
-from ntkflow.interface.recipes import directed, limiting_network, limiting_recipe, planned
+from ntkflow.interface.recipes import directed, limiting_network, limiting_recipe
 from ntkflow.kernels import tiles
 from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
@@ -105,8 +105,8 @@ def limiting_kernels(
     check_shapes(*lists)
     inputs = [directed(x, dtype=dtype) for x in lists]
     norms = np.concatenate([norm for norm, _ in inputs])
-    plan = planned(norms, lists[0].shape[1], network, dtype)
     with jax.enable_x64(True):
+        plan = tiles.plan_kernels(norms, lists[0].shape[1], network, dtype)
         strips = [tiles.strips(rows, plan) for rows in inputs]
     shape = len(lists[0]), len(lists[-1])
     kernels = np.empty(shape, dtype), np.empty(shape, dtype)

@@ -5,7 +5,6 @@ from __future__ import annotations  # so that help() names the types of argument
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Annotated, TypeAlias
 
 import jax
@@ -18,7 +17,7 @@ from ntkflow.interface.arguments import Activation, Beta, Kinks, Precision, Seed
 from ntkflow.interface.checks import COUNT, Found, Instance, Listed, checked, refusal
 from ntkflow.interface.recipes import ActivationSpec, activation_from
 from ntkflow.networks.empirical import OutputSelection
-from ntkflow.networks.mlp import Architecture, Layer, Parameters, init, root_key
+from ntkflow.networks.mlp import Architecture, Layer, Parameters, init, parameter_count, root_key
 
 
 @contextmanager
@@ -123,11 +122,11 @@ def initial_parameters(widths: Widths, *, seed: Seed = 0) -> list[tuple[np.ndarr
     ValueError
         If an argument is invalid. The message names it, what was found and what is expected.
     """
-    count = sum((one + 1) * two for one, two in pairwise(widths))
-    if count >= 2**31:
-        raise refusal("widths", Found(f"{count:,} parameters"), f"fewer than {2**31:,}")
     features, *hidden, outputs = widths
     architecture = Architecture(tuple(hidden), activation_from("relu", ()), 0.0, outputs=outputs)
+    count = parameter_count(features, architecture)
+    if count >= 2**31:
+        raise refusal("widths", Found(f"{count:,} parameters"), f"fewer than {2**31:,}")
     # Without jit, operations would run one by one and differ in the last bits.
     with full_precision(), jax.disable_jit(False):
         layers = init(root_key(seed), features, architecture, np.float32)

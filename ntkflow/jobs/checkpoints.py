@@ -7,7 +7,7 @@ Orbax does not notice every flipped bit; a damaged checkpoint is deleted.
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -121,9 +121,6 @@ def checkpoints(
         for entry in folder.iterdir():
             if entry.name not in (LOCK_FILE, fingerprint):
                 shutil.rmtree(entry, ignore_errors=True)
-        opened = Checkpoints(folder / fingerprint, every, report)
-        try:
+        with closing(Checkpoints(folder / fingerprint, every, report)) as opened:
             yield opened
-        finally:
-            opened.close()
         shutil.rmtree(folder / fingerprint, ignore_errors=True)

@@ -10,6 +10,7 @@ them. Imports under ``if TYPE_CHECKING`` are left out as well.
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from importlib.util import resolve_name
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1].name
@@ -48,7 +49,7 @@ def imports_library(files: Iterable[Path], library: str) -> bool:
         module.partition(".")[0] == library
         for file in files
         if file.suffix == ".py"
-        for _, module, _ in _statements(file.read_bytes(), str(file))
+        for module, _ in _statements(file.read_bytes(), str(file))
     )
 
 
@@ -58,36 +59,31 @@ def imported_names(file: Path, root: Path) -> Iterator[tuple[str, str | None]]:
     ``import a.b`` gives ``("a.b", None)`` and ``from a import b, c`` gives ``("a", "b")`` and
     ``("a", "c")``. Relative imports are resolved from the place of `file`.
     """
-    for level, module, name in _statements(file.read_bytes(), str(file)):
-        yield _absolute(level, module, file, root), name
+    if file.is_relative_to(root / PACKAGE):
+        package = ".".join(file.relative_to(root).parent.parts)
+    else:  # the folder of a measure of the user's is a subpackage of `ntkflow.measures`
+        package = f"{MEASURES}.{file.parent.name}"
+    for module, name in _statements(file.read_bytes(), str(file)):
+        yield resolve_name(module, package), name
 
 
 @cache
-def _statements(source: bytes, filename: str) -> tuple[tuple[int, str, str | None], ...]:
-    """Level (0 if absolute), module and imported name of each import."""
-    found: list[tuple[int, str, str | None]] = []
+def _statements(source: bytes, filename: str) -> tuple[tuple[str, str | None], ...]:
+    """Module, with its leading dots, and imported name of each import."""
+    found: list[tuple[str, str | None]] = []
     waiting: list[ast.AST] = [ast.parse(source, filename)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Import):
-            found += [(0, alias.name, None) for alias in node.names]
+            found += [(alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found += [(node.level, node.module or "", alias.name) for alias in node.names]
+            module = "." * node.level + (node.module or "")
+            found += [(module, alias.name) for alias in node.names]
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             waiting += node.orelse
         elif not isinstance(node, ast.expr):  # expressions contain no statements
             waiting += ast.iter_child_nodes(node)
     return tuple(found)
-
-
-def _absolute(level: int, module: str, file: Path, root: Path) -> str:
-    if not level:
-        return module
-    if file.is_relative_to(root / PACKAGE):
-        parts = file.relative_to(root).parent.parts
-    else:  # the folder of a measure of the user's is a subpackage of `ntkflow.measures`
-        parts = (*MEASURES.split("."), file.parent.name)
-    return ".".join([*parts[: len(parts) - level + 1], *filter(None, [module])])
 
 
 @cache  # most modules are imported by many scripts
