@@ -75,7 +75,7 @@ def write_kernels(
     x1, or the attributes contain another precision than `precision`.
     """
     grid = grid_between(x1, x2, work.block)
-    computing = _computing(work, _at_once(grid, recipe.dtype, work))
+    computing = _computing(work, grid, recipe.dtype)
     if points is None:  # every row is a training point
         points = xr.Dataset(coords={"is_train": ("sample", np.ones(x1.shape[0], bool))})
     samples = points.sizes.get("sample", 0)
@@ -92,31 +92,27 @@ def write_kernels(
     write(attributes=given, overwrite=overwrite, share=share)
 
 
-def _at_once(grid: Grid, dtype: np.dtype, work: Work) -> int:
-    """Number of blocks in memory at once: two per thread, since one of them is being written.
-
-    The workers of a cluster have one block per thread.
-    """
+def _computing(work: Work, grid: Grid, dtype: np.dtype) -> Compute:
+    """Function that computes Dask tasks and reports the number of finished blocks."""
     one = block_bytes(grid, dtype) / GIB
     if work.memory < one:
         expected = f"{one:.2g} or more for one block of {grid.chunk} in {dtype}"
         found = checks.Found(f"{work.memory:g} GiB")
         raise checks.refusal("memory", found, f"{expected}; or make `block` smaller")
-    wanted = (work.threads or cores()) * (2 if work.scheduler["kind"] == "threads" else 1)
-    return min(wanted, int(work.memory / one))
-
-
-def _computing(work: Work, blocks: int) -> Compute:
-    """Function that computes Dask tasks and reports the number of finished blocks."""
+    on_threads = work.scheduler["kind"] == "threads"
+    # Two blocks per thread, since one of them is being written. Workers of a cluster have one each.
+    wanted = (work.threads or cores()) * (2 if on_threads else 1)
     # Workers are separate processes. The settings of JAX in this process belong to the caller.
     device = "cpu" if getattr(jax.config, "jax_platforms", None) == "cpu" else "auto"
-    local = work.scheduler["kind"] == "threads"
-    prepare = None if local else partial(configure_jax, device=device)
 
     def report(done: int, total: int, _: object) -> None:
         if work.progress is not None:
             work.progress(f"kernels: {done} of {total} blocks")
 
     return partial(
-        compute, scheduler=work.scheduler, threads=blocks, on_done=report, prepare=prepare
+        compute,
+        scheduler=work.scheduler,
+        threads=min(wanted, int(work.memory / one)),
+        on_done=report,
+        prepare=None if on_threads else partial(configure_jax, device=device),
     )

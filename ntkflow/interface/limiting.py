@@ -194,26 +194,21 @@ def store_limiting_kernels(
 
 def store_kernel_share(
     points: xr.Dataset,
-    *,
     store: str,
     share: tuple[int, int],
-    depth: int,
-    activation: Mapping[str, Any],
-    beta: float,
-    weight_gain: float,
-    precision: str,
-    block: int,
-    memory: float,
-    scheduler: Mapping[str, Any],
+    network: Mapping[str, Any],
+    kernels: Mapping[str, Any],
     threads: int,
     progress: Callable[[str], None],
 ) -> None:
     """Compute blocks i, i + n, i + 2 n, ... of the store that `store_limiting_kernels` will finish.
 
     For the workflow, whose configuration is checked: arguments are not. `points` is a data set with
-    its inputs ``x``, `share` is (i, n), and the others are as in `store_limiting_kernels`.
+    its inputs ``x``, `share` is (i, n), and `network` and `kernels` have arguments of
+    `store_limiting_kernels` by name.
     """
-    network = limiting_network(activation, (), depth, beta, weight_gain)
-    recipe = limiting_recipe(activation, (), network, np.dtype(precision))
-    work = Work(block, memory, scheduler, threads, progress)
+    sigma, precision = network["activation"], kernels["precision"]
+    limit = limiting_network(sigma, (), network["depth"], network["beta"], network["weight_gain"])
+    recipe = limiting_recipe(sigma, (), limit, np.dtype(precision))
+    work = Work(kernels["block"], kernels["memory"], kernels["scheduler"], threads, progress)
     write_kernels(points["x"], None, store, recipe, precision, work, points, share=share)

@@ -23,25 +23,16 @@ def compute(
 ) -> list[Any]:
     """The results of tasks, in their order; raises what the first task to fail raised.
 
-    Tasks not yet under way are then dropped. A worker that dies is no failure of its tasks: others
-    compute them.
+    What a task from `dask.delayed` returns is sent here and kept, so it writes what is large and
+    returns what is small. Its arguments travel with it, so it opens what is large. A worker that
+    dies is no failure of its tasks, and others compute them again. After a failure, tasks not yet
+    under way are dropped.
 
-    Parameters
-    ----------
-    tasks
-        From `dask.delayed`. What a task returns is sent here and kept, so it writes what is large
-        and returns what is small. Its arguments travel with it, so it opens what is large. It may
-        be computed again, when a worker is lost.
-    scheduler
-        The key `kernels.scheduler` of the configuration, as plain values.
-    threads
-        Threads of this job: of the scheduler `threads`, and shared out among `local` workers.
-    on_done
-        Called here as each task finishes, with the number finished, the number of all, and the
-        result.
-    prepare
-        Called once in each process that computes tasks, before its first, with its number of
-        threads.
+    `scheduler` is the key `kernels.scheduler` of the configuration, as plain values. `threads` are
+    those of this job: of the scheduler `threads`, and shared out among `local` workers. `on_done`
+    is called here as each task finishes, with the number finished, the number of all, and the
+    result; `prepare` once in each process that computes tasks, before its first, with its number of
+    threads.
     """
     report = on_done or (lambda done, total, result: None)
     distinct = {task.key: task for task in tasks}
