@@ -6,7 +6,9 @@ n, m: numbers of inputs; d: input dimension n_0; k: outputs n_L; s: initialisati
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array as Array
+from jaxtyping import Float as Float
+from jaxtyping import Key as Key
 
 AnyArray: TypeAlias = Array | np.ndarray  # arguments of JAX functions; results are Array
 Inputs: TypeAlias = Float[AnyArray, "n d"]
@@ -15,16 +17,3 @@ Outputs: TypeAlias = Float[Array, "n k"]
 Gram: TypeAlias = Float[Array, "n m"]
 OutputGram: TypeAlias = Float[Array, "n m k k"]
 SeedKeys: TypeAlias = Key[Array, " s"]
-
-__all__ = [
-    "AnyArray",
-    "Array",
-    "Float",
-    "Gram",
-    "Inputs",
-    "Key",
-    "OtherInputs",
-    "OutputGram",
-    "Outputs",
-    "SeedKeys",
-]

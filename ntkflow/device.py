@@ -17,25 +17,12 @@ def configure_jax(
     cpu_devices: int | None = None,
     deterministic: bool = False,
 ) -> None:
-    """Enable float64 and full-precision matrix products.
+    """Enable float64 and full-precision matrix products on a `device`: auto, cpu or gpu.
 
-    Parameters
-    ----------
-    threads
-        Number of threads of XLA on the CPU.
-    device
-        ``auto``, ``cpu`` or ``gpu``.
-    cpu_devices
-        Number of devices that JAX sees on the CPU, 1 by default. Each runs its programs on a
-        separate thread; matrix products are divided among the threads that all share.
-    deterministic
-        Fix the order of sums on a GPU, so that a resumed run has the same bits as one that was not
-        interrupted.
-
-    Raises
-    ------
-    DeviceError
-        If `device` is ``gpu`` and JAX finds none.
+    XLA has `threads` threads on the CPU, and JAX sees `cpu_devices` devices there, 1 by default.
+    Each runs its programs on a separate thread; matrix products are divided among the threads that
+    all share. `deterministic` fixes the order of sums on a GPU, so that a resumed run has the same
+    bits as one that was not interrupted. DeviceError if `device` is gpu and JAX finds none.
     """
     # XLA sizes its thread pool from this variable when the first device is requested.
     os.environ.setdefault("NPROC", str(threads))
@@ -47,8 +34,8 @@ def configure_jax(
     # Pinned: flipping it changes every random number.
     jax.config.update("jax_threefry_partitionable", True)
     if deterministic and "xla_gpu_deterministic_ops" not in os.environ.get("XLA_FLAGS", ""):
-        flags = [os.environ.get("XLA_FLAGS", ""), "--xla_gpu_deterministic_ops=true"]
-        os.environ["XLA_FLAGS"] = " ".join(flags).strip()
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     if cpu_devices is not None:
         jax.config.update("jax_num_cpu_devices", cpu_devices)
     if device == "cpu":

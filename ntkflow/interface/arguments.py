@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, TypeAlias
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
@@ -14,7 +15,9 @@ from ntkflow.device import configure_jax
 from ntkflow.interface import arrays, checks, settings
 from ntkflow.interface.recipes import ActivationSpec
 from ntkflow.jobs.tasks import compute
-from ntkflow.stores.grid import Grid, block_bytes
+from ntkflow.stores.blocks import Compute
+from ntkflow.stores.grams import Recipe, write_grams
+from ntkflow.stores.grid import Grid, block_bytes, grid_between
 from ntkflow.stores.staging import Inputs
 
 GIB = 2**30
@@ -44,76 +47,72 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def at_once(
-    grid: Grid, dtype: np.dtype, memory: float, scheduler: Mapping[str, Any], threads: int | None
-) -> int:
-    """Number of blocks in memory at once: two per thread, since one of them is being written.
+class Work(NamedTuple):
+    """How blocks are computed, as the arguments of public functions say."""
 
-    Parameters
-    ----------
-    memory
-        GiB for all blocks together.
-    scheduler
-        Scheduler as plain values. The workers of a cluster have one block per thread.
-    threads
-        Number of threads, all cores by default.
+    block: int
+    memory: float  # GiB for all blocks together
+    scheduler: Any  # as plain values
+    threads: int | None  # all cores by default
+    progress: Callable[[str], None] | None
 
-    Raises
-    ------
-    ValueError
-        If `memory` is too little for one block.
+
+def write_kernels(
+    x1: Inputs,
+    x2: Inputs | None,
+    store: str | Path,
+    recipe: Recipe,
+    precision: str,
+    work: Work,
+    points: xr.Dataset | None,
+    attributes: Mapping[str, object] | None = None,
+    overwrite: bool = False,
+    share: tuple[int, int] | None = None,
+) -> None:
+    """Write a store, or a share (i, n) of its blocks, from the arguments of a public function.
+
+    ValueError if the memory is too little for a block, `points` do not have one sample per row of
+    x1, or the attributes contain another precision than `precision`.
     """
-    one = block_bytes(grid, dtype) / GIB
-    if memory < one:
-        raise checks.refusal(
-            "memory",
-            checks.Found(f"{memory:g} GiB"),
-            f"{one:.2g} or more for one block of {grid.chunk} in {dtype}; or make `block` smaller",
-        )
-    wanted = (threads or cores()) * (2 if scheduler["kind"] == "threads" else 1)
-    return min(wanted, int(memory / one))
-
-
-def described(x: Inputs, points: xr.Dataset | None) -> xr.Dataset:
-    """Dataset with coordinates of the rows of x: `points`, or every row as a training point.
-
-    Raises
-    ------
-    ValueError
-        If `points` does not have one sample per row.
-    """
-    if points is None:
-        return xr.Dataset(coords={"is_train": ("sample", np.ones(x.shape[0], bool))})
-    found = points.sizes.get("sample", 0)
-    if found != x.shape[0] or "is_train" not in points.coords:
-        raise checks.refusal(
-            "points",
-            checks.Found(f"{found} samples and the coordinates {sorted(map(str, points.coords))}"),
-            f"{x.shape[0]} samples, one per row of x1, and the coordinate is_train",
-        )
-    return points
-
-
-def with_precision(attributes: Mapping[str, object] | None, precision: str) -> dict[str, object]:
-    """Attributes of a store with its precision; ValueError if they contain another precision."""
+    grid = grid_between(x1, x2, work.block)
+    computing = _computing(work, grid, recipe.dtype)
+    if points is None:  # every row is a training point
+        points = xr.Dataset(coords={"is_train": ("sample", np.ones(x1.shape[0], bool))})
+    samples = points.sizes.get("sample", 0)
+    if samples != x1.shape[0] or "is_train" not in points.coords:
+        found = f"{samples} samples and the coordinates {sorted(map(str, points.coords))}"
+        expected = f"{x1.shape[0]} samples, one per row of x1, and the coordinate is_train"
+        raise checks.refusal("points", checks.Found(found), expected)
     given = {"precision": precision, **(attributes or {})}
     if given["precision"] != precision:
-        found = checks.Found(f"the precision {given['precision']!r}")
-        raise checks.refusal("attributes", found, f"{precision!r}, that of the store, or none")
-    return given
+        found = f"the precision {given['precision']!r}"
+        expected = f"{precision!r}, that of the store, or none"
+        raise checks.refusal("attributes", checks.Found(found), expected)
+    write = partial(write_grams, points, x1, x2, store, recipe, grid=grid, compute=computing)
+    write(attributes=given, overwrite=overwrite, share=share)
 
 
-def computing(
-    scheduler: Mapping[str, Any], threads: int, progress: Callable[[str], None] | None
-) -> Callable[..., Any]:
+def _computing(work: Work, grid: Grid, dtype: np.dtype) -> Compute:
     """Function that computes Dask tasks and reports the number of finished blocks."""
+    one = block_bytes(grid, dtype) / GIB
+    if work.memory < one:
+        expected = f"{one:.2g} or more for one block of {grid.chunk} in {dtype}"
+        found = checks.Found(f"{work.memory:g} GiB")
+        raise checks.refusal("memory", found, f"{expected}; or make `block` smaller")
+    on_threads = work.scheduler["kind"] == "threads"
+    # Two blocks per thread, since one of them is being written. Workers of a cluster have one each.
+    wanted = (work.threads or cores()) * (2 if on_threads else 1)
     # Workers are separate processes. The settings of JAX in this process belong to the caller.
     device = "cpu" if getattr(jax.config, "jax_platforms", None) == "cpu" else "auto"
-    on_workers = partial(configure_jax, device=device)
-    prepare = None if scheduler["kind"] == "threads" else on_workers
 
     def report(done: int, total: int, _: object) -> None:
-        if progress is not None:
-            progress(f"kernels: {done} of {total} blocks")
+        if work.progress is not None:
+            work.progress(f"kernels: {done} of {total} blocks")
 
-    return partial(compute, scheduler=scheduler, threads=threads, on_done=report, prepare=prepare)
+    return partial(
+        compute,
+        scheduler=work.scheduler,
+        threads=min(wanted, int(work.memory / one)),
+        on_done=report,
+        prepare=None if on_threads else partial(configure_jax, device=device),
+    )

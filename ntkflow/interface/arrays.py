@@ -1,16 +1,17 @@
 """Checks of arguments that are arrays: inputs, targets, and the parameters of a network."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ntkflow.interface import checks
+from ntkflow.interface.checks import Check, Found, Listed, refusal
 from ntkflow.stores.staging import as_floats, check_container, check_finite
 
 
 @dataclass(frozen=True)
-class Matrix(checks.Check):
+class Matrix(Check):
     """Non-empty array of finite real numbers with two axes; integers become float64."""
 
     axes: str = "(samples, features)"
@@ -22,7 +23,7 @@ class Matrix(checks.Check):
         return array
 
 
-class StoredMatrix(checks.Check):
+class StoredMatrix(Check):
     """`Matrix` of NumPy, Zarr, xarray or Dask that is read by rows, and checked as it is read."""
 
     def __call__(self, name: str, value: Any) -> Any:
@@ -36,9 +37,7 @@ class StoredMatrix(checks.Check):
 def require_matrix(name: str, shape: object, axes: str) -> None:
     """Raise ValueError unless a shape has two axes, neither of length 0."""
     if not isinstance(shape, tuple) or len(shape) != 2 or 0 in shape:
-        raise checks.refusal(
-            name, checks.Found(f"the shape {shape}"), f"{axes}, none of them empty"
-        )
+        raise refusal(name, Found(f"the shape {shape}"), f"{axes}, none of them empty")
 
 
 def require_floats(name: str, array: Any) -> None:
@@ -47,35 +46,29 @@ def require_floats(name: str, array: Any) -> None:
     as_floats(array[0:1], name)
 
 
-class Parameters(checks.Check):
+class Parameters(Check):
     """Weights and biases of each layer of a network, with matching shapes."""
 
     def __call__(self, name: str, value: Any) -> list[tuple[np.ndarray, np.ndarray]]:
-        layers = checks.Listed(_Layer(), 1)(name, value)
-        for number, (weight, bias) in enumerate(layers):
-            if bias.shape != weight.shape[1:]:
-                raise checks.refusal(
-                    f"{name}[{number}]",
-                    checks.Found(f"weights {weight.shape} and a bias {bias.shape}"),
-                    "(fan_in, fan_out) and (fan_out,)",
-                )
-            before = layers[number - 1][0].shape[1] if number else weight.shape[0]
-            if weight.shape[0] != before:
-                raise checks.refusal(
-                    f"{name}[{number}]",
-                    checks.Found(f"{weight.shape[0]} rows of weights"),
-                    f"{before}, the width of the previous layer",
-                )
+        layers = Listed(_Layer(), 1)(name, value)
+        shapes = [weight.shape for weight, _ in layers]
+        for number, ((_, width), (rows, _)) in enumerate(pairwise(shapes), 1):
+            if rows != width:
+                expected = f"{width}, the width of the previous layer"
+                raise refusal(f"{name}[{number}]", Found(f"{rows} rows of weights"), expected)
         return list(layers)
 
 
-class _Layer(checks.Check):
+class _Layer(Check):
     """Pair of weights (fan_in, fan_out) and biases (fan_out,)."""
 
     def __call__(self, name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
         if not isinstance(value, list | tuple) or len(value) != 2:
-            raise checks.refusal(name, value, "a pair of weights and biases")
+            raise refusal(name, value, "a pair of weights and biases")
         weight, bias = Matrix("(fan_in, fan_out)")(name, value[0]), as_floats(value[1], name)
         if not np.isfinite(bias).all():
-            raise checks.refusal(name, checks.Found("biases that are not finite"), "finite numbers")
+            raise refusal(name, Found("biases that are not finite"), "finite numbers")
+        if bias.shape != weight.shape[1:]:
+            found = Found(f"weights {weight.shape} and a bias {bias.shape}")
+            raise refusal(name, found, "(fan_in, fan_out) and (fan_out,)")
         return weight, bias

@@ -37,12 +37,8 @@ class Check:
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Check every argument of a function by the check in its parameter's annotation.
 
-    None is accepted if it is the default.
-
-    Raises
-    ------
-    TypeError
-        If a parameter has no check; raised when the function is defined.
+    None is accepted if it is the default. A parameter without a check is a TypeError when the
+    function is defined.
     """
     signature = inspect.signature(function, eval_str=True)
     checks = {name: check_of(parameter) for name, parameter in signature.parameters.items()}
@@ -123,42 +119,29 @@ INDEX = Whole(0, 2**31 - 1)
 class Number(Check):
     """Finite real number: at least `low`, greater than `above`, at most `high`."""
 
-    low: float | None = None
-    above: float | None = None
-    high: float | None = None
+    low: float = -np.inf
+    above: float = -np.inf
+    high: float = np.inf
 
     def __call__(self, name: str, value: Any) -> float:
-        number = self._converted(value)
-        inside = (
-            np.isfinite(number)
-            and (self.low is None or number >= self.low)
-            and (self.above is None or number > self.above)
-            and (self.high is None or number <= self.high)
-        )
-        if not inside:
-            raise refusal(name, value, self.expected)
-        return number
-
-    @property
-    def expected(self) -> str:
-        """Description of the range."""
+        number = _float(value)
+        if np.isfinite(number) and self.low <= number <= self.high and number > self.above:
+            return number
         bounds = [("at least", self.low), ("greater than", self.above), ("at most", self.high)]
-        limits = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
-        return f"a number {limits}" if limits else "a finite number"
+        limits = " and ".join(f"{words} {bound:g}" for words, bound in bounds if np.isfinite(bound))
+        raise refusal(name, value, f"a number {limits}" if limits else "a finite number")
 
-    @staticmethod
-    def _converted(value: Any) -> float:
-        """Value as a float; NaN if it is not a real number."""
-        if _is_no_number(value):
-            return np.nan
-        if getattr(value, "shape", None) == () and hasattr(value, "item"):
-            value = value.item()  # NumPy and JAX scalars
-        if _is_no_number(value) or not isinstance(value, Real):
-            return np.nan
-        try:
-            return float(value)
-        except OverflowError:
-            return np.inf
+
+def _float(value: Any) -> float:
+    """Value as a float; NaN if it is not a real number."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item") and not _is_no_number(value):
+        value = value.item()  # NumPy and JAX scalars
+    if _is_no_number(value) or not isinstance(value, Real):
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
 
 
 @dataclass(frozen=True)
@@ -170,9 +153,8 @@ class OneOf(Check):
     def __call__(self, name: str, value: Any) -> str:
         if not isinstance(value, str) or value not in self.names:
             raise refusal(name, value, " or ".join(map(repr, self.names)))
-        return self.names[
-            self.names.index(value)
-        ]  # a plain string, also for a member of an enumeration
+        # A plain string, also for a member of an enumeration.
+        return self.names[self.names.index(value)]
 
 
 @dataclass(frozen=True)

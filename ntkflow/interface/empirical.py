@@ -1,25 +1,22 @@
-"""Empirical NTK of a network with any parameters, and the construction of such a network."""
+"""Empirical NTK of a network, in memory and in stores of any size."""
 
 from __future__ import annotations  # so that help() names the types of arguments
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 
-from ntkflow.interface import arrays, checks, settings
-from ntkflow.interface import network as networks
+from ntkflow.aliases import OutputGram
+from ntkflow.interface import settings
 from ntkflow.interface.arguments import (
     GIB,
-    Activation,
     Attributes,
-    Beta,
     Block,
-    Kinks,
     Matrix,
     Memory,
     Overwrite,
@@ -27,100 +24,26 @@ from ntkflow.interface.arguments import (
     Precision,
     Progress,
     Scheduler,
-    Seed,
     StoredMatrix,
     Threads,
-    WeightGain,
-    at_once,
-    computing,
-    described,
-    with_precision,
+    Work,
+    write_kernels,
 )
-from ntkflow.interface.network import Net, Network, Outputs, full_precision, network_of
-from ntkflow.networks.blockwise import blockwise_ntk
-from ntkflow.stores.grams import write_grams
-from ntkflow.stores.grid import grid_between
-from ntkflow.stores.staging import check_shapes
+from ntkflow.interface.checks import checked, refusal
+from ntkflow.interface.network import Net, Network, full_precision
+from ntkflow.interface.recipes import code_digest, sigma_digest
+from ntkflow.kernels.empirical import Sweep
+from ntkflow.networks import blockwise
+from ntkflow.networks.empirical import OutputSelection
+from ntkflow.stores.grams import BlockKernel, Recipe
+from ntkflow.stores.staging import Rows, check_shapes
 from ntkflow.stores.zarr import open_store
 
-MOST_PARAMETERS = 2**31
 Store = Annotated[str | Path, settings.Place("empirical")]
-Widths = Annotated[Sequence[int], checks.Listed(checks.COUNT, shortest=2)]
-Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.Parameters()]
+Outputs: TypeAlias = Annotated[OutputSelection, settings.Outputs()]
 
 
-@checks.checked
-def initial_parameters(widths: Widths, *, seed: Seed = 0) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Draw theta(0) of a fully-connected network with the widths n_0, n_1, .., n_L.
-
-    The draws depend on the widths and the seed alone, not on JAX's settings.
-
-    Parameters
-    ----------
-    widths
-        n_0 inputs, the hidden widths, and n_L outputs; fewer than 2^31 parameters together.
-    seed
-        Seed of the draws, from 0 to 2^64 - 1.
-
-    Returns
-    -------
-    list of (numpy.ndarray, numpy.ndarray)
-        Weights (fan_in, fan_out) and biases (fan_out,) of each layer, all drawn from N(0, 1) as in
-        the NTK parametrization, in float32.
-
-    Raises
-    ------
-    ValueError
-        If an argument is invalid. The message names it, what was found and what is expected.
-    """
-    count = sum((one + 1) * two for one, two in pairwise(widths))
-    if count >= MOST_PARAMETERS:
-        raise checks.refusal(
-            "widths", checks.Found(f"{count:,} parameters"), f"fewer than {MOST_PARAMETERS:,}"
-        )
-    return networks.initial_parameters(seed, widths)
-
-
-@checks.checked
-def network(
-    parameters: Layers,
-    *,
-    activation: Activation = "relu",
-    kinks: Kinks = (),
-    beta: Beta = 0.1,
-    weight_gain: WeightGain = 1.0,
-    precision: Precision = "float64",
-) -> Network:
-    """Network z^{l+1} = weight_gain a^l W^l / sqrt(n_l) + beta b^l, a^l = activation(z^l), f = z^L.
-
-    Parameters
-    ----------
-    parameters
-        Weights W^l (fan_in, fan_out) and biases b^l (fan_out,) of each layer, initial or trained.
-    activation
-        Name in the registry, mapping of ``name`` and parameters, or elementwise function of JAX
-        arrays.
-    kinks
-        Points at which the activation is not smooth.
-    beta, weight_gain
-        Factors of biases and weights.
-    precision
-        Precision of the network's arithmetic, ``float64`` or ``float32``.
-
-    Returns
-    -------
-    Network
-        Network in NTK parametrization (JGH Section 2, with a gain on the weights).
-
-    Raises
-    ------
-    ValueError
-        If an argument is invalid. The message names it, what was found and what is expected.
-    """
-    return network_of(parameters, activation, kinks, beta, weight_gain, np.dtype(precision))
-
-
-@checks.checked
+@checked
 def empirical_ntk(
     network: Net,
     x1: Matrix,
@@ -168,7 +91,7 @@ def empirical_ntk(
     check_shapes(*lists)
     network.check(lists[0].shape[1], outputs)
     with full_precision():
-        ntk = blockwise_ntk(
+        ntk = blockwise.blockwise_ntk(
             network.parameters,
             lists[0],
             None if x2 is None else lists[1],
@@ -181,7 +104,7 @@ def empirical_ntk(
     return ntk if outputs == "all" else ntk[:, :, 0, 0]
 
 
-@checks.checked
+@checked
 def store_empirical_ntk(
     network: Net,
     x1: StoredMatrix,
@@ -227,21 +150,69 @@ def store_empirical_ntk(
         As in `store_limiting_kernels`.
     """
     if outputs == "all":
-        raise checks.refusal("outputs", outputs, "'trace' or the number of one output")
+        raise refusal("outputs", outputs, "'trace' or the number of one output")
     dtype = np.dtype(accumulate) if accumulate else network.dtype
-    workers = cast(Mapping[str, Any], scheduler)
-    grid = grid_between(x1, x2, block)
     network.check(x1.shape[1], outputs)
-    blocks = at_once(grid, dtype, memory, workers, threads)
-    write_grams(
-        described(x1, points),
-        x1,
-        x2,
-        store,
-        networks.empirical_recipe(network, outputs, dtype),
-        grid=grid,
-        compute=computing(workers, blocks, progress),
-        attributes=with_precision(attributes, network.dtype.name),
-        overwrite=overwrite,
-    )
+    recipe = _recipe(network, outputs, dtype)
+    work = Work(block, memory, scheduler, threads, progress)
+    precision = network.dtype.name
+    write_kernels(x1, x2, store, recipe, precision, work, points, attributes, overwrite)
     return open_store(store, "empirical")
+
+
+def _recipe(network: Network, outputs: OutputSelection, dtype: np.dtype) -> Recipe:
+    """Recipe of the NTK in `dtype`; a store stages activations and sensitivities on disk."""
+    return Recipe(
+        directed=partial(_rows, network=network, outputs=outputs, dtype=dtype),
+        plan=partial(_plan, network=network, outputs=outputs, dtype=dtype),
+        settings=_settings(network, outputs, dtype),
+        dtype=dtype,
+        kind="empirical",
+    )
+
+
+def _rows(part: np.ndarray, *, network: Network, outputs: OutputSelection, dtype: np.dtype) -> Rows:
+    with full_precision():
+        sweeps = blockwise.checked_sweep(
+            network.parameters, part, network.architecture, outputs, dtype
+        )
+        rows = blockwise.rows_from_sweeps(sweeps)
+    return np.linalg.norm(part.astype(np.float64), axis=1), rows
+
+
+def _plan(
+    norms: np.ndarray, features: int, *, network: Network, outputs: OutputSelection, dtype: np.dtype
+) -> tuple[BlockKernel, Mapping[str, object]]:
+    # Tasks receive the settings of the network but not its parameters, which are large.
+    architecture = network.architecture
+    widths = blockwise.row_widths(network.parameters, architecture, outputs)
+    number = blockwise.sensitivity_count(architecture, outputs)
+    unpack = partial(blockwise.sweeps_from_rows, widths=widths, number=number)
+    given = {"architecture": architecture, "outputs": outputs, "dtype": dtype}
+    contract = partial(blockwise.compiled_contract, **given)
+    return partial(_block, unpack=unpack, contract=contract), {}
+
+
+def _block(
+    one: Rows,
+    two: Rows | None,
+    *,
+    unpack: Callable[[np.ndarray], list[Sweep]],
+    contract: Callable[..., OutputGram],
+) -> Sequence[np.ndarray]:
+    first, second = (None if rows is None else unpack(rows[1]) for rows in (one, two))
+    with full_precision():
+        return [blockwise.require_finite(np.asarray(contract(first, second))[:, :, 0, 0])]
+
+
+def _settings(network: Network, outputs: OutputSelection, dtype: np.dtype) -> str:
+    """Text with everything that the kernel's values depend on besides the inputs."""
+    digest = hashlib.sha256()
+    for layer in network.parameters:
+        for array in layer:
+            digest.update(f"{array.shape} {array.dtype}\n".encode())
+            digest.update(np.asarray(array).data)
+    architecture = network.architecture
+    numbers = f"{architecture.beta!r} {architecture.weight_gain!r} {outputs} {dtype}"
+    sigma = sigma_digest(network.activation_spec, architecture.activation)
+    return f"{digest.hexdigest()} {sigma} {network.kinks} {numbers} {code_digest(blockwise)}"

@@ -4,15 +4,14 @@ from __future__ import annotations  # so that help() names the types of argument
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import numpy as np
 import xarray as xr
 
-from ntkflow.interface import checks, settings
+from ntkflow.interface import settings
 from ntkflow.interface.arguments import (
     Activation,
     Attributes,
@@ -29,21 +28,17 @@ from ntkflow.interface.arguments import (
     StoredMatrix,
     Threads,
     WeightGain,
-    at_once,
-    computing,
+    Work,
     cores,
-    described,
-    with_precision,
+    write_kernels,
 )
-from ntkflow.interface.recipes import directed, limiting_network, limiting_recipe, planned
+from ntkflow.interface.checks import Whole, checked
+from ntkflow.interface.recipes import directed, limiting_network, limiting_recipe
 from ntkflow.kernels import tiles
-from ntkflow.stores.grams import write_grams
-from ntkflow.stores.grid import grid_between
 from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
 
-Filled = tuple[np.ndarray, np.ndarray]
-Depth = Annotated[int, checks.Whole(1, 100_000)]
+Depth = Annotated[int, Whole(1, 100_000)]
 Store = Annotated[str | Path, settings.Place("limiting")]
 
 
@@ -54,7 +49,7 @@ class Kernels(NamedTuple):
     ntk: np.ndarray
 
 
-@checks.checked
+@checked
 def limiting_kernels(
     x1: Matrix,
     x2: Matrix | None = None,
@@ -110,20 +105,22 @@ def limiting_kernels(
     check_shapes(*lists)
     inputs = [directed(x, dtype=dtype) for x in lists]
     norms = np.concatenate([norm for norm, _ in inputs])
-    plan = planned(norms, lists[0].shape[1], network, dtype)
     with jax.enable_x64(True):
+        plan = tiles.plan_kernels(norms, lists[0].shape[1], network, dtype)
         strips = [tiles.strips(rows, plan) for rows in inputs]
     shape = len(lists[0]), len(lists[-1])
     kernels = np.empty(shape, dtype), np.empty(shape, dtype)
-    pairs = tiles.tile_pairs(strips[0], strips[-1])
-    fill = partial(_fill_tile, kernels, plan, x2 is None)
+
+    def fill(pair: tuple[Any, Any]) -> None:
+        with jax.enable_x64(True):
+            tiles.fill_tile(kernels, *pair, plan, mirrored=x2 is None)
+
     with ThreadPoolExecutor(threads or 2 * cores()) as pool:
-        for _ in pool.map(lambda pair: fill(*pair), pairs):
-            pass
+        list(pool.map(fill, tiles.tile_pairs(strips[0], strips[-1])))
     return Kernels(*kernels)
 
 
-@checks.checked
+@checked
 def store_limiting_kernels(
     x1: StoredMatrix,
     x2: StoredMatrix | None = None,
@@ -189,60 +186,29 @@ def store_limiting_kernels(
         ValueError.
     """
     network = limiting_network(activation, kinks, depth, beta, weight_gain)
-    dtype, workers = np.dtype(precision), cast(Mapping[str, Any], scheduler)
-    grid = grid_between(x1, x2, block)
-    blocks = at_once(grid, dtype, memory, workers, threads)
-    write_grams(
-        described(x1, points),
-        x1,
-        x2,
-        store,
-        limiting_recipe(activation, kinks, network, dtype),
-        grid=grid,
-        compute=computing(workers, blocks, progress),
-        attributes=with_precision(attributes, precision),
-        overwrite=overwrite,
-    )
+    recipe = limiting_recipe(activation, kinks, network, np.dtype(precision))
+    work = Work(block, memory, scheduler, threads, progress)
+    write_kernels(x1, x2, store, recipe, precision, work, points, attributes, overwrite)
     return open_store(store, "limiting")
 
 
 def store_kernel_share(
     points: xr.Dataset,
-    *,
     store: str,
     share: tuple[int, int],
-    depth: int,
-    activation: Mapping[str, Any],
-    beta: float,
-    weight_gain: float,
-    precision: str,
-    block: int,
-    memory: float,
-    scheduler: Mapping[str, Any],
+    network: Mapping[str, Any],
+    kernels: Mapping[str, Any],
     threads: int,
     progress: Callable[[str], None],
 ) -> None:
     """Compute blocks i, i + n, i + 2 n, ... of the store that `store_limiting_kernels` will finish.
 
     For the workflow, whose configuration is checked: arguments are not. `points` is a data set with
-    its inputs ``x``, `share` is (i, n), and the others are as in `store_limiting_kernels`.
+    its inputs ``x``, `share` is (i, n), and `network` and `kernels` have arguments of
+    `store_limiting_kernels` by name.
     """
-    x, dtype = points["x"], np.dtype(precision)
-    network = limiting_network(activation, (), depth, beta, weight_gain)
-    grid = grid_between(x, None, block)
-    blocks = at_once(grid, dtype, memory, scheduler, threads)
-    write_grams(
-        points,
-        x,
-        None,
-        store,
-        limiting_recipe(activation, (), network, dtype),
-        grid=grid,
-        compute=computing(scheduler, blocks, progress),
-        share=share,
-    )
-
-
-def _fill_tile(kernels: Filled, plan: tiles.Plan, mirrored: bool, row: Any, column: Any) -> None:
-    with jax.enable_x64(True):
-        tiles.fill_tile(kernels, row, column, plan, mirrored=mirrored)
+    sigma, precision = network["activation"], kernels["precision"]
+    limit = limiting_network(sigma, (), network["depth"], network["beta"], network["weight_gain"])
+    recipe = limiting_recipe(sigma, (), limit, np.dtype(precision))
+    work = Work(kernels["block"], kernels["memory"], kernels["scheduler"], threads, progress)
+    write_kernels(points["x"], None, store, recipe, precision, work, points, share=share)

@@ -1,10 +1,10 @@
-"""A network with given parameters, and the recipe of its empirical kernel for a store."""
+"""A network with given parameters: its construction, its initial parameters, its checks."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from __future__ import annotations  # so that help() names the types of arguments
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, TypeAlias
 
 import jax
@@ -12,14 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ntkflow.aliases import OutputGram
-from ntkflow.interface import checks, settings
-from ntkflow.interface.recipes import ActivationSpec, activation_from, code_digest, sigma_digest
-from ntkflow.networks import blockwise
+from ntkflow.interface import arrays
+from ntkflow.interface.arguments import Activation, Beta, Kinks, Precision, Seed, WeightGain
+from ntkflow.interface.checks import COUNT, Found, Instance, Listed, checked, refusal
+from ntkflow.interface.recipes import ActivationSpec, activation_from
 from ntkflow.networks.empirical import OutputSelection
-from ntkflow.networks.mlp import Architecture, Layer, Parameters, init, root_key
-from ntkflow.stores.grams import BlockKernel, Recipe
-from ntkflow.stores.staging import Rows
+from ntkflow.networks.mlp import Architecture, Layer, Parameters, init, parameter_count, root_key
 
 
 @contextmanager
@@ -75,28 +73,22 @@ class Network:
             )
 
     def cast(self, array: np.ndarray, name: str) -> np.ndarray:
-        """Return the array in the network's precision.
-
-        Raises
-        ------
-        ValueError
-            If a value is too large for the precision, or all nonzero values vanish in it.
-        """
+        """Array in the network's precision; ValueError if a value overflows or all vanish in it."""
         return _cast(array, self.dtype, name)
 
 
-Net: TypeAlias = Annotated[Network, checks.Instance(Network, "a Network, as api.network returns")]
-Outputs: TypeAlias = Annotated[OutputSelection, settings.Outputs()]
+Net: TypeAlias = Annotated[Network, Instance(Network, "a Network, as api.network returns")]
+Widths = Annotated[Sequence[int], Listed(COUNT, shortest=2)]
+Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.Parameters()]
 
 
 def _cast(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
     with np.errstate(over="ignore"):
         found = array.astype(dtype)
     if not np.isfinite(found).all():
-        largest = np.abs(array).max()
         raise ValueError(
-            f"{name}: found {largest:.3g}, expected at most {np.finfo(dtype).max:.3g} in {dtype}; "
-            "scale it down, or use float64"
+            f"{name}: found {np.abs(array).max():.3g}, expected at most "
+            f"{np.finfo(dtype).max:.3g} in {dtype}; scale it down, or use float64"
         )
     if np.any(array) and not np.any(found):
         raise ValueError(
@@ -106,97 +98,84 @@ def _cast(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
     return found
 
 
-def network_of(
-    parameters: Sequence[tuple[ArrayLike, ArrayLike]],
-    spec: ActivationSpec,
-    kinks: Sequence[float],
-    beta: float,
-    weight_gain: float,
-    dtype: np.dtype,
-) -> Network:
-    """Network from the weights (fan_in, fan_out) and biases (fan_out,) of each layer."""
-    with full_precision():
-        layers = [
-            Layer(*(jnp.asarray(_cast(np.asarray(a), dtype, "parameters")) for a in layer))
-            for layer in parameters
-        ]
-    widths = tuple(layer.weight.shape[1] for layer in layers)
-    activation = activation_from(spec, kinks)
-    architecture = Architecture(
-        widths[:-1], activation, float(beta), float(weight_gain), widths[-1]
-    )
-    return Network(layers, architecture, spec, tuple(map(float, kinks)))
+@checked
+def initial_parameters(widths: Widths, *, seed: Seed = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Draw theta(0) of a fully-connected network with the widths n_0, n_1, .., n_L.
 
+    The draws depend on the widths and the seed alone, not on JAX's settings.
 
-def initial_parameters(seed: int, widths: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """theta(0) of a network with widths n_0, n_1, .., n_L, drawn from N(0, 1) in float32."""
+    Parameters
+    ----------
+    widths
+        n_0 inputs, the hidden widths, and n_L outputs; fewer than 2^31 parameters together.
+    seed
+        Seed of the draws, from 0 to 2^64 - 1.
+
+    Returns
+    -------
+    list of (numpy.ndarray, numpy.ndarray)
+        Weights (fan_in, fan_out) and biases (fan_out,) of each layer, all drawn from N(0, 1) as in
+        the NTK parametrization, in float32.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid. The message names it, what was found and what is expected.
+    """
     features, *hidden, outputs = widths
     architecture = Architecture(tuple(hidden), activation_from("relu", ()), 0.0, outputs=outputs)
+    count = parameter_count(features, architecture)
+    if count >= 2**31:
+        raise refusal("widths", Found(f"{count:,} parameters"), f"fewer than {2**31:,}")
     # Without jit, operations would run one by one and differ in the last bits.
     with full_precision(), jax.disable_jit(False):
         layers = init(root_key(seed), features, architecture, np.float32)
     return [(np.asarray(layer.weight), np.asarray(layer.bias)) for layer in layers]
 
 
-def empirical_recipe(network: Network, outputs: OutputSelection, dtype: np.dtype) -> Recipe:
-    """Recipe of a network's empirical NTK; a store stages activations and sensitivities on disk.
-
-    `dtype` is the precision of the kernel, in which products are summed.
-    """
-    return Recipe(
-        directed=partial(_rows, network=network, outputs=outputs, dtype=dtype),
-        plan=partial(_plan, network=network, outputs=outputs, dtype=dtype),
-        settings=_settings(network, outputs, dtype),
-        dtype=dtype,
-        kind="empirical",
-    )
-
-
-def _rows(part: np.ndarray, *, network: Network, outputs: OutputSelection, dtype: np.dtype) -> Rows:
-    with full_precision():
-        sweeps = blockwise.checked_sweep(
-            network.parameters, part, network.architecture, outputs, dtype
-        )
-        rows = blockwise.rows_from_sweeps(sweeps)
-    return np.linalg.norm(part.astype(np.float64), axis=1), rows
-
-
-def _plan(
-    norms: np.ndarray, features: int, *, network: Network, outputs: OutputSelection, dtype: np.dtype
-) -> tuple[BlockKernel, Mapping[str, object]]:
-    # Tasks receive the settings of the network but not its parameters, which are large.
-    widths = blockwise.row_widths(network.parameters, network.architecture, outputs)
-    number = blockwise.sensitivity_count(network.architecture, outputs)
-    contract = partial(
-        blockwise.compiled_contract, architecture=network.architecture, outputs=outputs, dtype=dtype
-    )
-    return partial(_block, widths=widths, number=number, contract=contract), {}
-
-
-def _block(
-    one: Rows,
-    two: Rows | None,
+@checked
+def network(
+    parameters: Layers,
     *,
-    widths: list[int],
-    number: int,
-    contract: Callable[..., OutputGram],
-) -> Sequence[np.ndarray]:
-    first, second = (
-        None if rows is None else blockwise.sweeps_from_rows(rows[1], widths, number)
-        for rows in (one, two)
-    )
+    activation: Activation = "relu",
+    kinks: Kinks = (),
+    beta: Beta = 0.1,
+    weight_gain: WeightGain = 1.0,
+    precision: Precision = "float64",
+) -> Network:
+    """Network z^{l+1} = weight_gain a^l W^l / sqrt(n_l) + beta b^l, a^l = activation(z^l), f = z^L.
+
+    Parameters
+    ----------
+    parameters
+        Weights W^l (fan_in, fan_out) and biases b^l (fan_out,) of each layer, initial or trained.
+    activation
+        Name in the registry, mapping of ``name`` and parameters, or elementwise function of JAX
+        arrays.
+    kinks
+        Points at which the activation is not smooth.
+    beta, weight_gain
+        Factors of biases and weights.
+    precision
+        Precision of the network's arithmetic, ``float64`` or ``float32``.
+
+    Returns
+    -------
+    Network
+        Network in NTK parametrization (JGH Section 2, with a gain on the weights).
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid. The message names it, what was found and what is expected.
+    """
+    dtype = np.dtype(precision)
     with full_precision():
-        return [blockwise.require_finite(np.asarray(contract(first, second))[:, :, 0, 0])]
-
-
-def _settings(network: Network, outputs: OutputSelection, dtype: np.dtype) -> str:
-    """Text with everything that the kernel's values depend on besides the inputs."""
-    digest = hashlib.sha256()
-    for layer in network.parameters:
-        for array in layer:
-            digest.update(f"{array.shape} {array.dtype}\n".encode())
-            digest.update(np.asarray(array).data)
-    architecture = network.architecture
-    numbers = f"{architecture.beta!r} {architecture.weight_gain!r} {outputs} {dtype}"
-    sigma = sigma_digest(network.activation_spec, architecture.activation)
-    return f"{digest.hexdigest()} {sigma} {network.kinks} {numbers} {code_digest(blockwise)}"
+        layers = [
+            Layer(*(jnp.asarray(_cast(np.asarray(a), dtype, "parameters")) for a in layer))
+            for layer in parameters
+        ]
+    *hidden, outputs = (layer.weight.shape[1] for layer in layers)
+    sigma = activation_from(activation, kinks)
+    architecture = Architecture(tuple(hidden), sigma, beta, weight_gain, outputs)
+    return Network(layers, architecture, activation, tuple(kinks))

@@ -29,17 +29,11 @@ Function = Callable[[jax.Array], jax.Array]
 ActivationSpec = str | Mapping[str, Any] | Function
 """An activation: a name in the registry, a mapping of `name` and parameters, or a function."""
 
+# Entries of inputs normalised at a time, 4 MiB in float64, so that they stay in a cache.
 PIECE_ENTRIES = 1 << 19
-"""Entries of inputs normalised at a time, 4 MiB in float64, so that they stay in a cache."""
-
-PROBE = np.linspace(-12, 12, 4001)
-"""Points at which an activation's values enter its digest."""
-
-NUMERICS = ("kernels", "networks")
-"""Subpackages that compute the values of kernels."""
-
-ROOT = Path(__file__).parents[2]
-"""Folder from which the package is imported."""
+PROBE = np.linspace(-12, 12, 4001)  # points at which an activation's values enter its digest
+NUMERICS = ("kernels", "networks")  # subpackages that compute the values of kernels
+ROOT = Path(__file__).parents[2]  # folder from which the package is imported
 
 
 def limiting_recipe(
@@ -49,10 +43,12 @@ def limiting_recipe(
 
     `spec` and `kinks` are the arguments from which the network's activation was made.
     """
+    sigma = f"{sigma_digest(spec, network.activation)} {[float(kink) for kink in kinks]}"
+    numbers = f"{network.depth} {network.beta!r} {network.weight_gain!r} {dtype}"
     return Recipe(
         directed=partial(directed, dtype=dtype),
         plan=partial(_block_kernel, network=network, dtype=dtype),
-        settings=_settings(spec, kinks, network, dtype),
+        settings=f"{sigma} {numbers} {code_digest(tiles, activations)}",
         dtype=dtype,
     )
 
@@ -67,10 +63,7 @@ def limiting_network(
 def directed(part: np.ndarray, *, dtype: np.dtype) -> Rows:
     """Norms (n,) and directions (n, d) of inputs (n, d), for `PIECE_ENTRIES` at a time.
 
-    Raises
-    ------
-    ValueError
-        If the norm of a nonzero input vanishes in float64.
+    ValueError if the norm of a nonzero input vanishes in float64.
     """
     with jax.enable_x64(True):
         pieces = np.array_split(part, max(1, -(-part.size // PIECE_ENTRIES)))
@@ -86,18 +79,11 @@ def directed(part: np.ndarray, *, dtype: np.dtype) -> Rows:
     return norm, np.concatenate(each)
 
 
-def planned(
-    norms: np.ndarray, features: int, network: tiles.Network, dtype: np.dtype
-) -> tiles.Plan:
-    """Plan of the kernels of inputs with these norms (n,); see `tiles.plan_kernels`."""
-    with jax.enable_x64(True):
-        return tiles.plan_kernels(norms, features, network, dtype)
-
-
 def _block_kernel(
     norms: np.ndarray, features: int, *, network: tiles.Network, dtype: np.dtype
 ) -> tuple[BlockKernel, Mapping[str, object]]:
-    plan = planned(norms, features, network, dtype)
+    with jax.enable_x64(True):
+        plan = tiles.plan_kernels(norms, features, network, dtype)
     return partial(_block, plan=plan), {"dual_error": plan.dual_error}
 
 
@@ -115,15 +101,6 @@ def activation_from(spec: ActivationSpec, kinks: Sequence[float]) -> Activation:
     if len(kinks):
         named["kinks"] = list(kinks)
     return named_activation(**named)
-
-
-def _settings(
-    spec: ActivationSpec, kinks: Sequence[float], network: tiles.Network, dtype: np.dtype
-) -> str:
-    """Text with everything that the kernels' values depend on besides the inputs."""
-    sigma = f"{sigma_digest(spec, network.activation)} {[float(kink) for kink in kinks]}"
-    numbers = f"{network.depth} {network.beta!r} {network.weight_gain!r} {dtype}"
-    return f"{sigma} {numbers} {code_digest(tiles, activations)}"
 
 
 def code_digest(*modules: ModuleType) -> str:

@@ -13,30 +13,29 @@ from pydantic import ValidationError
 
 from ntkflow.configuration.kernels import KernelsConfig
 from ntkflow.configuration.messages import lines
-from ntkflow.interface import checks
+from ntkflow.interface.checks import INDEX, Check, Found, Listed, OneOf, refusal
 from ntkflow.stores.places import StoreError, check_place, resolve_place
 
 
-class Steps(checks.Check):
+class Steps(Check):
     """Number of steps, or a list of steps; returned as an ascending list that begins with 0."""
 
     def __call__(self, name: str, value: Any) -> list[int]:
         listed = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) != 0
-        number, numbers = checks.INDEX, checks.Listed(checks.INDEX, 1)
-        return sorted({0, *(numbers(name, value) if listed else [number(name, value)])})
+        return sorted({0, *(Listed(INDEX, 1)(name, value) if listed else [INDEX(name, value)])})
 
 
-class Outputs(checks.Check):
+class Outputs(Check):
     """``all``, ``trace`` or the index of one output; `Network.check` tests that it exists."""
 
     def __call__(self, name: str, value: Any) -> Any:
         if isinstance(value, str):
-            return checks.OneOf(("all", "trace"))(name, value)
-        return checks.INDEX(name, value)
+            return OneOf(("all", "trace"))(name, value)
+        return INDEX(name, value)
 
 
 @dataclass(frozen=True)
-class NamedFunction(checks.Check):
+class NamedFunction(Check):
     """Name, function or, if `mapping`, a mapping of ``name`` and parameters."""
 
     mapping: bool = True
@@ -48,17 +47,15 @@ class NamedFunction(checks.Check):
         if isinstance(value, str) or (callable(value) and not mapped):
             return value
         also = ", a mapping with `name` and parameters" if self.mapping else ""
-        raise checks.refusal(name, value, f"a name{also} or a function")
+        raise refusal(name, value, f"a name{also} or a function")
 
 
-class Scheduler(checks.Check):
+class Scheduler(Check):
     """Value of the configuration key `kernels.scheduler`; returned as plain values."""
 
     def __call__(self, name: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, str) and not _is_mapping(value):
-            raise checks.refusal(
-                name, value, "a kind of scheduler, such as 'threads', or a mapping"
-            )
+            raise refusal(name, value, "a kind of scheduler, such as 'threads', or a mapping")
         plain = {k: _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
         config = {"scheduler": plain}
         try:
@@ -68,14 +65,14 @@ class Scheduler(checks.Check):
 
 
 @dataclass(frozen=True)
-class Place(checks.Check):
+class Place(Check):
     """Path at which a store of one kind may be written; returned absolute, with links resolved."""
 
     kind: str
 
     def __call__(self, name: str, value: Any) -> Path:
         if not isinstance(value, str | os.PathLike):
-            raise checks.refusal(name, value, "the path of a folder")
+            raise refusal(name, value, "the path of a folder")
         try:
             path = resolve_place(value)
             check_place(path, self.kind)
@@ -84,30 +81,24 @@ class Place(checks.Check):
         return path
 
 
-RESERVED = frozenset(
-    {"store", "title", "payload", "sha256", "fingerprint", "dual_error", "coordinates"}
-)
+RESERVED = {"store", "title", "payload", "sha256", "fingerprint", "dual_error", "coordinates"}
 
 
-class Attributes(checks.Check):
+class Attributes(Check):
     """Mapping of names to values that JSON supports; NumPy values become Python values."""
 
     def __call__(self, name: str, value: Any) -> dict[str, Any]:
         if not _is_mapping(value):
-            raise checks.refusal(name, value, "a mapping from names to values")
+            raise refusal(name, value, "a mapping from names to values")
         taken = sorted(RESERVED.intersection(value))
         if taken:
-            raise checks.refusal(
-                name,
-                checks.Found(f"the name {taken[0]!r}"),
-                "another name; the store sets this one",
-            )
+            found = Found(f"the name {taken[0]!r}")
+            raise refusal(name, found, "another name; the store sets this one")
         try:
             text = json.dumps({**value}, default=_plain, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
-            raise checks.refusal(name, value, f"values that JSON supports ({error})") from None
-        found: dict[str, Any] = json.loads(text)
-        return found
+            raise refusal(name, value, f"values that JSON supports ({error})") from None
+        return dict(json.loads(text))
 
 
 def _is_mapping(value: Any) -> bool:

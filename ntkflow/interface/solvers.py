@@ -12,49 +12,47 @@ from numpy.typing import ArrayLike
 from ntkflow.analysis import blocks, eigenpairs, regression
 from ntkflow.analysis.eigenpairs import Eigenpairs
 from ntkflow.analysis.regression import Regression
-from ntkflow.interface import arrays, checks
+from ntkflow.interface import arrays
 from ntkflow.interface.arguments import GIB, Memory, Progress, Tolerance
+from ntkflow.interface.checks import COUNT, Check, Found, Number, OneOf, checked, refusal
 from ntkflow.stores.staging import as_floats
 
 
 @dataclass(frozen=True)
-class KernelCheck(checks.Check):
+class KernelCheck(Check):
     """Kernel with two axes, in memory or read block by block; integers become float64."""
 
     axes: str = "(N, N)"
 
     def __call__(self, name: str, value: Any) -> Any:
         if isinstance(value, xr.Dataset):
-            raise checks.refusal(
-                name, checks.Found("a Dataset"), 'one of its kernels, such as dataset["ntk"]'
-            )
+            raise refusal(name, Found("a Dataset"), 'one of its kernels, such as dataset["ntk"]')
         by_blocks = hasattr(value, "__getitem__") and hasattr(value, "dtype")
         if not by_blocks or isinstance(value, np.ndarray):
             value = as_floats(value, name)
         arrays.require_matrix(name, value.shape, self.axes)
         if self.axes == "(N, N)" and value.shape[0] != value.shape[1]:
-            raise checks.refusal(name, checks.Found(f"the shape {value.shape}"), "(N, N)")
+            raise refusal(name, Found(f"the shape {value.shape}"), "(N, N)")
         arrays.require_floats(name, value)
         if value.dtype.kind != "f":
             value = as_floats(value, name)
         # A kernel on disk is checked when its blocks are read.
         if isinstance(value, np.ndarray) and not blocks.all_finite(value):
-            found = checks.Found(
-                f"{np.count_nonzero(~np.isfinite(value))} entries that are not finite"
-            )
-            raise checks.refusal(name, found, "finite numbers; check the inputs and the activation")
+            count = np.count_nonzero(~np.isfinite(value))
+            found = Found(f"{count} entries that are not finite")
+            raise refusal(name, found, "finite numbers; check the inputs and the activation")
         return value
 
 
 Kernel = Annotated[blocks.Kernel, KernelCheck()]
 CrossKernel = Annotated[blocks.Kernel, KernelCheck("(M, N)")]
-Count = Annotated[int, checks.COUNT]
-End = Annotated[Literal["largest", "smallest"], checks.OneOf(("largest", "smallest"))]
-Ridge = Annotated[float, checks.Number(low=0)]
+Count = Annotated[int, COUNT]
+End = Annotated[Literal["largest", "smallest"], OneOf(("largest", "smallest"))]
+Ridge = Annotated[float, Number(low=0)]
 Targets = Annotated[ArrayLike, arrays.Matrix("(N, outputs)")]
 
 
-@checks.checked
+@checked
 def extreme_eigenpairs(
     kernel: Kernel,
     count: Count,
@@ -101,7 +99,7 @@ def extreme_eigenpairs(
     )
 
 
-@checks.checked
+@checked
 def kernel_regression(
     kernel: Kernel,
     targets: Targets,
@@ -149,7 +147,7 @@ def kernel_regression(
     )
 
 
-@checks.checked
+@checked
 def predict(
     cross_kernel: CrossKernel, coefficients: Targets, *, memory: Memory = 2.0
 ) -> np.ndarray:
@@ -176,12 +174,11 @@ def predict(
     """
     points, weights = cross_kernel.shape[1], np.asarray(coefficients, float)
     if len(weights) != points:
-        found = checks.Found(f"{len(weights)} rows")
-        raise checks.refusal("coefficients", found, f"{points}, one per training point")
+        found = Found(f"{len(weights)} rows")
+        raise refusal("coefficients", found, f"{points}, one per training point")
     with np.errstate(over="ignore", invalid="ignore"):  # checked below
         f = regression.predict(cross_kernel, weights, memory=memory * GIB)
     if not np.isfinite(f).all():
-        raise checks.refusal(
-            "coefficients", checks.Found("a prediction that overflows"), "smaller coefficients"
-        )
+        found = Found("a prediction that overflows")
+        raise refusal("coefficients", found, "smaller coefficients")
     return f

@@ -12,20 +12,13 @@ import numpy as np
 from jax.sharding import Mesh
 from numpy.typing import ArrayLike
 
-from ntkflow.interface import arrays, checks, settings
+from ntkflow.interface import arrays, settings
 from ntkflow.interface.arguments import Matrix, Progress, Seed
+from ntkflow.interface.checks import COUNT, Number, checked, refusal
 from ntkflow.interface.network import Net, Network, full_precision
 from ntkflow.kernels.names import first_line
 from ntkflow.networks import costs, descent
 from ntkflow.networks.costs import Cost, Pointwise
-from ntkflow.networks.descent import (
-    DescentState,
-    DivergenceError,
-    Setting,
-    diverged,
-    require_finite,
-    segments,
-)
 from ntkflow.networks.method import Method, Optimizer, named_optimizer
 from ntkflow.networks.mlp import Parameters, apply, root_key
 
@@ -57,13 +50,13 @@ class Training:
 
 Targets = Annotated[ArrayLike, arrays.Matrix("(samples, outputs)")]
 Steps = Annotated[int | Sequence[int], settings.Steps()]
-Rate = Annotated[float, checks.Number(above=0)]
+Rate = Annotated[float, Number(above=0)]
 CostArgument = Annotated[str | Pointwise, settings.NamedFunction(mapping=False)]
 OptimizerArgument = Annotated[str | Optimizer, settings.NamedFunction(mapping=False)]
-Batch = Annotated[int, checks.COUNT]
+Batch = Annotated[int, COUNT]
 
 
-@checks.checked
+@checked
 def train(
     network: Net,
     x: Matrix,
@@ -151,29 +144,27 @@ def _trained(
     method: Method,
     rate: float,
     seed: int,
-) -> Iterator[tuple[int, DescentState, float]]:
+) -> Iterator[tuple[int, descent.DescentState, float]]:
     """Yield (step, state, cost on all of x) at each of the marks and every few seconds between."""
     mesh = Mesh(np.array(jax.local_devices()[:1]), ("seed",))
-    setting = Setting(network.architecture, method, rate, mesh)
+    setting = descent.Setting(network.architecture, method, rate, mesh)
     points, target = descent.replicate(jnp.asarray(x), mesh), descent.shard_by_seed(y[None], mesh)
     # `initial_parameters` never uses the last count of the same seed.
     key = jax.random.fold_in(root_key(seed), 2**32 - 1)
-    start = descent.shard_by_seed(
-        descent.start_from(network.parameters, key, len(x), setting), mesh
-    )
+    fresh = descent.start_from(network.parameters, key, len(x), setting)
 
-    def advance(state: DescentState, first: int, steps: int) -> DescentState:
+    def advance(state: descent.DescentState, first: int, steps: int) -> descent.DescentState:
         return descent.advance(state, points, target, first, steps, setting)
 
     first = None
-    for step, state in segments(advance, start, 0, marks):
+    for step, state in descent.segments(advance, descent.shard_by_seed(fresh, mesh), 0, marks):
         f, now = descent.evaluate(state.parameters, points, target, setting)
         first = np.asarray(now) if first is None else first
         worst = np.maximum(np.asarray(state.cost[:, 1]), np.asarray(now))
         if step == 0:
-            require_finite(np.asarray(f), first, method.cost.name)
-        elif len(diverged(worst, first, method.is_gradient_descent)):
-            raise DivergenceError(
+            descent.require_finite(np.asarray(f), first, method.cost.name)
+        elif len(descent.diverged(worst, first, method.is_gradient_descent)):
+            raise descent.DivergenceError(
                 f"training diverged by step {step}: the cost went from {first[0]:.3g} to "
                 f"{worst[0]:.3g} with learning_rate {rate:g}; set a smaller learning_rate"
             )
@@ -203,11 +194,8 @@ def _optimizer(optimizer: str | Optimizer, rate: float, network: Network) -> Opt
     except Exception as error:  # a function that is not an optimiser may raise anything
         reason = first_line(error)
     if reason:
-        raise checks.refusal(
-            "optimizer",
-            optimizer,
-            f"a function from the learning rate to an optax transformation ({reason})",
-        )
+        expected = f"a function from the learning rate to an optax transformation ({reason})"
+        raise refusal("optimizer", optimizer, expected)
     return optimizer
 
 
@@ -224,7 +212,7 @@ def _points(
         network.check(named[name].shape[1], "all", name)
     expected = len(named["x"]), network.architecture.outputs
     if named["y"].shape != expected:
-        raise checks.refusal("y", named["y"], f"the shape {expected}: (samples, outputs)")
+        raise refusal("y", named["y"], f"the shape {expected}: (samples, outputs)")
     points, targets, places = (network.cast(array, name) for name, array in named.items())
     return points, targets, places
 

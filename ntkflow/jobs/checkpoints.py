@@ -7,7 +7,7 @@ Orbax does not notice every flipped bit; a damaged checkpoint is deleted.
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,8 @@ from ntkflow.stores.places import Place, check_place, checkpoint_folder, resolve
 class Checkpoints:
     """Checkpointer of a training, on disk; the function `checkpoints` opens one for a store.
 
-    Parameters
-    ----------
-    folder
-        Folder of the checkpoints, created by the first one.
-    every
-        Seconds from the end of one checkpoint to the next.
-    report
-        Function that receives a line of text about a damaged checkpoint.
+    `every` is in seconds, from the end of one checkpoint to the next. `report` receives a line of
+    text about a damaged checkpoint.
     """
 
     def __init__(self, folder: Path, every: float, report: Callable[[str], None]) -> None:
@@ -49,8 +43,11 @@ class Checkpoints:
         number = self._manager.latest_step() if self._folder.is_dir() else None
         if number is None:
             return None
+        import orbax.checkpoint as ocp
+
+        wanted = {"arrays": ocp.args.StandardRestore(), "position": ocp.args.JsonRestore()}
         try:
-            return _unpacked(self._manager.restore(number, args=_restore_arguments()))
+            return _unpacked(self._manager.restore(number, args=ocp.args.Composite(**wanted)))
         except Exception as error:  # a damaged file makes Orbax raise errors of many types
             reason = f"{type(error).__name__}: {error}"[:200].splitlines()[0]
             self._report(
@@ -76,30 +73,19 @@ class Checkpoints:
             self._manager.close()
 
 
-def _restore_arguments() -> Any:
-    import orbax.checkpoint as ocp
-
-    return ocp.args.Composite(arrays=ocp.args.StandardRestore(), position=ocp.args.JsonRestore())
-
-
 def _packed(state: TrainingState) -> Any:
     import orbax.checkpoint as ocp
 
     arrays = {str(number): np.asarray(array) for number, array in enumerate(state.arrays)}
-    position = {
-        "networks": state.networks,
-        "step": state.step,
-        "sums": [_checksum(array) for array in state.arrays],
-    }
     # Orbax does not write empty arrays, so their shapes are stored in the position.
-    position["empty"] = {
-        name: [*map(int, array.shape), str(array.dtype)]
-        for name, array in arrays.items()
-        if not array.size
+    full = {name: array for name, array in arrays.items() if array.size}
+    empty = {
+        name: [*array.shape, str(array.dtype)] for name, array in arrays.items() if not array.size
     }
-    nonempty = {name: array for name, array in arrays.items() if array.size}
+    sums = [_checksum(array) for array in state.arrays]
+    position = {"networks": state.networks, "step": state.step, "sums": sums, "empty": empty}
     return ocp.args.Composite(
-        arrays=ocp.args.StandardSave(nonempty), position=ocp.args.JsonSave(position)
+        arrays=ocp.args.StandardSave(full), position=ocp.args.JsonSave(position)
     )
 
 
@@ -124,21 +110,9 @@ def checkpoints(
     """Open the checkpoints of the training whose records become the store at `place`.
 
     Checkpoints are in a hidden folder next to the store, locked against other runs. Those with
-    another fingerprint are deleted at once. All are deleted if the block ends without an error.
-
-    Parameters
-    ----------
-    fingerprint
-        Digest of everything that the records depend on.
-    every
-        Seconds from the end of one checkpoint to the next.
-    report
-        Function that receives a line of text about a damaged checkpoint.
-
-    Raises
-    ------
-    StoreError
-        If another run is writing the same store, or `place` contains something else.
+    another `fingerprint`, the digest of everything that the records depend on, are deleted at once.
+    All are deleted if the block ends without an error. StoreError if another run is writing the
+    same store, or `place` contains something else.
     """
     path = resolve_place(place)
     check_place(path, None)
@@ -147,9 +121,6 @@ def checkpoints(
         for entry in folder.iterdir():
             if entry.name not in (LOCK_FILE, fingerprint):
                 shutil.rmtree(entry, ignore_errors=True)
-        opened = Checkpoints(folder / fingerprint, every, report)
-        try:
+        with closing(Checkpoints(folder / fingerprint, every, report)) as opened:
             yield opened
-        finally:
-            opened.close()
         shutil.rmtree(folder / fingerprint, ignore_errors=True)

@@ -2,10 +2,11 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import queue
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import dask
@@ -16,9 +17,11 @@ from distributed.scheduler import KilledWorker
 from distributed.system import MEMORY_LIMIT
 
 from ntkflow.jobs.gpus import visible_gpus
+from ntkflow.jobs.tasks import Report
 
 TIMEOUT = 10.0  # seconds for a running scheduler to answer, and to have a worker
 TRANSFER = 10.0  # seconds for a result to arrive
+INTERVAL = 1.0  # seconds after which the number of workers is read again
 
 # Ports are open to this machine only; the pages of Dask's dashboard are not served.
 LOOPBACK = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
@@ -32,43 +35,66 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Workers:
-    """A client of the workers."""
-
-    client: Client
-
-    def threads(self) -> int:
-        """Threads of the workers there are now."""
+def on_workers(
+    tasks: Mapping[Any, Delayed],
+    scheduler: Mapping[str, Any],
+    threads: int,
+    report: Report,
+    prepare: Callable[[int], None] | None,
+) -> dict[Any, Any]:
+    """A window of tasks moves along: as one finishes, the next is submitted."""
+    results: dict[Any, Any] = {}
+    waiting = iter(tasks.items())
+    under_way: dict[Future[Any], Any] = {}  # keys of tasks by their futures
+    finished: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+    with _connected(scheduler, threads, prepare) as client:
         try:
-            return sum(self.client.nthreads().values())
-        except OSError as error:
-            raise _lost() from error
+            while len(results) < len(tasks):
+                room = 2 * max(1, _threads(client)) - len(under_way)
+                for key, task in islice(waiting, max(0, room)):
+                    future = client.compute(task)
+                    under_way[future] = key
+                    future.add_done_callback(finished.put)
+                try:
+                    future = finished.get(timeout=INTERVAL)
+                except queue.Empty:
+                    continue
+                found = _result(future)
+                if not found:  # lost with its worker, and computed again
+                    finished.put(future)
+                    continue
+                (results[under_way.pop(future)],) = found
+                report(len(results), len(tasks), *found)
+        finally:
+            with suppress(OSError):
+                client.cancel(list(under_way))
+    return results
 
-    def submit(self, task: Delayed) -> Future[Any]:
-        return self.client.compute(task)
 
-    def drop(self, futures: Iterable[Future[Any]]) -> None:
-        with suppress(OSError):
-            self.client.cancel(list(futures))
+def _threads(client: Client) -> int:
+    """Threads of the workers there are now."""
+    try:
+        return sum(client.nthreads().values())
+    except OSError as error:
+        raise _lost() from error
 
-    @staticmethod
-    def result(future: Future[Any]) -> list[Any]:
-        """List with the result of a finished task, empty if it was lost; raise what it raised."""
-        try:
-            return [future.result(timeout=TRANSFER)]
-        except TimeoutError:
-            if future.status == "error":
-                raise
-            return []
-        except KilledWorker as error:
-            raise RuntimeError(
-                f"kernels.scheduler: found {error.allowed_failures + 1} workers lost while they "
-                "computed the same task, expected enough memory and time for it: lower "
-                "kernels.block or kernels.memory, or give the workers more"
-            ) from error
-        except (CancelledError, CommClosedError) as error:
-            raise _lost() from error
+
+def _result(future: Future[Any]) -> list[Any]:
+    """List with the result of a finished task, empty if it was lost; raise what it raised."""
+    try:
+        return [future.result(timeout=TRANSFER)]
+    except TimeoutError:
+        if future.status == "error":
+            raise
+        return []
+    except KilledWorker as error:
+        raise RuntimeError(
+            f"kernels.scheduler: found {error.allowed_failures + 1} workers lost while they "
+            "computed the same task, expected enough memory and time for it: lower "
+            "kernels.block or kernels.memory, or give the workers more"
+        ) from error
+    except (CancelledError, CommClosedError) as error:
+        raise _lost() from error
 
 
 def _lost() -> ConnectionError:
@@ -79,19 +105,18 @@ def _lost() -> ConnectionError:
 
 
 @contextmanager
-def connected(
+def _connected(
     scheduler: Mapping[str, Any], threads: int, prepare: Callable[[int], None] | None
-) -> Iterator[Workers]:
-    """Workers of the configuration's `kernels.scheduler`; those started here end here."""
+) -> Iterator[Client]:
+    """Client of the configuration's `kernels.scheduler`; workers started here end here."""
     environment = dict(os.environ)
     log = logging.getLogger("distributed")
     level = log.level
     log.setLevel(logging.WARNING)
     try:
-        with dask.config.set(SETTINGS), _KINDS[scheduler["kind"]](scheduler, threads) as workers:
-            preparation = _Preparation(prepare, scheduler)
-            workers.client.register_plugin(preparation, name="ntkflow")
-            yield workers
+        with dask.config.set(SETTINGS), _KINDS[scheduler["kind"]](scheduler, threads) as client:
+            client.register_plugin(_Preparation(prepare, scheduler), name="ntkflow")
+            yield client
     finally:
         log.setLevel(level)
         for name in os.environ.keys() - environment.keys():
@@ -113,25 +138,19 @@ class _Preparation(WorkerPlugin):
 
 
 @contextmanager
-def _local(scheduler: Mapping[str, Any], threads: int) -> Iterator[Workers]:
+def _local(scheduler: Mapping[str, Any], threads: int) -> Iterator[Client]:
     options = local_workers(scheduler, threads, visible_gpus(os.environ))
-    common = {
-        **LOOPBACK,
-        "memory_limit": MEMORY_LIMIT // len(options),
-        "silence_logs": logging.WARNING,
-    }
+    memory, quiet = MEMORY_LIMIT // len(options), logging.WARNING
+    common = {**LOOPBACK, "memory_limit": memory, "silence_logs": quiet}
     workers = {
         index: {"cls": Nanny, "options": {**common, **own}} for index, own in enumerate(options)
     }
+    leader = {"cls": Scheduler, "options": {**LOOPBACK, "port": 0}}
     with (
-        SpecCluster(
-            workers=workers,
-            scheduler={"cls": Scheduler, "options": {**LOOPBACK, "port": 0}},
-            silence_logs=logging.WARNING,
-        ) as cluster,
+        SpecCluster(workers=workers, scheduler=leader, silence_logs=quiet) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        yield Workers(client)  # a Nanny starts a new process when one dies
+        yield client  # a Nanny starts a new process when one dies
 
 
 def local_workers(
@@ -154,7 +173,7 @@ def local_workers(
 
 
 @contextmanager
-def _running(scheduler: Mapping[str, Any], threads: int) -> Iterator[Workers]:
+def _running(scheduler: Mapping[str, Any], threads: int) -> Iterator[Client]:
     address = scheduler["address"]
     try:
         client = Client(address, timeout=TIMEOUT, set_as_default=False)
@@ -172,7 +191,7 @@ def _running(scheduler: Mapping[str, Any], threads: int) -> Iterator[Workers]:
                 f"kernels.scheduler.address: found no worker at {address} within {TIMEOUT:.0f} s, "
                 f"expected one or more: start them by `dask worker {address}`"
             ) from error
-        yield Workers(client)
+        yield client
 
 
 _KINDS = {"local": _local, "address": _running}

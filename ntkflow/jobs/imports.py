@@ -10,11 +10,12 @@ them. Imports under ``if TYPE_CHECKING`` are left out as well.
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from importlib.util import resolve_name
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1].name
 MEASURES = f"{PACKAGE}.measures"
-WITHOUT_RESULTS = f"{PACKAGE}.jobs"
+WITHOUT_RESULTS = f"{PACKAGE}.jobs."
 DATA_FILES = ("*.mplstyle", "*.jinja")
 
 
@@ -24,34 +25,19 @@ def package_sources(
     """Files of the package that `script` imports, directly or through other modules.
 
     They are found in the text, and nothing is executed: imports inside functions count, names of
-    modules in strings do not. A module brings the `__init__.py` of each package around it, and the
-    style sheets (``*.mplstyle``) and templates (``*.jinja``) in its folder.
-
-    Parameters
-    ----------
-    script
-        Python file to start from.
-    root
-        Folder that contains the package.
-    modules
-        Names of modules that the script imports by name.
-    folders
-        Folders with measures outside the package.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If a file imports a module of the package that does not exist.
+    modules in strings do not, except those of `modules`, which the script imports by name. A module
+    brings the `__init__.py` of each package around it, and the style sheets (``*.mplstyle``) and
+    templates (``*.jinja``) in its folder. `root` contains the package, and `folders` measures
+    outside it. ModuleNotFoundError if a file imports a module of the package that does not exist.
     """
-    reached: set[Path] = set()
-    waiting = [script]
-    for module in modules:
-        waiting += _required(module, script, root, folders)
-    reached.update(waiting[1:])
+    reached = {file for module in modules for file in _required(module, script, root, folders)}
+    waiting = [script, *reached]
     while waiting:
-        found = _imported_files(waiting.pop(), root, folders) - reached
+        file = waiting.pop()
+        state = file.stat()
+        found = _imported_files(file, root, tuple(folders), (state.st_mtime_ns, state.st_size))
+        waiting += found - reached
         reached |= found
-        waiting += found
     around = {file.parent for file in reached}
     data = {file for folder in around for kind in DATA_FILES for file in folder.glob(kind)}
     return sorted(reached | data)
@@ -63,7 +49,7 @@ def imports_library(files: Iterable[Path], library: str) -> bool:
         module.partition(".")[0] == library
         for file in files
         if file.suffix == ".py"
-        for _, module, _ in _statements(file.read_bytes(), str(file))
+        for module, _ in _statements(file.read_bytes(), str(file))
     )
 
 
@@ -73,21 +59,26 @@ def imported_names(file: Path, root: Path) -> Iterator[tuple[str, str | None]]:
     ``import a.b`` gives ``("a.b", None)`` and ``from a import b, c`` gives ``("a", "b")`` and
     ``("a", "c")``. Relative imports are resolved from the place of `file`.
     """
-    for level, module, name in _statements(file.read_bytes(), str(file)):
-        yield _absolute(level, module, file, root), name
+    if file.is_relative_to(root / PACKAGE):
+        package = ".".join(file.relative_to(root).parent.parts)
+    else:  # the folder of a measure of the user's is a subpackage of `ntkflow.measures`
+        package = f"{MEASURES}.{file.parent.name}"
+    for module, name in _statements(file.read_bytes(), str(file)):
+        yield resolve_name(module, package), name
 
 
 @cache
-def _statements(source: bytes, filename: str) -> tuple[tuple[int, str, str | None], ...]:
-    """Level (0 if absolute), module and imported name of each import."""
-    found: list[tuple[int, str, str | None]] = []
+def _statements(source: bytes, filename: str) -> tuple[tuple[str, str | None], ...]:
+    """Module, with its leading dots, and imported name of each import."""
+    found: list[tuple[str, str | None]] = []
     waiting: list[ast.AST] = [ast.parse(source, filename)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Import):
-            found += [(0, alias.name, None) for alias in node.names]
+            found += [(alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found += [(node.level, node.module or "", alias.name) for alias in node.names]
+            module = "." * node.level + (node.module or "")
+            found += [(module, alias.name) for alias in node.names]
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             waiting += node.orelse
         elif not isinstance(node, ast.expr):  # expressions contain no statements
@@ -95,41 +86,19 @@ def _statements(source: bytes, filename: str) -> tuple[tuple[int, str, str | Non
     return tuple(found)
 
 
-def _absolute(level: int, module: str, file: Path, root: Path) -> str:
-    if not level:
-        return module
-    inside = file.is_relative_to(root / PACKAGE)
-    # The folder of a measure of the user's is a subpackage of `ntkflow.measures`.
-    parts = (
-        file.relative_to(root).parent.parts if inside else (*MEASURES.split("."), file.parent.name)
-    )
-    return ".".join([*parts[: len(parts) - level + 1], *filter(None, [module])])
-
-
-def _imported_files(file: Path, root: Path, folders: Sequence[str]) -> set[Path]:
-    if file.suffix != ".py":
-        return set()
-    state = file.stat()
-    return _files_of(file, root, tuple(folders), (state.st_mtime_ns, state.st_size))
-
-
 @cache  # most modules are imported by many scripts
-def _files_of(
+def _imported_files(
     file: Path, root: Path, folders: tuple[str, ...], state: tuple[int, int]
 ) -> set[Path]:
     """Files that `file` imports, while it has the same time and size."""
     files: set[Path] = set()
     for module, name in imported_names(file, root):
-        if module.partition(".")[0] != PACKAGE or _without_results(module, name):
+        if module.partition(".")[0] != PACKAGE or f"{module}.{name}.".startswith(WITHOUT_RESULTS):
             continue
         files.update(_required(module, file, root, folders))
         if name is not None:
             files.update(module_files(f"{module}.{name}", root, folders))
     return files
-
-
-def _without_results(module: str, name: str | None) -> bool:
-    return f"{module}.{name}.".startswith(f"{WITHOUT_RESULTS}.")
 
 
 def _required(module: str, file: Path, root: Path, folders: Sequence[str]) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Any
 from ntkflow.jobs.provenance import job_name
 
 LOG = logging.getLogger("ntkflow")
+progress: Callable[[str], None] = LOG.info  # one line, to the terminal and the log
 
 
 def run(main: Callable[[Any], None], smk: Any) -> None:
@@ -76,8 +77,3 @@ class _SparseProgress(logging.Filter):
             return False
         self.last = now
         return True
-
-
-def progress(line: str) -> None:
-    """Write one line of progress to the terminal and the log."""
-    LOG.info(line)

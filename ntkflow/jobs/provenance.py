@@ -27,16 +27,10 @@ def record(
 ) -> dict[str, Any]:
     """Record of a run as plain values; identical runs have identical records.
 
-    Parameters
-    ----------
-    configuration
-        Text of the YAML file beside the record, from which the run can be repeated.
-    digests
-        SHA-256 of each product by its path in the folder of results.
-    made
-        Attributes of the stores: a resumed run may have used several versions of the code.
-    platform, packages
-        System and package versions of the process that writes the record.
+    `configuration` is the text of the YAML file beside the record, from which the run can be
+    repeated. `digests` has the SHA-256 of each product by its path in the folder of results, and
+    `made` the attributes of the stores: a resumed run may have used several versions of the code.
+    `platform` and `packages` are those of the process that writes the record.
     """
     stores = list(made)
     said = {key: sorted({str(store[key]) for store in stores if key in store}) for key in MADE_BY}
@@ -56,22 +50,17 @@ def record(
 def provenance(smk: Any, *sources: Any, precision: str = "float64") -> dict[str, str]:
     """Attributes that record how a store was computed; identical runs have identical ones.
 
-    Parameters
-    ----------
-    smk
-        The `snakemake` object of the script that writes the store.
-    sources
-        Datasets of the stores that it was computed from.
-    precision
-        Precision of the arithmetic, unless a source has a lower one.
+    `smk` is the `snakemake` object of the script that writes the store, and `sources` are the
+    Datasets that it was computed from. `precision` is that of the arithmetic, unless a source has a
+    lower one.
     """
     versions = {"ntkflow": ntkflow.__version__, "python": platform.python_version()}
     versions |= {name: version(name) for name in RECORDED_PACKAGES}
-    precisions = [precision, *(source.attrs["precision"] for source in sources)]
+    single = "float32" in [precision, *(source.attrs["precision"] for source in sources)]
     return {
         "job": job_name(smk),
         "configuration": json.dumps(_concerned(smk.config, smk.wildcards), sort_keys=True),
-        "precision": "float32" if "float32" in precisions else precision,
+        "precision": "float32" if single else precision,
         "versions": json.dumps(versions),
         "code_revision": _revision(),
         **_computing(),

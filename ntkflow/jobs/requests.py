@@ -9,36 +9,22 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 MIB = 2**20
+# Bytes of a process with JAX and a compiled program: 700 MiB at most in the default study.
 START = 900 * MIB
-"""Bytes of a process with JAX and a compiled program: 700 MiB at most in the default study."""
-
+# Operations a second of one core. Matrix products reach five times as many, narrow ones this.
 RATE = 1e10
-"""Operations a second of one core. Matrix products reach five times as many, narrow ones this."""
-
+# Pairs of inputs a second and core, of which one layer of both limiting kernels is computed.
 PAIRS = 1e6
-"""Pairs of inputs a second and core, of which one layer of both limiting kernels is computed."""
-
-MINUTES = 10
-"""Of any job: to start on a busy node and to compile, with room."""
-
-COPIES = 6
-"""Copies of the parameters of a network that drawing it takes, or training it by Adam."""
+MINUTES = 10  # of any job: to start on a busy node and to compile, with room
+COPIES = 6  # of the parameters of a network: to draw it, or to train it by Adam
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a job asks for.
+    """What a job asks for."""
 
-    Attributes
-    ----------
-    mem_mb
-        Memory in MiB, as Snakemake and Slurm mean it.
-    minutes
-        Time to the end.
-    """
-
-    mem_mb: int
-    minutes: int
+    mem_mb: int  # MiB, as Snakemake and Slurm mean it
+    minutes: int  # to the end
 
     def again(self, attempt: int) -> "Request":
         """Of a job's so many-th attempt: twice the memory each time, and as much more time."""

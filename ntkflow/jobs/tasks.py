@@ -4,22 +4,14 @@ The configuration's `kernels.scheduler` chooses; the tasks are the same. The num
 memory bounds the memory: one per thread, and on workers one more per thread that is ready to start.
 """
 
-from __future__ import annotations
-
-import queue
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dask import base
 from dask.callbacks import Callback
 from dask.delayed import Delayed
 
-if TYPE_CHECKING:
-    from ntkflow.jobs.clusters import Workers
-
 Report = Callable[[int, int, Any], None]
-INTERVAL = 1.0  # seconds after which the number of workers is read again
 
 
 def compute(
@@ -29,40 +21,27 @@ def compute(
     on_done: Report | None = None,
     prepare: Callable[[int], None] | None = None,
 ) -> list[Any]:
-    """The results of tasks, in their order.
+    """The results of tasks, in their order; raises what the first task to fail raised.
 
-    Parameters
-    ----------
-    tasks
-        From `dask.delayed`. What a task returns is sent here and kept, so it writes what is large
-        and returns what is small. Its arguments travel with it, so it opens what is large. It may
-        be computed again, when a worker is lost.
-    scheduler
-        The key `kernels.scheduler` of the configuration, as plain values.
-    threads
-        Threads of this job: of the scheduler `threads`, and shared out among `local` workers.
-    on_done
-        Called here as each task finishes, with the number finished, the number of all, and the
-        result.
-    prepare
-        Called once in each process that computes tasks, before its first, with its number of
-        threads.
+    What a task from `dask.delayed` returns is sent here and kept, so it writes what is large and
+    returns what is small. Its arguments travel with it, so it opens what is large. A worker that
+    dies is no failure of its tasks, and others compute them again. After a failure, tasks not yet
+    under way are dropped.
 
-    Raises
-    ------
-    Exception
-        What the first task to fail raised; tasks not yet under way are dropped. A worker that
-        dies is no failure of its tasks: others compute them.
+    `scheduler` is the key `kernels.scheduler` of the configuration, as plain values. `threads` are
+    those of this job: of the scheduler `threads`, and shared out among `local` workers. `on_done`
+    is called here as each task finishes, with the number finished, the number of all, and the
+    result; `prepare` once in each process that computes tasks, before its first, with its number of
+    threads.
     """
     report = on_done or (lambda done, total, result: None)
     distinct = {task.key: task for task in tasks}
     if scheduler["kind"] == "threads":
         results = _on_threads(distinct, threads, report, prepare)
     else:
-        from ntkflow.jobs.clusters import connected  # distributed: imported when it is needed
+        from ntkflow.jobs.clusters import on_workers  # distributed: imported when it is needed
 
-        with connected(scheduler, threads, prepare) as workers:
-            results = _on_workers(distinct, workers, report)
+        results = on_workers(distinct, scheduler, threads, report, prepare)
     return [results[task.key] for task in tasks]
 
 
@@ -85,31 +64,3 @@ def _on_threads(
     with Callback(posttask=count):
         results = base.compute(*tasks.values(), scheduler="threads", num_workers=threads)
     return dict(zip(tasks, results, strict=True))
-
-
-def _on_workers(tasks: Mapping[Any, Delayed], workers: Workers, report: Report) -> dict[Any, Any]:
-    """A window of tasks moves along: as one finishes, the next is submitted."""
-    results: dict[Any, Any] = {}
-    waiting = iter(tasks.items())
-    under_way: dict[Any, Any] = {}  # keys of tasks by their futures
-    finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    try:
-        while len(results) < len(tasks):
-            room = 2 * max(1, workers.threads()) - len(under_way)
-            for key, task in islice(waiting, max(0, room)):
-                future = workers.submit(task)
-                under_way[future] = key
-                future.add_done_callback(finished.put)
-            try:
-                future = finished.get(timeout=INTERVAL)
-            except queue.Empty:
-                continue
-            found = workers.result(future)
-            if not found:  # lost with its worker, and computed again
-                finished.put(future)
-                continue
-            (results[under_way.pop(future)],) = found
-            report(len(results), len(tasks), *found)
-    finally:
-        workers.drop(under_way)
-    return results

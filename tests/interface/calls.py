@@ -168,9 +168,9 @@ ACCEPTED = {
 FURTHER = {
     checks.Whole: lambda check: [check.low - 1, check.high + 1, 1.0, "1", np.array([1]), np.True_],
     checks.Number: lambda check: [
-        *([] if check.low is None else [check.low - 1e-9, np.nextafter(check.low, -1)]),
-        *([] if check.above is None else [check.above, np.array(check.above)]),
-        *([] if check.high is None else [np.nextafter(check.high, np.inf)]),
+        *[check.low - 1e-9, np.nextafter(check.low, -np.inf)],
+        *[check.above, np.array(check.above)],
+        np.nextafter(check.high, np.inf),
         "0.5",
         np.array([0.5]),
     ],
@@ -233,4 +233,4 @@ def _same(one, two):
 
 
 def _is_accepted(check, value):
-    return isinstance(value, float | int) and (check.low or -np.inf) <= value < np.inf and value > 0
+    return isinstance(value, float | int) and check.low <= value < np.inf and value > 0

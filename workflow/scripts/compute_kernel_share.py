@@ -11,14 +11,10 @@ from ntkflow.stores.zarr import open_store
 def main(smk: Any) -> None:
     params = smk.params
     configure_jax(smk.threads, params.device)
+    dataset = open_store(smk.input.dataset, "dataset")
+    share = int(smk.wildcards.share), smk.resources.shares
     store_kernel_share(
-        open_store(smk.input.dataset, "dataset"),
-        store=params.store,
-        share=(int(smk.wildcards.share), smk.resources.shares),
-        **params.network,
-        **params.kernels,
-        threads=smk.threads,
-        progress=progress,
+        dataset, params.store, share, params.network, params.kernels, smk.threads, progress
     )
 
 
