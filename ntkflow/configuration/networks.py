@@ -5,15 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ntkflow.kernels.names import check_parameters
-from ntkflow.keys import (
-    Count,
-    Fault,
-    Finite,
-    NotBoolean,
-    PositiveFinite,
-    Strict,
-    shorthand,
-)
+from ntkflow.keys import Count, Fault, Finite, NotBoolean, PositiveFinite, Strict, shorthand
 
 
 class ActivationConfig(BaseModel):
@@ -50,10 +42,9 @@ class NetworkConfig(Strict):
     """
 
     depth: Count = Field(description="number L of weight layers, one more than hidden layers")
-    activation: Annotated[
-        ActivationConfig,
-        shorthand("name", str | ActivationConfig),
-    ] = Field(description="activation sigma: a name, or a mapping of `name` and parameters")
+    activation: Annotated[ActivationConfig, shorthand("name", str | ActivationConfig)] = Field(
+        description="activation sigma: a name, or a mapping of `name` and parameters"
+    )
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
         0.1, description="factor beta of the biases"
     )

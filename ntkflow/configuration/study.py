@@ -58,8 +58,7 @@ class Study(Strict):
     datasets: dict[Name, DatasetConfig] = Field(description="data sets by name")
     networks: dict[Name, NetworkConfig] = Field(description="networks by name")
     measures: list[str] = Field(
-        [],
-        description="folders with further measures, relative to the configuration file",
+        [], description="folders with further measures, relative to the configuration file"
     )
     resources: dict[Name, Resources] = Field(
         {}, description="resources of jobs by the name of an experiment or of a measure"

@@ -7,15 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.kernels.names import imported_function
-from ntkflow.keys import (
-    Count,
-    Fault,
-    Natural,
-    NotBoolean,
-    PositiveFinite,
-    Strict,
-    shorthand,
-)
+from ntkflow.keys import Count, Fault, Natural, NotBoolean, PositiveFinite, Strict, shorthand
 from ntkflow.networks.names import check_cost_name
 
 
@@ -65,8 +57,7 @@ class Adam(Strict):
 Optimizer = Annotated[
     Annotated[GradientDescent | Momentum | Adam, Field(discriminator="name")],
     shorthand(
-        "name",
-        Literal["gradient_descent", "momentum", "adam"] | GradientDescent | Momentum | Adam,
+        "name", Literal["gradient_descent", "momentum", "adam"] | GradientDescent | Momentum | Adam
     ),
 ]
 
