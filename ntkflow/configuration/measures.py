@@ -11,6 +11,7 @@ from pydantic import Field, create_model
 
 import ntkflow.measures
 from ntkflow.configuration.messages import ConfigurationError
+from ntkflow.functions import first_line
 
 BUILT_IN = Path(ntkflow.measures.__file__).parent
 
@@ -95,9 +96,8 @@ def _model(name: str, place: Path) -> Any:
     try:
         settings = import_module(f"ntkflow.measures.{name}.settings").Settings
     except Exception as error:  # whatever a module of the user's raises
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ConfigurationError(
-            f"{file}: found an error in it ({reason}), expected a class Settings"
+            f"{file}: found an error in it ({first_line(error)}), expected a class Settings"
         ) from error
     if not (isinstance(settings, type) and issubclass(settings, Experiment)):
         raise ConfigurationError(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from ntkflow.datasets.config import DatasetConfig
-from ntkflow.kernels.names import imported_function
+from ntkflow.functions import imported_function
 from ntkflow.keys import Count, Fault, Natural, NotBoolean, PositiveFinite, Strict, shorthand
 from ntkflow.networks.names import check_cost_name
 

@@ -36,13 +36,8 @@ class Points:
     @property
     def empty(self) -> "Points":
         """No points, of the same kind."""
-        return Points(
-            self.x[:0],
-            None if self.angle is None else self.angle[:0],
-            None if self.label is None else self.label[:0],
-            self.classes,
-            None if self.y is None else self.y[:0],
-        )
+        known: dict[str, Any] = vars(self)
+        return Points(**{k: v[:0] if isinstance(v, np.ndarray) else v for k, v in known.items()})
 
 
 class Inputs(Strict):

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 
-from ntkflow.datasets.kinds import Classes, Inputs, Integers, Points, Real, Target
+from ntkflow.datasets.kinds import Classes, Inputs, Points, Real, Target
 from ntkflow.keys import Fault
 
 
@@ -39,17 +39,11 @@ class FromLabels(Target):
         )
 
     def noisy(self, train: Points, test: Points, noise: float, seed: SeedSequence) -> Real:
-        """`evaluate` with each training label replaced with probability `noise`."""
+        """`evaluate` with each training label replaced with probability `noise` by another."""
         if train.label is None or train.classes is None:
             return self.evaluate(train, test)
-        label = _replace_labels(train.label, len(train.classes), noise, seed)
+        random, count = default_rng(seed), len(train.label)
+        replaced = random.random(count) < noise
+        others = random.integers(1, len(train.classes), count)
+        label = (train.label + replaced * others) % len(train.classes)
         return self.evaluate(Points(train.x, label=label, classes=train.classes), test)
-
-
-def _replace_labels(
-    label: Integers, classes: int, probability: float, seed: SeedSequence
-) -> Integers:
-    """Replace each label with the given probability by one of the others, uniformly."""
-    random = default_rng(seed)
-    replaced = random.random(len(label)) < probability
-    return (label + replaced * random.integers(1, classes, len(label))) % classes

@@ -16,6 +16,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from ntkflow.functions import first_line
 from ntkflow.keys import Fault
 
 
@@ -78,11 +79,10 @@ def _explained(path: str, key: str) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:  # whatever the libraries raise
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise Fault(
             key,
-            f"{path}: cannot be read as {Path(path).suffix} ({reason}); expected a complete file "
-            "of this format",
+            f"{path}: cannot be read as {Path(path).suffix} ({first_line(error)}); "
+            "expected a complete file of this format",
         ) from error
 
 

@@ -26,6 +26,7 @@ import ntkflow.measures
 from ntkflow.configuration.messages import ConfigurationError
 from ntkflow.configuration.study import read_study
 from ntkflow.configuration.written import check_written
+from ntkflow.functions import own_file
 from ntkflow.jobs import imports
 from ntkflow.jobs.gpus import visible_gpus
 
@@ -199,18 +200,13 @@ def training_of(wildcards):
     return values
 
 
-def own_code(name):
-    """File of a user's function, "module:function": a change reruns the rules that use it."""
-    place, own, _ = name.partition(":")
-    return [os.path.relpath(find_spec(place).origin)] if own else []
-
-
+# Files of the user's functions: a change reruns the rules that use them.
 def activation_code(wildcards):
-    return own_code(network_of(wildcards).activation.name)
+    return own_file(network_of(wildcards).activation.name)
 
 
 def cost_code(wildcards):
-    return own_code(experiment_of(wildcards).training.cost)
+    return own_file(experiment_of(wildcards).training.cost)
 
 
 def several_blocks(dataset):
