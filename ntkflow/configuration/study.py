@@ -85,13 +85,8 @@ def study_model(folders: tuple[Path, ...] = ()) -> type[Study]:
 def read_study(config: Mapping[str, Any], folders: Sequence[str | Path] = ()) -> Study:
     """Validate a configuration and fill in its defaults.
 
-    Parameters
-    ----------
-    config
-        The configuration, as read from YAML.
-    folders
-        Folders at which relative paths of measures and data may start, besides the working
-        directory; the first in which a path exists is used.
+    `folders`: where relative paths of measures and data may start, besides the working directory;
+    the first in which a path exists is used.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 import pkgutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
@@ -36,8 +36,9 @@ class Points:
     @property
     def empty(self) -> "Points":
         """No points, of the same kind."""
-        known: dict[str, Any] = vars(self)
-        return Points(**{k: v[:0] if isinstance(v, np.ndarray) else v for k, v in known.items()})
+        known = {key: v for key, v in vars(self).items() if isinstance(v, np.ndarray)}
+        none: dict[str, Any] = {key: array[:0] for key, array in known.items()}
+        return replace(self, **none)
 
 
 class Inputs(Strict):
