@@ -78,9 +78,7 @@ def kernel_request(_, cores):
         requests.kernel(dataset.points, depth, memory, cores, kernel_jobs(dataset))
         for dataset in study.datasets.values()
     ]
-    return requests.Request(
-        max(request.mem_mb for request in needed), max(request.minutes for request in needed)
-    )
+    return requests.Request(max(r.mem_mb for r in needed), max(r.minutes for r in needed))
 
 
 def spectrum_request(wildcards, _):
@@ -103,6 +101,5 @@ def statistics_request(wildcards, _):
     resources = configured(wildcards)
     if resources is None:
         return request
-    return requests.Request(
-        resources.mem_mb or request.mem_mb, resources.runtime or request.minutes
-    )
+    memory, minutes = resources.mem_mb or request.mem_mb, resources.runtime or request.minutes
+    return requests.Request(memory, minutes)
