@@ -76,7 +76,5 @@ class NetworkConfig(Strict):
         gain = "" if self.weight_gain == 1 else f", σ_w = {self.weight_gain:.4g}"
         widths = [f"{ratio:g}n" if ratio != 1 else "n" for ratio in self.width_ratios or []]
         layers = f", widths {', '.join(widths)}" if widths else ""
-        return f"{_TITLES.get(name, name)}, L = {self.depth}, β = {self.beta:g}{gain}{layers}"
-
-
-_TITLES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}
+        title = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}.get(name, name)
+        return f"{title}, L = {self.depth}, β = {self.beta:g}{gain}{layers}"

@@ -6,11 +6,15 @@ KERNEL_PARAMS = study.kernels.model_dump(mode="json", exclude_none=True, exclude
 SHARE = f"results/limiting/{{dataset}}/.{{network}}.zarr.share-{{share}}-of-{study.kernels.jobs}"
 
 
-def asked(request, key):
-    """Resource of a job that grows with each attempt; `request` estimates it for the first."""
-    return lambda wildcards, threads, attempt: getattr(
-        request(wildcards, threads).again(attempt), key
-    )
+def asked(request):
+    """Memory and time of a job, more with each attempt; `request` estimates them for the first."""
+
+    def resource(key):
+        return lambda wildcards, threads, attempt: getattr(
+            request(wildcards, threads).again(attempt), key
+        )
+
+    return {"mem_mb": resource("mem_mb"), "runtime": resource("minutes")}
 
 
 def configured(wildcards):
