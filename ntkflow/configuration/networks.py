@@ -57,11 +57,8 @@ class NetworkConfig(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "NetworkConfig":
         if self.width_ratios is not None and len(self.width_ratios) != self.depth - 1:
-            raise Fault(
-                "width_ratios",
-                f"found {len(self.width_ratios)}, expected depth - 1 = {self.depth - 1}, one a "
-                "hidden layer",
-            )
+            expected = f"depth - 1 = {self.depth - 1}, one a hidden layer"
+            raise Fault("width_ratios", f"found {len(self.width_ratios)}, expected {expected}")
         return self
 
     def hidden_widths(self, width: int) -> list[int]:

@@ -127,10 +127,8 @@ def _reference_faults(study: Study) -> Iterator[str]:
             continue
         dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
         if network.outputs != dataset.outputs:
-            yield (
-                f"{path}.network: {experiment.network!r} has {network.outputs} outputs, the target "
-                f"of data set {experiment.dataset!r} has {dataset.outputs}"
-            )
+            target = f"the target of data set {experiment.dataset!r} has {dataset.outputs}"
+            yield f"{path}.network: {experiment.network!r} has {network.outputs} outputs, {target}"
         for key, complaint in experiment.problems(dataset, network):
             yield f"{path}.{key}: {complaint}"
 

@@ -78,12 +78,9 @@ class File(Inputs):
 
     @model_validator(mode="after")
     def _fits(self) -> "File":
-        if not self.columns.rows or not self.features:
-            raise Fault(
-                "path",
-                f"found {self.columns.rows} rows and {self.features} features, expected at least "
-                "one",
-            )
+        rows, features = self.columns.rows, self.features
+        if not rows or not features:
+            raise Fault("path", f"found {rows} rows and {features} features, expected at least one")
         parts = self._parts(SeedSequence(0))
         for part, found in parts.items():
             if not len(found):

@@ -69,11 +69,8 @@ class Function(Sampled):
         pair = isinstance(made, tuple) and len(made) == 2
         if pair != bool(self.outputs):
             returned, expected = ("(x, y)", "x alone") if pair else ("x alone", "(x, y)")
-            raise Fault(
-                "inputs",
-                f"{self.inputs} returned {returned}, but outputs is {self.outputs}; expected "
-                f"{expected}, or set outputs",
-            )
+            found = f"returned {returned}, but outputs is {self.outputs}"
+            raise Fault("inputs", f"{self.inputs} {found}; expected {expected}, or set outputs")
         x, y = made if pair else (made, None)
         values = self._checked(y, self.outputs, "y") if pair else None
         return Points(self._checked(x, self.features, "x"), y=values)
