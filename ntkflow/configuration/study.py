@@ -86,12 +86,8 @@ def read_study(config: Mapping[str, Any], folders: Sequence[str | Path] = ()) ->
     """Validate a configuration and fill in its defaults.
 
     `folders`: where relative paths of measures and data may start, besides the working directory;
-    the first in which a path exists is used.
-
-    Raises
-    ------
-    ConfigurationError
-        One line per error: the path of the key, what was found and what was expected.
+    the first in which a path exists is used. The ConfigurationError of an invalid configuration
+    has one line per error: the path of the key, what was found and what was expected.
     """
     written = config.get("measures") if isinstance(config, Mapping) else None
     measures = add_folders(written or [], folders)

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, Tag
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ntkflow.configuration.study import study_model
+from ntkflow.datasets.config import INPUTS
 
 Model = type[BaseModel]
 Models = tuple[Model, ...]
@@ -36,44 +37,41 @@ HEAD = "| key | values | default | description |\n| --- | --- | --- | --- |"
 def page() -> str:
     """Text of docs/configuration.md."""
     places: Places = {}
-    tags: dict[Model, str] = {}
-    _collect("", (study_model(),), places, tags)
-    sections = [_section(path, models, places, tags) for models, path in places.items()]
+    _collect("", (study_model(),), places)
+    sections = [_section(path, models, places) for models, path in places.items()]
     return "\n".join([INTRODUCTION, *sections])
 
 
-def _collect(path: str, models: Models, places: Places, tags: dict[Model, str]) -> None:
-    """Collect the path at which each choice of models is first met, and tags in unions."""
+def _collect(path: str, models: Models, places: Places) -> None:
+    """Collect the path at which each choice of models is first met."""
     if models in places:
         return
     places[models] = path
     for model in models:
         for name, field in model.model_fields.items():
-            tags.update({model: tag for _, model, tag in _members(field.annotation) if tag})
             for suffix, inner in _nested(field.annotation):
-                _collect(f"{path}.{name}{suffix}".lstrip("."), inner, places, tags)
+                _collect(f"{path}.{name}{suffix}".lstrip("."), inner, places)
 
 
 def _nested(annotation: Any) -> list[tuple[str, Models]]:
     """Models in an annotation, as choices, by what follows the key in their path."""
     by_suffix: dict[str, list[Model]] = {}
-    for suffix, model, _ in _members(annotation):
+    for suffix, model in _members(annotation):
         by_suffix.setdefault(suffix, []).append(model)
     return [(suffix, tuple(dict.fromkeys(models))) for suffix, models in by_suffix.items()]
 
 
-def _members(annotation: Any, tag: str = "") -> Iterator[tuple[str, Model, str]]:
-    """Yield what follows the key in the path of a model, the model, and its tag in a union."""
+def _members(annotation: Any) -> Iterator[tuple[str, Model]]:
+    """Yield what follows the key in the path of a model, and the model."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield "", annotation, tag
+        yield "", annotation
     into = {dict: ".<name>", list: "[]"}.get(get_origin(annotation), "")
-    tags = [str(part.tag) for part in get_args(annotation) if isinstance(part, Tag)]
     for argument in get_args(annotation):
-        for suffix, model, inner in _members(argument, *tags):
-            yield into + suffix, model, inner
+        for suffix, model in _members(argument):
+            yield into + suffix, model
 
 
-def _section(path: str, models: Models, places: Places, tags: Mapping[Model, str]) -> str:
+def _section(path: str, models: Models, places: Places) -> str:
     title = f"## `{path}`" if path else "## Top level"
     if len(models) == 1:
         (model,) = models
@@ -83,8 +81,8 @@ def _section(path: str, models: Models, places: Places, tags: Mapping[Model, str
     shared = [row for row in rows[0] if all(row in other for other in rows)]
     parts = [title, *([f"{HEAD}\n" + "\n".join(shared)] if shared else [])]
     for model in models:
-        values = _literals(model, key) or [tags.get(model, "")]
-        named = " or ".join(f"`{key}: {value}`" for value in values if value) or model.__name__
+        values = _literals(model, key) or [name for name, kind in INPUTS.items() if kind is model]
+        named = " or ".join(f"`{key}: {value}`" for value in values) or model.__name__
         parts += [f"### {named}", *_described(model), *_table(model, places, shared, key)]
     return "\n\n".join(parts) + "\n"
 

@@ -60,24 +60,34 @@ def read_mnist(
     """Pixels from 0 to 255, shape (n, 784), and digits, shape (n,), of the split train or test.
 
     The files lie in `folder` or, without it, in the folder that `NTKFLOW_MNIST_DIR` names. Where
-    that is unset or empty, they are downloaded and kept in the user's cache folder.
-
-    Raises
-    ------
-    DataFileError
-        If a file is missing, is not the original, or no mirror delivers it.
+    that is unset or empty, they are downloaded and kept in the user's cache folder. DataFileError
+    if a file is missing, is not the original, or no mirror delivers it.
     """
     images, labels = (_read(file, folder) for file in FILES[split])
     return images.reshape(len(images), -1), labels.astype(np.int64)
 
 
 def _read(file: DataFile, folder: str | None) -> NDArray[np.uint8]:
-    local = folder or os.environ.get(FOLDER_VARIABLE)
-    if local:
+    """Array in a file, which must be the original byte for byte."""
+    if local := folder or os.environ.get(FOLDER_VARIABLE):
         path = Path(local).expanduser() / file.name
     else:
         path = download(file, Path(pooch.os_cache("ntkflow")) / "mnist")
-    return parse_idx(gzip.decompress(_verified(path, file)), file)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataFileError(
+            f"{path}: cannot be read ({error.strerror}); expected {file.name}, {file.size} bytes. "
+            f"{LOCAL_REMEDY}; without either, the files are downloaded."
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != file.sha256:
+        raise DataFileError(
+            f"{path}: {len(content)} bytes with sha256 {found}; the original {file.name} has "
+            f"{file.size} bytes with sha256 {file.sha256}. The file is truncated or another one: "
+            f"replace it by the original, for example from {MIRRORS[0]}{file.name}."
+        )
+    return parse_idx(gzip.decompress(content), file)
 
 
 def download(file: DataFile, cache: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
@@ -100,25 +110,6 @@ def download(file: DataFile, cache: Path, mirrors: Sequence[str] = MIRRORS) -> P
         + "\n".join(reasons)
         + f"\nCheck the network connection and run again. {LOCAL_REMEDY}."
     )
-
-
-def _verified(path: Path, file: DataFile) -> bytes:
-    """Content of `path`, which must hold `file` byte for byte."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataFileError(
-            f"{path}: cannot be read ({error.strerror}); expected {file.name}, {file.size} bytes. "
-            f"{LOCAL_REMEDY}; without either, the files are downloaded."
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
-        raise DataFileError(
-            f"{path}: {len(content)} bytes with sha256 {found}; the original {file.name} has "
-            f"{file.size} bytes with sha256 {file.sha256}. The file is truncated or another one: "
-            f"replace it by the original, for example from {MIRRORS[0]}{file.name}."
-        )
-    return content
 
 
 def parse_idx(content: bytes, file: DataFile) -> NDArray[np.uint8]:
