@@ -1,44 +1,26 @@
 """The `kernels` of a configuration: how limiting kernels are computed, and where."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import BeforeValidator, Field
 
 from ntkflow.keys import Count, PositiveFinite, Strict, shorthand
 
-
-def _expected(what: str) -> WrapValidator:
-    """An error that says what was expected, in place of the pattern that did not match."""
-
-    def check(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return validate(value)
-        except ValidationError:
-            raise ValueError(f"found {value!r}, expected {what}") from None
-
-    return WrapValidator(check)
+ADDRESS = r"^(tcp|tls)://([^\s/:\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"
 
 
-def _port(address: str) -> str:
-    if not 0 < int(address.rpartition(":")[2]) < 2**16:
-        raise ValueError(f"found {address!r}, expected a port from 1 to 65535")
-    return address
+def _address(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(ADDRESS, value):
+        expected = "the address that `dask scheduler` prints, as in 'tcp://host:8786'"
+        raise ValueError(f"found {value!r}, expected {expected}")
+    if not 0 < int(value.rpartition(":")[2]) < 2**16:
+        raise ValueError(f"found {value!r}, expected a port from 1 to 65535")
+    return value
 
 
-Address = Annotated[
-    str,
-    Field(pattern=r"^(tcp|tls)://([^\s/:\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"),
-    _expected("the address that `dask scheduler` prints, as in 'tcp://host:8786'"),
-    AfterValidator(_port),
-]
+Address = Annotated[str, Field(json_schema_extra={"pattern": ADDRESS}), BeforeValidator(_address)]
 
 
 class Threads(Strict):

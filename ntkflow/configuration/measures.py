@@ -11,6 +11,7 @@ from pydantic import Field, create_model
 
 import ntkflow.measures
 from ntkflow.configuration.messages import ConfigurationError
+from ntkflow.functions import first_line
 
 BUILT_IN = Path(ntkflow.measures.__file__).parent
 
@@ -18,18 +19,8 @@ BUILT_IN = Path(ntkflow.measures.__file__).parent
 def add_folders(written: Any, starts: Sequence[str | Path]) -> tuple[Path, ...]:
     """Make the measures in the folders of the key `measures` importable.
 
-    Parameters
-    ----------
-    written
-        Value of the key, as read from YAML.
-    starts
-        Folders at which relative paths may start, besides the working directory; the first in
-        which a path exists is used.
-
-    Raises
-    ------
-    ConfigurationError
-        If the value is not a list of folders.
+    `written`: its value, as read from YAML. Relative paths start at the first of the folders
+    `starts`, or at the working directory, in which they exist.
     """
     if not isinstance(written, list | tuple) or not all(isinstance(path, str) for path in written):
         raise ConfigurationError(f"measures: found {written!r}, expected a list of folders")
@@ -49,13 +40,7 @@ def add_folders(written: Any, starts: Sequence[str | Path]) -> tuple[Path, ...]:
 
 
 def find_measures(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """Yield the name and folder of each measure in this package and in `folders`.
-
-    Raises
-    ------
-    ConfigurationError
-        If a folder has no measure in it, a name is taken, or a measure lacks its module `measure`.
-    """
+    """Yield the name and folder of each measure in this package and in `folders`."""
     seen: dict[str, Path] = {}
     for index, folder in enumerate([BUILT_IN, *folders]):
         key = f"measures.{index - 1}: {folder}"
@@ -95,9 +80,8 @@ def _model(name: str, place: Path) -> Any:
     try:
         settings = import_module(f"ntkflow.measures.{name}.settings").Settings
     except Exception as error:  # whatever a module of the user's raises
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ConfigurationError(
-            f"{file}: found an error in it ({reason}), expected a class Settings"
+            f"{file}: found an error in it ({first_line(error)}), expected a class Settings"
         ) from error
     if not (isinstance(settings, type) and issubclass(settings, Experiment)):
         raise ConfigurationError(

@@ -27,10 +27,7 @@ def lines(error: ValidationError, config: Mapping[str, Any]) -> list[str]:
     Pydantic reports a value that fits no member of a union once per member. Members that expect a
     value of another type (a list for a mapping) are left out if another member checked its content.
     """
-    located = []
-    for fault in error.errors():
-        absent = fault["type"] in ("missing", "extra_forbidden")
-        located.append((fault, *_path(fault["loc"], config, absent)))
+    located = [(fault, *_path(fault, config)) for fault in error.errors()]
     looked_into = {
         tuple(path[:length])
         for fault, path, _ in located
@@ -52,19 +49,20 @@ def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -
     """Describe one pydantic error on one line."""
     keys = [str(key) if str(key).isprintable() else repr(key) for key in path]
     where = ".".join(keys) or "(top level)"
+    # Key that distinguishes the members of a union, or a function of the same name.
+    discriminator = fault.get("ctx", {}).get("discriminator", "").strip("'").removesuffix("()")
     match fault["type"]:
         case "missing":
             return f"{where}: missing, expected a value"
         case "extra_forbidden":
             return f"{where}: unknown key; remove it or check its spelling in config/README.md"
         case "union_tag_invalid":
-            context = fault["ctx"]
-            key, tags = _key(context["discriminator"]), context["expected_tags"]
-            found = f"{where}.{key}: found {context['tag']!r}, expected one of {tags}"
-            nearest = suggestion(context["tag"], tags.replace("'", "").split(", "))
+            tag, tags = fault["ctx"]["tag"], fault["ctx"]["expected_tags"]
+            found = f"{where}.{discriminator}: found {tag!r}, expected one of {tags}"
+            nearest = suggestion(tag, tags.replace("'", "").split(", "))
             return found + (nearest if nearest.startswith(" (") else "")
         case "union_tag_not_found":
-            return f"{where}: missing the key {_key(fault['ctx']['discriminator'])!r}"
+            return f"{where}: missing the key {discriminator!r}"
         case "value_error":
             error = fault["ctx"]["error"]
             key = f".{error.key}" if isinstance(error, Fault) else ""
@@ -76,16 +74,12 @@ def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -
             return f"{where}: found {shortened(value)}; {message}"
 
 
-def _key(discriminator: str) -> str:
-    """Key that distinguishes the members of a union, or a function of the same name."""
-    return discriminator.strip("'").removesuffix("()")
-
-
-def _path(location: Sequence[str | int], config: Any, absent: bool) -> tuple[list[str | int], Any]:
+def _path(fault: Mapping[str, Any], config: Any) -> tuple[list[str | int], Any]:
     """The keys of a pydantic location that are in the file, and the value there.
 
-    A location also names union members. `absent`: its last key is missing or unknown.
+    A location also names union members. Its last key may be missing or unknown.
     """
+    location, absent = fault["loc"], fault["type"] in ("missing", "extra_forbidden")
     path: list[str | int] = []
     value = config
     for position, key in enumerate(location):

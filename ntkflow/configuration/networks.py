@@ -5,15 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ntkflow.kernels.names import check_parameters
-from ntkflow.keys import (
-    Count,
-    Fault,
-    Finite,
-    NotBoolean,
-    PositiveFinite,
-    Strict,
-    shorthand,
-)
+from ntkflow.keys import Count, Fault, Finite, NotBoolean, PositiveFinite, Strict, shorthand
 
 
 class ActivationConfig(BaseModel):
@@ -50,10 +42,9 @@ class NetworkConfig(Strict):
     """
 
     depth: Count = Field(description="number L of weight layers, one more than hidden layers")
-    activation: Annotated[
-        ActivationConfig,
-        shorthand("name", str | ActivationConfig),
-    ] = Field(description="activation sigma: a name, or a mapping of `name` and parameters")
+    activation: Annotated[ActivationConfig, shorthand("name", str | ActivationConfig)] = Field(
+        description="activation sigma: a name, or a mapping of `name` and parameters"
+    )
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
         0.1, description="factor beta of the biases"
     )
@@ -66,11 +57,8 @@ class NetworkConfig(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "NetworkConfig":
         if self.width_ratios is not None and len(self.width_ratios) != self.depth - 1:
-            raise Fault(
-                "width_ratios",
-                f"found {len(self.width_ratios)}, expected depth - 1 = {self.depth - 1}, one a "
-                "hidden layer",
-            )
+            expected = f"depth - 1 = {self.depth - 1}, one a hidden layer"
+            raise Fault("width_ratios", f"found {len(self.width_ratios)}, expected {expected}")
         return self
 
     def hidden_widths(self, width: int) -> list[int]:
@@ -85,7 +73,5 @@ class NetworkConfig(Strict):
         gain = "" if self.weight_gain == 1 else f", σ_w = {self.weight_gain:.4g}"
         widths = [f"{ratio:g}n" if ratio != 1 else "n" for ratio in self.width_ratios or []]
         layers = f", widths {', '.join(widths)}" if widths else ""
-        return f"{_TITLES.get(name, name)}, L = {self.depth}, β = {self.beta:g}{gain}{layers}"
-
-
-_TITLES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}
+        title = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}.get(name, name)
+        return f"{title}, L = {self.depth}, β = {self.beta:g}{gain}{layers}"

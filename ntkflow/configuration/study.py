@@ -58,8 +58,7 @@ class Study(Strict):
     datasets: dict[Name, DatasetConfig] = Field(description="data sets by name")
     networks: dict[Name, NetworkConfig] = Field(description="networks by name")
     measures: list[str] = Field(
-        [],
-        description="folders with further measures, relative to the configuration file",
+        [], description="folders with further measures, relative to the configuration file"
     )
     resources: dict[Name, Resources] = Field(
         {}, description="resources of jobs by the name of an experiment or of a measure"
@@ -86,18 +85,9 @@ def study_model(folders: tuple[Path, ...] = ()) -> type[Study]:
 def read_study(config: Mapping[str, Any], folders: Sequence[str | Path] = ()) -> Study:
     """Validate a configuration and fill in its defaults.
 
-    Parameters
-    ----------
-    config
-        The configuration, as read from YAML.
-    folders
-        Folders at which relative paths of measures and data may start, besides the working
-        directory; the first in which a path exists is used.
-
-    Raises
-    ------
-    ConfigurationError
-        One line per error: the path of the key, what was found and what was expected.
+    `folders`: where relative paths of measures and data may start, besides the working directory;
+    the first in which a path exists is used. The ConfigurationError of an invalid configuration
+    has one line per error: the path of the key, what was found and what was expected.
     """
     written = config.get("measures") if isinstance(config, Mapping) else None
     measures = add_folders(written or [], folders)
@@ -133,10 +123,8 @@ def _reference_faults(study: Study) -> Iterator[str]:
             continue
         dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
         if network.outputs != dataset.outputs:
-            yield (
-                f"{path}.network: {experiment.network!r} has {network.outputs} outputs, the target "
-                f"of data set {experiment.dataset!r} has {dataset.outputs}"
-            )
+            target = f"the target of data set {experiment.dataset!r} has {dataset.outputs}"
+            yield f"{path}.network: {experiment.network!r} has {network.outputs} outputs, {target}"
         for key, complaint in experiment.problems(dataset, network):
             yield f"{path}.{key}: {complaint}"
 

@@ -9,13 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, Tag
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ntkflow.configuration.study import study_model
+from ntkflow.datasets.config import INPUTS
 
 Model = type[BaseModel]
 Models = tuple[Model, ...]
+Places = dict[Models, str]
+Schema = Mapping[str, Any]
 
 INTRODUCTION = """\
 # Configuration keys
@@ -33,65 +36,61 @@ HEAD = "| key | values | default | description |\n| --- | --- | --- | --- |"
 
 def page() -> str:
     """Text of docs/configuration.md."""
-    places: dict[Models, str] = {}
-    tags: dict[Model, str] = {}
-    _collect("", (study_model(),), places, tags)
-    sections = [_section(path, models, places, tags) for models, path in places.items()]
+    places: Places = {}
+    _collect("", (study_model(),), places)
+    sections = [_section(path, models, places) for models, path in places.items()]
     return "\n".join([INTRODUCTION, *sections])
 
 
-def _collect(path: str, models: Models, places: dict[Models, str], tags: dict[Model, str]) -> None:
-    """Collect the path at which each choice of models is first met, and tags in unions."""
+def _collect(path: str, models: Models, places: Places) -> None:
+    """Collect the path at which each choice of models is first met."""
     if models in places:
         return
     places[models] = path
     for model in models:
         for name, field in model.model_fields.items():
-            tags.update({model: tag for _, model, tag in _members(field.annotation) if tag})
             for suffix, inner in _nested(field.annotation):
-                _collect(f"{path}.{name}{suffix}".lstrip("."), inner, places, tags)
+                _collect(f"{path}.{name}{suffix}".lstrip("."), inner, places)
 
 
 def _nested(annotation: Any) -> list[tuple[str, Models]]:
     """Models in an annotation, as choices, by what follows the key in their path."""
     by_suffix: dict[str, list[Model]] = {}
-    for suffix, model, _ in _members(annotation):
+    for suffix, model in _members(annotation):
         by_suffix.setdefault(suffix, []).append(model)
     return [(suffix, tuple(dict.fromkeys(models))) for suffix, models in by_suffix.items()]
 
 
-def _members(annotation: Any, tag: str = "") -> Iterator[tuple[str, Model, str]]:
-    """Yield what follows the key in the path of a model, the model, and its tag in a union."""
+def _members(annotation: Any) -> Iterator[tuple[str, Model]]:
+    """Yield what follows the key in the path of a model, and the model."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield "", annotation, tag
+        yield "", annotation
     into = {dict: ".<name>", list: "[]"}.get(get_origin(annotation), "")
-    tags = [str(part.tag) for part in get_args(annotation) if isinstance(part, Tag)]
     for argument in get_args(annotation):
-        for suffix, model, inner in _members(argument, *tags):
-            yield into + suffix, model, inner
+        for suffix, model in _members(argument):
+            yield into + suffix, model
 
 
-def _section(
-    path: str, models: Models, places: Mapping[Models, str], tags: Mapping[Model, str]
-) -> str:
+def _section(path: str, models: Models, places: Places) -> str:
     title = f"## `{path}`" if path else "## Top level"
     if len(models) == 1:
         (model,) = models
         return "\n\n".join([title, *_described(model), *_table(model, places)]) + "\n"
     key = _discriminator(models)
-    shared = _shared(models, places)
+    rows = [_rows(model, places).values() for model in models]
+    shared = [row for row in rows[0] if all(row in other for other in rows)]
     parts = [title, *([f"{HEAD}\n" + "\n".join(shared)] if shared else [])]
     for model in models:
-        values = _literals(model, key) or [tags.get(model, "")]
-        named = " or ".join(f"`{key}: {value}`" for value in values if value) or model.__name__
+        values = _literals(model, key) or [name for name, kind in INPUTS.items() if kind is model]
+        named = " or ".join(f"`{key}: {value}`" for value in values) or model.__name__
         parts += [f"### {named}", *_described(model), *_table(model, places, shared, key)]
     return "\n\n".join(parts) + "\n"
 
 
 def _literals(model: Model, key: str) -> list[Any]:
     field = model.model_fields.get(key)
-    found = field is not None and get_origin(field.annotation) is Literal
-    return [*get_args(field.annotation)] if field and found else []
+    found = field.annotation if field else None
+    return [*get_args(found)] if get_origin(found) is Literal else []
 
 
 def _discriminator(models: Models) -> str:
@@ -112,52 +111,32 @@ def _described(model: Model) -> list[str]:
     return [_escaped(" ".join(part.split())) for part in paragraphs if part.strip()]
 
 
-def _shared(models: Models, places: Mapping[Models, str]) -> list[str]:
-    """Rows that all of the models have."""
-    rows = [_rows(model, places) for model in models]
-    return [row for row in rows[0].values() if all(row in other.values() for other in rows)]
-
-
-def _table(
-    model: Model, places: Mapping[Models, str], without: Sequence[str] = (), key: str = ""
-) -> list[str]:
+def _table(model: Model, places: Places, without: Sequence[str] = (), key: str = "") -> list[str]:
     rows = _rows(model, places)
     kept = [row for name, row in rows.items() if row not in without and name != key]
     return [f"{HEAD}\n" + "\n".join(kept)] if kept else []
 
 
-def _rows(model: Model, places: Mapping[Models, str]) -> dict[str, str]:
-    schema = model.model_json_schema()
-    return {
-        name: "| "
-        + " | ".join(
-            [
-                f"`{name}`",
-                _values(schema["properties"][name], schema.get("$defs", {}), field, places),
-                _default(field),
-                _escaped(field.description or ""),
-            ]
-        )
-        + " |"
-        for name, field in model.model_fields.items()
-    }
+def _rows(model: Model, places: Places) -> dict[str, str]:
+    schema, rows = model.model_json_schema(), {}
+    for name, field in model.model_fields.items():
+        values = _values(schema["properties"][name], schema.get("$defs", {}), field, places)
+        cells = [f"`{name}`", values, _default(field), _escaped(field.description or "")]
+        rows[name] = f"| {' | '.join(cells)} |"
+    return rows
 
 
-def _values(
-    schema: Mapping[str, Any],
-    definitions: Mapping[str, Any],
-    field: FieldInfo,
-    places: Mapping[Models, str],
-) -> str:
+def _values(schema: Schema, definitions: Schema, field: FieldInfo, places: Places) -> str:
     first, *others = dict.fromkeys(_plain(schema, definitions))
     text = first + "".join(f"{', or' if ',' in first else ' or'} {other}" for other in others)
     for _, models in _nested(field.annotation):
-        link = rf"[\g<0>](#{_anchor(places[models])})"
+        anchor = re.sub(r"[^\w-]", "", places[models].lower())
+        link = rf"[\g<0>](#{anchor})"
         text = re.sub("mappings?", link, text, count=1)
     return text
 
 
-def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[str]:
+def _plain(schema: Schema, definitions: Schema) -> Iterator[str]:
     """Each kind of value that a JSON schema allows."""
     if "$ref" in schema:
         schema = definitions[str(schema["$ref"]).rpartition("/")[2]]
@@ -186,7 +165,7 @@ def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterato
             yield "mapping"
 
 
-def _bounds(schema: Mapping[str, Any]) -> str:
+def _bounds(schema: Schema) -> str:
     """Range of a number, in words."""
     least, most = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
@@ -220,10 +199,6 @@ def _default(field: FieldInfo) -> str:
 def _yaml(value: Any) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000)
     return text.removesuffix("...\n").strip()
-
-
-def _anchor(path: str) -> str:
-    return re.sub(r"[^\w-]", "", path.lower())
 
 
 def _escaped(text: str) -> str:

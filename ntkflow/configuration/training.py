@@ -6,16 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from ntkflow.datasets.config import DatasetConfig
-from ntkflow.kernels.names import imported_function
-from ntkflow.keys import (
-    Count,
-    Fault,
-    Natural,
-    NotBoolean,
-    PositiveFinite,
-    Strict,
-    shorthand,
-)
+from ntkflow.functions import imported_function
+from ntkflow.keys import Count, Fault, Natural, NotBoolean, PositiveFinite, Strict, shorthand
 from ntkflow.networks.names import check_cost_name
 
 
@@ -65,8 +57,7 @@ class Adam(Strict):
 Optimizer = Annotated[
     Annotated[GradientDescent | Momentum | Adam, Field(discriminator="name")],
     shorthand(
-        "name",
-        Literal["gradient_descent", "momentum", "adam"] | GradientDescent | Momentum | Adam,
+        "name", Literal["gradient_descent", "momentum", "adam"] | GradientDescent | Momentum | Adam
     ),
 ]
 
@@ -165,12 +156,9 @@ class TrainingConfig(Strict):
 
     def problems(self, dataset: DatasetConfig) -> Iterator[tuple[str, str]]:
         """Yield (key, complaint) for each key that does not fit the data set."""
-        target = dataset.target
-        if self.batch_size is not None and self.batch_size > dataset.train.count:
-            yield (
-                "batch_size",
-                f"found {self.batch_size}, the data set has {dataset.train.count} training points",
-            )
+        target, points, batch = dataset.target, dataset.train.count, self.batch_size
+        if batch is not None and batch > points:
+            yield "batch_size", f"found {batch}, the data set has {points} training points"
         if self.probe == "test" and dataset.test is None:
             yield "probe", "found 'test', the data set has no `test` points"
         if self.cost == "cross_entropy" and target.kind != "one_hot":

@@ -1,6 +1,7 @@
 """Check the syntax of a configuration file, before its keys are interpreted."""
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 
 import yaml
 
@@ -12,17 +13,7 @@ def check_written(content: bytes, name: str) -> None:
 
     Snakemake keeps the last of two equal keys silently, and reports invalid YAML without a line.
 
-    Parameters
-    ----------
-    content
-        Content of the file.
-    name
-        Name of the file, for errors.
-
-    Raises
-    ------
-    ConfigurationError
-        One line per error, with the line number in the file.
+    The error has one line per fault, with the `name` of the file and the number of the line in it.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -48,11 +39,25 @@ def check_written(content: bytes, name: str) -> None:
         raise ConfigurationError(f"{name}: nested too deeply; expected a few levels") from None
     if not isinstance(root, yaml.MappingNode):
         raise ConfigurationError(f"{name}: expected keys, as in config/config.yaml")
-    if _endless(root, set(), set()):
-        raise ConfigurationError(f"{name}: found an alias inside its own anchor; remove it")
-    faults = [*_repeated(root, name)]
-    if faults:
+    nodes = _nodes(root)
+    try:
+        TopologicalSorter({id(n): [id(part) for part in _parts(n)] for n in nodes}).prepare()
+    except CycleError:
+        raise ConfigurationError(
+            f"{name}: found an alias inside its own anchor; remove it"
+        ) from None
+    if faults := [fault for node in nodes for fault in _repeated(node, name)]:
         raise ConfigurationError("\n".join(faults))
+
+
+def _nodes(root: yaml.Node) -> list[yaml.Node]:
+    """All nodes of a file, the target of an alias once."""
+    found, waiting = {id(root): root}, [root]
+    while waiting:
+        new = {id(part): part for part in _parts(waiting.pop()) if id(part) not in found}
+        found |= new
+        waiting += new.values()
+    return [*found.values()]
 
 
 def _parts(node: yaml.Node) -> list[yaml.Node]:
@@ -62,31 +67,13 @@ def _parts(node: yaml.Node) -> list[yaml.Node]:
     return node.value if isinstance(node, yaml.SequenceNode) else []
 
 
-def _endless(node: yaml.Node, above: set[int], seen: set[int]) -> bool:
-    """Return True if a node contains itself; `above`: its ancestors, `seen`: nodes known to end."""
-    if id(node) in above or id(node) in seen:
-        return id(node) in above
-    above.add(id(node))
-    found = any(_endless(part, above, seen) for part in _parts(node))
-    above.remove(id(node))
-    seen.add(id(node))
-    return found
-
-
-def _repeated(root: yaml.Node, name: str) -> Iterator[str]:
-    """Keys that occur twice in one mapping; the target of an alias is checked once."""
-    waiting, seen = [root], {id(root)}
-    while waiting:
-        node = waiting.pop()
-        lines: dict[str, int] = {}
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else []:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            line, first = key.start_mark.line + 1, lines.get(key.value)
-            if first is not None:
+def _repeated(node: yaml.Node, name: str) -> Iterator[str]:
+    """Keys that occur twice in a mapping."""
+    lines: dict[str, int] = {}
+    for key, _ in node.value if isinstance(node, yaml.MappingNode) else []:
+        if isinstance(key, yaml.ScalarNode):
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                first = lines[key.value]
                 yield f"{name}, line {line}: {key.value} is in line {first} too; keep one"
             lines.setdefault(key.value, line)
-        for part in _parts(node):
-            if id(part) not in seen:
-                seen.add(id(part))
-                waiting.append(part)

@@ -39,8 +39,7 @@ class DatasetConfig(Strict):
     test: Inputs | None = Field(None, description="points where functions and kernels are probed")
     target: Target = Field(description="the function to learn")
     label_noise: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
-        0.0,
-        description="noise on training targets: probability of another label, or its deviation",
+        0.0, description="noise on training targets: probability of another label, or its deviation"
     )
     seed: Natural = Field(0, description="seed of the random points and noise")
 
@@ -92,16 +91,12 @@ class DatasetConfig(Strict):
         train, test = self.train, self.test
         if test is not None:
             if test.features != train.features:
-                yield Fault(
-                    "test",
-                    f"found {test.features} features, expected {train.features} as in `train`",
-                )
+                expected = f"{train.features} as in `train`"
+                yield Fault("test", f"found {test.features} features, expected {expected}")
             unknown = [] if train.classes is None else {*(test.classes or ())} - {*train.classes}
             if unknown:
-                yield Fault(
-                    "test",
-                    f"found the label {min(unknown, key=str)!r}, expected a label of `train`",
-                )
+                label = min(unknown, key=str)
+                yield Fault("test", f"found the label {label!r}, expected a label of `train`")
             yield from (Fault(f"test.{f.key}", str(f)) for f in train.faults(test))
         for fault in self.target.faults(train, test):
             yield Fault(f"target.{fault.key}", str(fault))

@@ -9,32 +9,36 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pooch
 from numpy.typing import NDArray
 
 FOLDER_VARIABLE = "NTKFLOW_MNIST_DIR"
-
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-
 LOCAL_REMEDY = (
     "To use files you already have, put the four original .gz files into one folder and name it "
     f"by the data set's key `folder` or the environment variable {FOLDER_VARIABLE}"
 )
+# Name, size in bytes and sha256 sum of images and labels, first of the training split.
+ORIGINALS = """\
+train-images-idx3-ubyte.gz 9912422 440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609
+train-labels-idx1-ubyte.gz 28881 3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c
+t10k-images-idx3-ubyte.gz 1648877 8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6
+t10k-labels-idx1-ubyte.gz 4542 f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6
+"""
 
 
 class DataFileError(ValueError):
     """A data file is missing, is not the original, or could not be fetched."""
 
 
-@dataclass(frozen=True)
-class DataFile:
+class DataFile(NamedTuple):
     """A gzip IDX file: its name, size in bytes, sha256 sum, and the axes of the array in it."""
 
     name: str
@@ -43,74 +47,47 @@ class DataFile:
     axes: int
 
 
-FILES: Mapping[str, tuple[DataFile, DataFile]] = {
-    "train": (
-        DataFile(
-            "train-images-idx3-ubyte.gz",
-            9912422,
-            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            axes=3,
-        ),
-        DataFile(
-            "train-labels-idx1-ubyte.gz",
-            28881,
-            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            axes=1,
-        ),
-    ),
-    "test": (
-        DataFile(
-            "t10k-images-idx3-ubyte.gz",
-            1648877,
-            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            axes=3,
-        ),
-        DataFile(
-            "t10k-labels-idx1-ubyte.gz",
-            4542,
-            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-            axes=1,
-        ),
-    ),
-}
+_FILES = [
+    DataFile(name, int(size), sha256, axes=3 if "idx3" in name else 1)
+    for name, size, sha256 in map(str.split, ORIGINALS.splitlines())
+]
+FILES: Mapping[str, Sequence[DataFile]] = {"train": _FILES[:2], "test": _FILES[2:]}
 
 
 def read_mnist(
     split: str, folder: str | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Read one split of MNIST.
+    """Pixels from 0 to 255, shape (n, 784), and digits, shape (n,), of the split train or test.
 
-    Parameters
-    ----------
-    split
-        ``train`` (60,000 images) or ``test`` (10,000).
-    folder
-        Where the original ``.gz`` files lie. None: the folder that `NTKFLOW_MNIST_DIR` names, or,
-        where that is unset or empty, a download kept in the user's cache folder.
-
-    Returns
-    -------
-    images
-        Pixels from 0 to 255, shape (n, 784), each image row by row.
-    labels
-        The digits shown, 0 to 9, shape (n,).
-
-    Raises
-    ------
-    DataFileError
-        If a file is missing, is not the original, or no mirror delivers it.
+    The files lie in `folder` or, without it, in the folder that `NTKFLOW_MNIST_DIR` names. Where
+    that is unset or empty, they are downloaded and kept in the user's cache folder. DataFileError
+    if a file is missing, is not the original, or no mirror delivers it.
     """
     images, labels = (_read(file, folder) for file in FILES[split])
     return images.reshape(len(images), -1), labels.astype(np.int64)
 
 
 def _read(file: DataFile, folder: str | None) -> NDArray[np.uint8]:
-    local = folder or os.environ.get(FOLDER_VARIABLE)
-    if local:
+    """Array in a file, which must be the original byte for byte."""
+    if local := folder or os.environ.get(FOLDER_VARIABLE):
         path = Path(local).expanduser() / file.name
     else:
         path = download(file, Path(pooch.os_cache("ntkflow")) / "mnist")
-    return parse_idx(gzip.decompress(read_verified(path, file)), file)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataFileError(
+            f"{path}: cannot be read ({error.strerror}); expected {file.name}, {file.size} bytes. "
+            f"{LOCAL_REMEDY}; without either, the files are downloaded."
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != file.sha256:
+        raise DataFileError(
+            f"{path}: {len(content)} bytes with sha256 {found}; the original {file.name} has "
+            f"{file.size} bytes with sha256 {file.sha256}. The file is truncated or another one: "
+            f"replace it by the original, for example from {MIRRORS[0]}{file.name}."
+        )
+    return parse_idx(gzip.decompress(content), file)
 
 
 def download(file: DataFile, cache: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
@@ -118,11 +95,6 @@ def download(file: DataFile, cache: Path, mirrors: Sequence[str] = MIRRORS) -> P
 
     A download has a temporary name until its sum is verified, so that neither a failed nor a
     concurrent one is ever taken for the file.
-
-    Raises
-    ------
-    DataFileError
-        If every mirror fails, with the reason of each.
     """
     reasons = []
     for mirror in mirrors:
@@ -140,41 +112,11 @@ def download(file: DataFile, cache: Path, mirrors: Sequence[str] = MIRRORS) -> P
     )
 
 
-def read_verified(path: Path, file: DataFile) -> bytes:
-    """Read `path`, which must hold `file` byte for byte.
-
-    Raises
-    ------
-    DataFileError
-        If the file cannot be read, or its sha256 sum is not that of the original.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataFileError(
-            f"{path}: cannot be read ({error.strerror}); expected {file.name}, {file.size} bytes. "
-            f"{LOCAL_REMEDY}; without either, the files are downloaded."
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
-        raise DataFileError(
-            f"{path}: {len(content)} bytes with sha256 {found}; the original {file.name} has "
-            f"{file.size} bytes with sha256 {file.sha256}. The file is truncated or another one: "
-            f"replace it by the original, for example from {MIRRORS[0]}{file.name}."
-        )
-    return content
-
-
 def parse_idx(content: bytes, file: DataFile) -> NDArray[np.uint8]:
     """Array of an uncompressed IDX file of unsigned bytes.
 
     The format: two zero bytes, the type code (8: unsigned byte), the number of axes, the length
     of each axis as a big-endian 32-bit integer, then the entries, last axis fastest.
-
-    Raises
-    ------
-    DataFileError
-        If the header is another one or the number of entries is not what it announces.
     """
     start = 4 + 4 * file.axes
     magic = bytes([0, 0, 8, file.axes])

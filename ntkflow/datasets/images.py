@@ -58,11 +58,8 @@ class Images(Sampled):
         left = self.available - taken
         if self.samples > left:
             rest = f", {taken} of them in `train`" if taken else ""
-            yield Fault(
-                "samples",
-                f"found {self.samples}, expected at most {left}: {self.collection} has "
-                f"{self.available} images{rest}",
-            )
+            reason = f"{self.collection} has {self.available} images{rest}"
+            yield Fault("samples", f"found {self.samples}, expected at most {left}: {reason}")
 
     @property
     def classes(self) -> Classes:

@@ -2,7 +2,7 @@
 
 import pkgutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
@@ -36,13 +36,9 @@ class Points:
     @property
     def empty(self) -> "Points":
         """No points, of the same kind."""
-        return Points(
-            self.x[:0],
-            None if self.angle is None else self.angle[:0],
-            None if self.label is None else self.label[:0],
-            self.classes,
-            None if self.y is None else self.y[:0],
-        )
+        known = {key: v for key, v in vars(self).items() if isinstance(v, np.ndarray)}
+        none: dict[str, Any] = {key: array[:0] for key, array in known.items()}
+        return replace(self, **none)
 
 
 class Inputs(Strict):
@@ -165,6 +161,45 @@ class Target(Strict):
         y = self.evaluate(train, test)
         y[: len(train.x)] += noise * default_rng(seed).standard_normal((len(train.x), y.shape[1]))
         return y
+
+
+class FromLabels(Target):
+    """A target that depends on the class of a point alone."""
+
+    labelled: ClassVar[bool] = True
+
+    def by_class(self, classes: Classes) -> Real:
+        """Target of each class, shape (class, output)."""
+        raise NotImplementedError
+
+    def faults(self, train: Inputs, test: Inputs | None) -> Iterator[Fault]:
+        if train.classes is None or (test is not None and test.classes is None):
+            expected = "labelled inputs: digits, mnist, or a file with the key label"
+            yield Fault("kind", f"found {self.kind}, expected {expected}")
+        elif len(train.classes) < 2:
+            yield Fault(
+                "kind", f"found {self.kind}, but all labels are {train.classes[0]!r}; expected two"
+            )
+
+    def evaluate(self, train: Points, test: Points) -> Real:
+        """NaN at test points without a label."""
+        if train.label is None or train.classes is None:
+            raise ValueError(f"target {self.kind}: the training points have no labels")
+        table = self.by_class(train.classes)
+        undefined = np.full((len(test.x), table.shape[1]), np.nan)
+        return np.concatenate(
+            [table[train.label], undefined if test.label is None else table[test.label]]
+        )
+
+    def noisy(self, train: Points, test: Points, noise: float, seed: SeedSequence) -> Real:
+        """`evaluate` with each training label replaced with probability `noise` by another."""
+        if train.label is None or train.classes is None:
+            return self.evaluate(train, test)
+        random, count = default_rng(seed), len(train.label)
+        replaced = random.random(count) < noise
+        others = random.integers(1, len(train.classes), count)
+        label = (train.label + replaced * others) % len(train.classes)
+        return self.evaluate(Points(train.x, label=label, classes=train.classes), test)
 
 
 def find_kinds(base: type[Strict], package: str, key: str) -> dict[str, type[Any]]:

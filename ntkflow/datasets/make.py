@@ -19,18 +19,10 @@ def make_dataset(config: DatasetConfig) -> xr.Dataset:
 
     Training inputs, test inputs and noise have their own random streams, spawned from the seed:
     adding a test set or noise leaves the training inputs as they are. Training and test points
-    of one collection are disjoint.
+    of one collection are disjoint. ValueError if the data are not as the configuration expects.
 
-    Returns
-    -------
-    xr.Dataset
-        Store of kind "dataset": ``x`` (sample, feature) and ``y`` (sample, output) in float64,
-        ``is_train``, ``angle`` where there are two features, ``label`` where all points have one.
-
-    Raises
-    ------
-    ValueError
-        If the data do not have what the configuration expects.
+    The store of kind "dataset" has ``x`` (sample, feature) and ``y`` (sample, output) in float64,
+    ``is_train``, ``angle`` where there are two features, ``label`` where all points have one.
     """
     train_seed, test_seed, noise_seed = SeedSequence(config.seed).spawn(3)
     train = _drawn("train", config.train, train_seed, 0)
@@ -39,10 +31,9 @@ def make_dataset(config: DatasetConfig) -> xr.Dataset:
         shared = config.train.collection == config.test.collection is not None
         drawn = (train_seed, len(train.x)) if shared else (test_seed, 0)
         test = _in_classes(_drawn("test", config.test, *drawn), train)
-    reference = train.x
-    train = replace(train, x=config.train.preprocessed(train.x, reference))
-    if config.test is not None:
-        test = replace(test, x=config.test.preprocessed(test.x, reference))
+    if config.test is not None:  # statistics are those of the training points as drawn
+        test = replace(test, x=config.test.preprocessed(test.x, train.x))
+    train = replace(train, x=config.train.preprocessed(train.x, train.x))
     y = config.target.noisy(train, test, config.label_noise, noise_seed)
     attrs = {
         "train": json.dumps(config.train.record),

@@ -7,14 +7,17 @@ import csv
 import importlib
 import os
 import zipfile
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+
+from ntkflow.functions import first_line
+from ntkflow.keys import Fault
 
 
 class SourceError(ValueError):
@@ -31,79 +34,66 @@ class Array(NamedTuple):
 class Source(NamedTuple):
     """Arrays of a file by name; `columns`: whether it is a table, of columns.
 
-    `read` takes names and whether they may be text, and returns the arrays one beside another, as
-    one array (row, feature).
+    `read` takes names and the key that they stand for, and returns the arrays one beside another,
+    as one array (row, feature). The values of the keys label and split may be text.
     """
 
     arrays: Mapping[str, Array]
-    read: Callable[[Sequence[str], bool], np.ndarray]
+    read: Callable[[Sequence[str], str], np.ndarray]
     columns: bool = False
 
 
 def open_source(path: str) -> Source:
-    """Names, shapes and dtypes of the arrays in a file.
-
-    Raises
-    ------
-    SourceError
-        If the file cannot be read as its suffix says.
-    """
+    """Names, shapes and dtypes of the arrays in a file; the fault of `path` if it is unreadable."""
     suffix = Path(path).suffix.lower()
     if suffix not in READERS:
-        raise SourceError(f"found the suffix {suffix!r}, expected one of {', '.join(READERS)}")
-    found = os.stat(path)
-    return _opened(path, suffix, found.st_mtime_ns, found.st_size)
+        expected = ", ".join(READERS)
+        raise Fault("path", f"found the suffix {suffix!r}, expected one of {expected}")
+    with _explained(path, "path"):
+        found = os.stat(path)
+        return _opened(path, suffix, found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(maxsize=32)
 def _opened(path: str, suffix: str, modified: int, size: int) -> Source:
     """One scan of a table serves its training and its test points, and so does a text column."""
-    with _Explained(path):
-        source = READERS[suffix](path)
-    known: dict[tuple[str, ...], np.ndarray] = {}
+    source = READERS[suffix](path)
+    read_once = cache(source.read)
 
-    def read(names: Sequence[str], text: bool) -> np.ndarray:
-        key = tuple(names)
-        if key in known and text:
-            return known[key]
-        with _Explained(path):
-            array = source.read(names, text)
-        if text:
-            known[key] = array
-        return array
+    def read(names: Sequence[str], key: str) -> np.ndarray:
+        with _explained(path, key):
+            if key in TEXT_KEYS:
+                return read_once(tuple(names), key)
+            return source.read(names, key)
 
     return source._replace(read=read)
 
 
-class _Explained:
-    """Any error of a reader as a SourceError with the path and the reason."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if isinstance(error, SourceError):
-            raise SourceError(f"{self.path}: {error}") from error
-        if isinstance(error, Exception) and not isinstance(error, MemoryError):
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise SourceError(
-                f"{self.path}: cannot be read as {Path(self.path).suffix} ({reason}); "
-                "expected a complete file of this format"
-            ) from error
+@contextmanager
+def _explained(path: str, key: str) -> Iterator[None]:
+    """Any error of a reader as a fault of the key, with the path and the reason."""
+    try:
+        yield
+    except SourceError as error:
+        raise Fault(key, f"{path}: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever the libraries raise
+        raise Fault(
+            key,
+            f"{path}: cannot be read as {Path(path).suffix} ({first_line(error)}); "
+            "expected a complete file of this format",
+        ) from error
 
 
-def beside(arrays: Sequence[np.ndarray]) -> np.ndarray:
+def _beside(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Arrays with the same number of rows as one array (row, feature)."""
     return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
 
 
 def _header(file: IO[bytes]) -> Array:
     """Shape and kind of a .npy file; its data are not read."""
-    version = np.lib.format.read_magic(file)
-    wide = version != (1, 0)
+    wide = np.lib.format.read_magic(file) != (1, 0)
     read = np.lib.format.read_array_header_2_0 if wide else np.lib.format.read_array_header_1_0
     shape, _, dtype = read(file)
     return Array(tuple(shape), dtype.kind)
@@ -112,7 +102,7 @@ def _header(file: IO[bytes]) -> Array:
 def _npy(path: str) -> Source:
     with open(path, "rb") as file:
         array = _header(file)
-    return Source({"x": array}, lambda names, text: beside([np.load(path, allow_pickle=False)]))
+    return Source({"x": array}, lambda names, key: _beside([np.load(path, allow_pickle=False)]))
 
 
 def _npz(path: str) -> Source:
@@ -122,26 +112,24 @@ def _npz(path: str) -> Source:
             with archive.open(member) as file:
                 arrays[member.removesuffix(".npy")] = _header(file)
 
-    def read(names: Sequence[str], text: bool) -> np.ndarray:
+    def read(names: Sequence[str], key: str) -> np.ndarray:
         with np.load(path, allow_pickle=False) as archive:
-            return beside([archive[name] for name in names])
+            return _beside([archive[name] for name in names])
 
     return Source(arrays, read)
 
 
 def _csv(path: str) -> Source:
-    with closing(_lines(path)) as lines:
-        first, header = next(lines)
-        rows = sum(1 for _ in lines)
+    lines = _lines(path)
+    first, header = next(lines)
+    rows = sum(1 for _ in lines)
 
-    def read(names: Sequence[str], text: bool) -> np.ndarray:
+    def read(names: Sequence[str], key: str) -> np.ndarray:
         places = [header.index(name) for name in names]
-        if not text:
+        if key not in TEXT_KEYS:
             return _numbers(path, first, places)
-        with closing(_lines(path)) as lines:
-            next(lines)
-            cells = [[cells[place] for place in places] for _, cells in lines]
-        return np.array(cells, dtype=np.str_)
+        _, *lines = _lines(path)
+        return np.array([[cells[place] for place in places] for _, cells in lines], dtype=np.str_)
 
     return Source({name: Array((rows,), "?") for name in header}, read, columns=True)
 
@@ -152,19 +140,19 @@ def _numbers(path: str, first: int, places: Sequence[int]) -> np.ndarray:
     try:
         return np.loadtxt(path, skiprows=first, usecols=places, ndmin=2, **layout)  # type: ignore[call-overload]
     except ValueError:
-        with closing(_lines(path)) as lines:
-            _, header = next(lines)
-            for number, cells in lines:
-                for place in places:
-                    if not _is_number(cells[place]):
-                        raise SourceError(
-                            f"line {number}, column {header[place]!r}: found {cells[place]!r}, "
-                            "expected a number"
-                        ) from None
+        lines = _lines(path)
+        _, header = next(lines)
+        for number, cells in lines:
+            for place in places:
+                if not _is_number(cells[place]):
+                    raise SourceError(
+                        f"line {number}, column {header[place]!r}: found {cells[place]!r}, "
+                        "expected a number"
+                    ) from None
         raise
 
 
-def _lines(path: str) -> Generator[tuple[int, list[str]], None, None]:
+def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
     """Number and cells of each line of a .csv file, first the names of its columns."""
     with open(path, encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
@@ -177,14 +165,13 @@ def _lines(path: str) -> Generator[tuple[int, list[str]], None, None]:
         if twice:
             raise SourceError(f"found the column {min(twice)!r} twice, expected each name once")
         yield reader.line_num, header
-        for cells in reader:
-            if cells and len(cells) != len(header):
+        for cells in filter(None, reader):
+            if len(cells) != len(header):
                 raise SourceError(
                     f"line {reader.line_num}: found {len(cells)} cells, expected {len(header)} as "
                     "in the first line"
                 )
-            if cells:
-                yield reader.line_num, cells
+            yield reader.line_num, cells
 
 
 def _is_number(cell: str) -> bool:
@@ -202,9 +189,9 @@ def _parquet(path: str) -> Source:
     rows = parquet.read_metadata(path).num_rows
     arrays = {field.name: Array((rows,), _kind(field.type)) for field in parquet.read_schema(path)}
 
-    def read(names: Sequence[str], text: bool) -> np.ndarray:
+    def read(names: Sequence[str], key: str) -> np.ndarray:
         table = parquet.read_table(path, columns=list(names))
-        return beside([table.column(name).to_numpy() for name in names])
+        return _beside([table.column(name).to_numpy() for name in names])
 
     return Source(arrays, read, columns=True)
 
@@ -228,19 +215,19 @@ def _labelled(path: str) -> Source:
         if hdf5 and not (find_spec("h5netcdf") or find_spec("netCDF4")):
             raise SourceError("reading NetCDF 4 needs h5netcdf; run `pip install h5netcdf`")
         options = {} if hdf5 else {"engine": "scipy"}
-    with xr.open_dataset(path, **options) as dataset:
-        arrays = {
-            str(name): Array(variable.shape, variable.dtype.kind)
-            for name, variable in dataset.variables.items()
-        }
+    opened = partial(xr.open_dataset, path, **options)
+    with opened() as dataset:
+        variables = dataset.variables.items()
+        arrays = {str(name): Array(found.shape, found.dtype.kind) for name, found in variables}
 
-    def read(names: Sequence[str], text: bool) -> np.ndarray:
-        with xr.open_dataset(path, **options) as dataset:
-            return beside([dataset[name].values for name in names])
+    def read(names: Sequence[str], key: str) -> np.ndarray:
+        with opened() as dataset:
+            return _beside([dataset[name].values for name in names])
 
     return Source(arrays, read)
 
 
+TEXT_KEYS = ("label", "split")
 READERS: Mapping[str, Callable[[str], Source]] = {
     ".npz": _npz,
     ".npy": _npy,

@@ -12,11 +12,11 @@ import numpy as np
 from jax.sharding import Mesh
 from numpy.typing import ArrayLike
 
+from ntkflow.functions import first_line
 from ntkflow.interface import arrays, settings
 from ntkflow.interface.arguments import Matrix, Progress, Seed
 from ntkflow.interface.checks import COUNT, Number, checked, refusal
 from ntkflow.interface.network import Net, Network, full_precision
-from ntkflow.kernels.names import first_line
 from ntkflow.networks import costs, descent
 from ntkflow.networks.costs import Cost, Pointwise
 from ntkflow.networks.method import Method, Optimizer, named_optimizer

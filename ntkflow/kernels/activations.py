@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import Array, Gram
+from ntkflow.functions import first_line, imported_function
 from ntkflow.kernels.closed_forms import (
     ClosedForm,
     PiecewiseLinear,
@@ -34,7 +35,7 @@ from ntkflow.kernels.dual import (
     normalised,
 )
 from ntkflow.kernels.hermite import HermiteSeries
-from ntkflow.kernels.names import ACTIVATIONS, check_parameters, first_line, imported_function
+from ntkflow.kernels.names import ACTIVATIONS, check_parameters
 from ntkflow.kernels.pairs import Pairs, angle
 from ntkflow.kernels.quadrature import gaussian_pairs, gaussian_squares, quadrature_error
 

@@ -5,7 +5,6 @@ module `ntkflow.kernels.activations`, in which it finds JAX and the classes of a
 an activation, write a factory and name it in `ACTIVATIONS`.
 """
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from inspect import signature
@@ -101,23 +100,3 @@ def _is_valid(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return -LARGEST <= value <= LARGEST
-
-
-def first_line(error: Exception) -> str:
-    """Type of an error and the first line of its message."""
-    return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
-def imported_function(name: str, what: str) -> Callable[..., Any]:
-    """Import the function that "module:function" names; ValueError about `what` if impossible."""
-    module, _, attribute = name.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # the module may raise anything while it is imported
-        raise ValueError(
-            f"{what} {name!r}: {first_line(error)}; expected 'module:function', the module on "
-            "PYTHONPATH"
-        ) from None
-    if not callable(function):
-        raise ValueError(f"{what} {name!r}: found a {type(function).__name__}, expected a function")
-    return function

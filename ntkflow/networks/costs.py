@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Outputs
-from ntkflow.kernels.names import first_line, imported_function
+from ntkflow.functions import first_line, imported_function
 from ntkflow.networks.names import CURVATURES, check_cost_name
 
 Pointwise = Callable[[Float[Array, " k"], Float[Array, " k"]], Float[Array, ""]]

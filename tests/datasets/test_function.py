@@ -86,9 +86,9 @@ def test_x_alone() -> None:
 @pytest.mark.parametrize(
     ("train", "message"),
     [
-        (entry("gone"), "train.inputs: my_points:gone cannot be imported (AttributeError: "),
-        (entry("number"), "train.inputs: my_points:number is a int, not a function"),
-        ({**entry("ring"), "inputs": "no_points:f"}, "(ModuleNotFoundError: No module named 'no_p"),
+        (entry("gone"), "train.inputs: function 'my_points:gone': AttributeError: "),
+        (entry("number"), "train.inputs: function 'my_points:number': found a int, expected a "),
+        ({**entry("ring"), "inputs": "no_points:f"}, "ModuleNotFoundError: No module named 'no_p"),
         (
             {**entry("ring"), "inputs": "my_broken_points:f"},
             "No module named 'there_is_no",

@@ -1,9 +1,9 @@
 # The study, and the paths and functions that rules share.
 import os
 import sys
+from argparse import ArgumentParser
 from functools import cache
 from importlib.util import find_spec
-from itertools import takewhile
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -26,6 +26,7 @@ import ntkflow.measures
 from ntkflow.configuration.messages import ConfigurationError
 from ntkflow.configuration.study import read_study
 from ntkflow.configuration.written import check_written
+from ntkflow.functions import own_file
 from ntkflow.jobs import imports
 from ntkflow.jobs.gpus import visible_gpus
 
@@ -46,23 +47,16 @@ if not os.access(RECORDS, os.W_OK):
     )
 
 
-def configfile_flags(arguments):
-    """Files of each --configfile on a command line, in any of the forms of argparse."""
-    options = [*takewhile(lambda argument: argument != "--", arguments)]
-    for place, option in enumerate(options, start=1):
-        name, assigned, file = option.partition("=")
-        if "--configfiles".startswith(name) and len(name) > len("--config"):
-            following = takewhile(lambda argument: argument[0] != "-", options[place:])
-            yield [file] if assigned else [*following]
-
-
 if workflow.is_main_process:
-    FLAGS = [*configfile_flags(sys.argv[1:])]
-    if len(FLAGS) > 1:
-        found = " ".join(f"--configfile {' '.join(files)}" for files in FLAGS)
+    parser = ArgumentParser(add_help=False)
+    parser.add_argument("--configfiles", nargs="+", action="append", default=[])
+    parser.add_argument("--config", nargs="*")  # not an abbreviation of the other
+    flags = [" ".join(files) for files in parser.parse_known_args()[0].configfiles]
+    if len(flags) > 1:
+        found = " ".join(f"--configfile {files}" for files in flags)
         raise WorkflowError(
             f"command line: found {found}, of which Snakemake reads the last alone, expected one "
-            f"flag; write --configfile {' '.join(file for files in FLAGS for file in files)}"
+            f"flag; write --configfile {' '.join(flags)}"
         )
 
 
@@ -138,7 +132,7 @@ def network_of(wildcards):
     return study.networks[wildcards.get("network") or experiment_of(wildcards).network]
 
 
-# The stores of each kind that an experiment needs, and the kinds that those are computed from.
+# The stores of each kind that an experiment needs.
 STORES = {
     "dataset": lambda name, e: store(f"datasets/{e.dataset}"),
     "limiting": lambda name, e: store(f"limiting/{e.dataset}/{e.network}"),
@@ -149,15 +143,6 @@ STORES = {
     "initial": lambda name, e: [
         store(f"initial_kernels/{name}/width-{n}") for n in e.initial.widths
     ],
-}
-COMPUTED_FROM = {
-    "dataset": [],
-    "limiting": ["dataset"],
-    "spectrum": ["limiting"],
-    "gaussian": ["spectrum"],
-    "ensembles": ["dataset"],
-    "dynamics": ["ensembles", "spectrum"],
-    "initial": ["dataset"],
 }
 
 
@@ -174,10 +159,8 @@ def goal_store(wildcards):
 def architecture(network, width):
     """Settings of a network of one width."""
     values = plain(network)
-    return {
-        "hidden_widths": network.hidden_widths(width),
-        **{key: values[key] for key in ("activation", "beta", "weight_gain", "outputs")},
-    }
+    kept = {key: values[key] for key in ("activation", "beta", "weight_gain", "outputs")}
+    return {"hidden_widths": network.hidden_widths(width), **kept}
 
 
 def architecture_of(wildcards):
@@ -199,18 +182,13 @@ def training_of(wildcards):
     return values
 
 
-def own_code(name):
-    """File of a user's function, "module:function": a change reruns the rules that use it."""
-    place, own, _ = name.partition(":")
-    return [os.path.relpath(find_spec(place).origin)] if own else []
-
-
+# Files of the user's functions: a change reruns the rules that use them.
 def activation_code(wildcards):
-    return own_code(network_of(wildcards).activation.name)
+    return own_file(network_of(wildcards).activation.name)
 
 
 def cost_code(wildcards):
-    return own_code(experiment_of(wildcards).training.cost)
+    return own_file(experiment_of(wildcards).training.cost)
 
 
 def several_blocks(dataset):

@@ -4,17 +4,16 @@ from copy import deepcopy
 from ntkflow.pages.captions import caption
 from ntkflow.pages.settings import settings
 
-DEFAULT_FIGURE = "ntkflow.measures.common.figure"
+# The kinds of stores that those of a kind are computed from.
+COMPUTED_FROM = {"limiting": ["dataset"], "spectrum": ["limiting"], "gaussian": ["spectrum"]}
+COMPUTED_FROM |= {"ensembles": ["dataset"], "dynamics": ["ensembles", "spectrum"]}
+COMPUTED_FROM |= {"initial": ["dataset"]}
 
 
 def sources_of(wildcards):
     """The stores that a measure reads, by kind."""
-    experiment = experiment_of(wildcards)
-    return {
-        kind: STORES[kind](wildcards.experiment, experiment)
-        for kind in experiment.reads
-        if kind != "networks"
-    }
+    kinds = [kind for kind in experiment_of(wildcards).reads if kind != "networks"]
+    return {kind: stores(kind)(wildcards) for kind in kinds}
 
 
 def measure_modules(wildcards):
@@ -28,7 +27,8 @@ def measure_modules(wildcards):
 def figure_module(wildcards):
     """The figure of a measure; by default the panels and numbers of its evidence."""
     figure = f"ntkflow.measures.{experiment_of(wildcards).measure}.figure"
-    return figure if imports.module_files(figure, PACKAGE_ROOT, OUTSIDE) else DEFAULT_FIGURE
+    found = imports.module_files(figure, PACKAGE_ROOT, OUTSIDE)
+    return figure if found else "ntkflow.measures.common.figure"
 
 
 def uses_jax(wildcards):
@@ -44,8 +44,9 @@ def imports_jax(measure):
 
 def widths_by_kind(wildcards):
     experiment = experiment_of(wildcards)
-    widths = {"initial": experiment.initial.widths} if "initial" in experiment.reads else {}
-    return {**dict.fromkeys(["ensembles", "dynamics"], getattr(experiment, "widths", [])), **widths}
+    trained = getattr(experiment, "widths", [])
+    initial = {"initial": experiment.initial.widths} if "initial" in experiment.reads else {}
+    return {"ensembles": trained, "dynamics": trained, **initial}
 
 
 def networks_of(wildcards):
@@ -53,12 +54,9 @@ def networks_of(wildcards):
     experiment = experiment_of(wildcards)
     if "networks" not in experiment.reads:
         return {}
-    network = network_of(wildcards)
-    widths = getattr(experiment, "widths", [])
-    return {
-        "finite": {width: architecture(network, width) for width in widths},
-        "limit": limiting_network(wildcards),
-    }
+    network, widths = network_of(wildcards), getattr(experiment, "widths", [])
+    finite = {width: architecture(network, width) for width in widths}
+    return {"finite": finite, "limit": limiting_network(wildcards)}
 
 
 def labels_of(name):
@@ -88,13 +86,11 @@ def products_of(name):
     kinds = [kind for kind in experiment.reads if kind != "networks"]
     kinds += ["spectrum"] if experiment.goal else []
     for kind in kinds:
-        kinds += [source for source in COMPUTED_FROM[kind] if source not in kinds]
-    tables = ["", ".widths"] if experiment.width_table else [""]
-    return [
-        *flatten(STORES[kind](name, experiment) for kind in kinds),
-        store(f"statistics/{name}"),
-        *(f"results/tables/{name}{suffix}.csv" for suffix in tables),
-    ]
+        kinds += [source for source in COMPUTED_FROM.get(kind, []) if source not in kinds]
+    suffixes = ["", ".widths"] if experiment.width_table else [""]
+    tables = [f"results/tables/{name}{suffix}.csv" for suffix in suffixes]
+    read = flatten(STORES[kind](name, experiment) for kind in kinds)
+    return [*read, store(f"statistics/{name}"), *tables]
 
 
 def figure_files(name):

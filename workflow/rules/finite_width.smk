@@ -15,8 +15,7 @@ rule train_networks:
         "../../environment.yml"
     threads: core_share
     resources:
-        mem_mb=asked(training_request, "mem_mb"),
-        runtime=asked(training_request, "minutes"),
+        **asked(training_request),
         gpu=GPUS,
         # A resource, since no result depends on it: a change does not rerun the rule.
         checkpoint_seconds=int(60 * study.checkpoint_minutes),
@@ -47,8 +46,7 @@ rule compute_initial_kernels:
         "../../environment.yml"
     threads: core_share
     resources:
-        mem_mb=asked(untrained_request, "mem_mb"),
-        runtime=asked(untrained_request, "minutes"),
+        **asked(untrained_request),
         gpu=GPUS,
     params:
         device=study.device,

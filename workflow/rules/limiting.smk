@@ -17,8 +17,7 @@ rule compute_kernel_share:
         "../../environment.yml"
     threads: lambda wildcards: 64 if several_blocks(wildcards.dataset) else 1
     resources:
-        mem_mb=asked(kernel_request, "mem_mb"),
-        runtime=asked(kernel_request, "minutes"),
+        **asked(kernel_request),
         gpu=GPUS,
         # Not a parameter: another number of jobs changes no result.
         shares=lambda wildcards: kernel_jobs(study.datasets[wildcards.dataset]),
@@ -47,8 +46,7 @@ rule compute_limiting_kernel:
         "../../environment.yml"
     threads: lambda wildcards: 64 if several_blocks(wildcards.dataset) else 1
     resources:
-        mem_mb=asked(kernel_request, "mem_mb"),
-        runtime=asked(kernel_request, "minutes"),
+        **asked(kernel_request),
         gpu=GPUS,
     params:
         device=study.device,
@@ -71,8 +69,7 @@ rule decompose_kernel:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=asked(spectrum_request, "mem_mb"),
-        runtime=asked(spectrum_request, "minutes"),
+        **asked(spectrum_request),
     script:
         "../scripts/decompose_kernel.py"
 
@@ -92,8 +89,7 @@ rule solve_gaussian:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=asked(spectrum_request, "mem_mb"),
-        runtime=asked(spectrum_request, "minutes"),
+        **asked(spectrum_request),
         gpu=GPUS,
     params:
         device=study.device,
@@ -116,8 +112,7 @@ rule solve_dynamics:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=asked(spectrum_request, "mem_mb"),
-        runtime=asked(spectrum_request, "minutes"),
+        **asked(spectrum_request),
         gpu=GPUS,
     params:
         device=study.device,

@@ -18,8 +18,7 @@ rule measure:
         "../../environment.yml"
     threads: measure_threads
     resources:
-        mem_mb=asked(statistics_request, "mem_mb"),
-        runtime=asked(statistics_request, "minutes"),
+        **asked(statistics_request),
         gpu=lambda wildcards: GPUS if uses_jax(wildcards) else 0,
     params:
         measure=lambda wildcards: experiment_of(wildcards).measure,

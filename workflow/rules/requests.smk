@@ -6,11 +6,15 @@ KERNEL_PARAMS = study.kernels.model_dump(mode="json", exclude_none=True, exclude
 SHARE = f"results/limiting/{{dataset}}/.{{network}}.zarr.share-{{share}}-of-{study.kernels.jobs}"
 
 
-def asked(request, key):
-    """Resource of a job that grows with each attempt; `request` estimates it for the first."""
-    return lambda wildcards, threads, attempt: getattr(
-        request(wildcards, threads).again(attempt), key
-    )
+def asked(request):
+    """Memory and time of a job, more with each attempt; `request` estimates them for the first."""
+
+    def resource(key):
+        return lambda wildcards, threads, attempt: getattr(
+            request(wildcards, threads).again(attempt), key
+        )
+
+    return {"mem_mb": resource("mem_mb"), "runtime": resource("minutes")}
 
 
 def configured(wildcards):
@@ -78,9 +82,7 @@ def kernel_request(_, cores):
         requests.kernel(dataset.points, depth, memory, cores, kernel_jobs(dataset))
         for dataset in study.datasets.values()
     ]
-    return requests.Request(
-        max(request.mem_mb for request in needed), max(request.minutes for request in needed)
-    )
+    return requests.Request(max(r.mem_mb for r in needed), max(r.minutes for r in needed))
 
 
 def spectrum_request(wildcards, _):
@@ -103,6 +105,5 @@ def statistics_request(wildcards, _):
     resources = configured(wildcards)
     if resources is None:
         return request
-    return requests.Request(
-        resources.mem_mb or request.mem_mb, resources.runtime or request.minutes
-    )
+    memory, minutes = resources.mem_mb or request.mem_mb, resources.runtime or request.minutes
+    return requests.Request(memory, minutes)

@@ -11,8 +11,7 @@ from ntkflow.stores.zarr import open_store, write_store
 def main(smk: Any) -> None:
     kernels = open_store(smk.input.kernels, "limiting")
     spectrum = decompose_kernel(kernels)
-    attributes = provenance(smk, kernels)
-    write_store(spectrum, smk.output.spectrum, "spectrum", attributes)
+    write_store(spectrum, smk.output.spectrum, "spectrum", provenance(smk, kernels))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ from ntkflow.stores.zarr import write_store
 
 def main(smk: Any) -> None:
     dataset = make_dataset(DatasetConfig.model_validate(smk.params.dataset))
-    attributes = provenance(smk)
-    write_store(dataset, smk.output.dataset, "dataset", attributes)
+    write_store(dataset, smk.output.dataset, "dataset", provenance(smk))
 
 
 if __name__ == "__main__":

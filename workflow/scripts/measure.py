@@ -19,13 +19,15 @@ def main(smk: Any) -> None:
     if params.device:  # of measures that compute with JAX
         device = import_module("ntkflow.device")
         device.configure_jax(smk.threads, params.device, deterministic=True)
-    stores: dict[str, Any] = {
-        name: open_by_width(params.widths[name], place, BY_WIDTH[name])
-        if name in BY_WIDTH
-        else open_store(place, name)
-        for name, place in smk.input.items()
-        if name in (*BY_WIDTH, *ALONE)
-    }
+    stores: dict[str, Any] = {}
+    used = []
+    for name, place in smk.input.items():
+        if name in BY_WIDTH:
+            stores[name] = open_by_width(params.widths[name], place, BY_WIDTH[name])
+            used += stores[name].values()
+        elif name in ALONE:
+            stores[name] = open_store(place, name)
+            used.append(stores[name])
     networks: dict[str, Any] = {}
     if params.networks:
         make = import_module("ntkflow.measures.common.networks")
@@ -35,11 +37,6 @@ def main(smk: Any) -> None:
         **stores, **networks, seed=params.seed, memory=params.memory, progress=progress
     )
     statistics = module.measure(sources, **params.settings)
-    used = [
-        one
-        for name, store in stores.items()
-        for one in (store.values() if name in BY_WIDTH else [store])
-    ]
     attributes = provenance(smk, *used, precision=getattr(module, "PRECISION", "float64"))
     schema = getattr(module, "SCHEMA", EVIDENCE)
     write_store(statistics, smk.output.statistics, schema, attributes)

@@ -18,8 +18,8 @@ def main(smk: Any) -> None:
     records = ensemble[["f", "goal"]].load().astype("float64")
     goal = records["goal"].values[:, : labels.training_count(ensemble)]
     f = kernel_flow(components, records["f"].values[:, 0], goal, ensemble["time"].values)
-    attributes = provenance(smk, ensemble)
-    write_store(labels.dynamics(ensemble, f), smk.output.dynamics, "dynamics", attributes)
+    dynamics = labels.dynamics(ensemble, f)
+    write_store(dynamics, smk.output.dynamics, "dynamics", provenance(smk, ensemble))
 
 
 if __name__ == "__main__":

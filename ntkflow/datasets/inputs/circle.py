@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import SeedSequence, default_rng
 from pydantic import Field, model_validator
 
-from ntkflow.datasets.kinds import Inputs, Points, Real
+from ntkflow.datasets.kinds import Inputs, Points
 from ntkflow.keys import Count, Finite
 
 
@@ -46,20 +46,17 @@ class Circle(Inputs):
         return f"{role} points on the unit circle"
 
     def draw(self, seed: SeedSequence, skip: int) -> Points:
-        """Angles are kept as given, because arctan2 may turn -pi into pi."""
+        """Angles are kept as given, because arctan2 may turn -pi into pi.
+
+        Even angles are bitwise antisymmetric. Both ends are included although they are one point,
+        so that a curve closes: for probe points. As training inputs the two make the kernel
+        singular. A single angle is 0.
+        """
+        n = self.count
         if self.angles is not None:
             angle = np.array(self.angles, dtype=np.float64)
         elif self.spacing == "even":
-            angle = _even_angles(self.count)
+            angle = np.pi * (np.arange(1 - n, n, 2) / max(n - 1, 1))
         else:
-            angle = default_rng(seed).uniform(-np.pi, np.pi, self.count)
+            angle = default_rng(seed).uniform(-np.pi, np.pi, n)
         return Points(np.stack([np.cos(angle), np.sin(angle)], axis=1), angle)
-
-
-def _even_angles(samples: int) -> Real:
-    """Space angles evenly from -pi to pi, bitwise antisymmetric.
-
-    Both ends are included although they are one point of the circle, so that a curve closes: for
-    probe points. As training inputs the two make the kernel singular. A single angle is 0.
-    """
-    return np.pi * (np.arange(1 - samples, samples, 2) / max(samples - 1, 1))

@@ -5,25 +5,15 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from ntkflow.datasets.columns import (
-    Names,
-    common_length,
-    in_training,
-    labels,
-    numbers,
-    opened,
-    resolved,
-    width,
-)
+from ntkflow.datasets.columns import Columns
 from ntkflow.datasets.kinds import Classes, Inputs, Integers, Points, Real
 from ntkflow.datasets.preprocessing import PREPROCESSINGS, Preprocessing
-from ntkflow.datasets.sources import Source
 from ntkflow.keys import Count, Fault, NotBoolean, Strict
 
 
@@ -64,16 +54,6 @@ class Split(Strict):
         return self
 
 
-class Survey(NamedTuple):
-    """Size and classes of a file, as planning reads them."""
-
-    features: int
-    y_columns: int
-    rows: int
-    available: int
-    classes: Classes | None
-
-
 class File(Inputs):
     """Rows of a file of yours: .npz, .npy, .csv, .parquet, .zarr or .nc."""
 
@@ -98,40 +78,31 @@ class File(Inputs):
 
     @model_validator(mode="after")
     def _fits(self) -> "File":
-        available = self.survey.available
+        rows, features = self.columns.rows, self.features
+        if not rows or not features:
+            raise Fault("path", f"found {rows} rows and {features} features, expected at least one")
+        parts = self._parts(SeedSequence(0))
+        for part, found in parts.items():
+            if not len(found):
+                raise Fault("split", f"found no row for {part}, expected at least one")
+        available = len(parts[self.part])
         if self.samples is not None and self.samples > available:
             raise Fault("samples", f"found {self.samples}, expected at most {available} rows")
         return self
 
     @cached_property
-    def survey(self) -> Survey:
-        """Shape and size of the part, and its classes: from the header, the label, the split."""
-        source, names = self._opened()
-        rows = common_length(source, names)
-        features, y_columns = (width(source, names[key]) for key in ("x", "y"))
-        if not rows or not features:
-            raise Fault("path", f"found {rows} rows and {features} features, expected at least one")
-        parts = self._parts(source, names, rows, SeedSequence(0))
-        for part, found in parts.items():
-            if not len(found):
-                raise Fault("split", f"found no row for {part}, expected at least one")
-        classes = np.unique(labels(source, names, "label")).tolist() if self.label else None
-        available = len(parts[self.part])
-        return Survey(features, y_columns, rows, available, classes and tuple(classes))
-
-    def _opened(self) -> tuple[Source, Names]:
-        source = opened(self.path)
+    def columns(self) -> Columns:
+        """The arrays that the keys name: planning reads the header, the label and the split."""
         column = self.split.column if self.split else None
-        return source, resolved(source, x=self.x, y=self.y, label=self.label, split=column)
+        return Columns(self.path, x=self.x, y=self.y, label=self.label, split=column)
 
-    def _parts(
-        self, source: Source, names: Names, rows: int, seed: SeedSequence
-    ) -> Mapping[str, Integers]:
+    def _parts(self, seed: SeedSequence) -> Mapping[str, Integers]:
         """Rows of each part: of a fraction in random order, else in the order of the file."""
+        rows = self.columns.rows
         if self.split is None:
             return {self.part: np.arange(rows)}
         if self.split.fraction is None:
-            training = in_training(source, names)
+            training = self.columns.in_training()
             return {"train": np.flatnonzero(training), "test": np.flatnonzero(~training)}
         order = default_rng(seed).permutation(rows)
         count = round(self.split.fraction * rows)
@@ -139,19 +110,19 @@ class File(Inputs):
 
     @property
     def features(self) -> int:
-        return self.survey.features
+        return self.columns.width("x")
 
     @property
     def y_columns(self) -> int:
-        return self.survey.y_columns
+        return self.columns.width("y")
 
     @property
     def classes(self) -> Classes | None:
-        return self.survey.classes
+        return self.columns.classes
 
-    @property
+    @cached_property
     def count(self) -> int:
-        return self.samples or self.survey.available
+        return self.samples or len(self._parts(SeedSequence(0))[self.part])
 
     @property
     def collection(self) -> str | None:
@@ -186,9 +157,8 @@ class File(Inputs):
     def record(self) -> Mapping[str, Any]:
         """With the name of the file, not its folder, the SHA-256 of its content, and classes."""
         digest = _digest(self.path) if os.path.isfile(self.path) else self._digest_of_files()
-        added = {"path": Path(self.path).name, "sha256": digest}
         classes = {} if self.classes is None else {"classes": self.classes}
-        return {**super().record, **added, **classes}
+        return {**super().record, "path": Path(self.path).name, "sha256": digest, **classes}
 
     def _digest_of_files(self) -> str:
         listed = [f"{os.path.relpath(file, self.path)} {_digest(file)}\n" for file in self.files]
@@ -198,16 +168,14 @@ class File(Inputs):
         return f"{role} points from {Path(self.path).name}"
 
     def draw(self, seed: SeedSequence, skip: int) -> Points:
-        source, names = self._opened()
-        parts = self._parts(source, names, self.survey.rows, seed)
-        rows = parts[self.part][: self.samples]
-        x = numbers(source, names, "x", rows)
-        y = numbers(source, names, "y", rows) if self.y_columns else None
-        index = None
+        rows = self._parts(seed)[self.part][: self.samples]
+        x = self.columns.numbers("x", rows)
+        y = self.columns.numbers("y", rows) if self.y_columns else None
+        label = None
         if self.classes is not None:
-            found = labels(source, names, "label")[rows]
-            index = np.searchsorted(np.array(self.classes), found)
-        return Points(x, label=index, classes=self.classes, y=y)
+            found = self.columns.labels("label")[rows]
+            label = np.searchsorted(np.array(self.classes), found)
+        return Points(x, label=label, classes=self.classes, y=y)
 
     def preprocessed(self, x: Real, reference: Real) -> Real:
         """Statistics are those of the training points: of each column, but one scale of `unit`."""

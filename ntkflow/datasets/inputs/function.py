@@ -1,19 +1,21 @@
 """Points from a function of yours."""
 
-import os
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.random import SeedSequence, default_rng
-from pydantic import Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from ntkflow.datasets.kinds import Points, Real, Sampled
+from ntkflow.functions import first_line, imported_function, own_file
 from ntkflow.keys import Count, Fault, Natural
 
-Named = Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+
+def _importable(name: str) -> str:
+    imported_function(name, "function")
+    return name
 
 
 class Function(Sampled):
@@ -23,27 +25,15 @@ class Function(Sampled):
     x (samples, features), or x and y (samples, outputs).
     """
 
-    inputs: Named
+    inputs: Annotated[str, Field(pattern=r"^[\w.]+:\w+$"), AfterValidator(_importable)]
     features: Count = Field(description="number of columns of x")
     outputs: Natural = Field(0, description="number of columns of y; 0 if it returns x alone")
     arguments: dict[str, JsonValue] = Field({}, description="further arguments of the function")
 
     @model_validator(mode="after")
     def _callable(self) -> "Function":
-        module, _, name = self.inputs.partition(":")
         try:
-            function = getattr(import_module(module), name)
-        except Exception as error:  # whatever the module raises while it is imported
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise Fault(
-                "inputs",
-                f"{self.inputs} cannot be imported ({reason}); expected 'module:function', the "
-                "module on PYTHONPATH",
-            ) from None
-        if not callable(function):
-            raise Fault("inputs", f"{self.inputs} is a {type(function).__name__}, not a function")
-        try:
-            signature(function).bind(samples=1, rng=None, **self.arguments)
+            signature(self.function).bind(samples=1, rng=None, **self.arguments)
         except (TypeError, ValueError) as error:  # the latter if it has no signature
             raise Fault(
                 "arguments",
@@ -51,6 +41,10 @@ class Function(Sampled):
                 "expected all arguments but samples and rng, which it is given",
             ) from None
         return self
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        return imported_function(self.inputs, "function")
 
     @property
     def y_columns(self) -> int:
@@ -62,33 +56,24 @@ class Function(Sampled):
 
     @property
     def files(self) -> list[str]:
-        file = getattr(import_module(self.inputs.partition(":")[0]), "__file__", None)
-        return [os.path.relpath(file)] if file else []
+        return own_file(self.inputs)
 
     def place(self, role: str) -> str:
         return f"{role} points from the function {self.inputs}"
 
     def draw(self, seed: SeedSequence, skip: int) -> Points:
-        module, _, name = self.inputs.partition(":")
-        function = getattr(import_module(module), name)
         try:
-            made = function(samples=self.samples, rng=default_rng(seed), **self.arguments)
+            made = self.function(samples=self.samples, rng=default_rng(seed), **self.arguments)
         except Exception as error:  # whatever the function raises
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise Fault("inputs", f"{self.inputs} raised {reason}") from error
+            raise Fault("inputs", f"{self.inputs} raised {first_line(error)}") from error
         pair = isinstance(made, tuple) and len(made) == 2
         if pair != bool(self.outputs):
             returned, expected = ("(x, y)", "x alone") if pair else ("x alone", "(x, y)")
-            raise Fault(
-                "inputs",
-                f"{self.inputs} returned {returned}, but outputs is {self.outputs}; expected "
-                f"{expected}, or set outputs",
-            )
+            found = f"returned {returned}, but outputs is {self.outputs}"
+            raise Fault("inputs", f"{self.inputs} {found}; expected {expected}, or set outputs")
         x, y = made if pair else (made, None)
-        return Points(
-            self._checked(x, self.features, "x"),
-            y=self._checked(y, self.outputs, "y") if pair else None,
-        )
+        values = self._checked(y, self.outputs, "y") if pair else None
+        return Points(self._checked(x, self.features, "x"), y=values)
 
     def _checked(self, made: Any, columns: int, what: str) -> Real:
         try:

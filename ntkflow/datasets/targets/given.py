@@ -21,11 +21,8 @@ class Given(Target):
         if not train.y_columns:
             yield Fault("kind", "found given, but the points of `train` come without y; name it")
         elif test is not None and test.y_columns not in (0, train.y_columns):
-            yield Fault(
-                "kind",
-                f"found given, but `test` comes with {test.y_columns} columns of y and `train` "
-                f"with {train.y_columns}; expected as many",
-            )
+            found = f"`test` comes with {test.y_columns} columns of y and `train` with"
+            yield Fault("kind", f"found given, but {found} {train.y_columns}; expected as many")
 
     def described(self) -> str:
         return "y, given with the points"

@@ -4,8 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from ntkflow.datasets.kinds import Classes, Inputs, Real
-from ntkflow.datasets.labels import FromLabels
+from ntkflow.datasets.kinds import Classes, FromLabels, Inputs, Real
 
 
 class OneHot(FromLabels):

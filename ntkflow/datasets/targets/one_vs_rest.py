@@ -7,8 +7,7 @@ import numpy as np
 from numpy.random import SeedSequence
 from pydantic import Field
 
-from ntkflow.datasets.kinds import Classes, Inputs, Points, Real
-from ntkflow.datasets.labels import FromLabels
+from ntkflow.datasets.kinds import Classes, FromLabels, Inputs, Points, Real
 from ntkflow.keys import Fault, NotBoolean
 
 

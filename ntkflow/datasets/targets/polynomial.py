@@ -37,11 +37,9 @@ class Polynomial(Target):
     def faults(self, train: Inputs, test: Inputs | None) -> Iterator[Fault]:
         for index, term in enumerate(self.terms):
             if len(term.powers) != train.features:
-                yield Fault(
-                    f"terms.{index}.powers",
-                    f"found {len(term.powers)}, expected one for each of the {train.features} "
-                    "features",
-                )
+                expected = f"one for each of the {train.features} features"
+                fault = f"found {len(term.powers)}, expected {expected}"
+                yield Fault(f"terms.{index}.powers", fault)
 
     def described(self) -> str:
         return " + ".join(term.described() for term in self.terms).replace("+ −", "− ")

@@ -20,8 +20,7 @@ class Values(Target):
     def faults(self, train: Inputs, test: Inputs | None) -> Iterator[Fault]:
         if len(self.values) != train.count:
             yield Fault(
-                "values",
-                f"found {len(self.values)}, expected {train.count}, one a training point",
+                "values", f"found {len(self.values)}, expected {train.count}, one a training point"
             )
 
     def described(self) -> str:
