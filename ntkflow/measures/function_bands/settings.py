@@ -1,7 +1,7 @@
 """Settings of the measure `function_bands`."""
 
 import math
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 from pydantic.config import JsonDict
@@ -23,17 +23,17 @@ class Settings(Trained):
     Needs `test` points on the circle.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("ensembles", "dataset", "gaussian")
-    elsewhere: ClassVar[frozenset[str]] = frozenset({"band_times"})
-    on_circle: ClassVar[bool] = True
-    title: ClassVar[str] = "Network functions and the limiting Gaussian around the circle"
-    caption: ClassVar[str] = (
+    reads = ("ensembles", "dataset", "gaussian")
+    elsewhere = frozenset({"band_times"})
+    on_circle = True
+    title = "Network functions and the limiting Gaussian around the circle"
+    caption = (
         "Network functions on the unit circle at given training times, one line per network, over "
         "the 10th, 50th and 90th percentiles of the Gaussian that the limit n → ∞ predicts; dots "
         "are the training points. For infinite time the networks are shown at their last step. "
         f"After {PAPER}, Figure 2."
     )
-    alt: ClassVar[str] = (
+    alt = (
         "One panel per training time: network functions against the angle on the circle, over the "
         "percentiles of the limiting Gaussian, with the training points as dots."
     )

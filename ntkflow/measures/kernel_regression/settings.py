@@ -1,6 +1,6 @@
 """Settings of the measure `kernel_regression`."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -17,16 +17,16 @@ class Settings(Experiment):
     networks at infinite time. Needs the target `one_hot` and `test` points.
     """
 
-    parallel: ClassVar[bool] = True
-    title: ClassVar[str] = "Test error of regression with the limiting kernels"
-    caption: ClassVar[str] = (
+    parallel = True
+    title = "Test error of regression with the limiting kernels"
+    caption = (
         "Fraction of test points that regression with the NNGP kernel and with the limiting NTK "
         "misclassifies, against the number of training points. Bars are 95 % Wilson intervals over "
         "the test points; a bar without a point means that none was misclassified. The class is "
         "the largest output. Without a ridge, regression with the NTK is the mean of infinitely "
         "wide networks trained to convergence."
     )
-    alt: ClassVar[str] = (
+    alt = (
         "One panel on logarithmic axes: test error against the number of training points, one "
         "curve for the NNGP kernel and one for the limiting NTK."
     )

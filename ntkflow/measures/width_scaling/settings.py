@@ -1,6 +1,6 @@
 """Settings of the measure `width_scaling`."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -34,24 +34,24 @@ class Settings(Trained):
     of widths, `initial`. Needs two widths, 5 seeds, and 0 and a later step in `kernel_steps`.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("ensembles", "initial", "dynamics", "limiting")
-    elsewhere: ClassVar[frozenset[str]] = frozenset({"initial"})
-    fewest_widths: ClassVar[int] = 2
-    width_table: ClassVar[bool] = True
-    paper: ClassVar[str] = "Theorems 1 and 2, Section 5"
-    statement: ClassVar[str] = (
+    reads = ("ensembles", "initial", "dynamics", "limiting")
+    elsewhere = frozenset({"initial"})
+    fewest_widths = 2
+    width_table = True
+    paper = "Theorems 1 and 2, Section 5"
+    statement = (
         "As n grows, the NTK tends to Theta_inf at initialisation, it drifts less in training, and "
         "f approaches its limiting dynamics."
     )
-    title: ClassVar[str] = "Distance of finite networks from the limit, by width"
-    caption: ClassVar[str] = (
+    title = "Distance of finite networks from the limit, by width"
+    caption = (
         "Statistics of finite networks against width on logarithmic axes. Dots are "
         "initialisations, bars 95 % bootstrap intervals, lines least-squares fits labelled with "
         "the exponent and its interval. Thick grey lines have the slope that theory predicts, for "
         "the drift an upper bound. Hollow points are not fitted: their interval reaches zero, or "
         "there is a single initialisation. Fewer than two other points are not fitted either."
     )
-    alt: ClassVar[str] = (
+    alt = (
         "Four panels on logarithmic axes, against width: spread of the NTK at initialisation, bias "
         "of its mean, its drift in training, and distance from the limiting dynamics, each with a "
         "fitted line and the slope that theory predicts."
