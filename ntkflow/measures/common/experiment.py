@@ -39,34 +39,18 @@ Problems = Iterator[tuple[str, str]]
 
 
 class Experiment(Strict):
-    """Base class of the settings of all measures.
+    """Base class of the settings of all measures."""
 
-    Attributes
-    ----------
-    reads
-        Attributes of `Sources` that the measure uses: keys of `REQUIRED_KEYS`.
-    elsewhere
-        Keys that other rules use, and the measure does not.
-    parallel
-        True if the measure uses all cores for kernels of several blocks.
-    width_table
-        True if `figure` has a function ``tabulate_widths`` as well.
-    title, caption, alt
-        Title of the figure, text below it, and a description for those who cannot see it.
-    paper, statement
-        Statement of the paper that the measure tests, and its place there; empty if it tests none.
-        The docstring is the statement by default.
-    """
-
+    # Attributes of `Sources` that the measure uses: keys of `REQUIRED_KEYS`.
     reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting")
-    elsewhere: ClassVar[frozenset[str]] = frozenset()
-    parallel: ClassVar[bool] = False
-    width_table: ClassVar[bool] = False
-    title: ClassVar[str] = ""
-    caption: ClassVar[str] = ""
-    alt: ClassVar[str] = ""
-    paper: ClassVar[str] = ""
-    statement: ClassVar[str] = ""
+    elsewhere: ClassVar[frozenset[str]] = frozenset()  # keys that only other rules use
+    parallel: ClassVar[bool] = False  # whether it uses all cores for kernels of several blocks
+    width_table: ClassVar[bool] = False  # whether `figure` has a function ``tabulate_widths``
+    title: ClassVar[str] = ""  # of the figure
+    caption: ClassVar[str] = ""  # below the figure
+    alt: ClassVar[str] = ""  # description of the figure for those who cannot see it
+    paper: ClassVar[str] = ""  # place of the statement that the measure tests; empty if none
+    statement: ClassVar[str] = ""  # the docstring by default
 
     measure: str = Field(description="name of the measure")
     dataset: str = Field(description="name of a data set")
@@ -102,8 +86,14 @@ class Experiment(Strict):
         """Yield (key, complaint) for what does not fit the data set or the network."""
         yield from ()
 
+    def class_problems(self, dataset: DatasetConfig) -> Problems:
+        """Yield a complaint unless the points are labelled by class and some are test points."""
+        if dataset.target.kind != "one_hot" or dataset.test is None:
+            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
 
-def _unique(key: str, values: Sequence[object], what: str) -> Problems:
+
+def repeated(key: str, values: Sequence[object], what: str) -> Problems:
+    """Yield a complaint if a value occurs more than once."""
     if len(set(values)) < len(values):
         yield key, f"found {values}, expected each {what} once"
 
@@ -115,7 +105,7 @@ class Widths(Strict):
     widths: list[Width] = Field(min_length=1, description="widths n of networks, each once")
 
     def _width_problems(self) -> Problems:
-        yield from _unique("widths", self.widths, "width")
+        yield from repeated("widths", self.widths, "width")
         if len(self.widths) < self.fewest_widths:
             yield "widths", f"found {self.widths}, expected at least {self.fewest_widths}"
 
@@ -139,8 +129,7 @@ class Classifying(Untrained):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        if dataset.target.kind != "one_hot" or dataset.test is None:
-            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
+        yield from self.class_problems(dataset)
 
 
 class Trained(Widths, Experiment):
@@ -230,11 +219,9 @@ class AlongComponent(Trained):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        if self.component >= dataset.train.count:
-            yield (
-                "component",
-                f"found {self.component}, the data set has {dataset.train.count} points",
-            )
+        count = dataset.train.count
+        if self.component >= count:
+            yield "component", f"found {self.component}, the data set has {count} points"
         if 0 not in self.training.recorded_kernels:
             yield "training.kernel_steps", "expected 0 among them, for the network's eigenvalues"
 

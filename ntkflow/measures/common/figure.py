@@ -29,13 +29,7 @@ THEORY = ("guide", "limit")  # drawn in fixed colours
 
 
 def draw(statistics: xr.Dataset) -> Figure:
-    """Draw the figure.
-
-    Parameters
-    ----------
-    statistics
-        A `claim` store, with the attributes `statement`, `dataset_label` and `network_label`.
-    """
+    """Draw a `claim` store with the attributes `statement`, `dataset_label`, `network_label`."""
     statistics = statistics.load()
     panels = statistics.sizes["panel"]
     widths = np.unique(statistics["width"].values)

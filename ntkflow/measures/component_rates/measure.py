@@ -34,14 +34,11 @@ EXPECTED = -0.5
 
 
 class Trained(NamedTuple):
-    """First output of networks of one width, and the limiting dynamics from the same f_0.
+    """First output of networks of one width, and the limiting dynamics from the same f_0."""
 
-    Both are (seed, step, point), training points first; `goal` is (seed, n).
-    """
-
-    f: np.ndarray
-    theory: np.ndarray
-    goal: np.ndarray
+    f: np.ndarray  # (seed, step, point), training points first
+    theory: np.ndarray  # the same for the dynamics
+    goal: np.ndarray  # (seed, n)
     steps: np.ndarray
     times: np.ndarray
 
@@ -49,15 +46,7 @@ class Trained(NamedTuple):
 def measure(sources: Sources, *, components: int) -> xr.Dataset:
     """Decay rates of the leading components, and distances from the limiting dynamics by width.
 
-    Parameters
-    ----------
-    components
-        Number of components, largest eigenvalues first.
-
-    Raises
-    ------
-    ValueError
-        If the data set has no test points, or the learning rate is 1/lambda_1 or more.
+    The learning rate must be less than 1/lambda_1.
     """
     if sources.dataset["is_train"].values.all():
         raise ValueError("found a data set without test points, expected some; add `test` to it")
@@ -67,12 +56,9 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
     count = min(components, len(basis.eigenvalues))
     rates = [_rate(trained[widest], basis, i) for i in range(count)]
     distances = {n: _distances(networks) for n, networks in trained.items()}
-    on, shown = exponent(
-        "exponent of the distance on the data", {n: d[0] for n, d in distances.items()}, EXPECTED
-    )
-    off, off_shown = exponent(
-        "exponent of the distance off the data", {n: d[1] for n, d in distances.items()}, EXPECTED
-    )
+    near, far = ({n: pair[i] for n, pair in distances.items()} for i in (0, 1))
+    on, shown = exponent("exponent of the distance on the data", near, EXPECTED)
+    off, off_shown = exponent("exponent of the distance off the data", far, EXPECTED)
     curves = [series for i in range(count) for series in _curves(trained[widest], basis, i)]
     return evidence(
         [*rates, on, off],
@@ -131,10 +117,8 @@ def _distances(networks: Trained) -> tuple[np.ndarray, np.ndarray]:
     scale = np.sqrt(np.mean((networks.goal - networks.f[:, 0, :samples]) ** 2, axis=1))
     error = (networks.f - networks.theory) ** 2
     on, off = error[..., :samples], error[..., samples:]
-    return (
-        np.sqrt(on.mean(axis=2)).max(axis=1) / scale,
-        np.sqrt(off.mean(axis=2)).max(axis=1) / scale,
-    )
+    near, far = (np.sqrt(part.mean(axis=2)).max(axis=1) / scale for part in (on, off))
+    return near, far
 
 
 def _curves(networks: Trained, basis: Components, component: int) -> list[Series]:

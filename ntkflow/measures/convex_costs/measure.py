@@ -64,12 +64,7 @@ def measure(sources: Sources, *, time: float) -> xr.Dataset:
     """Convex costs along the flow from f_0 = 0, against their bounds.
 
     The target is that of the data set, scaled to unit mean square. The logistic cost uses its
-    signs.
-
-    Parameters
-    ----------
-    time
-        End of the flow, in units of 1/lambda_min.
+    signs. `time` is the end of the flow, in units of 1/lambda_min.
     """
     train = np.flatnonzero(sources.dataset["is_train"].values)
     kernel = np.asarray(sources.limiting["ntk"].values, np.float64)[np.ix_(train, train)]
@@ -97,25 +92,17 @@ def measure(sources: Sources, *, time: float) -> xr.Dataset:
 
 
 def flow(cost: Cost, kernel: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """f_t at the training points from f_0 = 0 (time, n): kernel gradient descent by `solve_ivp`.
-
-    Raises
-    ------
-    ArithmeticError
-        If the integrator fails.
-    """
-    samples = len(kernel)
+    """f_t at the training points from f_0 = 0 (time, n): kernel gradient descent by `solve_ivp`."""
 
     @jax.jit
     def velocity(time: float, f: jax.Array) -> jax.Array:
-        dual = dual_element(cost.pointwise, f[:, None], y)
-        return -kernel_map(kernel, dual)[:, 0]
+        return -kernel_map(kernel, dual_element(cost.pointwise, f[:, None], y))[:, 0]
 
     slope = jax.jit(jax.jacfwd(velocity, argnums=1))
     found = scipy.integrate.solve_ivp(
         lambda time, f: np.asarray(velocity(time, f)),
         (0.0, times[-1]),
-        np.zeros(samples),
+        np.zeros(len(kernel)),
         method="Radau",
         t_eval=times,
         jac=lambda time, f: np.asarray(slope(time, f)),

@@ -9,7 +9,7 @@ from pydantic.config import JsonDict
 from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import NotBoolean
-from ntkflow.measures.common.experiment import PAPER, Problems, Trained
+from ntkflow.measures.common.experiment import PAPER, Problems, Trained, repeated
 
 
 def _without_default(schema: JsonDict) -> None:
@@ -48,8 +48,7 @@ class Settings(Trained):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        if len(set(self.band_times)) < len(self.band_times):
-            yield "band_times", f"found {self.band_times}, expected each time once"
+        yield from repeated("band_times", self.band_times, "time")
         last = self.training.steps * self.training.learning_rate
         for time in self.band_times:
             if math.isfinite(time) and time > last * (1 + 1e-9):

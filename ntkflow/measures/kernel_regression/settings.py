@@ -7,7 +7,7 @@ from pydantic import Field
 from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Count, NotBoolean
-from ntkflow.measures.common.experiment import Experiment, Problems
+from ntkflow.measures.common.experiment import Experiment, Problems, repeated
 
 
 class Settings(Experiment):
@@ -41,12 +41,8 @@ class Settings(Experiment):
     )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
-        if len(set(self.sizes)) < len(self.sizes):
-            yield "sizes", f"found {self.sizes}, expected each size once"
-        if max(self.sizes) > dataset.train.count:
-            yield (
-                "sizes",
-                f"found {max(self.sizes)}, the data set has {dataset.train.count} training points",
-            )
-        if dataset.target.kind != "one_hot" or dataset.test is None:
-            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
+        yield from repeated("sizes", self.sizes, "size")
+        most, count = max(self.sizes), dataset.train.count
+        if most > count:
+            yield "sizes", f"found {most}, the data set has {count} training points"
+        yield from self.class_problems(dataset)

@@ -7,7 +7,7 @@ from pydantic import Field
 from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import NotBoolean, Strict
-from ntkflow.measures.common.experiment import Problems, Trained, Width
+from ntkflow.measures.common.experiment import Problems, Trained, Width, repeated
 
 INITIAL_KERNELS_LIMIT = 2**30
 """Bytes of the initial kernels of one width, which are in memory at once."""
@@ -66,8 +66,7 @@ class Settings(Trained):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        if len(set(self.initial.widths)) < len(self.initial.widths):
-            yield "initial.widths", f"found {self.initial.widths}, expected each width once"
+        yield from repeated("initial.widths", self.initial.widths, "width")
         yield from self.drift_problems()
         yield from self._too_large(dataset.points, network.outputs)
 
