@@ -117,4 +117,4 @@ def _curves(
     x = time[later]
     kernel = Series("limiting kernel", x, limit.mean(axis=0)[later], look="limit")
     means = {n: networks[n].mean(axis=0)[later] for n in sorted(networks)}
-    return [*[Series("", x, mean, width=n) for n, mean in means.items()], kernel]
+    return [*[Series("", x, y, width=n) for n, y in means.items()], kernel]

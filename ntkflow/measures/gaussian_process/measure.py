@@ -39,21 +39,16 @@ AT_ONCE = 256  # networks at once, so that their parameters stay in the cache
 def measure(sources: Sources, *, draws: int) -> xr.Dataset:
     """Covariance and excess kurtosis of the first output of f_theta(0) at all points, by width.
 
-    Parameters
-    ----------
-    draws
-        Number of networks of each width, rounded down to a multiple of 50.
+    The number of draws is rounded down to a multiple of 50.
     """
     x = np.asarray(sources.dataset["x"].values, np.float32)
     nngp = np.asarray(sources.limiting["nngp"].values, np.float64)
     batches = min(BATCHES, draws)
     used = draws - draws % batches
-    f = {
-        width: drawn(seed_keys(sources.seed, width, used), x, architecture).reshape(
-            batches, -1, len(x)
-        )
-        for width, architecture in sources.architectures.items()
-    }
+    f = {}
+    for n, architecture in sources.architectures.items():
+        networks = drawn(seed_keys(sources.seed, n, used), x, architecture)
+        f[n] = networks.reshape(batches, -1, len(x))
     widths = np.array(sorted(f))
     kurtoses = [excess_kurtosis(f[n]) for n in widths]
     with np.errstate(invalid="ignore", divide="ignore"):  # a kurtosis below 0 has no logarithm
@@ -114,16 +109,9 @@ def _covariance(f: np.ndarray, nngp: np.ndarray) -> tuple[Quantity, list[Series]
     errors = (products - nngp[rows, columns]) * weight
     replicates = squared_bias_replicates(errors, REPLICATES, np.random.default_rng(0))
     low, high = percentile_interval(replicates)
-    quantity = Quantity(
-        "squared distance of the covariance",
-        squared_bias(errors),
-        low,
-        high,
-        "equals",
-        0.0,
-        COVARIANCE_TOLERANCE,
-        2 * COVARIANCE_TOLERANCE,
-    )
+    distance, margin = squared_bias(errors), COVARIANCE_TOLERANCE
+    name = "squared distance of the covariance"
+    quantity = Quantity(name, distance, low, high, "equals", 0.0, margin, 2 * margin)
     limit, ends = nngp[rows, columns], np.array([nngp.min(), nngp.max()])
     bar = 1.96 * products.std(axis=0, ddof=1) / np.sqrt(len(f))
     mean = products.mean(axis=0)

@@ -28,16 +28,7 @@ LINEAR_PART = 0.16  # length of the axis from 0 to the first time, over that of 
 
 
 def draw(statistics: xr.Dataset) -> Figure:
-    """Draw the figure.
-
-    Parameters
-    ----------
-    statistics
-        A `kernel_drift` store: ``cost`` (width, seed, step), ``drift`` (width, seed, kernel_step),
-        ``mean_drift``, ``mean_drift_low``, ``mean_drift_high`` (width), ``exponent``,
-        ``exponent_low``, ``exponent_high``, ``prefactor``, ``expected``; attributes
-        ``network_label``, ``dataset_label``.
-    """
+    """Draw a `kernel_drift` store with the attributes `network_label` and `dataset_label`."""
     statistics = statistics.sortby("width")
     colours = style.width_colours(statistics["width"])
     panels = 2 + (len(colours) > 1)

@@ -14,14 +14,7 @@ from ntkflow.plotting import style
 
 
 def draw(statistics: xr.Dataset) -> Figure:
-    """Draw the figure.
-
-    Parameters
-    ----------
-    statistics
-        A `kernel_profile` store: ``ntk`` (width, seed, step, sample), ``limiting_ntk`` (sample),
-        ``angle`` (sample); attributes ``network_label``, ``dataset_label``, ``reference_angle``.
-    """
+    """Draw a `kernel_profile` store with the attributes `network_label` and `dataset_label`."""
     profile = statistics.sortby("angle")
     colours = style.width_colours(profile["width"])
     times = profile["time"].values
@@ -64,15 +57,8 @@ def _mark_reference(axes: Axes, angle: float) -> None:
     """Mark x_0 on the horizontal axis, with its name on the side away from the edge."""
     foot = axes.get_xaxis_transform()
     axes.plot(angle, 0, "^", color=style.INK, transform=foot, clip_on=False, zorder=4)
-    side = -1 if angle > 0 else 1
-    axes.annotate(
-        "$x_0$",
-        (angle, 0),
-        xycoords=foot,
-        xytext=(4 * side, 3),
-        textcoords="offset points",
-        ha="right" if side < 0 else "left",
-    )
+    shift, side = ((-4, 3), "right") if angle > 0 else ((4, 3), "left")
+    axes.annotate("$x_0$", (angle, 0), shift, foot, "offset points", ha=side)
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
@@ -90,16 +76,12 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     network, limit = statistics["ntk"], statistics["limiting_ntk"]
     first = network.isel(step=0, drop=True)
     overlap = (network * limit).integrate("angle") / _norm(limit) ** 2
-    summary = xr.merge(
-        [
-            mean_with_interval(_norm(network - limit) / _norm(limit), "relative_error"),
-            mean_with_interval(overlap, "inflation"),
-            mean_with_interval(_norm(network - first) / _norm(first), "drift"),
-        ]
-    )
-    return summary.to_dataframe(["width", "step"]).reset_index()[
-        ["width", "step", "time", *summary.data_vars]
-    ]
+    error, drift = _norm(network - limit) / _norm(limit), _norm(network - first) / _norm(first)
+    columns = {"relative_error": error, "inflation": overlap, "drift": drift}
+    summary = xr.merge([mean_with_interval(values, name) for name, values in columns.items()])
+    dims = ["width", "step"]
+    frame: pd.DataFrame = summary.to_dataframe(dims).reset_index()
+    return frame[[*dims, "time", *summary.data_vars]]
 
 
 def _norm(function: xr.DataArray) -> xr.DataArray:

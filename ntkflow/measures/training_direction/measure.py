@@ -44,15 +44,7 @@ MOST_RECORDS = 20
 
 
 def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -> xr.Dataset:
-    """Drift of the NTK between all points, by width, and movement of f.
-
-    Parameters
-    ----------
-    seeds
-        Number of networks of each width.
-    learning_rate, steps
-        Length in time and number of Euler steps along the direction.
-    """
+    """Drift of the NTK between all points, by width, and movement of f, in Euler steps."""
     x = jnp.asarray(sources.dataset["x"].values, jnp.float64)
     train = int(sources.dataset["is_train"].values.sum())
     time = learning_rate * np.arange(steps)
@@ -62,9 +54,8 @@ def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -
     drift, moved, distance, shown = {}, {}, {}, {}
     for width, architecture in sources.architectures.items():
         keys = seed_keys(sources.seed, width, seeds)
-        drifts, f = map(
-            np.asarray, _followed(keys, x, _in_records(direction), learning_rate, architecture)
-        )
+        found = _followed(keys, x, _in_records(direction), learning_rate, architecture)
+        drifts, f = map(np.asarray, found)
         expected = f[:, :1] + limit[:, :, None]
         drift[width] = drifts.max(axis=1)
         moved[width] = _moved(f[:, :, :train])
@@ -73,15 +64,11 @@ def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -
     slope, drifted = exponent("exponent of the drift", drift, DRIFT_BOUND, "at most")
     far = mean("movement of f, widest", moved[max(moved)], "at least", LEAST_MOVEMENT, 0.0)
     close, apart = exponent("exponent of the distance from the limit", distance, EXPECTED)
+    paths = _paths(shown, learning_rate * kept)
     return evidence(
         [slope, far, close],
         [
-            Panel(
-                "one network per width",
-                "time $t$",
-                r"$f_\theta(x_1)$",
-                _paths(shown, learning_rate * kept),
-            ),
+            Panel("one network per width", "time $t$", r"$f_\theta(x_1)$", paths),
             Panel("largest drift", "width $n$", DRIFT, drifted, "log", "log"),
             Panel("distance from the limit", "width $n$", DISTANCE, apart, "log", "log"),
         ],
@@ -120,16 +107,9 @@ def oscillating(
 def limiting_path(
     ntk: Float[AnyArray, "m n"], direction: Float[np.ndarray, "t n"], rate: float
 ) -> Float[np.ndarray, "t1 m"]:
-    """f_inf - f_0 before the first and after each kernel gradient step along the direction.
+    """f_inf - f_0 before the first and after each kernel gradient step along the direction d_t.
 
-    Parameters
-    ----------
-    ntk
-        Theta_inf between any m points and the n training points.
-    direction
-        Direction d_t at each step.
-    rate
-        Length of a step in time.
+    Theta_inf is given between any m points and the n training points.
     """
     travelled = rate * np.cumsum(direction, axis=0)
     steps = -np.asarray(kernel_map(np.asarray(ntk, np.float64), travelled.T)).T
@@ -160,10 +140,8 @@ def _followed(
             return theta, (drift(empirical_ntk(theta, x, x, network)), apply(theta, x, network))
 
         _, (drifts, f) = jax.lax.scan(record, start, pushes)
-        return (
-            jnp.concatenate([jnp.zeros(1), drifts]),
-            jnp.concatenate([apply(start, x, network)[None], f]),
-        )
+        before = apply(start, x, network)[None]
+        return jnp.concatenate([jnp.zeros(1), drifts]), jnp.concatenate([before, f])
 
     return jax.lax.map(follow, keys)
 

@@ -24,15 +24,9 @@ BAR: dict[str, Any] = {"color": style.BLUE, "linewidth": 1.2, "zorder": 3}
 
 
 def draw(statistics: xr.Dataset) -> Figure:
-    """Draw the figure.
+    """Draw a `width_scaling` store with the attributes `network_label` and `dataset_label`.
 
-    Parameters
-    ----------
-    statistics
-        A `width_scaling` store: ``value``, ``value_low``, ``value_high``, ``used`` (quantity,
-        width), ``spread`` (quantity, width, seed), ``exponent``, ``exponent_low``,
-        ``exponent_high``, ``prefactor``, ``expected`` (quantity); attributes ``network_label``,
-        ``dataset_label``. The first 50 initialisations of ``spread`` are drawn.
+    The first 50 initialisations of ``spread`` are drawn.
     """
     statistics = statistics.sortby("width")
     quantities = statistics.sizes["quantity"]
@@ -150,9 +144,6 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
 
 def tabulate_widths(statistics: xr.Dataset) -> pd.DataFrame:
     """One row per quantity and width: value, interval, and whether the fit uses it."""
-    names = ["value", "value_low", "value_high", "used"]
-    return (
-        statistics[names]
-        .to_dataframe(["quantity", "width"])
-        .reset_index()[["quantity", "width", *names]]
-    )
+    dims, names = ["quantity", "width"], ["value", "value_low", "value_high", "used"]
+    frame: pd.DataFrame = statistics[names].to_dataframe(dims).reset_index()
+    return frame[[*dims, *names]]

@@ -71,26 +71,8 @@ def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) ->
     `convergence.squared_bias`. The fit uses the widths at which the lower end of the interval is
     above zero. A bias below its noise is not used. The other quantities are means of norms, whose
     lower end is positive if there are two initialisations and no norm is 0; a single
-    initialisation has no interval and is not used.
-
-    Parameters
-    ----------
-    sources
-        ``ensembles`` and ``dynamics`` of the same widths, ``initial`` of any widths and numbers of
-        seeds, and ``limiting``.
-    replicates, seed
-        Number of bootstrap replicates and the seed of their generator.
-
-    Returns
-    -------
-    xr.Dataset
-        A "width_scaling" store. A quantity is NaN, and not used, at widths without it.
-
-    Raises
-    ------
-    ValueError
-        If ensembles and dynamics differ in their widths, seeds or steps, a store lacks the kernels
-        a quantity needs, or there are too few initial kernels of a width.
+    initialisation has no interval and is not used. A quantity is NaN, and not used, at widths
+    without it. Ensembles and dynamics must have the same widths, seeds and steps.
     """
     ensembles, dynamics, initial = sources.ensembles, sources.dynamics, sources.initial
     limiting = sources.limiting
@@ -124,12 +106,8 @@ def _bias(
     errors = convergence.mean_errors(initial, limiting)
     squares = convergence.squared_bias_replicates(errors, replicates, rng)
     roots = np.sqrt(np.maximum(squares, 0))
-    return Estimate(
-        value=float(np.sqrt(max(convergence.squared_bias(errors), 0))),
-        interval=percentile_interval(roots),
-        replicates=roots,
-        spread=np.empty(0),
-    )
+    value = float(np.sqrt(max(convergence.squared_bias(errors), 0)))
+    return Estimate(value, percentile_interval(roots), roots, np.empty(0))
 
 
 def _trained_estimates(
