@@ -30,6 +30,7 @@ INK = "#000000"
 MINUS = "−"
 GREY = "#b4b4b4"
 BLUE = "#0072b2"  # Okabe & Ito (2008)
+# Dashed, so that networks remain visible below the limit.
 LIMIT: dict[str, Any] = {"color": INK, "linestyle": "dashed", "linewidth": 1.0}
 NETWORK_LINE: dict[str, Any] = {"linewidth": 0.7, "markersize": 2.5, "markeredgewidth": 0}
 LINE_SPACING = 1.0  # STIX has tall lines
@@ -51,7 +52,7 @@ def paper() -> AbstractContextManager[None]:
 def width_colours(widths: xr.DataArray) -> dict[int, str]:
     """One colour for each width, darker for wider, from a perceptually uniform colour map."""
     ordered = sorted(int(width) for width in widths.values)
-    positions = np.linspace(0.69, 0.2, len(ordered)) if len(ordered) > 1 else [0.3]
+    positions = [0.3] if len(ordered) == 1 else np.linspace(0.69, 0.2, len(ordered))
     colours = matplotlib.colormaps["plasma"](positions)
     return dict(zip(ordered, map(to_hex, colours), strict=True))
 
@@ -102,11 +103,6 @@ def network_lines(
     for width, colour in colours.items():
         lines = networks.sel(width=width).transpose(*x.dims, "seed")
         axes.plot(x, lines, color=colour, alpha=alpha, marker=marker, **NETWORK_LINE)
-
-
-def limit_line(axes: Axes, x: xr.DataArray, limit: xr.DataArray) -> None:
-    """Draw the infinite-width limit over the networks, dashed so that they remain visible."""
-    axes.plot(x, limit, **LIMIT)
 
 
 def width_key(colours: dict[int, str]) -> list[Artist]:

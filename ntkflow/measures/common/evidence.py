@@ -49,6 +49,11 @@ EVIDENCE = Schema(
     float32=TRAINED,
 )
 
+NUMBERS = ("value", "low", "high", "expected", "tolerance", "resolution")
+PANEL_TEXTS = ("title", "x_label", "y_label", "x_scale", "y_scale")
+SERIES_LABELS = ("label", "look", "width")
+CURVES = {"x": "x", "y": "y", "low": "y_low", "high": "y_high"}
+
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "not enough data"
 
 Relation = Literal["equals", "at most", "at least"]
@@ -159,12 +164,6 @@ def quantities(store: xr.Dataset) -> list[Quantity]:
         Quantity(name=name, relation=relation, **dict(zip(NUMBERS, numbers, strict=True)))
         for name, relation, *numbers in zip(*columns, strict=True)
     ]
-
-
-NUMBERS = ("value", "low", "high", "expected", "tolerance", "resolution")
-PANEL_TEXTS = ("title", "x_label", "y_label", "x_scale", "y_scale")
-SERIES_LABELS = ("label", "look", "width")
-CURVES = {"x": "x", "y": "y", "low": "y_low", "high": "y_high"}
 
 
 def _curves(drawn: Sequence[tuple[int, Series]], name: str) -> np.ndarray:

@@ -98,26 +98,23 @@ def repeated(key: str, values: Sequence[object], what: str) -> Problems:
         yield key, f"found {values}, expected each {what} once"
 
 
-class Widths(Strict):
+class Widths(Experiment):
     """Base class of measures over widths."""
 
     fewest_widths: ClassVar[int] = 1
     widths: list[Width] = Field(min_length=1, description="widths n of networks, each once")
 
-    def _width_problems(self) -> Problems:
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
         yield from repeated("widths", self.widths, "width")
         if len(self.widths) < self.fewest_widths:
             yield "widths", f"found {self.widths}, expected at least {self.fewest_widths}"
 
 
-class Untrained(Widths, Experiment):
+class Untrained(Widths):
     """Base class of measures that draw or train the networks they need."""
 
     reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting", "networks")
-
-    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
-        yield from super().problems(dataset, network)
-        yield from self._width_problems()
 
 
 class Classifying(Untrained):
@@ -132,7 +129,7 @@ class Classifying(Untrained):
         yield from self.class_problems(dataset)
 
 
-class Trained(Widths, Experiment):
+class Trained(Widths):
     """Base class of measures of networks that the workflow trains."""
 
     reads: ClassVar[tuple[str, ...]] = ("ensembles",)
@@ -151,7 +148,6 @@ class Trained(Widths, Experiment):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        yield from self._width_problems()
         if self.on_circle and not dataset.probed_on_circle:
             yield "dataset", f"{self.dataset!r} needs `test` points on the circle here"
         yield from self._departures()

@@ -1,12 +1,12 @@
 """Quantities from several initialisations: means, and exponents of power laws in n or P."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from ntkflow.analysis.bootstrap import REPLICATES, interval_of_mean, resampled_means
+from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
 from ntkflow.analysis.power_law import Estimate, estimate_mean, fit_power_law
 from ntkflow.measures.common.evidence import Quantity, Relation, Series
 
@@ -24,10 +24,17 @@ def mean(
     resolution: float = np.inf,
 ) -> Quantity:
     """Mean of independent values (seed,) with its 95 % bootstrap interval."""
-    draws = np.asarray(values, np.float64)
-    replicates = resampled_means(draws, REPLICATES, np.random.default_rng(0))
-    low, high = interval_of_mean(replicates, len(draws))
-    return Quantity(name, float(draws.mean()), low, high, relation, expected, tolerance, resolution)
+    draws, random = np.asarray(values, np.float64), np.random.default_rng(0)
+    value, (low, high), *_ = estimate_mean(draws, REPLICATES, random)
+    return Quantity(name, value, low, high, relation, expected, tolerance, resolution)
+
+
+def resampled(statistic: Callable[[np.ndarray], np.ndarray], draws: int) -> Estimate:
+    """Statistic of weights (replicate, draw) of the draws: equal ones, and those of a bootstrap."""
+    value = float(statistic(np.full((1, draws), 1 / draws))[0])
+    weights = resampling_weights(draws, REPLICATES, np.random.default_rng(0))
+    replicates = np.concatenate([statistic(batch) for batch in weights])
+    return Estimate(value, percentile_interval(replicates), replicates, np.empty(0))
 
 
 def exponent(

@@ -16,11 +16,10 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
 from ntkflow.kernels.dynamics import Components, kernel_flow, stepped
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exponents import exponent
+from ntkflow.measures.common.exponents import exponent, resampled
 from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float64"
@@ -31,6 +30,10 @@ movement of the kernel in training, contribute a few per cent. Fluctuations of o
 the interval."""
 
 EXPECTED = -0.5
+LEAST_SHOWN = 1e-3
+"""Smallest fraction drawn; below it, errors of order n^(-1/2) of other components contribute."""
+
+DISTANCE = r"$\max_t \|f_t - f_t^\infty\| / \|f^* - f_0\|$"
 
 
 class Trained(NamedTuple):
@@ -41,6 +44,7 @@ class Trained(NamedTuple):
     goal: np.ndarray  # (seed, n)
     steps: np.ndarray
     times: np.ndarray
+    rate: float
 
 
 def measure(sources: Sources, *, components: int) -> xr.Dataset:
@@ -70,9 +74,6 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
     )
 
 
-DISTANCE = r"$\max_t \|f_t - f_t^\infty\| / \|f^* - f_0\|$"
-
-
 def _trained(store: xr.Dataset, basis: Components) -> Trained:
     samples = int(store["is_train"].values.sum())
     f = np.asarray(store["f"].isel(output=0).values, np.float64)
@@ -80,7 +81,7 @@ def _trained(store: xr.Dataset, basis: Components) -> Trained:
     steps, times = store["step"].values, store["time"].values
     rate = float(times[-1] / steps[-1])
     flow = kernel_flow(stepped(basis, rate), f[:, 0, :, None], goal[:, :, None], times)
-    return Trained(f, np.asarray(flow)[..., 0], goal, steps, times)
+    return Trained(f, np.asarray(flow)[..., 0], goal, steps, times, rate)
 
 
 def _residuals(networks: Trained, basis: Components, component: int) -> np.ndarray:
@@ -92,9 +93,7 @@ def _residuals(networks: Trained, basis: Components, component: int) -> np.ndarr
 
 def _rate(networks: Trained, basis: Components, component: int) -> Quantity:
     """Measured decay rate over lambda_i, with an interval over networks."""
-    eigenvalue = basis.eigenvalues[component]
-    rate = networks.times[-1] / networks.steps[-1]
-    logs = networks.steps * np.log1p(-rate * eigenvalue)
+    logs = networks.steps * np.log1p(-networks.rate * basis.eigenvalues[component])
     record = int(np.argmin(np.abs(logs + 1)))
     left = _residuals(networks, basis, component)
     products, squares = left[:, record] * left[:, 0], left[:, 0] ** 2
@@ -103,10 +102,7 @@ def _rate(networks: Trained, basis: Components, component: int) -> Quantity:
         with np.errstate(invalid="ignore"):
             return np.log((weights @ products) / (weights @ squares)) / logs[record]
 
-    seeds = len(left)
-    weights = resampling_weights(seeds, REPLICATES, np.random.default_rng(0))
-    low, high = percentile_interval(np.concatenate([ratio(batch) for batch in weights]))
-    value = float(ratio(np.full((1, seeds), 1 / seeds))[0])
+    value, (low, high), *_ = resampled(ratio, len(left))
     name = f"rate of component {component + 1} over its eigenvalue"
     return Quantity(name, value, low, high, "equals", 1.0, RATE_TOLERANCE, RATE_RESOLUTION)
 
@@ -125,14 +121,9 @@ def _curves(networks: Trained, basis: Components, component: int) -> list[Series
     """Curves of the mean remaining fraction of a component, and of theory."""
     left = _residuals(networks, basis, component)
     share = (left * left[:, :1]).sum(axis=0) / (left[:, :1] ** 2).sum(axis=0)
-    rate = networks.times[-1] / networks.steps[-1]
-    theory = (1 - rate * basis.eigenvalues[component]) ** networks.steps
+    theory = (1 - networks.rate * basis.eigenvalues[component]) ** networks.steps
     shown = theory > LEAST_SHOWN
     return [
         Series(f"component {component + 1}", networks.times[shown], share[shown]),
         Series("", networks.times[shown], theory[shown], look="limit"),
     ]
-
-
-LEAST_SHOWN = 1e-3
-"""Smallest fraction drawn; below it, errors of order n^(-1/2) of other components contribute."""

@@ -30,6 +30,8 @@ from ntkflow.networks.costs import COSTS, Cost, mean_cost
 
 PRECISION = "float64"
 
+Curves = Mapping[str, np.ndarray]
+
 INTEGRATOR = 1e-10
 """Relative tolerance of the integrator, for each step."""
 
@@ -37,6 +39,9 @@ TRAJECTORY = 1e-8
 """Error that the steps of the integrator may add up to."""
 
 RECORDS = 60
+SCALES = np.linspace(0.05, 20, 400)
+"""Multiples of functions that are tried for the bound."""
+
 REACHED = 1e-6
 """Fraction of the initial cost that may remain at the end of the flow, for a minimum at f*."""
 
@@ -135,9 +140,6 @@ def _bound(cost: Cost, basis: Components, y: np.ndarray, times: np.ndarray) -> n
     return np.min(costs + SCALES[:, None] ** 2 * norms / (2 * times), axis=0)
 
 
-SCALES = np.linspace(0.05, 20, 400)
-
-
 def _within(name: str, cost: np.ndarray, bound: np.ndarray) -> Quantity:
     worst = float(np.max(cost[1:] / bound))
     return Quantity.exact(f"{name}: cost over its bound", worst, "at most", 1.0, TRAJECTORY)
@@ -174,18 +176,12 @@ def _counter_example(
     ]
 
 
-def _panels(
-    times: np.ndarray,
-    spent: Mapping[str, np.ndarray],
-    bounds: Mapping[str, np.ndarray],
-    stalled: np.ndarray,
-) -> list[Panel]:
-    axis = r"$t \, \lambda_{min}$"
-    later = slice(1, None)
-    fall = [Series(name, times[later], (c / c[0])[later]) for name, c in spent.items()]
-    fall.append(Series("least squares, half the rank", times[later], (stalled / stalled[0])[later]))
-    share = [Series(name, times[later], spent[name][later] / bounds[name]) for name in spent]
-    share.append(Series("bound", times[[1, -1]], [1, 1], look="guide"))
+def _panels(times: np.ndarray, spent: Curves, bounds: Curves, stalled: np.ndarray) -> list[Panel]:
+    axis, later = r"$t \, \lambda_{min}$", times[1:]
+    falling = {**spent, "least squares, half the rank": stalled}
+    fall = [Series(name, later, (cost / cost[0])[1:]) for name, cost in falling.items()]
+    share = [Series(name, later, cost[1:] / bounds[name]) for name, cost in spent.items()]
+    share.append(Series("bound", later[[0, -1]], [1, 1], look="guide"))
     return [
         Panel("cost", axis, "$C(f_t) / C(f_0)$", _floored(fall), "log", "log"),
         Panel("cost over its bound", axis, "", _floored(share), "log", "log"),

@@ -48,7 +48,7 @@ def _draw_time(axes: Axes, functions: xr.Dataset, colours: dict[int, str]) -> No
     )
     style.network_lines(axes, angle, functions["f"], colours)
     for limit in percentile.transpose("quantile", ...):
-        style.limit_line(axes, angle, limit)
+        axes.plot(angle, limit, **style.LIMIT)
     axes.plot(functions["train_angle"], functions["train_y"], **POINT)
     time, network_time = (float(functions[key]) for key in ("time", "network_time"))
     # Both times, if the networks stopped before that of the Gaussian.

@@ -18,11 +18,11 @@ import scipy.stats
 import xarray as xr
 
 from ntkflow.aliases import Array, Float, Inputs, SeedKeys
-from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
+from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval
 from ntkflow.analysis.convergence import squared_bias, squared_bias_replicates
 from ntkflow.analysis.power_law import Estimate
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exponents import fitted
+from ntkflow.measures.common.exponents import fitted, resampled
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.mlp import Architecture, apply, init, seed_keys
 
@@ -93,11 +93,7 @@ def excess_kurtosis(f: np.ndarray) -> Estimate:
     def kurtosis(weights: np.ndarray) -> np.ndarray:
         return ((weights @ fourth) / (weights @ second) ** 2).mean(axis=1) - 3
 
-    even = np.full((1, len(f)), 1 / len(f))
-    weights = resampling_weights(len(f), REPLICATES, np.random.default_rng(0))
-    replicates = np.concatenate([kurtosis(batch) for batch in weights])
-    value = float(kurtosis(even)[0])
-    return Estimate(value, percentile_interval(replicates), replicates, np.empty(0))
+    return resampled(kurtosis, len(f))
 
 
 def _covariance(f: np.ndarray, nngp: np.ndarray) -> tuple[Quantity, list[Series]]:

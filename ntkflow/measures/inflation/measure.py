@@ -105,15 +105,8 @@ def flight(
     flown = max(2, int((eigenvalue * time <= HORIZON).sum()))
     time = time[:flown]
     train = np.flatnonzero(ensemble["is_train"].values)
-    inflation = np.array(
-        [
-            [
-                _along(kernels.isel(seed=seed, kernel_step=step, sample_prime=train), function)
-                for step in range(flown)
-            ]
-            for seed in range(kernels.sizes["seed"])
-        ]
-    )
+    kernels = kernels.isel(sample_prime=train).transpose("seed", "kernel_step", ...)
+    inflation = np.array([[_along(k, function) for k in run[:flown]] for run in kernels])
     residual = np.asarray(ensemble["f"].values - ensemble["goal"].values[:, None], np.float64)
     along = np.linalg.norm(np.einsum("stnk,n->stk", residual, function) / len(function), axis=2)
     recorded = np.asarray(ensemble["time"].values, np.float64)

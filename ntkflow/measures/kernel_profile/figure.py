@@ -40,7 +40,7 @@ def draw(statistics: xr.Dataset) -> Figure:
 def _draw_kernel(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> None:
     """Draw the kernel of each network at one time, with the limit."""
     style.network_lines(axes, profile["angle"], profile["ntk"], colours)
-    style.limit_line(axes, profile["angle"], profile["limiting_ntk"])
+    axes.plot(profile["angle"], profile["limiting_ntk"], **style.LIMIT)
     axes.set_title(style.time_text(float(profile["time"])))
 
 
@@ -49,7 +49,7 @@ def _draw_change(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> No
     first, last = profile["time"].values[[0, -1]]
     change = profile["ntk"].isel(step=-1) - profile["ntk"].isel(step=0)
     style.network_lines(axes, profile["angle"], change, colours)
-    style.limit_line(axes, profile["angle"], xr.zeros_like(profile["limiting_ntk"]))
+    axes.plot(profile["angle"], xr.zeros_like(profile["limiting_ntk"]), **style.LIMIT)
     axes.set_title(f"change, {style.time_text(first)} to ${last:g}$")
 
 

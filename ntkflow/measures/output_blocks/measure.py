@@ -16,6 +16,7 @@ from ntkflow.networks.mlp import seed_keys
 
 PRECISION = "float64"
 EXPECTED = -0.5
+LIMIT = r"limit $\Theta_\infty(x, x')$"
 
 
 def measure(sources: Sources, *, draws: int) -> xr.Dataset:
@@ -39,9 +40,6 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
             Panel("diagonal output blocks", "width $n$", "relative distance", on, "log", "log"),
         ],
     )
-
-
-LIMIT = r"limit $\Theta_\infty(x, x')$"
 
 
 def block_distances(ntk: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

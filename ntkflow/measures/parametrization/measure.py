@@ -52,6 +52,11 @@ BETA_TOLERANCE = 0.1
 """Margin of a difference of logarithms: mean eigenvalues of networks deviate by O(1/n)."""
 
 SHOWN = 8  # eigenvalues
+WEIGHTS = r"$\|W(T) - W(0)\| / \|W(0)\|$ over $\|f_0 - y\|$"
+RATIO = r"$\lambda_i / \lambda_1$"
+FUNCTION = r"$\|f_T - f_0\|$ over $\|f_0 - y\|$"
+
+Function = Callable[[Parameters, Inputs], Outputs]
 
 
 class Runs(NamedTuple):
@@ -105,13 +110,6 @@ def measure(
             Panel("limit and networks", "$i$", RATIO, eigenvalues, y_scale="log"),
         ],
     )
-
-
-WEIGHTS = r"$\|W(T) - W(0)\| / \|W(0)\|$ over $\|f_0 - y\|$"
-RATIO = r"$\lambda_i / \lambda_1$"
-FUNCTION = r"$\|f_T - f_0\|$ over $\|f_0 - y\|$"
-
-Function = Callable[[Parameters, Inputs], Outputs]
 
 
 @partial(jax.jit, static_argnums=(4, 5))

@@ -84,7 +84,7 @@ def _draw_along(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> 
     """Draw the remaining distance along the component, with its limit."""
     time, along = statistics["time"], statistics["along"]
     style.network_lines(axes, time, along, colours)
-    style.limit_line(axes, time, statistics["limiting_along"])
+    axes.plot(time, statistics["limiting_along"], **style.LIMIT)
     _time_axis(axes, time, along)
     axes.legend(handles=[style.limit_key()], loc="upper right")
 

@@ -39,14 +39,7 @@ SCHEMA = Schema(
             ("width", "seed", "component"), "eigenvalue of the empirical NTK at t = 0"
         ),
     },
-    {
-        "label": LABEL,
-        "width": WIDTH,
-        "seed": SEED,
-        "step": STEP,
-        "time": TIME,
-        "component": COMPONENT,
-    },
+    dict(label=LABEL, width=WIDTH, seed=SEED, step=STEP, time=TIME, component=COMPONENT),
     tolerance=TRAINED,
 )
 

@@ -41,6 +41,8 @@ EXPECTED = -0.5
 """Exponent of the distance from the limit."""
 
 MOST_RECORDS = 20
+DRIFT = r"$\sup_t \|\Theta(t) - \Theta(0)\| / \|\Theta(0)\|$"
+DISTANCE = r"$\sup_t \|f_\theta - f_\infty\|$"
 
 
 def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -> xr.Dataset:
@@ -73,10 +75,6 @@ def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -
             Panel("distance from the limit", "width $n$", DISTANCE, apart, "log", "log"),
         ],
     )
-
-
-DRIFT = r"$\sup_t \|\Theta(t) - \Theta(0)\| / \|\Theta(0)\|$"
-DISTANCE = r"$\sup_t \|f_\theta - f_\infty\|$"
 
 
 def _paths(shown: Mapping[int, tuple[np.ndarray, np.ndarray]], time: np.ndarray) -> list[Series]:

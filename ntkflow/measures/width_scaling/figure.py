@@ -63,7 +63,9 @@ def _draw_quantity(axes: Axes, panel: xr.Dataset, inches: float) -> None:
     title = textwrap.fill(str(panel["quantity"].item()), width=int(TITLE_CHARACTERS * inches))
     axes.set_title(title, linespacing=style.LINE_SPACING)
     lines = [*_draw_fit(axes, panel), *_draw_expected(axes, panel)]
-    _draw_spread(axes, panel)
+    spread = _shown_spread(panel)
+    x = width_axes.beside(widths, spread.sizes["seed"])
+    axes.plot(x.ravel(), spread.values.ravel(), ".", **SPREAD_POINT)
     _draw_means(axes, panel, bottom)
     width_axes.width_ticks(axes, widths, inches)
     width_axes.value_ticks(axes, bottom, top)
@@ -84,13 +86,6 @@ def _limits(panel: xr.Dataset) -> tuple[float, float]:
 def _shown_spread(panel: xr.Dataset) -> xr.DataArray:
     """Initialisations that are drawn, (width, seed)."""
     return panel["spread"].isel(seed=slice(width_axes.SHOWN_SEEDS)).transpose("width", "seed")
-
-
-def _draw_spread(axes: Axes, panel: xr.Dataset) -> None:
-    """Draw a small point for each initialisation, side by side around its width."""
-    spread = _shown_spread(panel)
-    x = width_axes.beside(panel["width"].values, spread.sizes["seed"])
-    axes.plot(x.ravel(), spread.values.ravel(), ".", **SPREAD_POINT)
 
 
 def _draw_means(axes: Axes, panel: xr.Dataset, bottom: float) -> None:
