@@ -137,9 +137,10 @@ class Trained(Widths):
     seeds: Count = Field(10, description="number of initialisations of each width")
     training: TrainingConfig = Field(description="gradient descent and what it records")
 
-    on_circle: ClassVar[bool] = False
+    on_circle: ClassVar[bool] = False  # whether it needs test points on the circle
+    drift: ClassVar[bool] = False  # whether it needs kernels at t = 0 and later
+    # Keys of `training` that may differ from what the theory assumes.
     free: ClassVar[frozenset[str]] = frozenset()
-    """Keys of `training` that may differ from what the theory assumes."""
 
     @property
     def recorded_functions(self) -> list[int]:
@@ -154,6 +155,9 @@ class Trained(Widths):
         for key, complaint in self.training.problems(dataset):
             yield f"training.{key}", complaint
         yield from self._size_problems(dataset, network)
+        found = self.training.recorded_kernels
+        if self.drift and (len(found) < 2 or found[0] != 0):
+            yield "training.kernel_steps", f"found {found}, expected 0 and a later step"
 
     def _departures(self) -> Problems:
         limit = "this measure compares networks with the limit of full-batch gradient "
@@ -163,12 +167,6 @@ class Trained(Widths):
                 expected = "null" if usual is None else repr(usual)
                 reason = reasons.get(key, f"{limit}descent on least squares")
                 yield f"training.{key}", f"found {found!r}, expected {expected}: {reason}"
-
-    def drift_problems(self) -> Problems:
-        """Yield a complaint unless the drift of the kernel can be computed."""
-        found = self.training.recorded_kernels
-        if len(found) < 2 or found[0] != 0:
-            yield "training.kernel_steps", f"found {found}, expected 0 and a later step"
 
     def _size_problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         training = self.training

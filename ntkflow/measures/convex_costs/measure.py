@@ -141,7 +141,7 @@ def _bound(cost: Cost, basis: Components, y: np.ndarray, times: np.ndarray) -> n
 
 
 def _within(name: str, cost: np.ndarray, bound: np.ndarray) -> Quantity:
-    worst = float(np.max(cost[1:] / bound))
+    worst = np.max(cost[1:] / bound)
     return Quantity.exact(f"{name}: cost over its bound", worst, "at most", 1.0, TRAJECTORY)
 
 

@@ -20,8 +20,9 @@ from ntkflow.plotting import style
 
 BAND = "#e2e2e2"
 # A white rim separates a dot from the lines behind it.
-POINT: dict[str, Any] = {"marker": "o", "markersize": 5, "color": style.INK, "zorder": 4}
-POINT |= {"markeredgecolor": "white", "linestyle": "none"}
+POINT: dict[str, Any] = dict(
+    marker="o", markersize=5, color=style.INK, markeredgecolor="white", linestyle="none", zorder=4
+)
 
 
 def draw(statistics: xr.Dataset) -> Figure:

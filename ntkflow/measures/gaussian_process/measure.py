@@ -12,7 +12,6 @@ The bootstrap resamples batches of draws.
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.stats
 import xarray as xr
@@ -48,7 +47,7 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
     f = {}
     for n, architecture in sources.architectures.items():
         networks = drawn(seed_keys(sources.seed, n, used), x, architecture)
-        f[n] = networks.reshape(batches, -1, len(x))
+        f[n] = np.asarray(networks, np.float64).reshape(batches, -1, len(x))
     widths = np.array(sorted(f))
     kurtoses = [excess_kurtosis(f[n]) for n in widths]
     with np.errstate(invalid="ignore", divide="ignore"):  # a kurtosis below 0 has no logarithm
@@ -69,16 +68,13 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
 
 
 @partial(jax.jit, static_argnums=(2,))
-def _drawn(keys: SeedKeys, x: Inputs, network: Architecture) -> Float[Array, "s N"]:
+def drawn(keys: SeedKeys, x: Inputs, network: Architecture) -> Float[Array, "s N"]:
+    """First output of f_theta(0) of one network per key."""
+
     def function(key: Array) -> Array:
         return apply(init(key, x.shape[1], network, x.dtype), x, network)[:, 0]
 
     return jax.lax.map(function, keys, batch_size=min(AT_ONCE, len(keys)))
-
-
-def drawn(keys: SeedKeys, x: np.ndarray, network: Architecture) -> np.ndarray:
-    """First output of f_theta(0) of one network per key, (seed, point)."""
-    return np.asarray(_drawn(keys, jnp.asarray(x), network), np.float64)
 
 
 def excess_kurtosis(f: np.ndarray) -> Estimate:

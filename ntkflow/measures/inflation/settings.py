@@ -1,8 +1,6 @@
 """Settings of the measure `inflation`."""
 
-from ntkflow.configuration.networks import NetworkConfig
-from ntkflow.datasets.config import DatasetConfig
-from ntkflow.measures.common.experiment import AlongComponent, Problems
+from ntkflow.measures.common.experiment import AlongComponent
 
 
 class Settings(AlongComponent):
@@ -14,8 +12,5 @@ class Settings(AlongComponent):
 
     paper = "Section 6"
     statement = "The NTK of narrower networks is inflated during training, so they converge faster."
+    drift = True
     reads = ("dataset", "limiting", "ensembles")
-
-    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
-        yield from super().problems(dataset, network)
-        yield from self.drift_problems()

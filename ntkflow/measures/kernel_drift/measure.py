@@ -10,17 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from ntkflow.analysis import convergence
+from ntkflow.analysis import convergence, power_law
 from ntkflow.analysis.bootstrap import REPLICATES
 from ntkflow.analysis.ensembles import recorded_kernels, stack_widths
-from ntkflow.analysis.power_law import (
-    DRIFT,
-    DRIFT_BOUND,
-    Estimate,
-    PowerLaw,
-    estimate_mean,
-    fit_power_law,
-)
+from ntkflow.analysis.power_law import DRIFT, DRIFT_BOUND, Estimate, estimate_mean
 from ntkflow.measures.common.evidence import Quantity
 from ntkflow.measures.common.exponents import recorded
 from ntkflow.measures.common.sources import Sources
@@ -125,7 +118,7 @@ def _cost(ensemble: xr.Dataset) -> xr.DataArray:
     return cost.reset_coords(drop=True).assign_coords(kept).astype(np.float64).compute()
 
 
-def _fit(estimates: Mapping[int, Estimate]) -> PowerLaw:
+def _fit(estimates: Mapping[int, Estimate]) -> power_law.PowerLaw:
     used = {
         n: each
         for n, each in estimates.items()
@@ -133,7 +126,7 @@ def _fit(estimates: Mapping[int, Estimate]) -> PowerLaw:
     }
     values = np.array([each.value for each in used.values()])
     replicates = np.array([each.replicates for each in used.values()])
-    return fit_power_law(np.array(list(used)), values, replicates.T)
+    return power_law.fit_power_law(np.array(list(used)), values, replicates.T)
 
 
 def claims(statistics: xr.Dataset) -> list[Quantity]:

@@ -1,8 +1,6 @@
 """Settings of the measure `kernel_drift`."""
 
-from ntkflow.configuration.networks import NetworkConfig
-from ntkflow.datasets.config import DatasetConfig
-from ntkflow.measures.common.experiment import PAPER, Problems, Trained
+from ntkflow.measures.common.experiment import PAPER, Trained
 
 
 class Settings(Trained):
@@ -12,6 +10,7 @@ class Settings(Trained):
     with two widths and 5 seeds or more.
     """
 
+    drift = True
     free = frozenset({"cost", "optimizer", "batch_size", "probe"})
     paper = "Theorem 2"
     statement = (
@@ -34,7 +33,3 @@ class Settings(Trained):
         "widths, the last drift against width on logarithmic axes, with a fitted line and the "
         "slope that theory predicts."
     )
-
-    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
-        yield from super().problems(dataset, network)
-        yield from self.drift_problems()

@@ -16,6 +16,7 @@ from ntkflow.plotting import style
 def draw(statistics: xr.Dataset) -> Figure:
     """Draw a `kernel_profile` store with the attributes `network_label` and `dataset_label`."""
     profile = statistics.sortby("angle")
+    angle, ntk, limit = profile["angle"], profile["ntk"], profile["limiting_ntk"]
     colours = style.width_colours(profile["width"])
     times = profile["time"].values
     panels = len(times) + (len(times) > 1)
@@ -26,22 +27,17 @@ def draw(statistics: xr.Dataset) -> Figure:
             if step:
                 axes.sharey(row[0])
                 axes.tick_params(labelleft=False)
-            _draw_kernel(axes, profile.isel(step=step), colours)
+            style.network_lines(axes, angle, ntk.isel(step=step), colours)
+            axes.plot(angle, limit, **style.LIMIT)
+            axes.set_title(style.time_text(times[step]))
             _mark_reference(axes, statistics.attrs["reference_angle"])
-        row[0].set_ylabel(style.axis_label(profile["ntk"]))
+        row[0].set_ylabel(style.axis_label(ntk))
         if len(times) > 1:
             _draw_change(row[-1], profile, colours)
         for axes in row:
-            style.angle_axis(axes, profile["angle"])
+            style.angle_axis(axes, angle)
         style.heading(figure, statistics, [*style.width_key(colours), style.limit_key()])
         return style.fixed_layout(figure)
-
-
-def _draw_kernel(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> None:
-    """Draw the kernel of each network at one time, with the limit."""
-    style.network_lines(axes, profile["angle"], profile["ntk"], colours)
-    axes.plot(profile["angle"], profile["limiting_ntk"], **style.LIMIT)
-    axes.set_title(style.time_text(float(profile["time"])))
 
 
 def _draw_change(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> None:

@@ -51,12 +51,12 @@ def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -
     train = int(sources.dataset["is_train"].values.sum())
     time = learning_rate * np.arange(steps)
     direction = oscillating(sources.seed, time, train, learning_rate * steps)
-    kept = _records(steps)
+    kept, pushes = _in_records(direction)
     limit = limiting_path(sources.limiting["ntk"].values[:, :train], direction, learning_rate)[kept]
     drift, moved, distance, shown = {}, {}, {}, {}
     for width, architecture in sources.architectures.items():
         keys = seed_keys(sources.seed, width, seeds)
-        found = _followed(keys, x, _in_records(direction), learning_rate, architecture)
+        found = _followed(keys, x, pushes, learning_rate, architecture)
         drifts, f = map(np.asarray, found)
         expected = f[:, :1] + limit[:, :, None]
         drift[width] = drifts.max(axis=1)
@@ -114,12 +114,6 @@ def limiting_path(
     return np.concatenate([np.zeros((1, len(ntk))), steps])
 
 
-def _records(steps: int) -> np.ndarray:
-    """Steps after which f and the kernel are recorded: equally spaced, and the last."""
-    stride = -(-steps // MOST_RECORDS)
-    return np.array(sorted({*range(0, steps, stride), steps}))
-
-
 @partial(jax.jit, static_argnums=(4,))
 def _followed(
     keys: SeedKeys, x: Inputs, pushes: Float[AnyArray, "r c n"], rate: float, network: Architecture
@@ -154,14 +148,18 @@ def _step(
     return jax.tree.map(lambda p, g: p - rate * g, theta, gradient), None
 
 
-def _in_records(direction: Float[np.ndarray, "t n"]) -> Float[np.ndarray, "r c n"]:
-    """Directions grouped by record, padded with zeros after the last step."""
+def _in_records(direction: Float[np.ndarray, "t n"]) -> tuple[np.ndarray, np.ndarray]:
+    """Steps after which f and the kernel are recorded, and the directions before each record.
+
+    Records are equally spaced, and one is at the end. Directions (record, step, n) are zero after
+    the last step.
+    """
     steps, samples = direction.shape
     stride = -(-steps // MOST_RECORDS)
-    records = -(-steps // stride)
-    padded = np.zeros((records * stride, samples))
+    kept = np.array([*range(0, steps, stride), steps])
+    padded = np.zeros(((len(kept) - 1) * stride, samples))
     padded[:steps] = direction
-    return padded.reshape(records, stride, samples)
+    return kept, padded.reshape(-1, stride, samples)
 
 
 def _moved(f: Float[np.ndarray, "s t n k"]) -> Float[np.ndarray, " s"]:

@@ -37,6 +37,7 @@ class Settings(Trained):
     reads = ("ensembles", "initial", "dynamics", "limiting")
     elsewhere = frozenset({"initial"})
     fewest_widths = 2
+    drift = True
     width_table = True
     paper = "Theorems 1 and 2, Section 5"
     statement = (
@@ -67,7 +68,6 @@ class Settings(Trained):
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
         yield from repeated("initial.widths", self.initial.widths, "width")
-        yield from self.drift_problems()
         yield from self._too_large(dataset.points, network.outputs)
 
     def _too_large(self, points: int, outputs: int) -> Problems:
