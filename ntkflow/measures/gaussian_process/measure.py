@@ -31,7 +31,6 @@ BATCHES = 50
 COVARIANCE_TOLERANCE = 0.02**2
 """Square of two per cent, which the next order in 1/n may contribute at widths from 50."""
 
-EXPECTED = -1.0
 AT_ONCE = 256  # networks at once, so that their parameters stay in the cache
 
 
@@ -51,7 +50,7 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
     widths = np.array(sorted(f))
     kurtoses = [excess_kurtosis(f[n]) for n in widths]
     with np.errstate(invalid="ignore", divide="ignore"):  # a kurtosis below 0 has no logarithm
-        kurtosis, shown = fitted("exponent of the excess kurtosis", widths, kurtoses, EXPECTED)
+        kurtosis, shown = fitted("exponent of the excess kurtosis", widths, kurtoses, -1.0)
     covariance, entries = _covariance(f[widths[-1]], nngp)
     deviation = np.sqrt(nngp[0, 0])
     grid = np.linspace(-4, 4, 81)

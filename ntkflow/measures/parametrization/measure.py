@@ -62,8 +62,8 @@ Function = Callable[[Parameters, Inputs], Outputs]
 class Runs(NamedTuple):
     """Movement of networks of one width in training.
 
-    All but the first and fourth are relative to ||f_0 - y||_pin, which varies between networks but
-    not with n.
+    `moved`, `change` and `divided` are relative to ||f_0 - y||_pin, which varies between networks
+    but not with n.
     """
 
     # Largest difference of f between NTK parametrization and the standard one with equivalent

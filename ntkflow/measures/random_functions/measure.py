@@ -27,7 +27,6 @@ ROUNDING = 1e-11
 """Rounding error of ten steps, each a sum over up to thousands of functions."""
 
 STEPS = 10
-EXPECTED = -0.5
 
 
 def _gaussian(root: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
@@ -73,7 +72,7 @@ def measure(sources: Sources, *, functions: Sequence[int], draws: int) -> xr.Dat
             count: [_squared_distance(law(root, count, random), kernel) for _ in range(draws)]
             for count in functions
         }
-        slope, shown = exponent(f"{name}: exponent in P", squares, EXPECTED, power=0.5)
+        slope, shown = exponent(f"{name}: exponent in P", squares, -0.5, power=0.5)
         quantities += [Quantity.exact(same, error, "at most", 0.0, ROUNDING), slope]
         panels.append(Panel(name, *axes, shown, "log", "log"))
     return evidence(quantities, panels)

@@ -133,11 +133,11 @@ def _numbers(
     quantities, random = [], found["random"]
     for who in ("networks", "kernel"):
         fitted, chance = random[who].learnt[-1], random[who].test[-1]
-        on_true, on_random = (f"{who}: test accuracy after {kind} labels" for kind in found)
+        after = f"{who}: test accuracy after"
         quantities += [
             mean(f"{who}: accuracy on random labels", fitted, "at least", FITTED, 0.0),
-            _generalises(on_true, found["true"][who].test[-1], points),
-            mean(on_random, chance, "equals", 1 / classes, TOLERANCE, RESOLUTION),
+            _generalises(f"{after} true labels", found["true"][who].test[-1], points),
+            mean(f"{after} random labels", chance, "equals", 1 / classes, TOLERANCE, RESOLUTION),
         ]
     return quantities
 

@@ -37,9 +37,6 @@ PRECISION = "float64"
 LEAST_MOVEMENT = 0.2
 """Smallest ||f_T - f_0||_pin over ||f_0||_pin that counts as movement of f by O(1)."""
 
-EXPECTED = -0.5
-"""Exponent of the distance from the limit."""
-
 MOST_RECORDS = 20
 DRIFT = r"$\sup_t \|\Theta(t) - \Theta(0)\| / \|\Theta(0)\|$"
 DISTANCE = r"$\sup_t \|f_\theta - f_\infty\|$"
@@ -65,7 +62,7 @@ def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -
         shown[width] = f[0, :, 0, 0], expected[0, :, 0, 0]
     slope, drifted = exponent("exponent of the drift", drift, DRIFT_BOUND, "at most")
     far = mean("movement of f, widest", moved[max(moved)], "at least", LEAST_MOVEMENT, 0.0)
-    close, apart = exponent("exponent of the distance from the limit", distance, EXPECTED)
+    close, apart = exponent("exponent of the distance from the limit", distance, -0.5)
     paths = _paths(shown, learning_rate * kept)
     return evidence(
         [slope, far, close],
