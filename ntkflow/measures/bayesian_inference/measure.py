@@ -79,14 +79,9 @@ def measure(
         "NTK support vectors": machine.predict(ntk[np.ix_(~train, train)]),
     }
     right = {name: classes == label[~train] for name, classes in found.items()}
-    trained = train_ensemble(
-        seed_keys(sources.seed, width, seeds),
-        sources.dataset["x"].values,
-        y,
-        int(train.sum()),
-        sources.architectures[width],
-        Schedule(learning_rate, (steps,)),
-    )
+    x, architecture = sources.dataset["x"].values, sources.architectures[width]
+    keys, schedule = seed_keys(sources.seed, width, seeds), Schedule(learning_rate, (steps,))
+    trained = train_ensemble(keys, x, y, int(train.sum()), architecture, schedule)
     networks = trained.f[:, -1].argmax(axis=2) == label
     on_training = networks[:, train].mean(axis=1)
     return evidence(

@@ -76,14 +76,10 @@ def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) ->
     drift = stack_widths({n: _drift(ensemble, n) for n, ensemble in ensembles.items()})
     cost = stack_widths({n: _cost(ensemble) for n, ensemble in ensembles.items()})
     final = drift.isel(kernel_step=-1)
-    estimates = {
-        n: estimate_mean(
-            final.sel(width=n).dropna("seed").to_numpy(),
-            replicates,
-            np.random.default_rng([seed, n]),
-        )
-        for n in sorted(ensembles)
-    }
+    estimates = {}
+    for n in sorted(ensembles):
+        own, random = final.sel(width=n).dropna("seed"), np.random.default_rng([seed, n])
+        estimates[n] = estimate_mean(own.to_numpy(), replicates, random)
     statistics = xr.Dataset(
         {
             "cost": cost,

@@ -13,17 +13,16 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import SOLVED
 from ntkflow.stores.variables import Schema, Variable
 
+DIMS = ("kernel", "size")
 SCHEMA = Schema(
     "kernel_regression",
     "Classification of test points by kernel regression, over training-set sizes",
     {
-        "accuracy": Variable(("kernel", "size"), "share of test points classified right"),
-        "accuracy_low": Variable(("kernel", "size"), "lower end of its 95 % interval"),
-        "accuracy_high": Variable(("kernel", "size"), "upper end of its 95 % interval"),
-        "squared_error": Variable(("kernel", "size"), "mean square of f - f* on test points"),
-        "iterations": Variable(
-            ("kernel", "size"), "iterations of conjugate gradients; 0 by Cholesky", kinds="i"
-        ),
+        "accuracy": Variable(DIMS, "share of test points classified right"),
+        "accuracy_low": Variable(DIMS, "lower end of its 95 % interval"),
+        "accuracy_high": Variable(DIMS, "upper end of its 95 % interval"),
+        "squared_error": Variable(DIMS, "mean square of f - f* on test points"),
+        "iterations": Variable(DIMS, "iterations of conjugate gradients; 0 by Cholesky", kinds="i"),
     },
     {
         "kernel": Variable(("kernel",), "kernel of the regression", kinds="UOT"),
@@ -49,8 +48,7 @@ def measure(sources: Sources, *, sizes: Sequence[int], ridge: float) -> xr.Datas
     the size.
     """
     targets, train = sources.dataset["y"].to_numpy(), int(sources.dataset["is_train"].sum())
-    sizes, dims = sorted(sizes), ("kernel", "size")
-    results = []
+    sizes, results = sorted(sizes), []
     for name in KERNELS:
         for size in sizes:
             which = f"{name} of {size} training points"
@@ -61,8 +59,8 @@ def measure(sources: Sources, *, sizes: Sequence[int], ridge: float) -> xr.Datas
             results.append(_scores(outputs, targets[train:], fit.iterations))
             sources.progress(f"{which}: accuracy {results[-1][0]:.4f}")
     columns = np.array(results).T.reshape(-1, len(KERNELS), len(sizes))
-    variables = {name: (dims, column) for name, column in zip(SCORES, columns, strict=True)}
-    variables["iterations"] = (dims, columns[-1].astype(np.int64))
+    variables = {name: (DIMS, column) for name, column in zip(SCORES, columns, strict=True)}
+    variables["iterations"] = (DIMS, columns[-1].astype(np.int64))
     coordinates = {"kernel": list(KERNELS), "size": np.asarray(sizes)}
     return conform(xr.Dataset(variables, coordinates), SCHEMA)
 
@@ -72,13 +70,9 @@ def _regression(
 ) -> tuple[Regression, NDArray[np.float64]]:
     """Regression on the first training points, which have the targets, and f at test points."""
     kernel, memory = sources.limiting[name].isel(sample_prime=slice(len(targets))), sources.memory
+    known = kernel.isel(sample=slice(len(targets)))
     fit = fit_kernel_regression(
-        kernel.isel(sample=slice(len(targets))),
-        targets,
-        ridge=ridge,
-        memory=memory,
-        tolerance=TOLERANCE,
-        progress=sources.progress,
+        known, targets, ridge=ridge, memory=memory, tolerance=TOLERANCE, progress=sources.progress
     )
     return fit, predict(kernel.isel(sample=slice(train, None)), fit.coefficients, memory=memory)
 

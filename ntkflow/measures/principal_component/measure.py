@@ -16,6 +16,7 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED
 from ntkflow.stores.variables import COMPONENT, LABEL, SEED, STEP, TIME, WIDTH, Schema, Variable
 
+BY_STEP = ("width", "seed", "step")
 SCHEMA = Schema(
     "principal_component",
     "Training along one kernel principal component (JGH Figure 3)",
@@ -23,12 +24,8 @@ SCHEMA = Schema(
         "eigenfunction": Variable(
             ("sample", "component"), "eigenfunction on the batch", "f^{(i)}(x)"
         ),
-        "along": Variable(
-            ("width", "seed", "step"), "distance to the goal along the component", "||g_t||"
-        ),
-        "across": Variable(
-            ("width", "seed", "step"), "deviation from the straight line", "||h_t||"
-        ),
+        "along": Variable(BY_STEP, "distance to the goal along the component", "||g_t||"),
+        "across": Variable(BY_STEP, "deviation from the straight line", "||h_t||"),
         "limiting_along": Variable(
             ("step",),
             "infinite-width distance to the goal along the component",

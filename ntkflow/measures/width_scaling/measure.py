@@ -21,17 +21,16 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED
 from ntkflow.stores.variables import QUANTITY, SEED, WIDTH, Schema, Variable
 
+BY_WIDTH = ("quantity", "width")
 SCHEMA = Schema(
     "width_scaling",
     "Approach of finite networks to the limit, with fitted exponents (JGH Theorems 1, 2)",
     {
-        "value": Variable(("quantity", "width"), "statistic at one width"),
-        "value_low": Variable(("quantity", "width"), "lower end of its 95 % interval"),
-        "value_high": Variable(("quantity", "width"), "upper end of its 95 % interval"),
-        "used": Variable(("quantity", "width"), "whether the fit uses it", kinds="b"),
-        "spread": Variable(
-            ("quantity", "width", "seed"), "statistic of one initialisation; NaN if none"
-        ),
+        "value": Variable(BY_WIDTH, "statistic at one width"),
+        "value_low": Variable(BY_WIDTH, "lower end of its 95 % interval"),
+        "value_high": Variable(BY_WIDTH, "upper end of its 95 % interval"),
+        "used": Variable(BY_WIDTH, "whether the fit uses it", kinds="b"),
+        "spread": Variable((*BY_WIDTH, "seed"), "statistic of one initialisation; NaN if none"),
         "exponent": Variable(("quantity",), "slope of log value against log n"),
         "exponent_low": Variable(("quantity",), "lower end of its 95 % interval"),
         "exponent_high": Variable(("quantity",), "upper end of its 95 % interval"),
@@ -123,17 +122,16 @@ def _assemble(widths: Sequence[int], by_quantity: Sequence[Sequence[Estimate]]) 
     for q, w in np.ndindex(value.shape):
         kept = by_quantity[q][w].spread[:drawn]
         spread[q, w, : len(kept)] = kept
-    by_width, columns = ("quantity", "width"), zip(*fits, strict=True)
     variables = {
-        "value": (by_width, value),
-        "value_low": (by_width, low),
-        "value_high": (by_width, high),
-        "used": (by_width, used),
-        "spread": ((*by_width, "seed"), spread),
+        "value": (BY_WIDTH, value),
+        "value_low": (BY_WIDTH, low),
+        "value_high": (BY_WIDTH, high),
+        "used": (BY_WIDTH, used),
+        "spread": ((*BY_WIDTH, "seed"), spread),
         "expected": ("quantity", list(EXPECTED.values())),
     }
-    for name, column in zip(power_law.PowerLaw._fields, columns, strict=True):
-        variables[name] = ("quantity", list(column))
+    for name in power_law.PowerLaw._fields:
+        variables[name] = ("quantity", [getattr(fit, name) for fit in fits])
     coordinates = {"quantity": list(EXPECTED), "width": list(widths), "seed": np.arange(drawn)}
     return conform(xr.Dataset(variables, coordinates), SCHEMA)
 
