@@ -30,6 +30,7 @@ INK = "#000000"
 MINUS = "−"
 GREY = "#b4b4b4"
 BLUE = "#0072b2"  # Okabe & Ito (2008)
+# Dashed, so that networks remain visible below the limit.
 LIMIT: dict[str, Any] = {"color": INK, "linestyle": "dashed", "linewidth": 1.0}
 NETWORK_LINE: dict[str, Any] = {"linewidth": 0.7, "markersize": 2.5, "markeredgewidth": 0}
 LINE_SPACING = 1.0  # STIX has tall lines
@@ -51,7 +52,7 @@ def paper() -> AbstractContextManager[None]:
 def width_colours(widths: xr.DataArray) -> dict[int, str]:
     """One colour for each width, darker for wider, from a perceptually uniform colour map."""
     ordered = sorted(int(width) for width in widths.values)
-    positions = np.linspace(0.69, 0.2, len(ordered)) if len(ordered) > 1 else [0.3]
+    positions = [0.3] if len(ordered) == 1 else np.linspace(0.69, 0.2, len(ordered))
     colours = matplotlib.colormaps["plasma"](positions)
     return dict(zip(ordered, map(to_hex, colours), strict=True))
 
@@ -91,37 +92,17 @@ def fraction(value: float) -> str:
 
 
 def network_lines(
-    axes: Axes,
-    x: xr.DataArray,
-    networks: xr.DataArray,
-    colours: dict[int, str],
-    marker: str = "",
+    axes: Axes, x: xr.DataArray, networks: xr.DataArray, colours: dict[int, str], marker: str = ""
 ) -> None:
-    """Draw one thin line per network, wide networks over narrow ones.
+    """Draw one thin line per network (width, seed, dimension of `x`), wide over narrow ones.
 
-    Parameters
-    ----------
-    axes
-        Axes to draw in.
-    x
-        Horizontal coordinate, one dimension.
-    networks
-        Values (width, seed, dimension of `x`); NaN for networks that were not trained.
-    colours
-        Colour of each width.
-    marker
-        Small marker of each value, for few values.
+    Values are NaN for networks that were not trained.
     """
     # The more networks, the more transparent: overlapping lines must not hide each other.
     alpha = float(np.clip(1.6 / math.sqrt(networks.sizes["seed"]), 0.2, 0.9))
     for width, colour in colours.items():
         lines = networks.sel(width=width).transpose(*x.dims, "seed")
         axes.plot(x, lines, color=colour, alpha=alpha, marker=marker, **NETWORK_LINE)
-
-
-def limit_line(axes: Axes, x: xr.DataArray, limit: xr.DataArray) -> None:
-    """Draw the infinite-width limit over the networks, dashed so that they remain visible."""
-    axes.plot(x, limit, **LIMIT)
 
 
 def width_key(colours: dict[int, str]) -> list[Artist]:
@@ -141,13 +122,10 @@ def heading(
     figure: Figure, statistics: xr.Dataset, key: Sequence[Artist] = (), before: str = ""
 ) -> None:
     """Write `before`, data set and network from the attributes, and the legend above the panels."""
-    title = before + "; ".join(
-        statistics.attrs[name] for name in ("dataset_label", "network_label")
-    )
+    title = f"{before}{statistics.attrs['dataset_label']}; {statistics.attrs['network_label']}"
     if key:
-        figure.legend(
-            handles=key, loc="outside upper left", ncols=len(key), title=title, alignment="left"
-        )
+        where: dict[str, Any] = {"loc": "outside upper left", "alignment": "left"}
+        figure.legend(handles=key, ncols=len(key), title=title, **where)
     else:
         figure.suptitle(title, x=0.01, ha="left", fontsize=8.5)
 
@@ -155,24 +133,15 @@ def heading(
 def angle_axis(axes: Axes, angle: xr.DataArray) -> None:
     """Make the horizontal axis one turn of the circle, with ticks at multiples of pi / 2."""
     axes.set_xlim(-np.pi, np.pi)
-    axes.set_xticks(
-        np.pi * np.array([-1, -0.5, 0, 0.5, 1]),
-        [r"$-\pi$", r"$-\pi/2$", "$0$", r"$\pi/2$", r"$\pi$"],
-    )
+    labels = [r"$-\pi$", r"$-\pi/2$", "$0$", r"$\pi/2$", r"$\pi$"]
+    axes.set_xticks(np.pi * np.array([-1, -0.5, 0, 0.5, 1]), labels)
     axes.set_xlabel(axis_label(angle))
 
 
 def label_line_ends(axes: Axes, heights: dict[str, float], colours: dict[str, str]) -> None:
     """Write each label to the right of the axes at the last value of its line, without overlap.
 
-    Parameters
-    ----------
-    axes
-        Axes with their final vertical limits.
-    heights
-        Last value of each line, by label.
-    colours
-        Colour of each label.
+    The axes have their final vertical limits. Heights and colours are by label.
     """
     bottom, top = axes.get_ylim()
     places = {
@@ -209,11 +178,6 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
 
     With one version of Matplotlib, the same figure gives the same bytes. Files are never
     incomplete: every format is rendered before the first is written, and each file is renamed.
-
-    Raises
-    ------
-    ValueError
-        If a suffix is not one of the three.
     """
     targets = [Path(path) for path in paths]
     for target in targets:
@@ -222,17 +186,13 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
                 f"figure {target.name!r}: found suffix {target.suffix!r}, expected one of "
                 f"{sorted(METADATA)}; rename the output"
             )
-    contents = [_render(figure, target.suffix) for target in targets]
-    for target, content in zip(targets, contents, strict=True):
-        _write_whole(target, content)
-
-
-def _render(figure: Figure, suffix: str) -> bytes:
-    """Bytes of the figure in the format of `suffix`."""
-    buffer = io.BytesIO()
+    buffers = [io.BytesIO() for _ in targets]
     with paper():
-        figure.savefig(buffer, format=suffix[1:], metadata=METADATA[suffix])
-    return buffer.getvalue()
+        for target, buffer in zip(targets, buffers, strict=True):
+            suffix = target.suffix
+            figure.savefig(buffer, format=suffix[1:], metadata=METADATA[suffix])
+    for target, buffer in zip(targets, buffers, strict=True):
+        _write_whole(target, buffer.getvalue())
 
 
 def _write_whole(target: Path, content: bytes) -> None:

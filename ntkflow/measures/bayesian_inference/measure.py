@@ -61,15 +61,10 @@ class Posterior(NamedTuple):
 def measure(
     sources: Sources, *, seeds: int, learning_rate: float, steps: int, noise: float
 ) -> xr.Dataset:
-    """Evidence from kernel methods and networks of the largest width.
+    """Evidence from kernel methods, and from networks of the largest width on least squares.
 
-    Parameters
-    ----------
-    seeds, learning_rate, steps
-        Networks and their training on least squares.
-    noise
-        Variance of the observation noise, added to the diagonal of the kernel. The penalty of the
-        support-vector machine is 1/noise.
+    The noise is on the diagonal of the kernel. The penalty of the support-vector machine is
+    1/noise.
     """
     width, train = max(sources.architectures), sources.dataset["is_train"].values
     y = np.asarray(sources.dataset["y"].values, np.float64)
@@ -84,14 +79,9 @@ def measure(
         "NTK support vectors": machine.predict(ntk[np.ix_(~train, train)]),
     }
     right = {name: classes == label[~train] for name, classes in found.items()}
-    trained = train_ensemble(
-        seed_keys(sources.seed, width, seeds),
-        sources.dataset["x"].values,
-        y,
-        int(train.sum()),
-        sources.architectures[width],
-        Schedule(learning_rate, (steps,)),
-    )
+    x, architecture = sources.dataset["x"].values, sources.architectures[width]
+    keys, schedule = seed_keys(sources.seed, width, seeds), Schedule(learning_rate, (steps,))
+    trained = train_ensemble(keys, x, y, int(train.sum()), architecture, schedule)
     networks = trained.f[:, -1].argmax(axis=2) == label
     on_training = networks[:, train].mean(axis=1)
     return evidence(
@@ -108,21 +98,9 @@ def measure(
 def posterior(kernel: np.ndarray, train: np.ndarray, y: np.ndarray, noise: float) -> Posterior:
     """Gaussian-process regression with mean 0 (Rasmussen & Williams 2006, Algorithm 2.1).
 
-    Parameters
-    ----------
-    kernel
-        Covariance between all points (N, N).
-    train
-        True for observed points, (N,).
-    y
-        Observations (n, output), each with independent noise.
-    noise
-        Variance of the noise.
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        If the kernel with noise is not positive definite.
+    The kernel (N, N) is the covariance between all points; `y` (n, output) are the observations of
+    those in `train` (N,), with independent noise. `numpy.linalg.LinAlgError` is raised if the
+    kernel with noise is not positive definite.
     """
     observed = kernel[np.ix_(train, train)] + noise * np.eye(int(train.sum()))
     factor = scipy.linalg.cho_factor(observed, lower=True)
@@ -149,10 +127,8 @@ def _comparisons(right: Mapping[str, np.ndarray], networks: np.ndarray) -> list[
     for name, values in right.items():
         difference = values.astype(np.float64) - networks
         low, high = percentile_interval(np.einsum("rs,sp,rp->r", seeds, difference, points))
-        label = f"{name}: accuracy less that of networks"
-        quantities.append(
-            Quantity(label, float(difference.mean()), low, high, "at least", 0.0, MARGIN)
-        )
+        label, gain = f"{name}: accuracy less that of networks", float(difference.mean())
+        quantities.append(Quantity(label, gain, low, high, "at least", 0.0, MARGIN))
     return quantities
 
 
@@ -165,22 +141,11 @@ def _predictive(
     # One variance for all outputs, as in the posterior, because that of one output may be 0.
     known = y[train].mean(axis=0)
     guess = -scipy.stats.norm.logpdf(y[~train], known, np.sqrt(y[train].var(axis=0).mean()))
-    inside = _within(process, y[~train], noise) < LEVEL
+    inside = (_within(process, y[~train], noise) < LEVEL).mean(axis=1)
+    loss, share = "log loss less that of guessing", "targets in the central 90 %"
     return [
-        mean(
-            "NNGP posterior: log loss less that of guessing",
-            (own - guess).mean(axis=1),
-            "at most",
-            0.0,
-            0.0,
-        ),
-        mean(
-            "NNGP posterior: targets in the central 90 %",
-            inside.mean(axis=1),
-            "at least",
-            LEVEL,
-            LEVEL_TOLERANCE,
-        ),
+        mean(f"NNGP posterior: {loss}", (own - guess).mean(axis=1), "at most", 0.0, 0.0),
+        mean(f"NNGP posterior: {share}", inside, "at least", LEVEL, LEVEL_TOLERANCE),
     ]
 
 
@@ -228,12 +193,8 @@ def _cross_checks(
         "NNGP posterior: variance, from scikit-learn's": (ours.variance, variance),
         "NTK regression: f, from scikit-learn's": (_regression(ntk, train, y, noise), fitted),
     }
-    return [
-        Quantity.exact(
-            name, np.max(np.abs(one - two)) / np.max(np.abs(two)), "at most", 0.0, ROUNDING
-        )
-        for name, (one, two) in pairs.items()
-    ]
+    errors = {name: np.abs(a - b).max() / np.abs(b).max() for name, (a, b) in pairs.items()}
+    return [Quantity.exact(name, e, "at most", 0.0, ROUNDING) for name, e in errors.items()]
 
 
 def _accuracies(right: Mapping[str, np.ndarray], networks: np.ndarray) -> Panel:
@@ -255,9 +216,6 @@ def _calibration(process: Posterior, y: np.ndarray, noise: float) -> Panel:
     levels = np.linspace(0.05, 0.99, 40)
     within = _within(process, y, noise)
     observed = [(within < level).mean() for level in levels]
-    series = [
-        Series("calibrated", [0, 1], [0, 1], look="limit"),
-        Series("NNGP posterior", levels, observed),
-    ]
-    title = "targets in the central interval"
-    return Panel(title, "predicted share", "observed share", series)
+    exact = Series("calibrated", [0, 1], [0, 1], look="limit")
+    series = [exact, Series("NNGP posterior", levels, observed)]
+    return Panel("targets in the central interval", "predicted share", "observed share", series)

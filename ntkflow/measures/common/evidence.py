@@ -4,7 +4,7 @@ The verdict on every number follows from one rule, `verdict`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
@@ -49,6 +49,11 @@ EVIDENCE = Schema(
     float32=TRAINED,
 )
 
+NUMBERS = ("value", "low", "high", "expected", "tolerance", "resolution")
+PANEL_TEXTS = ("title", "x_label", "y_label", "x_scale", "y_scale")
+SERIES_LABELS = ("label", "look", "width")
+CURVES = {"x": "x", "y": "y", "low": "y_low", "high": "y_high"}
+
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "not enough data"
 
 Relation = Literal["equals", "at most", "at least"]
@@ -58,35 +63,24 @@ Scale = Literal["linear", "log", "symlog"]
 
 @dataclass(frozen=True)
 class Quantity:
-    """A measured number and the value that the paper predicts.
-
-    Attributes
-    ----------
-    low, high
-        Ends of its 95 % interval; both equal the value if there is no sampling error.
-    tolerance
-        Largest distance from `expected` that counts as agreement: rounding error, or the next
-        order in 1/n.
-    resolution
-        Largest half-width of a conclusive interval.
-    """
+    """A measured number and the value that the paper predicts."""
 
     name: str
     value: float
-    low: float
+    low: float  # end of its 95 % interval; the value itself if there is no sampling error
     high: float
     relation: Relation
     expected: float
-    tolerance: float
-    resolution: float = np.inf
+    tolerance: float  # distance that counts as agreement: rounding error, or the next order in 1/n
+    resolution: float = np.inf  # largest half-width of a conclusive interval
 
     @classmethod
     def exact(
         cls, name: str, value: float, relation: Relation, expected: float, tolerance: float
     ) -> "Quantity":
         """Quantity without a sampling error."""
-        number = float(value)
-        return cls(name, number, number, number, relation, expected, tolerance)
+        value = float(value)
+        return cls(name, value, value, value, relation, expected, tolerance)
 
 
 def verdict(quantity: Quantity) -> str:
@@ -119,24 +113,17 @@ def overall(verdicts: Sequence[str]) -> str:
 class Series:
     """One curve or set of points of a panel.
 
-    Attributes
-    ----------
-    label
-        Entry of the legend, or empty; LaTeX between dollar signs.
-    look
-        ``points`` (with bars from `low` to `high`), ``line``, ``limit`` (dashed black: theory),
-        ``guide`` (thick grey: an expected slope or value), ``band`` (from `low` to `high`).
-    width
-        Width n that determines the colour; 0 for none.
+    It looks like ``points`` (with bars from `low` to `high`), a ``line``, a ``limit`` (dashed
+    black: theory), a ``guide`` (thick grey: an expected slope or value) or a ``band``.
     """
 
-    label: str
+    label: str  # entry of the legend, or empty; LaTeX between dollar signs
     x: ArrayLike
     y: ArrayLike
     low: ArrayLike | None = None
     high: ArrayLike | None = None
     look: Look = "line"
-    width: int = 0
+    width: int = 0  # n, which determines the colour; 0 for none
 
 
 @dataclass(frozen=True)
@@ -146,63 +133,41 @@ class Panel:
     title: str
     x_label: str
     y_label: str
-    series: Sequence[Series] = field(default=())
+    series: Sequence[Series] = ()
     x_scale: Scale = "linear"
     y_scale: Scale = "linear"
 
 
 def evidence(quantities: Sequence[Quantity], panels: Sequence[Panel]) -> xr.Dataset:
     """Store of numbers (quantity,) with their verdicts, and curves (series, point)."""
-    columns = {name: [float(getattr(q, name)) for q in quantities] for name in NUMBERS}
     drawn = [(place, series) for place, panel in enumerate(panels) for series in panel.series]
-    curves = {
-        name: _padded([_curve(series, name) for _, series in drawn])
-        for name in ("x", "y", "low", "high")
-    }
     found = [verdict(quantity) for quantity in quantities]
+    variables = {
+        **{name: ("quantity", [float(getattr(q, name)) for q in quantities]) for name in NUMBERS},
+        **{name: (("series", "point"), _curves(drawn, key)) for key, name in CURVES.items()},
+    }
     coordinates = {
         "quantity": ("quantity", [q.name for q in quantities]),
         "relation": ("quantity", [q.relation for q in quantities]),
         "verdict": ("quantity", found),
         **{name: ("panel", [getattr(p, name) for p in panels]) for name in PANEL_TEXTS},
-        "label": ("series", [series.label for _, series in drawn]),
-        "look": ("series", [series.look for _, series in drawn]),
-        "width": ("series", [series.width for _, series in drawn]),
+        **{name: ("series", [getattr(s, name) for _, s in drawn]) for name in SERIES_LABELS},
         "in_panel": ("series", [place for place, _ in drawn]),
     }
-    store = xr.Dataset(
-        {
-            **{name: ("quantity", values) for name, values in columns.items()},
-            **{CURVES[name]: (("series", "point"), curve) for name, curve in curves.items()},
-        },
-        coordinates,
-        {"verdict": overall(found)},
-    )
-    return conform(store, EVIDENCE)
+    return conform(xr.Dataset(variables, coordinates, {"verdict": overall(found)}), EVIDENCE)
 
 
 def quantities(store: xr.Dataset) -> list[Quantity]:
     """Quantities of a store of evidence."""
-    columns = {name: store[name].values.tolist() for name in (*NUMBERS, "quantity", "relation")}
-    rows = zip(*columns.values(), strict=True)
+    columns = [store[name].values.tolist() for name in ("quantity", "relation", *NUMBERS)]
     return [
         Quantity(name=name, relation=relation, **dict(zip(NUMBERS, numbers, strict=True)))
-        for *numbers, name, relation in rows
+        for name, relation, *numbers in zip(*columns, strict=True)
     ]
 
 
-NUMBERS = ("value", "low", "high", "expected", "tolerance", "resolution")
-PANEL_TEXTS = ("title", "x_label", "y_label", "x_scale", "y_scale")
-CURVES = {"x": "x", "y": "y", "low": "y_low", "high": "y_high"}
-
-
-def _curve(series: Series, name: str) -> np.ndarray:
-    values = getattr(series, name)
-    if values is None:
-        return np.full(np.size(series.x), np.nan)
-    return np.broadcast_to(np.asarray(values, np.float64), np.shape(series.x)).ravel()
-
-
-def _padded(curves: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows of one array from curves of different lengths, NaN beyond their ends."""
+def _curves(drawn: Sequence[tuple[int, Series]], name: str) -> np.ndarray:
+    """Values `name` of all series (series, point), NaN if there are none and beyond their ends."""
+    values = [(np.nan if getattr(s, name) is None else getattr(s, name), s.x) for _, s in drawn]
+    curves = [np.broadcast_to(np.asarray(v, np.float64), np.shape(x)).ravel() for v, x in values]
     return np.array([*zip_longest(*curves, fillvalue=np.nan)], np.float64).T

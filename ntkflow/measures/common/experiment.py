@@ -39,34 +39,18 @@ Problems = Iterator[tuple[str, str]]
 
 
 class Experiment(Strict):
-    """Base class of the settings of all measures.
+    """Base class of the settings of all measures."""
 
-    Attributes
-    ----------
-    reads
-        Attributes of `Sources` that the measure uses: keys of `REQUIRED_KEYS`.
-    elsewhere
-        Keys that other rules use, and the measure does not.
-    parallel
-        True if the measure uses all cores for kernels of several blocks.
-    width_table
-        True if `figure` has a function ``tabulate_widths`` as well.
-    title, caption, alt
-        Title of the figure, text below it, and a description for those who cannot see it.
-    paper, statement
-        Statement of the paper that the measure tests, and its place there; empty if it tests none.
-        The docstring is the statement by default.
-    """
-
+    # Attributes of `Sources` that the measure uses: keys of `REQUIRED_KEYS`.
     reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting")
-    elsewhere: ClassVar[frozenset[str]] = frozenset()
-    parallel: ClassVar[bool] = False
-    width_table: ClassVar[bool] = False
-    title: ClassVar[str] = ""
-    caption: ClassVar[str] = ""
-    alt: ClassVar[str] = ""
-    paper: ClassVar[str] = ""
-    statement: ClassVar[str] = ""
+    elsewhere: ClassVar[frozenset[str]] = frozenset()  # keys that only other rules use
+    parallel: ClassVar[bool] = False  # whether it uses all cores for kernels of several blocks
+    width_table: ClassVar[bool] = False  # whether `figure` has a function ``tabulate_widths``
+    title: ClassVar[str] = ""  # of the figure
+    caption: ClassVar[str] = ""  # below the figure
+    alt: ClassVar[str] = ""  # description of the figure for those who cannot see it
+    paper: ClassVar[str] = ""  # place of the statement that the measure tests; empty if none
+    statement: ClassVar[str] = ""  # the docstring by default
 
     measure: str = Field(description="name of the measure")
     dataset: str = Field(description="name of a data set")
@@ -102,32 +86,35 @@ class Experiment(Strict):
         """Yield (key, complaint) for what does not fit the data set or the network."""
         yield from ()
 
+    def class_problems(self, dataset: DatasetConfig) -> Problems:
+        """Yield a complaint unless the points are labelled by class and some are test points."""
+        if dataset.target.kind != "one_hot" or dataset.test is None:
+            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
 
-def _unique(key: str, values: Sequence[object], what: str) -> Problems:
+
+def repeated(key: str, values: Sequence[object], what: str) -> Problems:
+    """Yield a complaint if a value occurs more than once."""
     if len(set(values)) < len(values):
         yield key, f"found {values}, expected each {what} once"
 
 
-class Widths(Strict):
+class Widths(Experiment):
     """Base class of measures over widths."""
 
     fewest_widths: ClassVar[int] = 1
     widths: list[Width] = Field(min_length=1, description="widths n of networks, each once")
 
-    def _width_problems(self) -> Problems:
-        yield from _unique("widths", self.widths, "width")
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
+        yield from repeated("widths", self.widths, "width")
         if len(self.widths) < self.fewest_widths:
             yield "widths", f"found {self.widths}, expected at least {self.fewest_widths}"
 
 
-class Untrained(Widths, Experiment):
+class Untrained(Widths):
     """Base class of measures that draw or train the networks they need."""
 
     reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting", "networks")
-
-    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
-        yield from super().problems(dataset, network)
-        yield from self._width_problems()
 
 
 class Classifying(Untrained):
@@ -139,11 +126,10 @@ class Classifying(Untrained):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        if dataset.target.kind != "one_hot" or dataset.test is None:
-            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
+        yield from self.class_problems(dataset)
 
 
-class Trained(Widths, Experiment):
+class Trained(Widths):
     """Base class of measures of networks that the workflow trains."""
 
     reads: ClassVar[tuple[str, ...]] = ("ensembles",)
@@ -151,9 +137,10 @@ class Trained(Widths, Experiment):
     seeds: Count = Field(10, description="number of initialisations of each width")
     training: TrainingConfig = Field(description="gradient descent and what it records")
 
-    on_circle: ClassVar[bool] = False
+    on_circle: ClassVar[bool] = False  # whether it needs test points on the circle
+    drift: ClassVar[bool] = False  # whether it needs kernels at t = 0 and later
+    # Keys of `training` that may differ from what the theory assumes.
     free: ClassVar[frozenset[str]] = frozenset()
-    """Keys of `training` that may differ from what the theory assumes."""
 
     @property
     def recorded_functions(self) -> list[int]:
@@ -162,13 +149,15 @@ class Trained(Widths, Experiment):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        yield from self._width_problems()
         if self.on_circle and not dataset.probed_on_circle:
             yield "dataset", f"{self.dataset!r} needs `test` points on the circle here"
         yield from self._departures()
         for key, complaint in self.training.problems(dataset):
             yield f"training.{key}", complaint
         yield from self._size_problems(dataset, network)
+        found = self.training.recorded_kernels
+        if self.drift and (len(found) < 2 or found[0] != 0):
+            yield "training.kernel_steps", f"found {found}, expected 0 and a later step"
 
     def _departures(self) -> Problems:
         limit = "this measure compares networks with the limit of full-batch gradient "
@@ -178,12 +167,6 @@ class Trained(Widths, Experiment):
                 expected = "null" if usual is None else repr(usual)
                 reason = reasons.get(key, f"{limit}descent on least squares")
                 yield f"training.{key}", f"found {found!r}, expected {expected}: {reason}"
-
-    def drift_problems(self) -> Problems:
-        """Yield a complaint unless the drift of the kernel can be computed."""
-        found = self.training.recorded_kernels
-        if len(found) < 2 or found[0] != 0:
-            yield "training.kernel_steps", f"found {found}, expected 0 and a later step"
 
     def _size_problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         training = self.training
@@ -230,11 +213,9 @@ class AlongComponent(Trained):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        if self.component >= dataset.train.count:
-            yield (
-                "component",
-                f"found {self.component}, the data set has {dataset.train.count} points",
-            )
+        count = dataset.train.count
+        if self.component >= count:
+            yield "component", f"found {self.component}, the data set has {count} points"
         if 0 not in self.training.recorded_kernels:
             yield "training.kernel_steps", "expected 0 among them, for the network's eigenvalues"
 

@@ -1,12 +1,12 @@
 """Quantities from several initialisations: means, and exponents of power laws in n or P."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from ntkflow.analysis.bootstrap import REPLICATES, interval_of_mean, resampled_means
+from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
 from ntkflow.analysis.power_law import Estimate, estimate_mean, fit_power_law
 from ntkflow.measures.common.evidence import Quantity, Relation, Series
 
@@ -24,10 +24,17 @@ def mean(
     resolution: float = np.inf,
 ) -> Quantity:
     """Mean of independent values (seed,) with its 95 % bootstrap interval."""
-    draws = np.asarray(values, np.float64)
-    replicates = resampled_means(draws, REPLICATES, np.random.default_rng(0))
-    low, high = interval_of_mean(replicates, len(draws))
-    return Quantity(name, float(draws.mean()), low, high, relation, expected, tolerance, resolution)
+    draws, random = np.asarray(values, np.float64), np.random.default_rng(0)
+    value, (low, high), *_ = estimate_mean(draws, REPLICATES, random)
+    return Quantity(name, value, low, high, relation, expected, tolerance, resolution)
+
+
+def resampled(statistic: Callable[[np.ndarray], np.ndarray], draws: int) -> Estimate:
+    """Statistic of weights (replicate, draw) of the draws: equal ones, and those of a bootstrap."""
+    value = float(statistic(np.full((1, draws), 1 / draws))[0])
+    weights = resampling_weights(draws, REPLICATES, np.random.default_rng(0))
+    replicates = np.concatenate([statistic(batch) for batch in weights])
+    return Estimate(value, percentile_interval(replicates), replicates, np.empty(0))
 
 
 def exponent(
@@ -40,35 +47,16 @@ def exponent(
 ) -> tuple[Quantity, list[Series]]:
     """Exponent in n of the mean over initialisations, and the points and line that show it.
 
-    Parameters
-    ----------
-    by_width
-        Positive values (seed,) by width n, or by the number P of functions.
-    power
-        Power of the mean that is fitted: 1/2 for the root mean square of squared values.
+    The values (seed,) by width n, or by the number P of functions, are positive. The mean is
+    raised to a power before the fit: 1/2 gives the root mean square of squared values.
     """
     widths = np.array(sorted(by_width))
-    estimates = [
-        _to_power(
-            estimate_mean(
-                np.asarray(by_width[n], np.float64), REPLICATES, np.random.default_rng([0, int(n)])
-            ),
-            power,
-        )
-        for n in widths
-    ]
+    estimates = []
+    for n in widths:
+        values, random = np.asarray(by_width[n], np.float64), np.random.default_rng([0, int(n)])
+        of_mean = estimate_mean(values, REPLICATES, random)
+        estimates.append(Estimate._make(part**power for part in of_mean))
     return fitted(name, widths, estimates, expected, relation)
-
-
-def _to_power(estimate: Estimate, power: float) -> Estimate:
-    if power == 1:
-        return estimate
-    return Estimate(
-        float(estimate.value**power),
-        estimate.interval**power,
-        estimate.replicates**power,
-        estimate.spread**power,
-    )
 
 
 def fitted(
@@ -81,16 +69,7 @@ def fitted(
     """Exponent, points and line as from `exponent`, from given estimates."""
     values = np.array([e.value for e in estimates])
     law = fit_power_law(widths, values, np.array([e.replicates for e in estimates]).T)
-    quantity = Quantity(
-        name,
-        law.exponent,
-        law.exponent_low,
-        law.exponent_high,
-        relation,
-        expected,
-        TOLERANCE,
-        RESOLUTION,
-    )
+    quantity = Quantity(name, *law[:3], relation, expected, TOLERANCE, RESOLUTION)
     low, high = np.array([e.interval for e in estimates]).T
     ends = widths[[0, -1]].astype(np.float64)
     slope = f"{law.exponent:.2f} [{law.exponent_low:.2f}, {law.exponent_high:.2f}]"

@@ -29,18 +29,11 @@ THEORY = ("guide", "limit")  # drawn in fixed colours
 
 
 def draw(statistics: xr.Dataset) -> Figure:
-    """Draw the figure.
-
-    Parameters
-    ----------
-    statistics
-        A `claim` store, with the attributes `statement`, `dataset_label` and `network_label`.
-    """
+    """Draw a `claim` store with the attributes `statement`, `dataset_label`, `network_label`."""
     statistics = statistics.load()
     panels = statistics.sizes["panel"]
-    widths = np.unique(statistics["width"].values)
-    named = widths[widths > 0]
-    colours = style.width_colours(xr.DataArray(named)) if named.size else {}
+    widths = np.unique(statistics["width"])
+    colours = style.width_colours(xr.DataArray(widths[widths > 0]))
     with style.paper():
         figure = Figure(figsize=(style.FULL_WIDTH, HEIGHT))
         for place, axes in enumerate(figure.subplots(1, panels, squeeze=False)[0]):
@@ -71,7 +64,9 @@ def _draw_panel(
         _draw_series(axes, series, colour, label if label not in seen else "")
         seen.add(label)
     _ticks(axes, panel, inches)
-    _key(axes)
+    handles, labels = axes.get_legend_handles_labels()
+    if 0 < len(handles) <= MOST_ENTRIES:
+        axes.legend(handles, labels, loc="best", labelspacing=0.25, fontsize=6.5)
 
 
 def _set_scales(axes: Axes, panel: xr.Dataset) -> None:
@@ -116,12 +111,6 @@ def _ticks(axes: Axes, panel: xr.Dataset, inches: float) -> None:
     if axes.get_yscale() == "log":
         bottom, top = axes.get_ylim()
         width_axes.value_ticks(axes, bottom, top)
-
-
-def _key(axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if 0 < len(handles) <= MOST_ENTRIES:
-        axes.legend(handles, labels, loc="best", labelspacing=0.25, fontsize=6.5)
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:

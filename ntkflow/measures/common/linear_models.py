@@ -22,18 +22,8 @@ def descent_error(
 
     Gradients in theta are automatic, of the cost as a function of theta. The rate is 1/lambda_1 of
     Ktilde/N, stable for costs of curvature at most 1.
-
-    Parameters
-    ----------
-    functions
-        f_p at all points, training points first.
-    y
-        Targets at the training points.
-
-    Returns
-    -------
-    float
-        Largest difference over steps and all points, over the largest movement of F_lin.
+    The functions are given at m points, the n training points first. The error is the largest
+    difference over steps and points, over the largest movement of F_lin.
     """
     y, samples = jnp.asarray(y), len(y)
     kernel = tangent_kernel(functions, samples)

@@ -11,41 +11,21 @@ if TYPE_CHECKING:  # most measures need no JAX
     from ntkflow.networks.mlp import Architecture
 
 
-def _silent(line: str) -> None:
-    """Drop a line of progress."""
-
-
 @dataclass(frozen=True)
 class Sources:
-    """Data that a measure is computed from; only what its `Settings.reads` lists is set.
-
-    Attributes
-    ----------
-    dataset, limiting, spectrum, gaussian
-        Stores of these kinds.
-    ensembles, dynamics, initial
-        Stores of the kinds "ensemble", "dynamics" and "initial_kernels" by width.
-    architectures
-        Network of each width, set if `reads` lists "networks".
-    limit
-        Network in the limit n -> infinity, set with `architectures`.
-    seed
-        Root of all random keys.
-    memory
-        Bytes for solvers.
-    progress
-        Function that writes one line of progress.
-    """
+    """Data that a measure is computed from; only what its `Settings.reads` lists is set."""
 
     dataset: xr.Dataset = field(default_factory=xr.Dataset)
     limiting: xr.Dataset = field(default_factory=xr.Dataset)
     spectrum: xr.Dataset = field(default_factory=xr.Dataset)
     gaussian: xr.Dataset = field(default_factory=xr.Dataset)
+    # By width: stores of the kinds "ensemble", "dynamics" and "initial_kernels".
     ensembles: Mapping[int, xr.Dataset] = field(default_factory=dict)
     dynamics: Mapping[int, xr.Dataset] = field(default_factory=dict)
     initial: Mapping[int, xr.Dataset] = field(default_factory=dict)
+    # Network of each width, and in the limit n -> infinity, set if `reads` lists "networks".
     architectures: "Mapping[int, Architecture]" = field(default_factory=dict)
-    limit: "Network" = None  # type: ignore[assignment]  # set where it is read
-    seed: int = 0
-    memory: float = 2.0**31
-    progress: Callable[[str], None] = _silent
+    limit: "Network" = None  # type: ignore[assignment]
+    seed: int = 0  # root of all random keys
+    memory: float = 2.0**31  # bytes for solvers
+    progress: Callable[[str], None] = lambda line: None  # writes one line of progress

@@ -20,38 +20,25 @@ class Claim:
 
 
 def tabulate(claims: Mapping[str, Claim]) -> pd.DataFrame:
-    """One row per number: measured and expected value, and the verdict of `evidence.verdict`.
-
-    Parameters
-    ----------
-    claims
-        Claim of each experiment, by its name.
-    """
-    rows = []
-    for experiment, claim in claims.items():
-        whole = overall([verdict(quantity) for quantity in claim.quantities])
-        for quantity in claim.quantities:
-            rows.append(
-                {
-                    "experiment": experiment,
-                    "paper": claim.paper,
-                    "statement": claim.statement,
-                    "claim_verdict": whole,
-                    **asdict(quantity),
-                    "verdict": verdict(quantity),
-                    "figure": f"figures/{experiment}.png",
-                    "store": f"statistics/{experiment}.zarr",
-                }
-            )
+    """Numbers of the claim of each experiment: one row each, with the verdict of `verdict`."""
+    rows = [
+        {
+            "experiment": experiment,
+            "paper": claim.paper,
+            "statement": claim.statement,
+            "claim_verdict": overall([verdict(each) for each in claim.quantities]),
+            **asdict(quantity),
+            "verdict": verdict(quantity),
+            "figure": f"figures/{experiment}.png",
+            "store": f"statistics/{experiment}.zarr",
+        }
+        for experiment, claim in claims.items()
+        for quantity in claim.quantities
+    ]
     return pd.DataFrame(rows).rename(columns={"name": "quantity"})
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows for JSON: numbers with all digits, and null for numbers that are not finite."""
-    return [
-        {
-            key: None if value in (math.inf, -math.inf) or value != value else value
-            for key, value in row.items()
-        }
-        for row in table.to_dict("records")
-    ]
+    missing = table.isin([math.inf, -math.inf]) | table.isna()
+    return table.astype(object).mask(missing, None).to_dict("records")

@@ -16,11 +16,10 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
 from ntkflow.kernels.dynamics import Components, kernel_flow, stepped
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exponents import exponent
+from ntkflow.measures.common.exponents import exponent, resampled
 from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float64"
@@ -31,33 +30,27 @@ movement of the kernel in training, contribute a few per cent. Fluctuations of o
 the interval."""
 
 EXPECTED = -0.5
+LEAST_SHOWN = 1e-3
+"""Smallest fraction drawn; below it, errors of order n^(-1/2) of other components contribute."""
+
+DISTANCE = r"$\max_t \|f_t - f_t^\infty\| / \|f^* - f_0\|$"
 
 
 class Trained(NamedTuple):
-    """First output of networks of one width, and the limiting dynamics from the same f_0.
+    """First output of networks of one width, and the limiting dynamics from the same f_0."""
 
-    Both are (seed, step, point), training points first; `goal` is (seed, n).
-    """
-
-    f: np.ndarray
-    theory: np.ndarray
-    goal: np.ndarray
+    f: np.ndarray  # (seed, step, point), training points first
+    theory: np.ndarray  # the same for the dynamics
+    goal: np.ndarray  # (seed, n)
     steps: np.ndarray
     times: np.ndarray
+    rate: float
 
 
 def measure(sources: Sources, *, components: int) -> xr.Dataset:
     """Decay rates of the leading components, and distances from the limiting dynamics by width.
 
-    Parameters
-    ----------
-    components
-        Number of components, largest eigenvalues first.
-
-    Raises
-    ------
-    ValueError
-        If the data set has no test points, or the learning rate is 1/lambda_1 or more.
+    The learning rate must be less than 1/lambda_1.
     """
     if sources.dataset["is_train"].values.all():
         raise ValueError("found a data set without test points, expected some; add `test` to it")
@@ -67,12 +60,9 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
     count = min(components, len(basis.eigenvalues))
     rates = [_rate(trained[widest], basis, i) for i in range(count)]
     distances = {n: _distances(networks) for n, networks in trained.items()}
-    on, shown = exponent(
-        "exponent of the distance on the data", {n: d[0] for n, d in distances.items()}, EXPECTED
-    )
-    off, off_shown = exponent(
-        "exponent of the distance off the data", {n: d[1] for n, d in distances.items()}, EXPECTED
-    )
+    near, far = ({n: pair[i] for n, pair in distances.items()} for i in (0, 1))
+    on, shown = exponent("exponent of the distance on the data", near, EXPECTED)
+    off, off_shown = exponent("exponent of the distance off the data", far, EXPECTED)
     curves = [series for i in range(count) for series in _curves(trained[widest], basis, i)]
     return evidence(
         [*rates, on, off],
@@ -84,9 +74,6 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
     )
 
 
-DISTANCE = r"$\max_t \|f_t - f_t^\infty\| / \|f^* - f_0\|$"
-
-
 def _trained(store: xr.Dataset, basis: Components) -> Trained:
     samples = int(store["is_train"].values.sum())
     f = np.asarray(store["f"].isel(output=0).values, np.float64)
@@ -94,7 +81,7 @@ def _trained(store: xr.Dataset, basis: Components) -> Trained:
     steps, times = store["step"].values, store["time"].values
     rate = float(times[-1] / steps[-1])
     flow = kernel_flow(stepped(basis, rate), f[:, 0, :, None], goal[:, :, None], times)
-    return Trained(f, np.asarray(flow)[..., 0], goal, steps, times)
+    return Trained(f, np.asarray(flow)[..., 0], goal, steps, times, rate)
 
 
 def _residuals(networks: Trained, basis: Components, component: int) -> np.ndarray:
@@ -106,9 +93,7 @@ def _residuals(networks: Trained, basis: Components, component: int) -> np.ndarr
 
 def _rate(networks: Trained, basis: Components, component: int) -> Quantity:
     """Measured decay rate over lambda_i, with an interval over networks."""
-    eigenvalue = basis.eigenvalues[component]
-    rate = networks.times[-1] / networks.steps[-1]
-    logs = networks.steps * np.log1p(-rate * eigenvalue)
+    logs = networks.steps * np.log1p(-networks.rate * basis.eigenvalues[component])
     record = int(np.argmin(np.abs(logs + 1)))
     left = _residuals(networks, basis, component)
     products, squares = left[:, record] * left[:, 0], left[:, 0] ** 2
@@ -117,10 +102,7 @@ def _rate(networks: Trained, basis: Components, component: int) -> Quantity:
         with np.errstate(invalid="ignore"):
             return np.log((weights @ products) / (weights @ squares)) / logs[record]
 
-    seeds = len(left)
-    weights = resampling_weights(seeds, REPLICATES, np.random.default_rng(0))
-    low, high = percentile_interval(np.concatenate([ratio(batch) for batch in weights]))
-    value = float(ratio(np.full((1, seeds), 1 / seeds))[0])
+    value, (low, high), *_ = resampled(ratio, len(left))
     name = f"rate of component {component + 1} over its eigenvalue"
     return Quantity(name, value, low, high, "equals", 1.0, RATE_TOLERANCE, RATE_RESOLUTION)
 
@@ -131,24 +113,17 @@ def _distances(networks: Trained) -> tuple[np.ndarray, np.ndarray]:
     scale = np.sqrt(np.mean((networks.goal - networks.f[:, 0, :samples]) ** 2, axis=1))
     error = (networks.f - networks.theory) ** 2
     on, off = error[..., :samples], error[..., samples:]
-    return (
-        np.sqrt(on.mean(axis=2)).max(axis=1) / scale,
-        np.sqrt(off.mean(axis=2)).max(axis=1) / scale,
-    )
+    near, far = (np.sqrt(part.mean(axis=2)).max(axis=1) / scale for part in (on, off))
+    return near, far
 
 
 def _curves(networks: Trained, basis: Components, component: int) -> list[Series]:
     """Curves of the mean remaining fraction of a component, and of theory."""
     left = _residuals(networks, basis, component)
     share = (left * left[:, :1]).sum(axis=0) / (left[:, :1] ** 2).sum(axis=0)
-    rate = networks.times[-1] / networks.steps[-1]
-    theory = (1 - rate * basis.eigenvalues[component]) ** networks.steps
+    theory = (1 - networks.rate * basis.eigenvalues[component]) ** networks.steps
     shown = theory > LEAST_SHOWN
     return [
         Series(f"component {component + 1}", networks.times[shown], share[shown]),
         Series("", networks.times[shown], theory[shown], look="limit"),
     ]
-
-
-LEAST_SHOWN = 1e-3
-"""Smallest fraction drawn; below it, errors of order n^(-1/2) of other components contribute."""

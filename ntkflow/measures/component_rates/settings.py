@@ -1,7 +1,5 @@
 """Settings of the measure `component_rates`."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from ntkflow.keys import Count
@@ -15,9 +13,7 @@ class Settings(OffTraining):
     `test` points.
     """
 
-    paper: ClassVar[str] = "Section 5"
-    statement: ClassVar[str] = (
-        "Each kernel principal component of the error decays at the rate of its eigenvalue."
-    )
+    paper = "Section 5"
+    statement = "Each kernel principal component of the error decays at the rate of its eigenvalue."
 
     components: Count = Field(3, description="number of components, largest eigenvalues first")

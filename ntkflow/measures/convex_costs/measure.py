@@ -30,6 +30,8 @@ from ntkflow.networks.costs import COSTS, Cost, mean_cost
 
 PRECISION = "float64"
 
+Curves = Mapping[str, np.ndarray]
+
 INTEGRATOR = 1e-10
 """Relative tolerance of the integrator, for each step."""
 
@@ -37,6 +39,9 @@ TRAJECTORY = 1e-8
 """Error that the steps of the integrator may add up to."""
 
 RECORDS = 60
+SCALES = np.linspace(0.05, 20, 400)
+"""Multiples of functions that are tried for the bound."""
+
 REACHED = 1e-6
 """Fraction of the initial cost that may remain at the end of the flow, for a minimum at f*."""
 
@@ -64,12 +69,7 @@ def measure(sources: Sources, *, time: float) -> xr.Dataset:
     """Convex costs along the flow from f_0 = 0, against their bounds.
 
     The target is that of the data set, scaled to unit mean square. The logistic cost uses its
-    signs.
-
-    Parameters
-    ----------
-    time
-        End of the flow, in units of 1/lambda_min.
+    signs. `time` is the end of the flow, in units of 1/lambda_min.
     """
     train = np.flatnonzero(sources.dataset["is_train"].values)
     kernel = np.asarray(sources.limiting["ntk"].values, np.float64)[np.ix_(train, train)]
@@ -97,25 +97,17 @@ def measure(sources: Sources, *, time: float) -> xr.Dataset:
 
 
 def flow(cost: Cost, kernel: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """f_t at the training points from f_0 = 0 (time, n): kernel gradient descent by `solve_ivp`.
-
-    Raises
-    ------
-    ArithmeticError
-        If the integrator fails.
-    """
-    samples = len(kernel)
+    """f_t at the training points from f_0 = 0 (time, n): kernel gradient descent by `solve_ivp`."""
 
     @jax.jit
     def velocity(time: float, f: jax.Array) -> jax.Array:
-        dual = dual_element(cost.pointwise, f[:, None], y)
-        return -kernel_map(kernel, dual)[:, 0]
+        return -kernel_map(kernel, dual_element(cost.pointwise, f[:, None], y))[:, 0]
 
     slope = jax.jit(jax.jacfwd(velocity, argnums=1))
     found = scipy.integrate.solve_ivp(
         lambda time, f: np.asarray(velocity(time, f)),
         (0.0, times[-1]),
-        np.zeros(samples),
+        np.zeros(len(kernel)),
         method="Radau",
         t_eval=times,
         jac=lambda time, f: np.asarray(slope(time, f)),
@@ -148,11 +140,8 @@ def _bound(cost: Cost, basis: Components, y: np.ndarray, times: np.ndarray) -> n
     return np.min(costs + SCALES[:, None] ** 2 * norms / (2 * times), axis=0)
 
 
-SCALES = np.linspace(0.05, 20, 400)
-
-
 def _within(name: str, cost: np.ndarray, bound: np.ndarray) -> Quantity:
-    worst = float(np.max(cost[1:] / bound))
+    worst = np.max(cost[1:] / bound)
     return Quantity.exact(f"{name}: cost over its bound", worst, "at most", 1.0, TRAJECTORY)
 
 
@@ -187,18 +176,12 @@ def _counter_example(
     ]
 
 
-def _panels(
-    times: np.ndarray,
-    spent: Mapping[str, np.ndarray],
-    bounds: Mapping[str, np.ndarray],
-    stalled: np.ndarray,
-) -> list[Panel]:
-    axis = r"$t \, \lambda_{min}$"
-    later = slice(1, None)
-    fall = [Series(name, times[later], (c / c[0])[later]) for name, c in spent.items()]
-    fall.append(Series("least squares, half the rank", times[later], (stalled / stalled[0])[later]))
-    share = [Series(name, times[later], spent[name][later] / bounds[name]) for name in spent]
-    share.append(Series("bound", times[[1, -1]], [1, 1], look="guide"))
+def _panels(times: np.ndarray, spent: Curves, bounds: Curves, stalled: np.ndarray) -> list[Panel]:
+    axis, later = r"$t \, \lambda_{min}$", times[1:]
+    falling = {**spent, "least squares, half the rank": stalled}
+    fall = [Series(name, later, (cost / cost[0])[1:]) for name, cost in falling.items()]
+    share = [Series(name, later, cost[1:] / bounds[name]) for name, cost in spent.items()]
+    share.append(Series("bound", later[[0, -1]], [1, 1], look="guide"))
     return [
         Panel("cost", axis, "$C(f_t) / C(f_0)$", _floored(fall), "log", "log"),
         Panel("cost over its bound", axis, "", _floored(share), "log", "log"),

@@ -1,7 +1,5 @@
 """Settings of the measure `convex_costs`."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from ntkflow.keys import PositiveFinite
@@ -14,8 +12,8 @@ class Settings(Experiment):
     A kernel of half the rank shows what is lost if the kernel is not positive definite.
     """
 
-    paper: ClassVar[str] = "Section 3"
-    statement: ClassVar[str] = (
+    paper = "Section 3"
+    statement = (
         "Kernel gradient descent with the limiting NTK keeps four convex costs within the bound "
         "from convexity."
     )

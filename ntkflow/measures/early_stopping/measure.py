@@ -35,41 +35,30 @@ def measure(sources: Sources) -> xr.Dataset:
     """Errors on training and test points against time, and the time of the smallest test error."""
     y = np.asarray(sources.dataset["y"].values, np.float64)
     train = int(sources.dataset["is_train"].values.sum())
-    networks, widest = {}, max(sources.ensembles)
-    for width, ensemble in sources.ensembles.items():
-        f = np.asarray(ensemble["f"].values, np.float64)
-        networks[width] = square_errors(f, y, train)
+    networks = {
+        n: square_errors(np.asarray(each["f"].values, np.float64), y, train)
+        for n, each in sources.ensembles.items()
+    }
+    widest = max(networks)
     ensemble = sources.ensembles[widest]
     time = np.asarray(ensemble["time"].values, np.float64)
     start = np.asarray(ensemble["f"].isel(step=0).values, np.float64)
     goal = np.asarray(ensemble["goal"].values, np.float64)[:, :train]
     flow = np.asarray(kernel_flow(limiting_components(sources.limiting), start, goal, time))
     limit = square_errors(flow, y, train)
-    test = {n: errors[1] for n, errors in networks.items()}
+    training, test = ({n: errors[i] for n, errors in networks.items()} for i in (0, 1))
+    axes = "time $t$", r"mean of $|f_t - y|^2$"
+    tested, learnt = _curves(time, test, limit[1]), _curves(time, training, limit[0])
+    kernel = limit[1].mean(axis=0)
+    at = minimum_time(time, kernel)
+    tested.append(Series("its minimum", [at, at], [kernel.min(), kernel[0]], look="guide"))
     return evidence(
         _quantities(test[widest], limit[1], time),
         [
-            Panel(
-                "test points",
-                "time $t$",
-                ERROR,
-                _curves(time, test, limit[1], marked=True),
-                "log",
-                "log",
-            ),
-            Panel(
-                "training points, noisy labels",
-                "time $t$",
-                ERROR,
-                _curves(time, {n: errors[0] for n, errors in networks.items()}, limit[0]),
-                "log",
-                "log",
-            ),
+            Panel("test points", *axes, tested, "log", "log"),
+            Panel("training points, noisy labels", *axes, learnt, "log", "log"),
         ],
     )
-
-
-ERROR = r"mean of $|f_t - y|^2$"
 
 
 def square_errors(
@@ -108,25 +97,13 @@ def _quantities(
         np.log(minimum_time(time, own) / minimum_time(time, kernel))
         for own, kernel in zip(networks, limit, strict=True)
     ]
-    rise = 1 + LEAST_RISE
+    rise, late = 1 + LEAST_RISE, "log of the time of the minimum / the kernel's"
+    excess = stopped / networks.min(axis=1) - 1
     return [
         mean("first error / at the kernel's time", networks[:, 0] / stopped, "at least", rise, 0.0),
         mean("last error / at the kernel's time", networks[:, -1] / stopped, "at least", rise, 0.0),
-        mean(
-            "log of the time of the minimum / the kernel's",
-            lateness,
-            "equals",
-            0.0,
-            TIME_TOLERANCE,
-            TIME_TOLERANCE,
-        ),
-        mean(
-            "excess error at the kernel's time",
-            stopped / networks.min(axis=1) - 1,
-            "at most",
-            0.0,
-            EXCESS_TOLERANCE,
-        ),
+        mean(late, lateness, "equals", 0.0, TIME_TOLERANCE, TIME_TOLERANCE),
+        mean("excess error at the kernel's time", excess, "at most", 0.0, EXCESS_TOLERANCE),
     ]
 
 
@@ -134,17 +111,10 @@ def _curves(
     time: Float[np.ndarray, " t"],
     networks: dict[int, Float[np.ndarray, "s t"]],
     limit: Float[np.ndarray, "s t"],
-    *,
-    marked: bool = False,
 ) -> list[Series]:
-    """Curves of the mean over networks and of the kernel, with the minimum of the kernel."""
+    """Curves of the mean over networks and of the kernel."""
     later = time > 0
-    drawn = [
-        Series("", time[later], networks[n].mean(axis=0)[later], width=n) for n in sorted(networks)
-    ]
-    kernel = limit.mean(axis=0)
-    drawn.append(Series("limiting kernel", time[later], kernel[later], look="limit"))
-    if marked:
-        at = minimum_time(time, kernel)
-        drawn.append(Series("its minimum", [at, at], [kernel.min(), kernel[0]], look="guide"))
-    return drawn
+    x = time[later]
+    kernel = Series("limiting kernel", x, limit.mean(axis=0)[later], look="limit")
+    means = {n: networks[n].mean(axis=0)[later] for n in sorted(networks)}
+    return [*[Series("", x, y, width=n) for n, y in means.items()], kernel]

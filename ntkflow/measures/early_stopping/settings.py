@@ -1,7 +1,5 @@
 """Settings of the measure `early_stopping`."""
 
-from typing import ClassVar
-
 from ntkflow.measures.common.experiment import OffTraining
 
 
@@ -11,7 +9,7 @@ class Settings(OffTraining):
     Needs `test` points, and noisy labels for a minimum to exist.
     """
 
-    paper: ClassVar[str] = "Section 5.1"
-    statement: ClassVar[str] = (
+    paper = "Section 5.1"
+    statement = (
         "With noisy labels the test error has a minimum in time, where the kernel predicts it."
     )

@@ -20,25 +20,13 @@ from ntkflow.plotting import style
 
 BAND = "#e2e2e2"
 # A white rim separates a dot from the lines behind it.
-POINT: dict[str, Any] = {
-    "marker": "o",
-    "markersize": 5,
-    "color": style.INK,
-    "markeredgecolor": "white",
-    "zorder": 4,
-}
+POINT: dict[str, Any] = dict(
+    marker="o", markersize=5, color=style.INK, markeredgecolor="white", linestyle="none", zorder=4
+)
 
 
 def draw(statistics: xr.Dataset) -> Figure:
-    """Draw the figure.
-
-    Parameters
-    ----------
-    statistics
-        A `function_bands` store: ``f`` (width, seed, time, sample), ``percentile`` (quantile, time,
-        sample), ``train_y`` and ``train_angle`` (train_sample), ``angle`` (sample),
-        ``network_time`` (time); attributes ``network_label``, ``dataset_label``.
-    """
+    """Draw a `function_bands` store with the attributes `network_label` and `dataset_label`."""
     functions = statistics.sortby("angle").sortby("quantile")
     colours = style.width_colours(functions["width"])
     panels = functions.sizes["time"]
@@ -61,24 +49,20 @@ def _draw_time(axes: Axes, functions: xr.Dataset, colours: dict[int, str]) -> No
     )
     style.network_lines(axes, angle, functions["f"], colours)
     for limit in percentile.transpose("quantile", ...):
-        style.limit_line(axes, angle, limit)
-    axes.plot(functions["train_angle"], functions["train_y"], linestyle="none", **POINT)
-    axes.set_title(_title(float(functions["time"]), float(functions["network_time"])))
+        axes.plot(angle, limit, **style.LIMIT)
+    axes.plot(functions["train_angle"], functions["train_y"], **POINT)
+    time, network_time = (float(functions[key]) for key in ("time", "network_time"))
+    # Both times, if the networks stopped before that of the Gaussian.
+    networks = "" if time == network_time else f" (networks: {style.time_text(network_time)})"
+    axes.set_title(style.time_text(time) + networks)
 
 
 def _key(functions: xr.Dataset, colours: dict[int, str]) -> list[Artist]:
     """Entries for the widths, the percentiles by their levels, and the training points."""
     levels = ", ".join(f"{100 * level:g}" for level in functions["quantile"].values)
     limit = style.limit_key(rf"limit, $n = \infty$: percentiles {levels}")
-    point = Line2D([], [], linestyle="none", label="training points", **POINT)
+    point = Line2D([], [], label="training points", **POINT)
     return [*style.width_key(colours), limit, point]
-
-
-def _title(time: float, network_time: float) -> str:
-    """Time of the panel; both times if the networks stopped before that of the Gaussian."""
-    if time == network_time:
-        return style.time_text(time)
-    return f"{style.time_text(time)} (networks: {style.time_text(network_time)})"
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:

@@ -39,26 +39,10 @@ SCHEMA = Schema(
 def measure(sources: Sources, *, quantiles: Sequence[float] = (0.1, 0.5, 0.9)) -> xr.Dataset:
     """Network functions and Gaussian percentiles at each time of the Gaussian.
 
-    Networks are evaluated at their last recorded step for infinite time, and at the nearest
-    recorded step otherwise. Only the first output is used.
-
-    Parameters
-    ----------
-    sources
-        ``ensembles``, ``gaussian`` and, for the training targets, ``dataset``.
-    quantiles
-        Probability levels of the percentiles, at least two.
-
-    Returns
-    -------
-    xr.Dataset
-        A "function_bands" store, over the test points by increasing angle.
-
-    Raises
-    ------
-    ValueError
-        If the points have no angle, none is a test point, or no recorded time lies within 1 % or
-        one training step of a time of the Gaussian.
+    Networks are evaluated at their last recorded step for infinite time, and otherwise at the
+    nearest recorded step, which must be within 1 % or one training step. Only the first output is
+    used. Points are the test points by increasing angle, and `quantiles` are at least two
+    probability levels.
     """
     gaussian, dataset = sources.gaussian, sources.dataset
     points = circle_points(gaussian)
@@ -91,13 +75,9 @@ def _at_times(
     """f of output 0 (seed, time, sample) at the records nearest to `times`."""
     records = [_nearest_record(ensemble, time) for time in times]
     selected = ensemble["f"].isel(step=records, sample=points, output=0, drop=True)
-    network_times = selected["time"].to_numpy()
     bare = selected.drop_vars("step").reset_coords(drop=True).rename(step="time")
-    return (
-        bare.astype(np.float64)
-        .compute()
-        .assign_coords(time=times, network_time=("time", network_times))
-    )
+    moments = {"time": times, "network_time": ("time", selected["time"].to_numpy())}
+    return bare.astype(np.float64).compute().assign_coords(moments)
 
 
 def _nearest_record(ensemble: xr.Dataset, time: float) -> int:

@@ -1,7 +1,7 @@
 """Settings of the measure `function_bands`."""
 
 import math
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 from pydantic.config import JsonDict
@@ -9,7 +9,7 @@ from pydantic.config import JsonDict
 from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import NotBoolean
-from ntkflow.measures.common.experiment import PAPER, Problems, Trained
+from ntkflow.measures.common.experiment import PAPER, Problems, Trained, repeated
 
 
 def _without_default(schema: JsonDict) -> None:
@@ -23,17 +23,17 @@ class Settings(Trained):
     Needs `test` points on the circle.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("ensembles", "dataset", "gaussian")
-    elsewhere: ClassVar[frozenset[str]] = frozenset({"band_times"})
-    on_circle: ClassVar[bool] = True
-    title: ClassVar[str] = "Network functions and the limiting Gaussian around the circle"
-    caption: ClassVar[str] = (
+    reads = ("ensembles", "dataset", "gaussian")
+    elsewhere = frozenset({"band_times"})
+    on_circle = True
+    title = "Network functions and the limiting Gaussian around the circle"
+    caption = (
         "Network functions on the unit circle at given training times, one line per network, over "
         "the 10th, 50th and 90th percentiles of the Gaussian that the limit n → ∞ predicts; dots "
         "are the training points. For infinite time the networks are shown at their last step. "
         f"After {PAPER}, Figure 2."
     )
-    alt: ClassVar[str] = (
+    alt = (
         "One panel per training time: network functions against the angle on the circle, over the "
         "percentiles of the limiting Gaussian, with the training points as dots."
     )
@@ -48,8 +48,7 @@ class Settings(Trained):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        if len(set(self.band_times)) < len(self.band_times):
-            yield "band_times", f"found {self.band_times}, expected each time once"
+        yield from repeated("band_times", self.band_times, "time")
         last = self.training.steps * self.training.learning_rate
         for time in self.band_times:
             if math.isfinite(time) and time > last * (1 + 1e-9):

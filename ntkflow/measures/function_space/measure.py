@@ -56,13 +56,7 @@ SIZES = 10.0 ** -np.arange(1, 9)
 
 
 def measure(sources: Sources, *, functions: int) -> xr.Dataset:
-    """Largest relative error of each identity, for each cost.
-
-    Parameters
-    ----------
-    functions
-        Number of random functions of the linear model.
-    """
+    """Largest relative error of each identity, for each cost, with a model of random functions."""
     x = jnp.asarray(sources.dataset["x"].values, jnp.float64)
     train = int(sources.dataset["is_train"].values.sum())
     (width, architecture), *_ = sources.architectures.items()
@@ -83,17 +77,14 @@ def measure(sources: Sources, *, functions: int) -> xr.Dataset:
             "linear model": descent_error(cost, linear, y, STEPS),
         }
         curves[name] = _largest(*difference_errors(cost, f, y, directions, SIZES))
+    tolerances = {"dual element": DIFFERENCE}
     quantities = [
-        Quantity.exact(f"{name}: {what}", error, "at most", 0.0, _tolerance(what))
+        Quantity.exact(f"{name}: {what}", error, "at most", 0.0, tolerances.get(what, ROUNDING))
         for name, found in errors.items()
         for what, error in found.items()
     ]
     quantities += seminorm(kernel[:train], directions)
     return evidence(quantities, [_panel(errors), _differences(curves)])
-
-
-def _tolerance(identity: str) -> float:
-    return DIFFERENCE if identity == "dual element" else ROUNDING
 
 
 def difference_errors(
@@ -173,15 +164,9 @@ def _panel(errors: Mapping[str, Mapping[str, float]]) -> Panel:
     """Panel of the identities that hold to rounding error, by cost; 0 is drawn as eps / 10."""
     first, *_ = errors.values()
     names = [name for name in first if name != "dual element"]
-    places = np.arange(1, len(names) + 1)
-    eps = np.finfo(np.float64).eps
+    places, least = np.arange(1, len(names) + 1), np.finfo(np.float64).eps / 10
     series = [
-        Series(
-            cost,
-            places,
-            np.maximum([found[name] for name in names], eps / 10),
-            look="points",
-        )
+        Series(cost, places, np.maximum([found[name] for name in names], least), look="points")
         for cost, found in errors.items()
     ]
     series.append(Series("tolerance", [0.5, len(names) + 0.5], [ROUNDING] * 2, look="guide"))

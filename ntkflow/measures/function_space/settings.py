@@ -1,7 +1,5 @@
 """Settings of the measure `function_space`."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from ntkflow.keys import Count
@@ -11,8 +9,8 @@ from ntkflow.measures.common.experiment import Untrained
 class Settings(Untrained):
     """Identities of the kernel gradient, the seminorm and the dual element, for each cost."""
 
-    paper: ClassVar[str] = "Sections 3, 3.1 and 4"
-    statement: ClassVar[str] = (
+    paper = "Sections 3, 3.1 and 4"
+    statement = (
         "Gradient descent on parameters is kernel gradient descent on functions, for each of "
         "three costs."
     )

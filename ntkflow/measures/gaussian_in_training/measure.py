@@ -20,13 +20,14 @@ from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float64"
 
-COVERAGE, COVERAGE_TOLERANCE, COVERAGE_RESOLUTION = 0.8, 0.02, 0.05
-"""Fraction in the band. It falls by 0.02 if the variance of f is a tenth too large, more than terms
-of order 1/n contribute at n = 256."""
+COVERAGE = 0.8, 0.02, 0.05
+"""Fraction in the band, its margin and resolution. It falls by 0.02 if the variance of f is a tenth
+too large, more than terms of order 1/n contribute at n = 256."""
 
 POINTS = 8
-DISTANCE_TOLERANCE, DISTANCE_RESOLUTION = 0.05, 0.1
-"""Margin of the distance; an error of the mean by an eighth of a deviation gives 0.05."""
+DISTANCE = 0.0, 0.05, 0.1
+"""Distance, its margin and resolution. An error of the mean by an eighth of a deviation gives 0.05.
+"""
 
 SETTLED = 0.01
 """Fraction of a component that may remain if a record counts as t = infinity."""
@@ -39,10 +40,7 @@ Z = float(scipy.stats.norm.ppf(0.9))
 def measure(sources: Sources) -> xr.Dataset:
     """Coverage and distance of the widest networks at each record, for the first output.
 
-    Raises
-    ------
-    ValueError
-        If there is no test point, or the learning rate is 1/lambda_1 or more.
+    The learning rate must be less than 1/lambda_1.
     """
     width = max(sources.ensembles)
     store = sources.ensembles[width]
@@ -50,32 +48,25 @@ def measure(sources: Sources) -> xr.Dataset:
     if not test.any():
         raise ValueError("the law of f_t is measured at test points, and the data set has none")
     f = np.asarray(store["f"].isel(output=0).values, np.float64)[:, :, test]
-    basis = _basis(sources, store)
+    rate = float(store["time"].values[-1] / store["step"].values[-1])
+    basis = stepped(limiting_components(sources.limiting), rate)
     limits = np.asarray(store["time"].values, np.float64)
     if np.exp(-np.min(basis.eigenvalues) * limits[-1]) < SETTLED:
         limits = np.append(limits[:-1], np.inf)
     centre, deviation = _law(sources, basis, limits, test)
-    quantities: list[Quantity] = []
-    standard = []
+    quantities, standard = [], []
     for record, time in enumerate(limits):
         free = deviation[record] > LEAST_DEVIATION * deviation[record].max()
         z = (f[:, record] - centre[record])[:, free] / deviation[record, free]
         standard.append(z)
         quantities += _numbers(z, "t = ∞" if np.isinf(time) else f"t = {time:g}")
-    axis = sources.dataset["angle"].values[test] if "angle" in sources.dataset.coords else None
-    place = np.arange(int(test.sum())) if axis is None else axis
-    label = "angle $\\gamma$" if axis is not None else "test point"
-    panels = [
-        _band(f[:, -1], centre[-1], deviation[-1], place, width, label),
-        _law_panel(standard, limits),
-    ]
-    return evidence(quantities, panels)
-
-
-def _basis(sources: Sources, store: xr.Dataset) -> Components:
-    """Components of the limiting NTK, for steps of the learning rate of `store`."""
-    rate = float(store["time"].values[-1] / store["step"].values[-1])
-    return stepped(limiting_components(sources.limiting), rate)
+    place, label = np.arange(int(test.sum())), "test point"
+    if "angle" in sources.dataset.coords:
+        place, label = sources.dataset["angle"].values[test], r"angle $\gamma$"
+    band = _band(f[:, -1], centre[-1], deviation[-1], place, width)
+    title = "10th, 50th and 90th percentile at the end"
+    panel = Panel(title, label, r"$f_\theta(x)$", band)
+    return evidence(quantities, [panel, _law_panel(standard, limits)])
 
 
 def _law(
@@ -91,29 +82,14 @@ def _law(
 
 def _numbers(z: np.ndarray, when: str) -> list[Quantity]:
     """Coverage and distance of standardised values (seed, point)."""
-    inside = (np.abs(z) < Z).mean(axis=1)
-    coverage = mean(
-        f"{when}: share in the 10-90 % band",
-        inside,
-        "equals",
-        COVERAGE,
-        COVERAGE_TOLERANCE,
-        COVERAGE_RESOLUTION,
-    )
+    share, inside = f"{when}: share in the 10-90 % band", (np.abs(z) < Z).mean(axis=1)
+    coverage = mean(share, inside, "equals", *COVERAGE)
     chosen = np.unique(np.linspace(0, z.shape[1] - 1, POINTS).round().astype(int))
     distance = max(scipy.stats.kstest(z[:, point], "norm").statistic for point in chosen)
     bound = _simultaneous_bound(len(z), len(chosen))
-    law = Quantity(
-        f"{when}: distance from the Gaussian, largest at {len(chosen)} points",
-        distance,
-        max(0.0, distance - bound),
-        min(1.0, distance + bound),
-        "equals",
-        0.0,
-        DISTANCE_TOLERANCE,
-        DISTANCE_RESOLUTION,
-    )
-    return [coverage, law]
+    low, high = max(0.0, distance - bound), min(1.0, distance + bound)
+    name = f"{when}: distance from the Gaussian, largest at {len(chosen)} points"
+    return [coverage, Quantity(name, distance, low, high, "equals", *DISTANCE)]
 
 
 def _simultaneous_bound(networks: int, points: int) -> float:
@@ -126,24 +102,17 @@ def _simultaneous_bound(networks: int, points: int) -> float:
 
 
 def _band(
-    f: np.ndarray,
-    centre: np.ndarray,
-    deviation: np.ndarray,
-    place: np.ndarray,
-    width: int,
-    label: str,
-) -> Panel:
+    f: np.ndarray, centre: np.ndarray, deviation: np.ndarray, place: np.ndarray, width: int
+) -> list[Series]:
     """Percentiles of networks f (seed, point) over those of the limit."""
     order = np.argsort(place)
     x, middle, shift = place[order], centre[order], Z * deviation[order]
     quantiles = np.quantile(f, [0.1, 0.5, 0.9], axis=0)[:, order]
-    series = [
+    return [
         Series("", x, middle, middle - shift, middle + shift, look="band", width=width),
         *[Series("", x, each, width=width) for each in quantiles],
         *[Series("", x, middle + s, look="limit") for s in (-shift, 0 * shift, shift)],
     ]
-    title = "10th, 50th and 90th percentile at the end"
-    return Panel(title, label, r"$f_\theta(x)$", series)
 
 
 def _law_panel(standard: list[np.ndarray], times: np.ndarray) -> Panel:

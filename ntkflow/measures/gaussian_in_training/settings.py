@@ -1,7 +1,5 @@
 """Settings of the measure `gaussian_in_training`."""
 
-from typing import ClassVar
-
 from ntkflow.measures.common.experiment import OffTraining
 
 
@@ -11,7 +9,7 @@ class Settings(OffTraining):
     Needs `test` points.
     """
 
-    paper: ClassVar[str] = "Section 5"
-    statement: ClassVar[str] = (
+    paper = "Section 5"
+    statement = (
         "Training on least squares keeps f Gaussian over initialisations at the recorded times."
     )

@@ -12,17 +12,16 @@ The bootstrap resamples batches of draws.
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.stats
 import xarray as xr
 
 from ntkflow.aliases import Array, Float, Inputs, SeedKeys
-from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
+from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval
 from ntkflow.analysis.convergence import squared_bias, squared_bias_replicates
 from ntkflow.analysis.power_law import Estimate
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exponents import fitted
+from ntkflow.measures.common.exponents import fitted, resampled
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.mlp import Architecture, apply, init, seed_keys
 
@@ -32,32 +31,26 @@ BATCHES = 50
 COVARIANCE_TOLERANCE = 0.02**2
 """Square of two per cent, which the next order in 1/n may contribute at widths from 50."""
 
-EXPECTED = -1.0
 AT_ONCE = 256  # networks at once, so that their parameters stay in the cache
 
 
 def measure(sources: Sources, *, draws: int) -> xr.Dataset:
     """Covariance and excess kurtosis of the first output of f_theta(0) at all points, by width.
 
-    Parameters
-    ----------
-    draws
-        Number of networks of each width, rounded down to a multiple of 50.
+    The number of draws is rounded down to a multiple of 50.
     """
     x = np.asarray(sources.dataset["x"].values, np.float32)
     nngp = np.asarray(sources.limiting["nngp"].values, np.float64)
     batches = min(BATCHES, draws)
     used = draws - draws % batches
-    f = {
-        width: drawn(seed_keys(sources.seed, width, used), x, architecture).reshape(
-            batches, -1, len(x)
-        )
-        for width, architecture in sources.architectures.items()
-    }
+    f = {}
+    for n, architecture in sources.architectures.items():
+        networks = drawn(seed_keys(sources.seed, n, used), x, architecture)
+        f[n] = np.asarray(networks, np.float64).reshape(batches, -1, len(x))
     widths = np.array(sorted(f))
     kurtoses = [excess_kurtosis(f[n]) for n in widths]
     with np.errstate(invalid="ignore", divide="ignore"):  # a kurtosis below 0 has no logarithm
-        kurtosis, shown = fitted("exponent of the excess kurtosis", widths, kurtoses, EXPECTED)
+        kurtosis, shown = fitted("exponent of the excess kurtosis", widths, kurtoses, -1.0)
     covariance, entries = _covariance(f[widths[-1]], nngp)
     deviation = np.sqrt(nngp[0, 0])
     grid = np.linspace(-4, 4, 81)
@@ -74,16 +67,13 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
 
 
 @partial(jax.jit, static_argnums=(2,))
-def _drawn(keys: SeedKeys, x: Inputs, network: Architecture) -> Float[Array, "s N"]:
+def drawn(keys: SeedKeys, x: Inputs, network: Architecture) -> Float[Array, "s N"]:
+    """First output of f_theta(0) of one network per key."""
+
     def function(key: Array) -> Array:
         return apply(init(key, x.shape[1], network, x.dtype), x, network)[:, 0]
 
     return jax.lax.map(function, keys, batch_size=min(AT_ONCE, len(keys)))
-
-
-def drawn(keys: SeedKeys, x: np.ndarray, network: Architecture) -> np.ndarray:
-    """First output of f_theta(0) of one network per key, (seed, point)."""
-    return np.asarray(_drawn(keys, jnp.asarray(x), network), np.float64)
 
 
 def excess_kurtosis(f: np.ndarray) -> Estimate:
@@ -98,11 +88,7 @@ def excess_kurtosis(f: np.ndarray) -> Estimate:
     def kurtosis(weights: np.ndarray) -> np.ndarray:
         return ((weights @ fourth) / (weights @ second) ** 2).mean(axis=1) - 3
 
-    even = np.full((1, len(f)), 1 / len(f))
-    weights = resampling_weights(len(f), REPLICATES, np.random.default_rng(0))
-    replicates = np.concatenate([kurtosis(batch) for batch in weights])
-    value = float(kurtosis(even)[0])
-    return Estimate(value, percentile_interval(replicates), replicates, np.empty(0))
+    return resampled(kurtosis, len(f))
 
 
 def _covariance(f: np.ndarray, nngp: np.ndarray) -> tuple[Quantity, list[Series]]:
@@ -114,16 +100,9 @@ def _covariance(f: np.ndarray, nngp: np.ndarray) -> tuple[Quantity, list[Series]
     errors = (products - nngp[rows, columns]) * weight
     replicates = squared_bias_replicates(errors, REPLICATES, np.random.default_rng(0))
     low, high = percentile_interval(replicates)
-    quantity = Quantity(
-        "squared distance of the covariance",
-        squared_bias(errors),
-        low,
-        high,
-        "equals",
-        0.0,
-        COVARIANCE_TOLERANCE,
-        2 * COVARIANCE_TOLERANCE,
-    )
+    distance, margin = squared_bias(errors), COVARIANCE_TOLERANCE
+    name = "squared distance of the covariance"
+    quantity = Quantity(name, distance, low, high, "equals", 0.0, margin, 2 * margin)
     limit, ends = nngp[rows, columns], np.array([nngp.min(), nngp.max()])
     bar = 1.96 * products.std(axis=0, ddof=1) / np.sqrt(len(f))
     mean = products.mean(axis=0)

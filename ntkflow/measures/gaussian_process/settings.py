@@ -1,7 +1,5 @@
 """Settings of the measure `gaussian_process`."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from ntkflow.measures.common.experiment import Draws, Untrained
@@ -13,10 +11,8 @@ class Settings(Untrained):
     Needs two widths.
     """
 
-    paper: ClassVar[str] = "Proposition 1"
-    statement: ClassVar[str] = (
-        "Wide networks at initialisation are a Gaussian process with the NNGP kernel."
-    )
-    fewest_widths: ClassVar[int] = 2
+    paper = "Proposition 1"
+    statement = "Wide networks at initialisation are a Gaussian process with the NNGP kernel."
+    fewest_widths = 2
 
     draws: Draws = Field(description="number of initialisations of each width")

@@ -40,21 +40,11 @@ gradient descent from the flow, eta lambda_i / 2 (half a per cent here)."""
 
 
 class Flight(NamedTuple):
-    """Training of networks of one width along the component, up to the horizon.
+    """Training of networks of one width along the component, up to the horizon."""
 
-    Attributes
-    ----------
-    time
-        Times of the recorded kernels, (t,).
-    inflation
-        Inflation at these times, (s, t).
-    speed
-        Speed of each network over that of the limit, (s,).
-    """
-
-    time: Float[np.ndarray, " t"]
+    time: Float[np.ndarray, " t"]  # of the recorded kernels
     inflation: Float[np.ndarray, "s t"]
-    speed: Float[np.ndarray, " s"]
+    speed: Float[np.ndarray, " s"]  # over that of the limit
 
     @property
     def mean(self) -> Float[np.ndarray, " s"]:
@@ -69,37 +59,18 @@ class Flight(NamedTuple):
 
 
 def measure(sources: Sources, *, component: int, amplitude: float) -> xr.Dataset:
-    """Inflation and speed by width.
-
-    Parameters
-    ----------
-    component
-        Component that networks were trained along, from 1.
-    amplitude
-        Distance of the goal; not used, since the ensembles contain the goal.
-    """
+    """Inflation and speed by width; the amplitude is not used, as ensembles contain the goal."""
     flights = flights_of(sources, component)
     narrow, wide = flights[min(flights)], flights[max(flights)]
     with np.errstate(invalid="ignore"):  # without growth there is no exponent: it is NaN
-        growth, shown = exponent(
-            "exponent of the growth of the inflation",
-            {n: f.growth for n, f in flights.items()},
-            DRIFT_BOUND,
-            "at most",
-        )
-    explained = wide.speed / wide.mean
+        grown, name = {n: f.growth for n, f in flights.items()}, "growth of the inflation"
+        growth, shown = exponent(f"exponent of the {name}", grown, DRIFT_BOUND, "at most")
+    explained, ratio = wide.speed / wide.mean, "speed / mean inflation, widest"
     return evidence(
         [
             mean("mean inflation, narrowest", narrow.mean, "at least", 1.0, 0.0),
             growth,
-            mean(
-                "speed / mean inflation, widest",
-                explained,
-                "equals",
-                1.0,
-                SPEED_TOLERANCE,
-                SPEED_TOLERANCE,
-            ),
+            mean(ratio, explained, "equals", 1.0, SPEED_TOLERANCE, SPEED_TOLERANCE),
             _difference("speed, narrowest - widest", narrow.speed, wide.speed),
         ],
         [
@@ -134,15 +105,8 @@ def flight(
     flown = max(2, int((eigenvalue * time <= HORIZON).sum()))
     time = time[:flown]
     train = np.flatnonzero(ensemble["is_train"].values)
-    inflation = np.array(
-        [
-            [
-                _along(kernels.isel(seed=seed, kernel_step=step, sample_prime=train), function)
-                for step in range(flown)
-            ]
-            for seed in range(kernels.sizes["seed"])
-        ]
-    )
+    kernels = kernels.isel(sample_prime=train).transpose("seed", "kernel_step", ...)
+    inflation = np.array([[_along(k, function) for k in run[:flown]] for run in kernels])
     residual = np.asarray(ensemble["f"].values - ensemble["goal"].values[:, None], np.float64)
     along = np.linalg.norm(np.einsum("stnk,n->stk", residual, function) / len(function), axis=2)
     recorded = np.asarray(ensemble["time"].values, np.float64)
@@ -163,16 +127,14 @@ def _difference(name: str, one: Float[np.ndarray, " s"], two: Float[np.ndarray, 
     random = np.random.default_rng(0)
     replicates = resampled_means(one, REPLICATES, random) - resampled_means(two, REPLICATES, random)
     low, high = percentile_interval(replicates)
-    value = float(one.mean() - two.mean())
-    return Quantity(name, value, float(low), float(high), "at least", 0.0, 0.0)
+    return Quantity(name, float(one.mean() - two.mean()), low, high, "at least", 0.0, 0.0)
 
 
 def _in_time(flights: dict[int, Flight]) -> list[Series]:
     time = next(iter(flights.values())).time
-    drawn = [Series("limit", time[[0, -1]], [1.0, 1.0], look="limit")]
-    return drawn + [
-        Series("", f.time, f.inflation.mean(axis=0), width=n) for n, f in flights.items()
-    ]
+    limit = Series("limit", time[[0, -1]], [1.0, 1.0], look="limit")
+    means = {n: f.inflation.mean(axis=0) for n, f in flights.items()}
+    return [limit, *[Series("", flights[n].time, y, width=n) for n, y in means.items()]]
 
 
 def _speeds(flights: dict[int, Flight]) -> list[Series]:

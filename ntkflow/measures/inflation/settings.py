@@ -1,10 +1,6 @@
 """Settings of the measure `inflation`."""
 
-from typing import ClassVar
-
-from ntkflow.configuration.networks import NetworkConfig
-from ntkflow.datasets.config import DatasetConfig
-from ntkflow.measures.common.experiment import AlongComponent, Problems
+from ntkflow.measures.common.experiment import AlongComponent
 
 
 class Settings(AlongComponent):
@@ -14,12 +10,7 @@ class Settings(AlongComponent):
     Needs 0 and a later step in `kernel_steps`.
     """
 
-    paper: ClassVar[str] = "Section 6"
-    statement: ClassVar[str] = (
-        "The NTK of narrower networks is inflated during training, so they converge faster."
-    )
-    reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting", "ensembles")
-
-    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
-        yield from super().problems(dataset, network)
-        yield from self.drift_problems()
+    paper = "Section 6"
+    statement = "The NTK of narrower networks is inflated during training, so they converge faster."
+    drift = True
+    reads = ("dataset", "limiting", "ensembles")

@@ -6,7 +6,6 @@ its 95 % interval, and the fitted power law, if any, over the slope that bounds 
 """
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,23 +20,11 @@ from ntkflow.plotting import style, width_axes
 LEGEND_ROOM = 0.45  # height of the legend over that of the last drifts
 FEWEST_DECADES = 1.5  # decades of time for a logarithmic axis
 END_ROOM = 1.08  # so that the last records are inside the axes
-NETWORK_POINT: dict[str, Any] = {"alpha": 0.7, "markersize": 4.5, "markeredgewidth": 0}
-MEAN_POINT: dict[str, Any] = {"color": style.INK, "markersize": 6, "zorder": 4}
-BAR: dict[str, Any] = {"color": style.INK, "linewidth": 1.0, "zorder": 4}
 LINEAR_PART = 0.16  # length of the axis from 0 to the first time, over that of the rest
 
 
 def draw(statistics: xr.Dataset) -> Figure:
-    """Draw the figure.
-
-    Parameters
-    ----------
-    statistics
-        A `kernel_drift` store: ``cost`` (width, seed, step), ``drift`` (width, seed, kernel_step),
-        ``mean_drift``, ``mean_drift_low``, ``mean_drift_high`` (width), ``exponent``,
-        ``exponent_low``, ``exponent_high``, ``prefactor``, ``expected``; attributes
-        ``network_label``, ``dataset_label``.
-    """
+    """Draw a `kernel_drift` store with the attributes `network_label` and `dataset_label`."""
     statistics = statistics.sortby("width")
     colours = style.width_colours(statistics["width"])
     panels = 2 + (len(colours) > 1)
@@ -120,9 +107,10 @@ def _draw_last(axes: Axes, statistics: xr.Dataset, colours: dict[int, str], inch
     networks = last.transpose("width", "seed").values
     places = width_axes.beside(widths, networks.shape[1])
     for place, values, colour in zip(places, networks, colours.values(), strict=True):
-        axes.plot(place, values, ".", color=colour, **NETWORK_POINT)
-    axes.plot(widths, statistics["mean_drift"], "_", **MEAN_POINT)
-    axes.vlines(widths, statistics["mean_drift_low"], statistics["mean_drift_high"], **BAR)
+        axes.plot(place, values, ".", color=colour, alpha=0.7, markersize=4.5, markeredgewidth=0)
+    mean, low, high = (statistics[f"mean_drift{end}"] for end in ("", "_low", "_high"))
+    axes.plot(widths, mean, "_", color=style.INK, markersize=6, zorder=4)
+    axes.vlines(widths, low, high, color=style.INK, linewidth=1.0, zorder=4)
     if math.isfinite(statistics["exponent"]):
         _draw_exponent(axes, statistics)
     width_axes.width_ticks(axes, widths, inches)

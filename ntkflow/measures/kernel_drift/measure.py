@@ -10,17 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from ntkflow.analysis import convergence
+from ntkflow.analysis import convergence, power_law
 from ntkflow.analysis.bootstrap import REPLICATES
 from ntkflow.analysis.ensembles import recorded_kernels, stack_widths
-from ntkflow.analysis.power_law import (
-    DRIFT,
-    DRIFT_BOUND,
-    Estimate,
-    PowerLaw,
-    estimate_mean,
-    fit_power_law,
-)
+from ntkflow.analysis.power_law import DRIFT, DRIFT_BOUND, Estimate, estimate_mean
 from ntkflow.measures.common.evidence import Quantity
 from ntkflow.measures.common.exponents import recorded
 from ntkflow.measures.common.sources import Sources
@@ -76,48 +69,24 @@ def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) ->
 
     The exponent is that of the mean drift at the last record in the width. The fit uses widths
     with 5 initialisations or more whose kernels all changed: only then is the interval of the mean
-    above zero.
-
-    Parameters
-    ----------
-    sources
-        ``ensembles`` with kernels recorded at step 0 and later. Norms are over the recorded points
-        and outputs.
-    replicates, seed
-        Number of bootstrap replicates and the seed of their generator.
-
-    Returns
-    -------
-    xr.Dataset
-        A "kernel_drift" store. Without two widths to fit, the exponent is NaN.
-
-    Raises
-    ------
-    ValueError
-        If an ensemble has no kernel at step 0 or none later, or two differ in their schedules.
+    above zero. Without two such widths the exponent is NaN. Ensembles must have kernels at step 0
+    and later, at the same steps.
     """
     ensembles = sources.ensembles
     drift = stack_widths({n: _drift(ensemble, n) for n, ensemble in ensembles.items()})
     cost = stack_widths({n: _cost(ensemble) for n, ensemble in ensembles.items()})
     final = drift.isel(kernel_step=-1)
-    estimates = {
-        n: estimate_mean(
-            final.sel(width=n).dropna("seed").to_numpy(),
-            replicates,
-            np.random.default_rng([seed, n]),
-        )
-        for n in sorted(ensembles)
-    }
-    means = {
-        "mean_drift": [e.value for e in estimates.values()],
-        "mean_drift_low": [e.interval[0] for e in estimates.values()],
-        "mean_drift_high": [e.interval[1] for e in estimates.values()],
-    }
+    estimates = {}
+    for n in sorted(ensembles):
+        own, random = final.sel(width=n).dropna("seed"), np.random.default_rng([seed, n])
+        estimates[n] = estimate_mean(own.to_numpy(), replicates, random)
     statistics = xr.Dataset(
         {
             "cost": cost,
             "drift": drift,
-            **{name: ("width", values) for name, values in means.items()},
+            "mean_drift": ("width", [e.value for e in estimates.values()]),
+            "mean_drift_low": ("width", [e.interval[0] for e in estimates.values()]),
+            "mean_drift_high": ("width", [e.interval[1] for e in estimates.values()]),
             **_fit(estimates)._asdict(),
             "expected": DRIFT_BOUND,
         }
@@ -134,12 +103,8 @@ def _drift(ensemble: xr.Dataset, width: int) -> xr.DataArray:
             f"the first kernel of the ensemble of width {width} is of step {first}; "
             "drift is from step 0, so record the kernel there"
         )
-    kept = ("seed", "kernel_step", "kernel_time")
-    return xr.DataArray(
-        convergence.kernel_drift(kernels),
-        {name: kernels[name].variable for name in kept},
-        ("seed", "kernel_step"),
-    )
+    kept = {name: kernels[name].variable for name in ("seed", "kernel_step", "kernel_time")}
+    return xr.DataArray(convergence.kernel_drift(kernels), kept, ("seed", "kernel_step"))
 
 
 def _cost(ensemble: xr.Dataset) -> xr.DataArray:
@@ -149,15 +114,15 @@ def _cost(ensemble: xr.Dataset) -> xr.DataArray:
     return cost.reset_coords(drop=True).assign_coords(kept).astype(np.float64).compute()
 
 
-def _fit(estimates: Mapping[int, Estimate]) -> PowerLaw:
+def _fit(estimates: Mapping[int, Estimate]) -> power_law.PowerLaw:
     used = {
-        n: estimate
-        for n, estimate in estimates.items()
-        if len(estimate.spread) >= FEWEST_SEEDS and estimate.interval[0] > 0
+        n: each
+        for n, each in estimates.items()
+        if len(each.spread) >= FEWEST_SEEDS and each.interval[0] > 0
     }
-    values = np.array([estimate.value for estimate in used.values()])
-    replicates = np.array([estimate.replicates for estimate in used.values()])
-    return fit_power_law(np.array(list(used)), values, replicates.T)
+    values = np.array([each.value for each in used.values()])
+    replicates = np.array([each.replicates for each in used.values()])
+    return power_law.fit_power_law(np.array(list(used)), values, replicates.T)
 
 
 def claims(statistics: xr.Dataset) -> list[Quantity]:

@@ -1,10 +1,6 @@
 """Settings of the measure `kernel_drift`."""
 
-from typing import ClassVar
-
-from ntkflow.configuration.networks import NetworkConfig
-from ntkflow.datasets.config import DatasetConfig
-from ntkflow.measures.common.experiment import PAPER, Problems, Trained
+from ntkflow.measures.common.experiment import PAPER, Trained
 
 
 class Settings(Trained):
@@ -14,14 +10,15 @@ class Settings(Trained):
     with two widths and 5 seeds or more.
     """
 
-    free: ClassVar[frozenset[str]] = frozenset({"cost", "optimizer", "batch_size", "probe"})
-    paper: ClassVar[str] = "Theorem 2"
-    statement: ClassVar[str] = (
+    drift = True
+    free = frozenset({"cost", "optimizer", "batch_size", "probe"})
+    paper = "Theorem 2"
+    statement = (
         "The drift of the NTK in training falls at least as n^(-1/2) for a cost that is not least "
         "squares."
     )
-    title: ClassVar[str] = "Cost and drift of the NTK in training, by width"
-    caption: ClassVar[str] = (
+    title = "Cost and drift of the NTK in training, by width"
+    caption = (
         "Left, the cost on the training points. Middle, the drift of the empirical NTK, "
         "‖Θ(t) − Θ(0)‖ / ‖Θ(0)‖ in Frobenius norms over the recorded points and all outputs. One "
         "line per network. Right, with several widths, the last drift against width: dots are "
@@ -31,12 +28,8 @@ class Settings(Trained):
         f"any cost ({PAPER}, Theorem 2). The bound does not cover optimisers whose steps do not "
         "scale with the gradient, such as Adam."
     )
-    alt: ClassVar[str] = (
+    alt = (
         "Panels: cost against time; drift of the empirical NTK against time; and, with several "
         "widths, the last drift against width on logarithmic axes, with a fitted line and the "
         "slope that theory predicts."
     )
-
-    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
-        yield from super().problems(dataset, network)
-        yield from self.drift_problems()

@@ -14,15 +14,9 @@ from ntkflow.plotting import style
 
 
 def draw(statistics: xr.Dataset) -> Figure:
-    """Draw the figure.
-
-    Parameters
-    ----------
-    statistics
-        A `kernel_profile` store: ``ntk`` (width, seed, step, sample), ``limiting_ntk`` (sample),
-        ``angle`` (sample); attributes ``network_label``, ``dataset_label``, ``reference_angle``.
-    """
+    """Draw a `kernel_profile` store with the attributes `network_label` and `dataset_label`."""
     profile = statistics.sortby("angle")
+    angle, ntk, limit = profile["angle"], profile["ntk"], profile["limiting_ntk"]
     colours = style.width_colours(profile["width"])
     times = profile["time"].values
     panels = len(times) + (len(times) > 1)
@@ -33,22 +27,17 @@ def draw(statistics: xr.Dataset) -> Figure:
             if step:
                 axes.sharey(row[0])
                 axes.tick_params(labelleft=False)
-            _draw_kernel(axes, profile.isel(step=step), colours)
+            style.network_lines(axes, angle, ntk.isel(step=step), colours)
+            axes.plot(angle, limit, **style.LIMIT)
+            axes.set_title(style.time_text(times[step]))
             _mark_reference(axes, statistics.attrs["reference_angle"])
-        row[0].set_ylabel(style.axis_label(profile["ntk"]))
+        row[0].set_ylabel(style.axis_label(ntk))
         if len(times) > 1:
             _draw_change(row[-1], profile, colours)
         for axes in row:
-            style.angle_axis(axes, profile["angle"])
+            style.angle_axis(axes, angle)
         style.heading(figure, statistics, [*style.width_key(colours), style.limit_key()])
         return style.fixed_layout(figure)
-
-
-def _draw_kernel(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> None:
-    """Draw the kernel of each network at one time, with the limit."""
-    style.network_lines(axes, profile["angle"], profile["ntk"], colours)
-    style.limit_line(axes, profile["angle"], profile["limiting_ntk"])
-    axes.set_title(style.time_text(float(profile["time"])))
 
 
 def _draw_change(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> None:
@@ -56,7 +45,7 @@ def _draw_change(axes: Axes, profile: xr.Dataset, colours: dict[int, str]) -> No
     first, last = profile["time"].values[[0, -1]]
     change = profile["ntk"].isel(step=-1) - profile["ntk"].isel(step=0)
     style.network_lines(axes, profile["angle"], change, colours)
-    style.limit_line(axes, profile["angle"], xr.zeros_like(profile["limiting_ntk"]))
+    axes.plot(profile["angle"], xr.zeros_like(profile["limiting_ntk"]), **style.LIMIT)
     axes.set_title(f"change, {style.time_text(first)} to ${last:g}$")
 
 
@@ -64,15 +53,8 @@ def _mark_reference(axes: Axes, angle: float) -> None:
     """Mark x_0 on the horizontal axis, with its name on the side away from the edge."""
     foot = axes.get_xaxis_transform()
     axes.plot(angle, 0, "^", color=style.INK, transform=foot, clip_on=False, zorder=4)
-    side = -1 if angle > 0 else 1
-    axes.annotate(
-        "$x_0$",
-        (angle, 0),
-        xycoords=foot,
-        xytext=(4 * side, 3),
-        textcoords="offset points",
-        ha="right" if side < 0 else "left",
-    )
+    shift, side = ((-4, 3), "right") if angle > 0 else ((4, 3), "left")
+    axes.annotate("$x_0$", (angle, 0), shift, foot, "offset points", ha=side)
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
@@ -90,16 +72,12 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     network, limit = statistics["ntk"], statistics["limiting_ntk"]
     first = network.isel(step=0, drop=True)
     overlap = (network * limit).integrate("angle") / _norm(limit) ** 2
-    summary = xr.merge(
-        [
-            mean_with_interval(_norm(network - limit) / _norm(limit), "relative_error"),
-            mean_with_interval(overlap, "inflation"),
-            mean_with_interval(_norm(network - first) / _norm(first), "drift"),
-        ]
-    )
-    return summary.to_dataframe(["width", "step"]).reset_index()[
-        ["width", "step", "time", *summary.data_vars]
-    ]
+    error, drift = _norm(network - limit) / _norm(limit), _norm(network - first) / _norm(first)
+    columns = {"relative_error": error, "inflation": overlap, "drift": drift}
+    summary = xr.merge([mean_with_interval(values, name) for name, values in columns.items()])
+    dims = ["width", "step"]
+    frame: pd.DataFrame = summary.to_dataframe(dims).reset_index()
+    return frame[[*dims, "time", *summary.data_vars]]
 
 
 def _norm(function: xr.DataArray) -> xr.DataArray:

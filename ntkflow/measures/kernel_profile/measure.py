@@ -30,26 +30,9 @@ SCHEMA = Schema(
 def measure(sources: Sources, *, reference_angle: float) -> xr.Dataset:
     """Theta(x_0, x) of each network and its limit, for all test points x.
 
-    x_0 is the test point whose angle is nearest to `reference_angle` (radians, modulo 2 pi). Only
-    the first output is used.
-
-    Parameters
-    ----------
-    sources
-        ``ensembles`` with kernels recorded, and ``limiting``.
-    reference_angle
-        Angle of x_0 in radians.
-
-    Returns
-    -------
-    xr.Dataset
-        A "kernel_profile" store; ``step`` contains the steps at which kernels were recorded. The
-        attribute ``reference_angle`` is the angle of x_0.
-
-    Raises
-    ------
-    ValueError
-        If the points have no angle, none is a test point, or an ensemble has no kernels.
+    x_0 is the test point whose angle is nearest to `reference_angle` (radians, modulo 2 pi). The
+    attribute ``reference_angle`` is the angle of x_0. Steps are those at which kernels were
+    recorded. Only the first output is used.
     """
     limiting = sources.limiting
     points = circle_points(limiting)

@@ -1,7 +1,5 @@
 """Settings of the measure `kernel_profile`."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from ntkflow.configuration.networks import NetworkConfig
@@ -16,16 +14,16 @@ class Settings(Trained):
     Needs `test` points on the circle and at least one step in `kernel_steps`.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("ensembles", "limiting")
-    on_circle: ClassVar[bool] = True
-    free: ClassVar[frozenset[str]] = frozenset({"cost", "optimizer", "batch_size"})
-    title: ClassVar[str] = "NTK around the circle at each recorded time"
-    caption: ClassVar[str] = (
+    reads = ("ensembles", "limiting")
+    on_circle = True
+    free = frozenset({"cost", "optimizer", "batch_size"})
+    title = "NTK around the circle at each recorded time"
+    caption = (
         "Empirical NTK Θ(x₀, x) between a fixed point of the unit circle and all others at each "
         "recorded time; one line per network. The limit n → ∞ is dashed. Networks are trained on "
         f"the random inputs of the data set, not on the circle. After {PAPER}, Figure 1."
     )
-    alt: ClassVar[str] = (
+    alt = (
         "One panel per recorded time: the empirical NTK against the angle on the circle, one line "
         "per network, coloured by width, with the dashed limit. With several times, another panel "
         "shows the change."

@@ -1,6 +1,6 @@
 """Classification by regression with the limiting kernels, over training-set sizes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.stats
@@ -13,17 +13,16 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import SOLVED
 from ntkflow.stores.variables import Schema, Variable
 
+DIMS = ("kernel", "size")
 SCHEMA = Schema(
     "kernel_regression",
     "Classification of test points by kernel regression, over training-set sizes",
     {
-        "accuracy": Variable(("kernel", "size"), "share of test points classified right"),
-        "accuracy_low": Variable(("kernel", "size"), "lower end of its 95 % interval"),
-        "accuracy_high": Variable(("kernel", "size"), "upper end of its 95 % interval"),
-        "squared_error": Variable(("kernel", "size"), "mean square of f - f* on test points"),
-        "iterations": Variable(
-            ("kernel", "size"), "iterations of conjugate gradients; 0 by Cholesky", kinds="i"
-        ),
+        "accuracy": Variable(DIMS, "share of test points classified right"),
+        "accuracy_low": Variable(DIMS, "lower end of its 95 % interval"),
+        "accuracy_high": Variable(DIMS, "upper end of its 95 % interval"),
+        "squared_error": Variable(DIMS, "mean square of f - f* on test points"),
+        "iterations": Variable(DIMS, "iterations of conjugate gradients; 0 by Cholesky", kinds="i"),
     },
     {
         "kernel": Variable(("kernel",), "kernel of the regression", kinds="UOT"),
@@ -33,6 +32,7 @@ SCHEMA = Schema(
 )
 
 KERNELS = ("nngp", "ntk")
+SCORES = tuple(SCHEMA.variables)
 LEVEL = 0.95
 
 TOLERANCE = 1e-6
@@ -43,81 +43,45 @@ def measure(sources: Sources, *, sizes: Sequence[int], ridge: float) -> xr.Datas
     """Accuracy of regression on one-hot targets, for both kernels and each size.
 
     A training set of size n is the first n training points; the class of a test point is the
-    largest of its outputs. Intervals are Wilson's, over the test points.
-
-    Parameters
-    ----------
-    sources
-        ``limiting``, ``dataset`` with one-hot targets, ``memory`` and ``progress``. A kernel that
-        does not fit into the memory is read block by block.
-    sizes
-        Training-set sizes.
-    ridge
-        Constant added to the eigenvalues of K / n, see `fit_kernel_regression`.
-
-    Returns
-    -------
-    xr.Dataset
-        A "kernel_regression" store.
-
-    Raises
-    ------
-    ValueError
-        As `fit_kernel_regression`, with the kernel and the size.
+    largest of its outputs. Intervals are Wilson's, over the test points. A kernel that does not fit
+    into the memory is read block by block. Errors of `fit_kernel_regression` name the kernel and
+    the size.
     """
-    limiting, dataset = sources.limiting, sources.dataset
-    memory, progress = sources.memory, sources.progress
-    is_train = dataset["is_train"].to_numpy()
-    first_test = int(is_train.sum())
-    targets = dataset["y"].to_numpy()
-    results = []
+    targets, train = sources.dataset["y"].to_numpy(), int(sources.dataset["is_train"].sum())
+    sizes, results = sorted(sizes), []
     for name in KERNELS:
-        for size in sorted(sizes):
+        for size in sizes:
+            which = f"{name} of {size} training points"
             try:
-                fit = _fitted(limiting[name], targets[:size], ridge, memory, progress)
+                fit, outputs = _regression(sources, name, targets[:size], train, ridge)
             except ValueError as error:
-                raise ValueError(f"{name} of {size} training points: {error}") from error
-            cross = limiting[name].isel(sample=slice(first_test, None), sample_prime=slice(size))
-            outputs = predict(cross, fit.coefficients, memory=memory)
-            results.append(_scores(outputs, targets[first_test:], fit))
-            progress(f"{name} of {size} training points: accuracy {results[-1][0]:.4f}")
-    return _assembled(np.array(results), sorted(sizes))
+                raise ValueError(f"{which}: {error}") from error
+            results.append(_scores(outputs, targets[train:], fit.iterations))
+            sources.progress(f"{which}: accuracy {results[-1][0]:.4f}")
+    columns = np.array(results).T.reshape(-1, len(KERNELS), len(sizes))
+    variables = {name: (DIMS, column) for name, column in zip(SCORES, columns, strict=True)}
+    variables["iterations"] = (DIMS, columns[-1].astype(np.int64))
+    coordinates = {"kernel": list(KERNELS), "size": np.asarray(sizes)}
+    return conform(xr.Dataset(variables, coordinates), SCHEMA)
 
 
-def _fitted(
-    kernel: xr.DataArray,
-    targets: NDArray[np.float64],
-    ridge: float,
-    memory: float,
-    progress: Callable[[str], None],
-) -> Regression:
-    size = slice(len(targets))
-    among_training = kernel.isel(sample=size, sample_prime=size)
-    return fit_kernel_regression(
-        among_training,
-        targets,
-        ridge=ridge,
-        memory=memory,
-        tolerance=TOLERANCE,
-        progress=progress,
+def _regression(
+    sources: Sources, name: str, targets: NDArray[np.float64], train: int, ridge: float
+) -> tuple[Regression, NDArray[np.float64]]:
+    """Regression on the first training points, which have the targets, and f at test points."""
+    kernel, memory = sources.limiting[name].isel(sample_prime=slice(len(targets))), sources.memory
+    known = kernel.isel(sample=slice(len(targets)))
+    fit = fit_kernel_regression(
+        known, targets, ridge=ridge, memory=memory, tolerance=TOLERANCE, progress=sources.progress
     )
+    return fit, predict(kernel.isel(sample=slice(train, None)), fit.coefficients, memory=memory)
 
 
 def _scores(
-    outputs: NDArray[np.float64], targets: NDArray[np.float64], fit: Regression
+    outputs: NDArray[np.float64], targets: NDArray[np.float64], iterations: int
 ) -> tuple[float, ...]:
-    """Scores of one regression, in the order of `_assembled`."""
+    """`SCORES` of one regression."""
     right = int(np.sum(outputs.argmax(axis=1) == targets.argmax(axis=1)))
     interval = scipy.stats.binomtest(right, len(targets)).proportion_ci(LEVEL, method="wilson")
     squared_error = float(np.mean((outputs - targets) ** 2))
-    return right / len(targets), interval.low, interval.high, squared_error, fit.iterations
-
-
-def _assembled(results: NDArray[np.float64], sizes: Sequence[int]) -> xr.Dataset:
-    dims = ("kernel", "size")
-    names = ("accuracy", "accuracy_low", "accuracy_high", "squared_error", "iterations")
-    columns = dict(zip(names, results.T.reshape(len(names), len(KERNELS), len(sizes)), strict=True))
-    variables = {name: (dims, values) for name, values in columns.items()}
-    variables["iterations"] = (dims, columns["iterations"].astype(np.int64))
-    coordinates = {"kernel": list(KERNELS), "size": np.asarray(sizes)}
-    return conform(xr.Dataset(variables, coordinates), SCHEMA)
+    return right / len(targets), interval.low, interval.high, squared_error, iterations

@@ -1,13 +1,13 @@
 """Settings of the measure `kernel_regression`."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
 from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Count, NotBoolean
-from ntkflow.measures.common.experiment import Experiment, Problems
+from ntkflow.measures.common.experiment import Experiment, Problems, repeated
 
 
 class Settings(Experiment):
@@ -17,16 +17,16 @@ class Settings(Experiment):
     networks at infinite time. Needs the target `one_hot` and `test` points.
     """
 
-    parallel: ClassVar[bool] = True
-    title: ClassVar[str] = "Test error of regression with the limiting kernels"
-    caption: ClassVar[str] = (
+    parallel = True
+    title = "Test error of regression with the limiting kernels"
+    caption = (
         "Fraction of test points that regression with the NNGP kernel and with the limiting NTK "
         "misclassifies, against the number of training points. Bars are 95 % Wilson intervals over "
         "the test points; a bar without a point means that none was misclassified. The class is "
         "the largest output. Without a ridge, regression with the NTK is the mean of infinitely "
         "wide networks trained to convergence."
     )
-    alt: ClassVar[str] = (
+    alt = (
         "One panel on logarithmic axes: test error against the number of training points, one "
         "curve for the NNGP kernel and one for the limiting NTK."
     )
@@ -41,12 +41,8 @@ class Settings(Experiment):
     )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
-        if len(set(self.sizes)) < len(self.sizes):
-            yield "sizes", f"found {self.sizes}, expected each size once"
-        if max(self.sizes) > dataset.train.count:
-            yield (
-                "sizes",
-                f"found {max(self.sizes)}, the data set has {dataset.train.count} training points",
-            )
-        if dataset.target.kind != "one_hot" or dataset.test is None:
-            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
+        yield from repeated("sizes", self.sizes, "size")
+        most, count = max(self.sizes), dataset.train.count
+        if most > count:
+            yield "sizes", f"found {most}, the data set has {count} training points"
+        yield from self.class_problems(dataset)

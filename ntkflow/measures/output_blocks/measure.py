@@ -16,16 +16,11 @@ from ntkflow.networks.mlp import seed_keys
 
 PRECISION = "float64"
 EXPECTED = -0.5
+LIMIT = r"limit $\Theta_\infty(x, x')$"
 
 
 def measure(sources: Sources, *, draws: int) -> xr.Dataset:
-    """Size of off-diagonal output blocks, and distance of diagonal ones from the limit, by width.
-
-    Parameters
-    ----------
-    draws
-        Number of networks of each width.
-    """
+    """Size of off-diagonal output blocks and distance of diagonal ones from the limit, by width."""
     x = sources.dataset["x"].values
     limit = np.asarray(sources.limiting["ntk"].values, np.float64)
     across, along, shown = {}, {}, {}
@@ -36,37 +31,22 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
         shown[width] = ntk[0]
     blocks, off = exponent("exponent of the blocks across outputs", across, EXPECTED)
     spread, on = exponent("exponent of the distance on outputs", along, EXPECTED)
-    widest = max(shown)
+    entries, axes = _entries(shown[max(shown)], limit), (LIMIT, r"$\Theta_{1k}(x, x')$")
     return evidence(
         [blocks, spread],
         [
-            Panel(
-                "one network, output 1",
-                LIMIT,
-                r"$\Theta_{1k}(x, x')$",
-                _entries(shown[widest], limit),
-            ),
+            Panel("one network, output 1", *axes, entries),
             Panel("off-diagonal output blocks", "width $n$", "relative size", off, "log", "log"),
             Panel("diagonal output blocks", "width $n$", "relative distance", on, "log", "log"),
         ],
     )
 
 
-LIMIT = r"limit $\Theta_\infty(x, x')$"
-
-
 def block_distances(ntk: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Size of off-diagonal output blocks and distance of diagonal ones, relative, per network.
+    """Size of off-diagonal blocks of kernels (seed, N, N, k, k) and distance of diagonal ones.
 
     Root mean squares over pairs k != k' of ||Theta_kk'|| / ||Theta_inf||, and over k of
-    ||Theta_kk - Theta_inf|| / ||Theta_inf||.
-
-    Parameters
-    ----------
-    ntk
-        Kernels (seed, N, N, k, k).
-    limit
-        Theta_inf (N, N).
+    ||Theta_kk - Theta_inf|| / ||Theta_inf||, per network.
     """
     outputs = ntk.shape[-1]
     squares = (ntk**2).sum(axis=(1, 2)) / np.sum(limit**2)

@@ -1,7 +1,5 @@
 """Settings of the measure `output_blocks`."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from ntkflow.configuration.networks import NetworkConfig
@@ -15,12 +13,12 @@ class Settings(Untrained):
     Needs two widths and several outputs.
     """
 
-    paper: ClassVar[str] = "Theorem 1"
-    statement: ClassVar[str] = (
+    paper = "Theorem 1"
+    statement = (
         "At initialisation the NTK of wide networks tends to the limiting NTK in diagonal output "
         "blocks and to zero in off-diagonal ones."
     )
-    fewest_widths: ClassVar[int] = 2
+    fewest_widths = 2
 
     draws: Draws = Field(description="number of initialisations of each width")
 

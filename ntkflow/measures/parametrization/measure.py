@@ -52,34 +52,30 @@ BETA_TOLERANCE = 0.1
 """Margin of a difference of logarithms: mean eigenvalues of networks deviate by O(1/n)."""
 
 SHOWN = 8  # eigenvalues
+WEIGHTS = r"$\|W(T) - W(0)\| / \|W(0)\|$ over $\|f_0 - y\|$"
+RATIO = r"$\lambda_i / \lambda_1$"
+FUNCTION = r"$\|f_T - f_0\|$ over $\|f_0 - y\|$"
+
+Function = Callable[[Parameters, Inputs], Outputs]
 
 
 class Runs(NamedTuple):
-    """Movement of networks of one width in training, (s, ...).
-
-    Attributes
-    ----------
-    matched
-        Largest difference of f between NTK parametrization and the standard one with equivalent
-        rates, over `COMPARED` steps, relative to the largest value of f.
-    moved
-        ||W^l(T) - W^l(0)||_F / ||W^l(0)||_F in NTK parametrization, (s, L).
-    change
-        ||f_T - f_0||_pin in NTK parametrization.
-    one_rate
-        ||f_1 - f_0||_pin in standard parametrization, with one rate for all widths, over that in
-        NTK parametrization: both are proportional to the same error f_0 - y.
-    divided
-        ||f_T - f_0||_pin in standard parametrization, with the rate divided by n.
+    """Movement of networks of one width in training.
 
     `moved`, `change` and `divided` are relative to ||f_0 - y||_pin, which varies between networks
     but not with n.
     """
 
+    # Largest difference of f between NTK parametrization and the standard one with equivalent
+    # rates, over `COMPARED` steps, relative to the largest value of f.
     matched: Float[AnyArray, " s"]
+    # In NTK parametrization: ||W^l(T) - W^l(0)||_F / ||W^l(0)||_F, and ||f_T - f_0||_pin.
     moved: Float[AnyArray, "s L"]
     change: Float[AnyArray, " s"]
+    # ||f_1 - f_0||_pin in standard parametrization, with one rate for all widths, over that in NTK
+    # parametrization: both are proportional to the same error f_0 - y.
     one_rate: Float[AnyArray, " s"]
+    # ||f_T - f_0||_pin in standard parametrization, with the rate divided by n.
     divided: Float[AnyArray, " s"]
 
 
@@ -88,15 +84,9 @@ def measure(
 ) -> xr.Dataset:
     """Movement of weights and of f by width in both parametrizations, and the kernel by beta.
 
-    Parameters
-    ----------
-    seeds
-        Number of networks of each width.
-    learning_rate, steps
-        Gradient descent on least squares, in NTK parametrization. In the standard one the rate is
-        divided by n, or by the largest n if it is the same for all widths.
-    betas
-        Values of beta; the smallest and the largest are compared.
+    The learning rate is that of least squares in NTK parametrization. In the standard one it is
+    divided by n, or by the largest n if it is the same for all widths. The smallest and the largest
+    beta are compared.
     """
     train = int(sources.dataset["is_train"].values.sum())
     x = jnp.asarray(sources.dataset["x"].values[:train], jnp.float64)
@@ -117,31 +107,18 @@ def measure(
         [
             Panel("weights, NTK parametrization", "width $n$", WEIGHTS, weights, "log", "log"),
             Panel("function", "width $n$", FUNCTION, functions, "log", "log"),
-            Panel(
-                "limit and networks", "$i$", r"$\lambda_i / \lambda_1$", eigenvalues, y_scale="log"
-            ),
+            Panel("limit and networks", "$i$", RATIO, eigenvalues, y_scale="log"),
         ],
     )
 
 
-WEIGHTS = r"$\|W(T) - W(0)\| / \|W(0)\|$ over $\|f_0 - y\|$"
-FUNCTION = r"$\|f_T - f_0\|$ over $\|f_0 - y\|$"
-
-Function = Callable[[Parameters, Inputs], Outputs]
-
-
 @partial(jax.jit, static_argnums=(4, 5))
 def trained(
-    keys: SeedKeys,
-    x: Inputs,
-    y: Outputs,
-    rates: Float[Array, " 3"],
-    steps: int,
-    network: Architecture,
+    keys: SeedKeys, x: Inputs, y: Outputs, rates: Array, steps: int, network: Architecture
 ) -> Runs:
     """Train one network per key in both parametrizations, from the same function.
 
-    `rates` are those of the NTK parametrization, of one standard step, and of `steps` such steps.
+    The three rates are for the NTK parametrization, one standard step, and `steps` such steps.
     """
     rate, common, divided = rates
 
@@ -164,11 +141,9 @@ def trained(
             jnp.linalg.norm(after.weight - before.weight) / jnp.linalg.norm(before.weight)
             for after, before in zip(end, start, strict=True)
         ]
-        first = _norm(one) / _norm(f[:2])
-        error = _norm(jnp.stack([y, f[0]]))
-        return Runs(
-            distance, jnp.stack(moved) / error, _norm(f) / error, first, _norm(many) / error
-        )
+        first, error = _norm(one) / _norm(f[:2]), _norm(jnp.stack([y, f[0]]))
+        weights = jnp.stack(moved) / error
+        return Runs(distance, weights, _norm(f) / error, first, _norm(many) / error)
 
     return jax.lax.map(run, keys)
 
@@ -207,25 +182,19 @@ def _movement(runs: dict[int, Runs]) -> tuple[list[Quantity], list[Series]]:
         return [first], shown
     inner = {n: np.sqrt((run.moved[:, 1:-1] ** 2).mean(axis=1)) for n, run in runs.items()}
     hidden, more = exponent("exponent of hidden weights", inner, LAYER_BOUND, "at most")
-    return [hidden, first], [
-        *_named("hidden", hidden, more),
-        *_named("first, last", first, shown),
-    ]
+    return [hidden, first], [*_named("hidden", hidden, more), *_named("first, last", first, shown)]
 
 
 def _change(runs: dict[int, Runs]) -> tuple[list[Quantity], list[Series]]:
     """Exponents of the change of f in both parametrizations."""
     quantities, drawn = [], []
-    for name, label, expected, values in (
-        ("NTK parametrization", "NTK", 0.0, {n: run.change for n, run in runs.items()}),
-        ("standard, rate / n", "rate / n", 0.0, {n: run.divided for n, run in runs.items()}),
-        (
-            "standard at one rate / NTK, first step",
-            "one rate, first step / NTK",
-            1.0,
-            {n: run.one_rate for n, run in runs.items()},
-        ),
+    first_step = "standard at one rate / NTK, first step"
+    for key, name, label, expected in (
+        ("change", "NTK parametrization", "NTK", 0.0),
+        ("divided", "standard, rate / n", "rate / n", 0.0),
+        ("one_rate", first_step, "one rate, first step / NTK", 1.0),
     ):
+        values = {n: getattr(run, key) for n, run in runs.items()}
         found, shown = exponent(f"exponent of the change of f, {name}", values, expected)
         quantities.append(found)
         drawn += _named(label, found, shown)

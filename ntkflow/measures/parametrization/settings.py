@@ -1,6 +1,6 @@
 """Settings of the measure `parametrization`."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -14,12 +14,12 @@ class Settings(Untrained):
     Needs two widths.
     """
 
-    paper: ClassVar[str] = "Remark 1"
-    statement: ClassVar[str] = (
+    paper = "Remark 1"
+    statement = (
         "In the NTK parametrization the movement of weights vanishes with width, while that of f "
         "does not."
     )
-    fewest_widths: ClassVar[int] = 2
+    fewest_widths = 2
 
     seeds: Seeds = Field(5, description="number of initialisations of each width")
     learning_rate: PositiveFinite = Field(

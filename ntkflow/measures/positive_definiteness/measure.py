@@ -45,24 +45,18 @@ DECAY_TOLERANCE = 0.1
 OVERSAMPLING = 64
 """Points of the circle per highest frequency, so that aliasing is below 1e-4."""
 
-SMALLEST = 1e-9
+ZERO = 1e-9
 """Fraction of the largest eigenvalue that counts as zero in a rank; rounding error is 1e-15."""
+
+SMALLEST, RATIO = r"$\lambda_{min}(\Theta)/N$", r"$\lambda_i / \lambda_1$"
+"""Labels of axes."""
 
 
 def measure(sources: Sources, *, sizes: Sequence[int], frequencies: int) -> xr.Dataset:
     """Evidence from smallest eigenvalues, ranks and the decay of the spectrum.
 
-    Parameters
-    ----------
-    sizes
-        Numbers of points; size m uses the first m points of the data set, scaled to norm 1.
-    frequencies
-        Highest Fourier mode on the circle.
-
-    Raises
-    ------
-    ValueError
-        If the data set has fewer points than the largest size or than a rank.
+    Size m uses the first m points of the data set, scaled to norm 1. It must have as many points as
+    the largest size, and more than each rank.
     """
     x = np.asarray(sources.dataset["x"].values, np.float64)
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
@@ -74,22 +68,8 @@ def measure(sources: Sources, *, sizes: Sequence[int], frequencies: int) -> xr.D
     return evidence(
         [*definite, *ranks, *decays],
         [
-            Panel(
-                "smallest eigenvalue",
-                "points $N$",
-                r"$\lambda_{min}(\Theta)/N$",
-                curves,
-                "log",
-                "log",
-            ),
-            Panel(
-                "polynomial activations",
-                "component $i$",
-                r"$\lambda_i / \lambda_1$",
-                spectra,
-                "linear",
-                "log",
-            ),
+            Panel("smallest eigenvalue", "points $N$", SMALLEST, curves, "log", "log"),
+            Panel("polynomial activations", "component $i$", RATIO, spectra, "linear", "log"),
             Panel("ReLU on the circle", "frequency $k$", r"$\mu_k / \mu_1$", modes, "log", "log"),
         ],
     )
@@ -156,7 +136,7 @@ def _polynomials(x: np.ndarray) -> tuple[list[Quantity], list[Series]]:
         network = Network(activation("polynomial", coefficients=coefficients), 2, beta)
         eigenvalues = np.linalg.eigvalsh(np.asarray(_kernels(points, points, network).ntk))[::-1]
         share = eigenvalues / eigenvalues[0]
-        rank = int((share > SMALLEST).sum())
+        rank = int((share > ZERO).sum())
         label = f"{name}: rank less its prediction, {predicted}"
         quantities.append(Quantity.exact(label, rank - predicted, "equals", 0.0, 0.0))
         shown = np.maximum(share[: predicted + 4], np.finfo(np.float64).eps / 10)
@@ -170,12 +150,8 @@ def harmonic_degrees(coefficients: Sequence[float], beta: float, features: int) 
     With q = 1/d + beta^2, sigma(sqrt(q) z) = sum_k h_k He_k(z) and the correlation
     rho = (u/d + beta^2) / q of unit vectors with the cosine u, Mehler's formula makes
     Theta = sum_k (k + 1) k! h_k^2 rho^k + beta^2. No coefficient of u^j in it is negative, and u^j
-    has positive parts of the degrees j, j - 2, ... (Daniely, Frostig & Singer 2016).
-
-    Parameters
-    ----------
-    coefficients
-        Coefficients of 1, z, z^2, ...
+    has positive parts of the degrees j, j - 2, ... (Daniely, Frostig & Singer 2016). The
+    coefficients are those of 1, z, z^2, ...
     """
     variance = 1 / features + beta**2
     scaled = np.asarray(coefficients) * variance ** (np.arange(len(coefficients)) / 2)

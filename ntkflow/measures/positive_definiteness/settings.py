@@ -1,7 +1,5 @@
 """Settings of the measure `positive_definiteness`."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from ntkflow.keys import Count
@@ -15,12 +13,12 @@ class Settings(Experiment):
     on the circle. Needs points on a sphere.
     """
 
-    paper: ClassVar[str] = "Proposition 2"
-    statement: ClassVar[str] = (
+    paper = "Proposition 2"
+    statement = (
         "On sampled points of the sphere the limiting NTK is positive definite for the "
         "non-polynomial activations tested."
     )
-    reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting", "networks")
+    reads = ("dataset", "limiting", "networks")
 
     sizes: list[Count] = Field(
         min_length=2, description="numbers of points; size m uses the first m points"

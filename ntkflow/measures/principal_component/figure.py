@@ -18,16 +18,7 @@ from ntkflow.plotting import style
 
 
 def draw(statistics: xr.Dataset) -> Figure:
-    """Draw the figure.
-
-    Parameters
-    ----------
-    statistics
-        A `principal_component` store: ``eigenfunction`` (sample, component), ``label`` (sample,
-        optional), ``eigenvalue`` (component), ``across`` and ``along`` (width, seed, step),
-        ``limiting_along`` and ``time`` (step); attributes ``network_label``, ``dataset_label``,
-        and ``component``, the one trained along.
-    """
+    """Draw a `principal_component` store with the attributes `network_label`, `dataset_label`."""
     colours = style.width_colours(statistics["width"])
     with style.paper():
         figure = Figure(figsize=(style.FULL_WIDTH, 2.6))
@@ -93,7 +84,7 @@ def _draw_along(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> 
     """Draw the remaining distance along the component, with its limit."""
     time, along = statistics["time"], statistics["along"]
     style.network_lines(axes, time, along, colours)
-    style.limit_line(axes, time, statistics["limiting_along"])
+    axes.plot(time, statistics["limiting_along"], **style.LIMIT)
     _time_axis(axes, time, along)
     axes.legend(handles=[style.limit_key()], loc="upper right")
 

@@ -16,6 +16,7 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED
 from ntkflow.stores.variables import COMPONENT, LABEL, SEED, STEP, TIME, WIDTH, Schema, Variable
 
+BY_STEP = ("width", "seed", "step")
 SCHEMA = Schema(
     "principal_component",
     "Training along one kernel principal component (JGH Figure 3)",
@@ -23,12 +24,8 @@ SCHEMA = Schema(
         "eigenfunction": Variable(
             ("sample", "component"), "eigenfunction on the batch", "f^{(i)}(x)"
         ),
-        "along": Variable(
-            ("width", "seed", "step"), "distance to the goal along the component", "||g_t||"
-        ),
-        "across": Variable(
-            ("width", "seed", "step"), "deviation from the straight line", "||h_t||"
-        ),
+        "along": Variable(BY_STEP, "distance to the goal along the component", "||g_t||"),
+        "across": Variable(BY_STEP, "deviation from the straight line", "||h_t||"),
         "limiting_along": Variable(
             ("step",),
             "infinite-width distance to the goal along the component",
@@ -39,14 +36,7 @@ SCHEMA = Schema(
             ("width", "seed", "component"), "eigenvalue of the empirical NTK at t = 0"
         ),
     },
-    {
-        "label": LABEL,
-        "width": WIDTH,
-        "seed": SEED,
-        "step": STEP,
-        "time": TIME,
-        "component": COMPONENT,
-    },
+    dict(label=LABEL, width=WIDTH, seed=SEED, step=STEP, time=TIME, component=COMPONENT),
     tolerance=TRAINED,
 )
 
@@ -59,25 +49,8 @@ def measure(sources: Sources, *, component: int, amplitude: float) -> xr.Dataset
 
     Norms are of p_in and sum over outputs; the goal lies `amplitude` x f^(component) from f_0 in
     each output. Empirical kernels are taken at the first recorded step, and their mean over
-    outputs, trace_k Theta_kk / n_L.
-
-    Parameters
-    ----------
-    sources
-        ``ensembles`` with a kernel recorded, and ``spectrum``.
-    component, amplitude
-        The component trained along, from 1, and the distance to the goal along it.
-
-    Returns
-    -------
-    xr.Dataset
-        A "principal_component" store over the training points, with the first ten components
-        (as many as there are; further ones if needed to hold the trained one and its successor).
-
-    Raises
-    ------
-    ValueError
-        If there is no such component, an ensemble has no kernels, or schedules differ.
+    outputs, trace_k Theta_kk / n_L. The store has the training points, and the first ten components
+    (as many as there are; further ones if needed to hold the trained one and its successor).
     """
     ensembles, spectrum = sources.ensembles, sources.spectrum
     train = np.flatnonzero(spectrum["is_train"])
@@ -132,8 +105,5 @@ def _eigenvalues(
     for seed in range(kernels.sizes["seed"]):
         blocks = kernels.isel(seed=seed).transpose("output", "output_prime", ...).to_numpy()
         rows.append(leading_eigenvalues(np.trace(blocks) / len(blocks), count))
-    return xr.DataArray(
-        np.array(rows),
-        dims=("seed", "component"),
-        coords={"seed": ensemble["seed"].to_numpy(), "component": np.arange(1, count + 1)},
-    )
+    coordinates = {"seed": ensemble["seed"].to_numpy(), "component": np.arange(1, count + 1)}
+    return xr.DataArray(np.array(rows), coordinates, ("seed", "component"))

@@ -1,7 +1,5 @@
 """Settings of the measure `principal_component`."""
 
-from typing import ClassVar
-
 from ntkflow.measures.common.experiment import PAPER, AlongComponent
 
 
@@ -12,16 +10,16 @@ class Settings(AlongComponent):
     Needs 0 among `kernel_steps`.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("ensembles", "spectrum")
-    title: ClassVar[str] = "Training along one kernel principal component"
-    caption: ClassVar[str] = (
+    reads = ("ensembles", "spectrum")
+    title = "Training along one kernel principal component"
+    caption = (
         "The goal is f at t = 0 plus a multiple of one eigenfunction of the limiting NTK. Left, "
         "the training points in the plane of that eigenfunction and the next. Middle, the distance "
         "of networks from the straight line, ‖h‖. Right, the distance to the goal, ‖g‖, with its "
         "limit, which falls like exp(−λt), dashed. Norms are those of the input distribution. "
         f"After {PAPER}, Figure 3."
     )
-    alt: ClassVar[str] = (
+    alt = (
         "Three panels: training points in the plane of two eigenfunctions; distance of networks "
         "from the straight line against time; distance to the goal against time, with the dashed "
         "limit."

@@ -27,7 +27,6 @@ ROUNDING = 1e-11
 """Rounding error of ten steps, each a sum over up to thousands of functions."""
 
 STEPS = 10
-EXPECTED = -0.5
 
 
 def _gaussian(root: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
@@ -55,43 +54,27 @@ LAWS: Mapping[str, Law] = {
 
 
 def measure(sources: Sources, *, functions: Sequence[int], draws: int) -> xr.Dataset:
-    """Evidence for each of `LAWS`, with the limiting NTK at all points as K.
-
-    Parameters
-    ----------
-    functions
-        Numbers P of functions.
-    draws
-        Number of sets of P functions.
-    """
+    """Evidence for each of `LAWS` from draws of P functions, with the limiting NTK as K."""
     kernel = np.asarray(sources.limiting["ntk"].values, np.float64)
     train = sources.dataset["is_train"].values
     target = np.asarray(sources.dataset["y"].values[train], np.float64)[:, :1]
     eigenvalues, vectors = scipy.linalg.eigh(kernel)
     root = (vectors * np.sqrt(np.maximum(eigenvalues, 0))).T
+    axes = "functions $P$", r"$\|\tilde K - K\| / \|K\|$"
     quantities: list[Quantity] = []
     panels = []
     for place, (name, law) in enumerate(LAWS.items()):
         random = np.random.default_rng([sources.seed, place])
         f = law(root, min(functions), random)
-        quantities.append(
-            Quantity.exact(
-                f"{name}: F against its kernel gradient descent",
-                descent_error(LEAST_SQUARES, f[..., None], target, STEPS),
-                "at most",
-                0.0,
-                ROUNDING,
-            )
-        )
+        error = descent_error(LEAST_SQUARES, f[..., None], target, STEPS)
+        same = f"{name}: F against its kernel gradient descent"
         squares = {
             count: [_squared_distance(law(root, count, random), kernel) for _ in range(draws)]
             for count in functions
         }
-        slope, shown = exponent(f"{name}: exponent in P", squares, EXPECTED, power=0.5)
-        quantities.append(slope)
-        panels.append(
-            Panel(name, "functions $P$", r"$\|\tilde K - K\| / \|K\|$", shown, "log", "log")
-        )
+        slope, shown = exponent(f"{name}: exponent in P", squares, -0.5, power=0.5)
+        quantities += [Quantity.exact(same, error, "at most", 0.0, ROUNDING), slope]
+        panels.append(Panel(name, *axes, shown, "log", "log"))
     return evidence(quantities, panels)
 
 

@@ -1,7 +1,5 @@
 """Settings of the measure `random_functions`."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from ntkflow.keys import Count
@@ -14,8 +12,8 @@ class Settings(Experiment):
     Also compares gradient descent on their linear model with kernel gradient descent.
     """
 
-    paper: ClassVar[str] = "Section 3.1, Remark on random functions"
-    statement: ClassVar[str] = (
+    paper = "Section 3.1, Remark on random functions"
+    statement = (
         "A linear model of random functions descends along its kernel, which tends to theirs."
     )
 

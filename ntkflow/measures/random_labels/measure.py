@@ -55,26 +55,14 @@ RECORDS = 25
 class Accuracies(NamedTuple):
     """Accuracies of networks, or of the kernel with several sets of labels, (record, member)."""
 
-    learnt: np.ndarray
-    """Accuracy on the training points, with the learnt labels."""
-    test: np.ndarray
-    """Accuracy on the test points, with the true labels."""
+    learnt: np.ndarray  # on the training points, with the learnt labels
+    test: np.ndarray  # on the test points, with the true labels
 
 
 def measure(
     sources: Sources, *, seeds: int, learning_rate: float, steps: int, label_seed: int
 ) -> xr.Dataset:
-    """Accuracies of networks of the largest width and of the kernel, on true and random labels.
-
-    Parameters
-    ----------
-    seeds
-        Number of networks for each kind of labels.
-    learning_rate, steps
-        Learning rate and number of steps of gradient descent on least squares.
-    label_seed
-        Seed of the random labels.
-    """
+    """Accuracies of networks of the largest width and of the kernel, on true and random labels."""
     width = max(sources.architectures)
     y = np.asarray(sources.dataset["y"].values, np.float64)
     samples = int(sources.dataset["is_train"].values.sum())
@@ -92,7 +80,7 @@ def measure(
             "limit": _kernel(basis, f[:, 0].astype(np.float64), own, samples, times),
         }
     return evidence(
-        _numbers(found["true"], found["random"], y.shape[1], len(y) - samples),
+        _numbers(found, y.shape[1], len(y) - samples),
         [_panel(f"{kind} labels, $n = {width}$", found[kind], times, y.shape[1]) for kind in found],
     )
 
@@ -115,12 +103,11 @@ def _networks(sources: Sources, width: int, goals: np.ndarray, schedule: Schedul
     samples = int(sources.dataset["is_train"].values.sum())
     keys = seed_keys(sources.seed, width, len(goals))
     # One after another, since an ensemble has one goal. All share the compiled program.
-    return np.concatenate(
-        [
-            train_ensemble(keys[seed : seed + 1], x, goal, samples, architecture, schedule).f
-            for seed, goal in enumerate(goals)
-        ]
-    )
+    networks = [
+        train_ensemble(keys[seed : seed + 1], x, goal, samples, architecture, schedule).f
+        for seed, goal in enumerate(goals)
+    ]
+    return np.concatenate(networks)
 
 
 def _kernel(
@@ -140,33 +127,26 @@ def _accuracies(functions: Iterable[np.ndarray], goals: np.ndarray, samples: int
 
 
 def _numbers(
-    true: Mapping[str, Accuracies], random: Mapping[str, Accuracies], classes: int, points: int
+    found: Mapping[str, Mapping[str, Accuracies]], classes: int, points: int
 ) -> list[Quantity]:
-    """Final accuracies of networks and of the kernel."""
-    quantities = []
+    """Final accuracies of networks and of the kernel, from those with true and random labels."""
+    quantities, random = [], found["random"]
     for who in ("networks", "kernel"):
         fitted, chance = random[who].learnt[-1], random[who].test[-1]
-        name = f"{who}: test accuracy after true labels"
-        generalises = true[who].test[-1]
+        after = f"{who}: test accuracy after"
         quantities += [
             mean(f"{who}: accuracy on random labels", fitted, "at least", FITTED, 0.0),
-            mean(name, generalises, "at least", GENERALISES, 0.0)
-            if len(generalises) > 1
-            else _over_points(name, float(generalises[0]), points),
-            mean(
-                f"{who}: test accuracy after random labels",
-                chance,
-                "equals",
-                1 / classes,
-                TOLERANCE,
-                RESOLUTION,
-            ),
+            _generalises(f"{after} true labels", found["true"][who].test[-1], points),
+            mean(f"{after} random labels", chance, "equals", 1 / classes, TOLERANCE, RESOLUTION),
         ]
     return quantities
 
 
-def _over_points(name: str, share: float, points: int) -> Quantity:
-    """Accuracy of one function, with a Wilson interval."""
+def _generalises(name: str, shares: np.ndarray, points: int) -> Quantity:
+    """Accuracy of several functions, or of one with a Wilson interval."""
+    if len(shares) > 1:
+        return mean(name, shares, "at least", GENERALISES, 0.0)
+    share = float(shares[0])
     counted = scipy.stats.binomtest(round(share * points), points)
     low, high = counted.proportion_ci(method="wilson")
     return Quantity(name, share, low, high, "at least", GENERALISES, 0.0)

@@ -1,7 +1,5 @@
 """Settings of the measure `random_labels`."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from ntkflow.keys import Natural
@@ -14,9 +12,7 @@ class Settings(Classifying):
     Needs the target `one_hot` and `test` points.
     """
 
-    paper: ClassVar[str] = "Introduction"
-    statement: ClassVar[str] = (
-        "Networks, and kernels, fit random labels; on true ones they generalise."
-    )
+    paper = "Introduction"
+    statement = "Networks, and kernels, fit random labels; on true ones they generalise."
 
     label_seed: Natural = Field(0, description="seed of the random labels")

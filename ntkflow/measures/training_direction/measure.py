@@ -37,34 +37,24 @@ PRECISION = "float64"
 LEAST_MOVEMENT = 0.2
 """Smallest ||f_T - f_0||_pin over ||f_0||_pin that counts as movement of f by O(1)."""
 
-EXPECTED = -0.5
-"""Exponent of the distance from the limit."""
-
 MOST_RECORDS = 20
+DRIFT = r"$\sup_t \|\Theta(t) - \Theta(0)\| / \|\Theta(0)\|$"
+DISTANCE = r"$\sup_t \|f_\theta - f_\infty\|$"
 
 
 def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -> xr.Dataset:
-    """Drift of the NTK between all points, by width, and movement of f.
-
-    Parameters
-    ----------
-    seeds
-        Number of networks of each width.
-    learning_rate, steps
-        Length in time and number of Euler steps along the direction.
-    """
+    """Drift of the NTK between all points, by width, and movement of f, in Euler steps."""
     x = jnp.asarray(sources.dataset["x"].values, jnp.float64)
     train = int(sources.dataset["is_train"].values.sum())
     time = learning_rate * np.arange(steps)
     direction = oscillating(sources.seed, time, train, learning_rate * steps)
-    kept = _records(steps)
+    kept, pushes = _in_records(direction)
     limit = limiting_path(sources.limiting["ntk"].values[:, :train], direction, learning_rate)[kept]
     drift, moved, distance, shown = {}, {}, {}, {}
     for width, architecture in sources.architectures.items():
         keys = seed_keys(sources.seed, width, seeds)
-        drifts, f = map(
-            np.asarray, _followed(keys, x, _in_records(direction), learning_rate, architecture)
-        )
+        found = _followed(keys, x, pushes, learning_rate, architecture)
+        drifts, f = map(np.asarray, found)
         expected = f[:, :1] + limit[:, :, None]
         drift[width] = drifts.max(axis=1)
         moved[width] = _moved(f[:, :, :train])
@@ -72,24 +62,16 @@ def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -
         shown[width] = f[0, :, 0, 0], expected[0, :, 0, 0]
     slope, drifted = exponent("exponent of the drift", drift, DRIFT_BOUND, "at most")
     far = mean("movement of f, widest", moved[max(moved)], "at least", LEAST_MOVEMENT, 0.0)
-    close, apart = exponent("exponent of the distance from the limit", distance, EXPECTED)
+    close, apart = exponent("exponent of the distance from the limit", distance, -0.5)
+    paths = _paths(shown, learning_rate * kept)
     return evidence(
         [slope, far, close],
         [
-            Panel(
-                "one network per width",
-                "time $t$",
-                r"$f_\theta(x_1)$",
-                _paths(shown, learning_rate * kept),
-            ),
+            Panel("one network per width", "time $t$", r"$f_\theta(x_1)$", paths),
             Panel("largest drift", "width $n$", DRIFT, drifted, "log", "log"),
             Panel("distance from the limit", "width $n$", DISTANCE, apart, "log", "log"),
         ],
     )
-
-
-DRIFT = r"$\sup_t \|\Theta(t) - \Theta(0)\| / \|\Theta(0)\|$"
-DISTANCE = r"$\sup_t \|f_\theta - f_\infty\|$"
 
 
 def _paths(shown: Mapping[int, tuple[np.ndarray, np.ndarray]], time: np.ndarray) -> list[Series]:
@@ -120,26 +102,13 @@ def oscillating(
 def limiting_path(
     ntk: Float[AnyArray, "m n"], direction: Float[np.ndarray, "t n"], rate: float
 ) -> Float[np.ndarray, "t1 m"]:
-    """f_inf - f_0 before the first and after each kernel gradient step along the direction.
+    """f_inf - f_0 before the first and after each kernel gradient step along the direction d_t.
 
-    Parameters
-    ----------
-    ntk
-        Theta_inf between any m points and the n training points.
-    direction
-        Direction d_t at each step.
-    rate
-        Length of a step in time.
+    Theta_inf is given between any m points and the n training points.
     """
     travelled = rate * np.cumsum(direction, axis=0)
     steps = -np.asarray(kernel_map(np.asarray(ntk, np.float64), travelled.T)).T
     return np.concatenate([np.zeros((1, len(ntk))), steps])
-
-
-def _records(steps: int) -> np.ndarray:
-    """Steps after which f and the kernel are recorded: equally spaced, and the last."""
-    stride = -(-steps // MOST_RECORDS)
-    return np.array(sorted({*range(0, steps, stride), steps}))
 
 
 @partial(jax.jit, static_argnums=(4,))
@@ -160,10 +129,8 @@ def _followed(
             return theta, (drift(empirical_ntk(theta, x, x, network)), apply(theta, x, network))
 
         _, (drifts, f) = jax.lax.scan(record, start, pushes)
-        return (
-            jnp.concatenate([jnp.zeros(1), drifts]),
-            jnp.concatenate([apply(start, x, network)[None], f]),
-        )
+        before = apply(start, x, network)[None]
+        return jnp.concatenate([jnp.zeros(1), drifts]), jnp.concatenate([before, f])
 
     return jax.lax.map(follow, keys)
 
@@ -178,14 +145,18 @@ def _step(
     return jax.tree.map(lambda p, g: p - rate * g, theta, gradient), None
 
 
-def _in_records(direction: Float[np.ndarray, "t n"]) -> Float[np.ndarray, "r c n"]:
-    """Directions grouped by record, padded with zeros after the last step."""
+def _in_records(direction: Float[np.ndarray, "t n"]) -> tuple[np.ndarray, np.ndarray]:
+    """Steps after which f and the kernel are recorded, and the directions before each record.
+
+    Records are equally spaced, and one is at the end. Directions (record, step, n) are zero after
+    the last step.
+    """
     steps, samples = direction.shape
     stride = -(-steps // MOST_RECORDS)
-    records = -(-steps // stride)
-    padded = np.zeros((records * stride, samples))
+    kept = np.array([*range(0, steps, stride), steps])
+    padded = np.zeros(((len(kept) - 1) * stride, samples))
     padded[:steps] = direction
-    return padded.reshape(records, stride, samples)
+    return kept, padded.reshape(-1, stride, samples)
 
 
 def _moved(f: Float[np.ndarray, "s t n k"]) -> Float[np.ndarray, " s"]:

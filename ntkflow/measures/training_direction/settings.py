@@ -1,7 +1,5 @@
 """Settings of the measure `training_direction`."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from ntkflow.keys import Count, PositiveFinite
@@ -14,12 +12,12 @@ class Settings(Untrained):
     Also measures the distance of f from the path of the limit. Needs two widths.
     """
 
-    paper: ClassVar[str] = "Theorem 2"
-    statement: ClassVar[str] = (
+    paper = "Theorem 2"
+    statement = (
         "The drift of the NTK falls at least as n^(-1/2) along one bounded direction that is not a "
         "gradient."
     )
-    fewest_widths: ClassVar[int] = 2
+    fewest_widths = 2
 
     seeds: Seeds = Field(5, description="number of initialisations of each width")
     learning_rate: PositiveFinite = Field(1.0, description="length of a step in time")

@@ -24,15 +24,9 @@ BAR: dict[str, Any] = {"color": style.BLUE, "linewidth": 1.2, "zorder": 3}
 
 
 def draw(statistics: xr.Dataset) -> Figure:
-    """Draw the figure.
+    """Draw a `width_scaling` store with the attributes `network_label` and `dataset_label`.
 
-    Parameters
-    ----------
-    statistics
-        A `width_scaling` store: ``value``, ``value_low``, ``value_high``, ``used`` (quantity,
-        width), ``spread`` (quantity, width, seed), ``exponent``, ``exponent_low``,
-        ``exponent_high``, ``prefactor``, ``expected`` (quantity); attributes ``network_label``,
-        ``dataset_label``. The first 50 initialisations of ``spread`` are drawn.
+    The first 50 initialisations of ``spread`` are drawn.
     """
     statistics = statistics.sortby("width")
     quantities = statistics.sizes["quantity"]
@@ -69,7 +63,9 @@ def _draw_quantity(axes: Axes, panel: xr.Dataset, inches: float) -> None:
     title = textwrap.fill(str(panel["quantity"].item()), width=int(TITLE_CHARACTERS * inches))
     axes.set_title(title, linespacing=style.LINE_SPACING)
     lines = [*_draw_fit(axes, panel), *_draw_expected(axes, panel)]
-    _draw_spread(axes, panel)
+    spread = _shown_spread(panel)
+    x = width_axes.beside(widths, spread.sizes["seed"])
+    axes.plot(x.ravel(), spread.values.ravel(), ".", **SPREAD_POINT)
     _draw_means(axes, panel, bottom)
     width_axes.width_ticks(axes, widths, inches)
     width_axes.value_ticks(axes, bottom, top)
@@ -90,13 +86,6 @@ def _limits(panel: xr.Dataset) -> tuple[float, float]:
 def _shown_spread(panel: xr.Dataset) -> xr.DataArray:
     """Initialisations that are drawn, (width, seed)."""
     return panel["spread"].isel(seed=slice(width_axes.SHOWN_SEEDS)).transpose("width", "seed")
-
-
-def _draw_spread(axes: Axes, panel: xr.Dataset) -> None:
-    """Draw a small point for each initialisation, side by side around its width."""
-    spread = _shown_spread(panel)
-    x = width_axes.beside(panel["width"].values, spread.sizes["seed"])
-    axes.plot(x.ravel(), spread.values.ravel(), ".", **SPREAD_POINT)
 
 
 def _draw_means(axes: Axes, panel: xr.Dataset, bottom: float) -> None:
@@ -150,9 +139,6 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
 
 def tabulate_widths(statistics: xr.Dataset) -> pd.DataFrame:
     """One row per quantity and width: value, interval, and whether the fit uses it."""
-    names = ["value", "value_low", "value_high", "used"]
-    return (
-        statistics[names]
-        .to_dataframe(["quantity", "width"])
-        .reset_index()[["quantity", "width", *names]]
-    )
+    dims, names = ["quantity", "width"], ["value", "value_low", "value_high", "used"]
+    frame: pd.DataFrame = statistics[names].to_dataframe(dims).reset_index()
+    return frame[[*dims, *names]]

@@ -9,19 +9,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from ntkflow.analysis import convergence
+from ntkflow.analysis import convergence, power_law
 from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval
 from ntkflow.analysis.ensembles import recorded_kernels
-from ntkflow.analysis.power_law import (
-    DRIFT,
-    DRIFT_BOUND,
-    Estimate,
-    PowerLaw,
-    estimate_mean,
-    fit_power_law,
-)
+from ntkflow.analysis.power_law import DRIFT, DRIFT_BOUND, Estimate, estimate_mean
 from ntkflow.measures.common.evidence import Quantity, Relation
 from ntkflow.measures.common.exponents import recorded
 from ntkflow.measures.common.sources import Sources
@@ -29,17 +21,16 @@ from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED
 from ntkflow.stores.variables import QUANTITY, SEED, WIDTH, Schema, Variable
 
+BY_WIDTH = ("quantity", "width")
 SCHEMA = Schema(
     "width_scaling",
     "Approach of finite networks to the limit, with fitted exponents (JGH Theorems 1, 2)",
     {
-        "value": Variable(("quantity", "width"), "statistic at one width"),
-        "value_low": Variable(("quantity", "width"), "lower end of its 95 % interval"),
-        "value_high": Variable(("quantity", "width"), "upper end of its 95 % interval"),
-        "used": Variable(("quantity", "width"), "whether the fit uses it", kinds="b"),
-        "spread": Variable(
-            ("quantity", "width", "seed"), "statistic of one initialisation; NaN if none"
-        ),
+        "value": Variable(BY_WIDTH, "statistic at one width"),
+        "value_low": Variable(BY_WIDTH, "lower end of its 95 % interval"),
+        "value_high": Variable(BY_WIDTH, "upper end of its 95 % interval"),
+        "used": Variable(BY_WIDTH, "whether the fit uses it", kinds="b"),
+        "spread": Variable((*BY_WIDTH, "seed"), "statistic of one initialisation; NaN if none"),
         "exponent": Variable(("quantity",), "slope of log value against log n"),
         "exponent_low": Variable(("quantity",), "lower end of its 95 % interval"),
         "exponent_high": Variable(("quantity",), "upper end of its 95 % interval"),
@@ -71,51 +62,39 @@ def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) ->
     `convergence.squared_bias`. The fit uses the widths at which the lower end of the interval is
     above zero. A bias below its noise is not used. The other quantities are means of norms, whose
     lower end is positive if there are two initialisations and no norm is 0; a single
-    initialisation has no interval and is not used.
-
-    Parameters
-    ----------
-    sources
-        ``ensembles`` and ``dynamics`` of the same widths, ``initial`` of any widths and numbers of
-        seeds, and ``limiting``.
-    replicates, seed
-        Number of bootstrap replicates and the seed of their generator.
-
-    Returns
-    -------
-    xr.Dataset
-        A "width_scaling" store. A quantity is NaN, and not used, at widths without it.
-
-    Raises
-    ------
-    ValueError
-        If ensembles and dynamics differ in their widths, seeds or steps, a store lacks the kernels
-        a quantity needs, or there are too few initial kernels of a width.
+    initialisation has no interval and is not used. A quantity is NaN, and not used, at widths
+    without it. Ensembles and dynamics must have the same widths, seeds and steps.
     """
-    ensembles, dynamics, initial = sources.ensembles, sources.dynamics, sources.initial
-    limiting = sources.limiting
+    ensembles, dynamics = sources.ensembles, sources.dynamics
     if sorted(ensembles) != sorted(dynamics):
         raise ValueError(
             f"ensembles have widths {sorted(ensembles)}, dynamics {sorted(dynamics)}; solve the "
             "dynamics for each ensemble"
         )
-    widths = sorted({*ensembles, *initial})
-    missing = Estimate(np.nan, np.full(2, np.nan), np.full(replicates, np.nan), np.empty(0))
-    by_width = []
-    for n in widths:
-        rng = np.random.default_rng([seed, n])
-        bias, drift, distance = missing, missing, missing
-        if n in initial:
-            untrained = initial[n].compute()
-            bias = _bias(untrained, limiting, replicates, rng)
-        else:
-            recorded_kernels(ensembles[n], n)
-            untrained = ensembles[n].isel(kernel_step=0).compute()
-        spread = estimate_mean(convergence.initial_spread(untrained, limiting), replicates, rng)
-        if n in ensembles:
-            drift, distance = _trained_estimates(ensembles[n], dynamics[n], n, replicates, rng)
-        by_width.append((spread, bias, drift, distance))
+    widths = sorted({*ensembles, *sources.initial})
+    by_width = [_estimates(sources, n, replicates, seed) for n in widths]
     return _assemble(widths, list(zip(*by_width, strict=True)))
+
+
+def _estimates(sources: Sources, width: int, replicates: int, seed: int) -> tuple[Estimate, ...]:
+    """The quantities of `EXPECTED` at one width."""
+    rng = np.random.default_rng([seed, width])
+    missing = Estimate(np.nan, np.full(2, np.nan), np.full(replicates, np.nan), np.empty(0))
+    bias, drift, distance = missing, missing, missing
+    ensemble, limiting = sources.ensembles.get(width), sources.limiting
+    if width in sources.initial:
+        untrained = sources.initial[width].compute()
+        bias = _bias(untrained, limiting, replicates, rng)
+    else:
+        recorded_kernels(sources.ensembles[width], width)
+        untrained = sources.ensembles[width].isel(kernel_step=0).compute()
+    spread = estimate_mean(convergence.initial_spread(untrained, limiting), replicates, rng)
+    if ensemble is not None:
+        drifts = convergence.kernel_drift(recorded_kernels(ensemble, width))
+        distances = convergence.distance_from_dynamics(ensemble, sources.dynamics[width])
+        drift = estimate_mean(drifts[:, -1], replicates, rng)
+        distance = estimate_mean(distances, replicates, rng)
+    return spread, bias, drift, distance
 
 
 def _bias(
@@ -124,25 +103,8 @@ def _bias(
     errors = convergence.mean_errors(initial, limiting)
     squares = convergence.squared_bias_replicates(errors, replicates, rng)
     roots = np.sqrt(np.maximum(squares, 0))
-    return Estimate(
-        value=float(np.sqrt(max(convergence.squared_bias(errors), 0))),
-        interval=percentile_interval(roots),
-        replicates=roots,
-        spread=np.empty(0),
-    )
-
-
-def _trained_estimates(
-    ensemble: xr.Dataset,
-    dynamics: xr.Dataset,
-    width: int,
-    replicates: int,
-    rng: np.random.Generator,
-) -> tuple[Estimate, Estimate]:
-    """Drift and distance."""
-    drift = convergence.kernel_drift(recorded_kernels(ensemble, width))
-    distance = convergence.distance_from_dynamics(ensemble, dynamics)
-    return estimate_mean(drift[:, -1], replicates, rng), estimate_mean(distance, replicates, rng)
+    value = float(np.sqrt(max(convergence.squared_bias(errors), 0)))
+    return Estimate(value, percentile_interval(roots), roots, np.empty(0))
 
 
 def _assemble(widths: Sequence[int], by_quantity: Sequence[Sequence[Estimate]]) -> xr.Dataset:
@@ -152,38 +114,26 @@ def _assemble(widths: Sequence[int], by_quantity: Sequence[Sequence[Estimate]]) 
     low, high = np.array([[e.interval for e in row] for row in by_quantity]).transpose(2, 0, 1)
     used = low > 0
     fits = [
-        fit_power_law(np.array(widths)[u], v[u], r[u].T)
+        power_law.fit_power_law(np.array(widths)[u], v[u], r[u].T)
         for u, v, r in zip(used, value, replicates, strict=True)
     ]
     drawn = min(DRAWN, max(len(e.spread) for row in by_quantity for e in row))
-    by_width = ("quantity", "width")
-    return conform(
-        xr.Dataset(
-            {
-                "value": (by_width, value),
-                "value_low": (by_width, low),
-                "value_high": (by_width, high),
-                "used": (by_width, used),
-                "spread": ((*by_width, "seed"), _padded_spread(by_quantity, drawn)),
-                "expected": ("quantity", list(EXPECTED.values())),
-                **{
-                    name: ("quantity", [getattr(fit, name) for fit in fits])
-                    for name in PowerLaw._fields
-                },
-            },
-            coords={"quantity": list(EXPECTED), "width": list(widths), "seed": np.arange(drawn)},
-        ),
-        SCHEMA,
-    )
-
-
-def _padded_spread(by_quantity: Sequence[Sequence[Estimate]], drawn: int) -> NDArray[np.float64]:
-    padded = np.full((len(by_quantity), len(by_quantity[0]), drawn), np.nan)
-    for q, row in enumerate(by_quantity):
-        for w, estimate in enumerate(row):
-            kept = estimate.spread[:drawn]
-            padded[q, w, : len(kept)] = kept
-    return padded
+    spread = np.full((*value.shape, drawn), np.nan)
+    for q, w in np.ndindex(value.shape):
+        kept = by_quantity[q][w].spread[:drawn]
+        spread[q, w, : len(kept)] = kept
+    variables = {
+        "value": (BY_WIDTH, value),
+        "value_low": (BY_WIDTH, low),
+        "value_high": (BY_WIDTH, high),
+        "used": (BY_WIDTH, used),
+        "spread": ((*BY_WIDTH, "seed"), spread),
+        "expected": ("quantity", list(EXPECTED.values())),
+    }
+    for name in power_law.PowerLaw._fields:
+        variables[name] = ("quantity", [getattr(fit, name) for fit in fits])
+    coordinates = {"quantity": list(EXPECTED), "width": list(widths), "seed": np.arange(drawn)}
+    return conform(xr.Dataset(variables, coordinates), SCHEMA)
 
 
 def claims(statistics: xr.Dataset) -> list[Quantity]:

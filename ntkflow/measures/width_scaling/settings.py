@@ -1,13 +1,13 @@
 """Settings of the measure `width_scaling`."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
 from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import NotBoolean, Strict
-from ntkflow.measures.common.experiment import Problems, Trained, Width
+from ntkflow.measures.common.experiment import Problems, Trained, Width, repeated
 
 INITIAL_KERNELS_LIMIT = 2**30
 """Bytes of the initial kernels of one width, which are in memory at once."""
@@ -34,24 +34,25 @@ class Settings(Trained):
     of widths, `initial`. Needs two widths, 5 seeds, and 0 and a later step in `kernel_steps`.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("ensembles", "initial", "dynamics", "limiting")
-    elsewhere: ClassVar[frozenset[str]] = frozenset({"initial"})
-    fewest_widths: ClassVar[int] = 2
-    width_table: ClassVar[bool] = True
-    paper: ClassVar[str] = "Theorems 1 and 2, Section 5"
-    statement: ClassVar[str] = (
+    reads = ("ensembles", "initial", "dynamics", "limiting")
+    elsewhere = frozenset({"initial"})
+    fewest_widths = 2
+    drift = True
+    width_table = True
+    paper = "Theorems 1 and 2, Section 5"
+    statement = (
         "As n grows, the NTK tends to Theta_inf at initialisation, it drifts less in training, and "
         "f approaches its limiting dynamics."
     )
-    title: ClassVar[str] = "Distance of finite networks from the limit, by width"
-    caption: ClassVar[str] = (
+    title = "Distance of finite networks from the limit, by width"
+    caption = (
         "Statistics of finite networks against width on logarithmic axes. Dots are "
         "initialisations, bars 95 % bootstrap intervals, lines least-squares fits labelled with "
         "the exponent and its interval. Thick grey lines have the slope that theory predicts, for "
         "the drift an upper bound. Hollow points are not fitted: their interval reaches zero, or "
         "there is a single initialisation. Fewer than two other points are not fitted either."
     )
-    alt: ClassVar[str] = (
+    alt = (
         "Four panels on logarithmic axes, against width: spread of the NTK at initialisation, bias "
         "of its mean, its drift in training, and distance from the limiting dynamics, each with a "
         "fitted line and the slope that theory predicts."
@@ -66,9 +67,7 @@ class Settings(Trained):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        if len(set(self.initial.widths)) < len(self.initial.widths):
-            yield "initial.widths", f"found {self.initial.widths}, expected each width once"
-        yield from self.drift_problems()
+        yield from repeated("initial.widths", self.initial.widths, "width")
         yield from self._too_large(dataset.points, network.outputs)
 
     def _too_large(self, points: int, outputs: int) -> Problems:

@@ -42,7 +42,7 @@ def test_kurtosis_of_relu_networks_without_biases(depth):
     """It is 3 ((1 + 5/n)^(L-1) - 1): the squared length of each layer is a product of moments."""
     (architecture,) = sources(X, np.zeros((3, 1)), depth=depth, beta=0.0).architectures.values()
     keys = seed_keys(1, 16, 40000)
-    f = gaussian_process.drawn(keys, X.astype(np.float32), architecture)
+    f = np.asarray(gaussian_process.drawn(keys, X.astype(np.float32), architecture), np.float64)
     found = gaussian_process.excess_kurtosis(f.reshape(50, -1, 3))
     low, high = found.interval
     assert low - 0.1 < 3 * ((1 + 5 / 16) ** (depth - 1) - 1) < high + 0.1
