@@ -61,19 +61,10 @@ def extreme_eigenpairs(
     2001) reads K from its store once per iteration. Large eigenvalues slow the convergence to the
     smallest ones; a Nystroem preconditioner, of the largest rank that fits in memory, removes them.
 
-    Parameters
-    ----------
-    count
-        Number of eigenpairs, less than N / 10 if K does not fit in memory.
-    memory
-        Bytes for all arrays together.
-    tolerance
-        Largest residual of an eigenpair relative to its eigenvalue, but not below rounding error.
-        The dense decomposition is more accurate.
-    seed
-        Seed of the starting vectors and of the preconditioner's columns.
-    progress
-        Function that receives a line of text for each pass over the kernel.
+    If K does not fit, `count` is less than N / 10. `memory` is the bytes for all arrays together.
+    The tolerance is the largest residual of an eigenpair relative to its eigenvalue, but not below
+    rounding error; the dense decomposition is more accurate. The seed draws the starting vectors
+    and the preconditioner's columns. `progress` receives a line for each pass over the kernel.
     """
     points = kernel.shape[0]
     if not 1 <= count <= points:

@@ -62,20 +62,9 @@ def fit_kernel_regression(
     conjugate gradients with a Nystroem preconditioner read K from its store once per iteration, for
     all outputs together.
 
-    Parameters
-    ----------
-    ridge
-        Ridge of the cost averaged over the points, 0 or more; N ridge is added to the diagonal.
-    memory
-        Bytes for all arrays together.
-    tolerance
-        Largest relative residual, for both methods.
-    rank
-        Rank of the preconditioner. By default it takes at most half of the memory.
-    seed
-        Seed of the preconditioner's columns.
-    progress
-        Function that receives a line of text for each iteration.
+    `memory` is the bytes for all arrays together, `tolerance` the largest relative residual of both
+    methods. A preconditioner of the default rank takes at most half of the memory; the seed draws
+    its columns. `progress` receives a line of text for each iteration.
     """
     y = _checked_targets(kernel, targets, ridge)
     points, outputs = y.shape
