@@ -26,20 +26,7 @@ def symmetric_product(
 ) -> NDArray[np.float64]:
     """K V for a symmetric kernel K (N, N) and V (N, k), in one pass over half of K.
 
-    Parameters
-    ----------
-    kernel
-        Kernel K. Entries below the diagonal are not read, except in the blocks on it.
-    vectors
-        V, in memory. Neither V nor the result counts towards `memory`.
-    memory
-        Bytes for the blocks.
-
-    Raises
-    ------
-    ValueError
-        If the kernel is not square, finite and symmetric, the number of rows of V is not N, or
-        `memory` is too little for a block of one chunk.
+    Neither V nor the result counts towards `memory`, the bytes for the blocks.
     """
     _check_rows(kernel, vectors)
     result = np.zeros_like(vectors)
@@ -51,13 +38,7 @@ def symmetric_product(
 
 
 def product(kernel: Kernel, vectors: NDArray[np.float64], *, memory: float) -> NDArray[np.float64]:
-    """K V for a kernel K (M, N) between two sets of points, and V (N, k), with `memory` in bytes.
-
-    Raises
-    ------
-    ValueError
-        If the kernel is not finite, the number of rows of V is not N, or `memory` is too little.
-    """
+    """K V for a kernel K (M, N) between two sets of points, and V (N, k); `memory` is in bytes."""
     _check_rows(kernel, vectors)
     result = np.zeros((kernel.shape[0], vectors.shape[1]))
     size = _block_rows(kernel, memory)
@@ -102,12 +83,8 @@ def upper_blocks(
     """Yield rows, columns and float64 entries of a symmetric kernel's blocks of the upper triangle.
 
     Blocks on the diagonal are included and bitwise symmetric. Blocks may be views of the kernel.
-
-    Raises
-    ------
-    ValueError
-        If the kernel is not square, not finite, or not symmetric in a block on the diagonal; or
-        `memory`, in bytes, is too little for a block of one chunk.
+    Raises ValueError if the kernel is not square, not finite, or not symmetric in a block on the
+    diagonal; or `memory`, in bytes, is too little for a block of one chunk.
     """
     if len(kernel.shape) != 2 or kernel.shape[0] != kernel.shape[1]:
         raise ValueError(f"kernel: found the shape {kernel.shape}, expected (N, N)")
@@ -121,10 +98,7 @@ def upper_blocks(
 def symmetric_part(kernel: NDArray[np.floating]) -> NDArray[np.float64]:
     """Bitwise symmetric part (K + K^T) / 2 of a kernel (N, N), in float64.
 
-    Raises
-    ------
-    ValueError
-        If the kernel is empty, not finite, or differs from its transpose by more than rounding.
+    Raises ValueError if it is empty, not finite, or differs from K^T by more than rounding.
     """
     if kernel.size == 0:
         raise ValueError("kernel: found an empty array, expected at least one training point")

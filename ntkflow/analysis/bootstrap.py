@@ -67,17 +67,10 @@ def percentile_interval(replicates: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def interval_of_mean(replicates: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
-    """Lower and upper ends (2,) of the 95 % interval of a mean of `draws` values.
+    """Ends (2,) of the expanded percentile interval of a mean of `draws` values, NaN for one value.
 
-    It is the expanded percentile interval of the module's docstring. It lies between the smallest
-    and the largest value, so the interval of positive values has a positive lower end.
-
-    Parameters
-    ----------
-    replicates
-        Bootstrap replicates (replicate,) from `resampled_means`.
-    draws
-        Number of values S; the interval of a single value is NaN.
+    It lies between the smallest and the largest value, so the interval of positive values has a
+    positive lower end.
     """
     tail = scipy.stats.norm.cdf(scipy.stats.t.ppf(TAIL, max(draws - 1, 1)))
     return np.quantile(replicates, [tail, 1 - tail])
@@ -104,10 +97,5 @@ def mean_with_interval(values: xr.DataArray, name: str) -> xr.Dataset:
         output_core_dims=[["bound"]],
         vectorize=True,
     )
-    return xr.Dataset(
-        {
-            name: values.mean("seed"),
-            f"{name}_low": interval.isel(bound=0),
-            f"{name}_high": interval.isel(bound=1),
-        }
-    )
+    low, high = interval.isel(bound=0), interval.isel(bound=1)
+    return xr.Dataset({name: values.mean("seed"), f"{name}_low": low, f"{name}_high": high})

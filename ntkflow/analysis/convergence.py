@@ -22,13 +22,7 @@ BLOCK_ENTRIES = 2**22
 
 
 def limit_on_same_points(kernels: xr.Dataset, limiting: xr.Dataset) -> xr.DataArray:
-    """Theta_inf (sample, sample_prime) on the points of `kernels`, the first ones of `limiting`.
-
-    Raises
-    ------
-    ValueError
-        If ``is_train`` shows that the first points of `limiting` are not those of `kernels`.
-    """
+    """Theta_inf (sample, sample_prime) on the points of `kernels`, the first ones of `limiting`."""
     count = kernels.sizes["sample"]
     found, expected = kernels["is_train"].to_numpy(), limiting["is_train"].to_numpy()[:count]
     if not np.array_equal(found, expected):
@@ -42,24 +36,11 @@ def limit_on_same_points(kernels: xr.Dataset, limiting: xr.Dataset) -> xr.DataAr
 
 
 def initial_spread(initial: xr.Dataset, limiting: xr.Dataset) -> NDArray[np.float64]:
-    """||Theta(0) - Theta_inf|| / ||Theta_inf|| of each draw (seed,).
-
-    Parameters
-    ----------
-    initial
-        An "initial_kernels" store.
-    limiting
-        The "limiting" store; its first points are those of `initial`.
-    """
-    limit = limit_on_same_points(initial, limiting)
-    outputs = initial.sizes["output"]
-    identity = xr.DataArray(np.eye(outputs), dims=("output", "output_prime"))
-    expected = limit * identity
-    distances = [
-        _norm(block.astype(np.float64) - expected, KERNEL_DIMS).to_numpy()
-        for block in _blocks_of_draws(initial["ntk"])
-    ]
-    return np.concatenate(distances) / _norm(expected, KERNEL_DIMS).to_numpy()
+    """||Theta(0) - Theta_inf|| / ||Theta_inf|| of each draw (seed,), from the stores of both."""
+    identity = xr.DataArray(np.eye(initial.sizes["output"]), dims=("output", "output_prime"))
+    expected = limit_on_same_points(initial, limiting) * identity
+    blocks = (block.astype(np.float64) for block in _blocks_of_draws(initial["ntk"]))
+    return np.concatenate([_norm(block - expected) for block in blocks]) / _norm(expected)
 
 
 def _blocks_of_draws(kernels: xr.DataArray) -> Iterator[xr.DataArray]:
@@ -75,13 +56,8 @@ def mean_errors(initial: xr.Dataset, limiting: xr.Dataset) -> NDArray[np.float64
     """Errors (seed, pair) of each draw over pairs i < j, in units of ||Theta_inf|| over them.
 
     With several outputs the mean trace_k Theta_kk / n_L is compared. The squared norm of the
-    expectation of a row is the squared relative bias of the off-diagonal entries.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 20 draws or 2 points, or all off-diagonal entries of the
-        limit are zero.
+    expectation of a row is the squared relative bias of the off-diagonal entries. Raises ValueError
+    for fewer than 20 draws or 2 points, or if all off-diagonal entries of the limit are zero.
     """
     if initial.sizes["seed"] < FEWEST_DRAWS:
         raise ValueError(
@@ -149,11 +125,6 @@ def kernel_drift(kernels: xr.DataArray) -> NDArray[np.float64]:
 
     `kernels` has dimensions (seed, kernel_step, sample, sample_prime, output, output_prime). The
     first recorded kernel is taken as Theta(0).
-
-    Raises
-    ------
-    ValueError
-        If kernels were recorded at fewer than two steps.
     """
     records = kernels.sizes["kernel_step"]
     if records < 2:
@@ -162,9 +133,9 @@ def kernel_drift(kernels: xr.DataArray) -> NDArray[np.float64]:
         )
     first = _record(kernels, 0)
     # One record at a time, because all of them in float64 would be large.
-    distances = [_norm(_record(kernels, k) - first, KERNEL_DIMS) for k in range(records)]
-    scale = _norm(first, KERNEL_DIMS).to_numpy()
-    return np.stack([distance.to_numpy() / scale for distance in distances], axis=1)
+    distances = [_norm(_record(kernels, k) - first) for k in range(records)]
+    scale = _norm(first)
+    return np.stack([distance / scale for distance in distances], axis=1)
 
 
 def _record(kernels: xr.DataArray, k: int) -> xr.DataArray:
@@ -177,12 +148,8 @@ def distance_from_dynamics(ensemble: xr.Dataset, dynamics: xr.Dataset) -> NDArra
     """sup_t ||f_t - f_inf,t|| of each network (seed,), over the recorded times.
 
     f_inf follows kernel gradient descent with the limiting NTK from the same f_0. The norm is the
-    root mean square over all training and test points and all outputs.
-
-    Raises
-    ------
-    ValueError
-        If the stores contain different seeds or steps.
+    root mean square over all training and test points and all outputs. Raises ValueError if the
+    stores contain different seeds or steps.
     """
     for name in ("seed", "step"):
         found, expected = dynamics[name].to_numpy(), ensemble[name].to_numpy()
@@ -199,5 +166,6 @@ def distance_from_dynamics(ensemble: xr.Dataset, dynamics: xr.Dataset) -> NDArra
     return (squares.max("step", skipna=False) ** 0.5).to_numpy()
 
 
-def _norm(array: xr.DataArray, dims: tuple[str, ...]) -> xr.DataArray:
-    return (array**2).sum(dims, skipna=False) ** 0.5
+def _norm(kernels: xr.DataArray) -> NDArray[np.float64]:
+    """Norm of each kernel."""
+    return ((kernels**2).sum(KERNEL_DIMS, skipna=False) ** 0.5).to_numpy()

@@ -13,22 +13,11 @@ import scipy.linalg
 from numpy.typing import NDArray
 from scipy.sparse.linalg import lobpcg
 
-from ntkflow.analysis.blocks import (
-    Kernel,
-    dense_upper_triangle,
-    smallest_memory,
-    symmetric_product,
-)
-from ntkflow.analysis.nystroem import (
-    COPIES,
-    affordable_rank,
-    nystroem_preconditioner,
-    precondition,
-)
+from ntkflow.analysis.blocks import Kernel, dense_upper_triangle, smallest_memory, symmetric_product
+from ntkflow.analysis.nystroem import COPIES, affordable_rank, nystroem_preconditioner, precondition
 from ntkflow.analysis.spectrum import fix_sign
 
 End = Literal["largest", "smallest"]
-Progress = Callable[[str], None]
 Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 GUARD = 16
@@ -64,7 +53,7 @@ def extreme_eigenpairs(
     memory: float,
     tolerance: float = 1e-6,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Eigenpairs:
     """Largest or smallest `count` eigenvalues of K / N, with eigenvectors and residuals.
 
@@ -72,29 +61,10 @@ def extreme_eigenpairs(
     2001) reads K from its store once per iteration. Large eigenvalues slow the convergence to the
     smallest ones; a Nystroem preconditioner, of the largest rank that fits in memory, removes them.
 
-    Parameters
-    ----------
-    kernel
-        K (N, N), symmetric, in memory or in a store.
-    count
-        Number of eigenpairs, less than N / 10 if K does not fit in memory.
-    which
-        ``largest`` or ``smallest`` eigenvalues.
-    memory
-        Bytes for all arrays together.
-    tolerance
-        Largest residual of an eigenpair relative to its eigenvalue, but not below rounding error.
-        The dense decomposition is more accurate.
-    seed
-        Seed of the starting vectors and of the preconditioner's columns.
-    progress
-        Function that receives a line of text for each pass over the kernel.
-
-    Raises
-    ------
-    ValueError
-        If the kernel is not square, finite and symmetric, `count` exceeds N, `memory` is too
-        little, or the iteration does not converge.
+    If K does not fit, `count` is less than N / 10. `memory` is the bytes for all arrays together.
+    The tolerance is the largest residual of an eigenpair relative to its eigenvalue, but not below
+    rounding error; the dense decomposition is more accurate. The seed draws the starting vectors
+    and the preconditioner's columns. `progress` receives a line for each pass over the kernel.
     """
     points = kernel.shape[0]
     if not 1 <= count <= points:
@@ -102,11 +72,8 @@ def extreme_eigenpairs(
     dense = 8 * points * (points + 4 * count + 64)
     if dense + smallest_memory(kernel) <= memory:
         return _dense(kernel, count, which, memory - dense)
-    return _iterative(kernel, count, which, memory, tolerance, seed, progress or _silent)
-
-
-def _silent(line: str) -> None:
-    """No progress."""
+    report = progress or (lambda line: None)
+    return _iterative(kernel, count, which, memory, tolerance, seed, report)
 
 
 def _dense(kernel: Kernel, count: int, which: End, memory: float) -> Eigenpairs:
@@ -114,12 +81,10 @@ def _dense(kernel: Kernel, count: int, which: End, memory: float) -> Eigenpairs:
     points = kernel.shape[0]
     matrix = dense_upper_triangle(kernel, memory=memory).T
     selected = (0, count - 1) if which == "smallest" else (points - count, points - 1)
-    vectors = scipy.linalg.eigh(
-        matrix, subset_by_index=selected, overwrite_a=True, check_finite=False
-    )[1]
+    options = {"overwrite_a": True, "check_finite": False}
+    vectors = scipy.linalg.eigh(matrix, subset_by_index=selected, **options)[1]
     del matrix
-    order = slice(None) if which == "smallest" else slice(None, None, -1)
-    vectors = vectors[:, order]
+    vectors = vectors if which == "smallest" else vectors[:, ::-1]
     return _assessed(vectors, symmetric_product(kernel, vectors, memory=memory) / points, passes=2)
 
 
@@ -139,7 +104,7 @@ def _iterative(
     memory: float,
     tolerance: float,
     seed: int,
-    progress: Progress,
+    progress: Callable[[str], None],
 ) -> Eigenpairs:
     """Iterate LOBPCG in rounds until the requested eigenpairs have converged."""
     points = kernel.shape[0]

@@ -8,13 +8,7 @@ from numpy.typing import NDArray
 
 
 def circle_points(store: xr.Dataset) -> NDArray[np.intp]:
-    """Positions along `sample` of the test points, by increasing angle.
-
-    Raises
-    ------
-    ValueError
-        If the points have no angle, or all are training points.
-    """
+    """Positions along `sample` of the test points, by increasing angle."""
     if "angle" not in store.coords:
         raise ValueError(
             "angle: found no such coordinate, which only inputs with 2 features have; add test "
@@ -30,13 +24,7 @@ def circle_points(store: xr.Dataset) -> NDArray[np.intp]:
 
 
 def recorded_kernels(ensemble: xr.Dataset, width: int) -> xr.DataArray:
-    """Empirical NTK of an ensemble (seed, kernel_step, sample, sample_prime, output, output_prime).
-
-    Raises
-    ------
-    ValueError
-        If the ensemble was trained without recording kernels.
-    """
+    """Empirical NTK (seed, kernel_step, sample, sample_prime, output, output_prime)."""
     if "ntk" not in ensemble or ensemble.sizes["kernel_step"] == 0:
         raise ValueError(
             f"width {width}: found an ensemble without empirical NTK, expected it at one training "
@@ -49,11 +37,6 @@ def stack_widths(parts: Mapping[int, xr.DataArray]) -> xr.DataArray:
     """Concatenate one array per width along the new first dimension `width`, ascending.
 
     Seeds that a width does not have are NaN there. All other coordinates must be equal.
-
-    Raises
-    ------
-    ValueError
-        If there is no width, or a coordinate other than `seed` differs between widths.
     """
     if not parts:
         raise ValueError("widths: found no ensemble, expected one per width")

@@ -47,27 +47,10 @@ def nystroem_preconditioner(
 ) -> Preconditioner:
     """Preconditioner of A + mu I from random columns of A.
 
-    Eigenvalues below rounding error are left out, so the rank may be less than requested, and A may
-    be indefinite by rounding errors.
-
-    Parameters
-    ----------
-    kernel
-        A (N, N), symmetric.
-    rank
-        l, the number of columns; 0 gives the identity.
-    ridge
-        mu, added to the diagonal of A.
-    seed
-        Seed of the random columns.
-    memory
-        Bytes for blocks of the kernel. The result and its construction take `COPIES` x 8 N l bytes
-        more.
-
-    Raises
-    ------
-    ValueError
-        If the kernel is not square, finite and symmetric, or `memory` is too little.
+    The rank l is the number of columns; 0 gives the identity. Eigenvalues below rounding error are
+    left out, so the rank may be less than requested, and A may be indefinite by rounding errors.
+    `memory` is the bytes for blocks of A (N, N). The result and its construction take `COPIES` x
+    8 N l bytes more.
     """
     points = kernel.shape[0]
     if rank == 0:

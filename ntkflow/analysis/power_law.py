@@ -61,20 +61,9 @@ def fit_power_law(
 ) -> PowerLaw:
     """Least-squares fit of log value against log n, with the percentile interval of the slope.
 
-    Parameters
-    ----------
-    widths
-        Widths (width,).
-    values
-        Values (width,), positive.
-    replicates
-        Bootstrap replicates of the values (replicate, width). At each width they are clipped below
-        at their 2.5 % quantile, because a replicate of 0 has no logarithm.
-
-    Returns
-    -------
-    PowerLaw
-        Exponent, its interval and prefactor; all NaN with fewer than two widths.
+    Widths and positive values are (width,), bootstrap replicates of the values (replicate, width).
+    At each width replicates are clipped below at their 2.5 % quantile, because a replicate of 0 has
+    no logarithm. With fewer than two widths all results are NaN.
     """
     if len(widths) < 2:
         return PowerLaw(np.nan, np.nan, np.nan, np.nan)

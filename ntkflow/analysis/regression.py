@@ -24,14 +24,7 @@ from ntkflow.analysis.blocks import (
     smallest_memory,
     symmetric_product,
 )
-from ntkflow.analysis.nystroem import (
-    COPIES,
-    affordable_rank,
-    nystroem_preconditioner,
-    precondition,
-)
-
-Progress = Callable[[str], None]
+from ntkflow.analysis.nystroem import COPIES, affordable_rank, nystroem_preconditioner, precondition
 
 MOST_ITERATIONS = 1000
 
@@ -61,7 +54,7 @@ def fit_kernel_regression(
     tolerance: float = 1e-8,
     rank: int | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Regression:
     """Solve (K + N ridge I) a = y for several outputs at once.
 
@@ -69,35 +62,13 @@ def fit_kernel_regression(
     conjugate gradients with a Nystroem preconditioner read K from its store once per iteration, for
     all outputs together.
 
-    Parameters
-    ----------
-    kernel
-        K (N, N), symmetric, in memory or in a store.
-    targets
-        Targets y (N, k).
-    ridge
-        Ridge of the cost averaged over the points, 0 or more; N ridge is added to the diagonal.
-    memory
-        Bytes for all arrays together.
-    tolerance
-        Largest relative residual, for both methods.
-    rank
-        Rank of the preconditioner. By default it takes at most half of the memory.
-    seed
-        Seed of the preconditioner's columns.
-    progress
-        Function that receives a line of text for each iteration.
-
-    Raises
-    ------
-    ValueError
-        If the kernel is not square, finite and symmetric, targets are not finite or not one row per
-        point, the ridge is negative, `memory` is too little, K + N ridge I is not positive
-        definite, or the residual exceeds the tolerance.
+    `memory` is the bytes for all arrays together, `tolerance` the largest relative residual of both
+    methods. A preconditioner of the default rank takes at most half of the memory; the seed draws
+    its columns. `progress` receives a line of text for each iteration.
     """
     y = _checked_targets(kernel, targets, ridge)
     points, outputs = y.shape
-    report = progress or _silent
+    report = progress or (lambda line: None)
     vectors = 8 * points * outputs * VECTOR_COPIES
     dense = 8 * points**2 + vectors
     if dense + smallest_memory(kernel) <= memory:
@@ -121,17 +92,8 @@ def predict(
     """f (M, k) at M points, from K (M, N) between them and the training points, and a (N, k).
 
     `memory` is the bytes for blocks of K.
-
-    Raises
-    ------
-    ValueError
-        If the number of coefficients is not N, or `memory` is too little.
     """
     return product(cross_kernel, coefficients, memory=memory)
-
-
-def _silent(line: str) -> None:
-    """No progress."""
 
 
 def _checked_targets(
@@ -175,7 +137,7 @@ def _by_conjugate_gradients(
     tolerance: float,
     rank: int,
     seed: int,
-    progress: Progress,
+    progress: Callable[[str], None],
 ) -> Regression:
     """Solve for all outputs stacked, a block-diagonal system with equal blocks."""
     points, shape = len(targets), targets.shape

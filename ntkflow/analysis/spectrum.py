@@ -19,24 +19,8 @@ def decompose_kernel(limiting: xr.Dataset) -> xr.Dataset:
     f^(i)(x) = (1 / (N lambda_i)) sum_j Theta(x, x_j) f^(i)(x_j). Because it divides by lambda_i,
     they are NaN there for components with lambda_i <= N eps lambda_1 (eps of the stored precision),
     which are zero to rounding error. The entry of largest magnitude on the training points is
-    positive, which fixes the sign.
-
-    Parameters
-    ----------
-    limiting
-        A "limiting" store: ``ntk`` (sample, sample_prime) and ``is_train`` (sample).
-
-    Returns
-    -------
-    xr.Dataset
-        A "spectrum" store: ``eigenvalue`` (component), ``eigenfunction`` (sample, component), one
-        component per training point, numbered from 1.
-
-    Raises
-    ------
-    ValueError
-        If there is no training point, or the kernel on the training points is not finite or not
-        symmetric.
+    positive, which fixes the sign. From a "limiting" store follows a "spectrum" store with one
+    component per training point, numbered from 1.
     """
     import scipy.linalg  # 0.1 s, which `component_target` does not need
 
@@ -52,29 +36,17 @@ def decompose_kernel(limiting: xr.Dataset) -> xr.Dataset:
     functions = np.empty(cross_kernel.shape)
     functions[is_train] = on_training
     functions[~is_train] = cross_kernel[~is_train] @ on_training / divisor
-    return conform(
-        xr.Dataset(
-            {
-                "eigenvalue": ("component", eigenvalues),
-                "eigenfunction": (("sample", "component"), functions),
-            },
-            coords={
-                **limiting["ntk"].isel(sample_prime=0).coords,
-                "component": np.arange(1, samples + 1),
-            },
-        ),
-        "spectrum",
-    )
+    variables = {
+        "eigenvalue": ("component", eigenvalues),
+        "eigenfunction": (("sample", "component"), functions),
+    }
+    points = limiting["ntk"].isel(sample_prime=0).coords
+    coords = {**points, "component": np.arange(1, samples + 1)}
+    return conform(xr.Dataset(variables, coords), "spectrum")
 
 
 def leading_eigenvalues(kernel: NDArray[np.floating], count: int) -> NDArray[np.float64]:
-    """Largest eigenvalues (count,) of Theta(X, X) / N, descending, for a kernel (N, N).
-
-    Raises
-    ------
-    ValueError
-        If the kernel is empty, not finite or not symmetric.
-    """
+    """Largest eigenvalues (count,) of Theta(X, X) / N, descending, for a kernel (N, N)."""
     import scipy.linalg
 
     samples = len(kernel)
@@ -84,13 +56,7 @@ def leading_eigenvalues(kernel: NDArray[np.floating], count: int) -> NDArray[np.
 
 
 def eigenfunction(spectrum: xr.Dataset, component: int) -> xr.DataArray:
-    """Eigenfunction (sample) of one component, numbered from 1 as in JGH.
-
-    Raises
-    ------
-    ValueError
-        If the spectrum has no such component.
-    """
+    """Eigenfunction (sample) of one component, numbered from 1 as in JGH."""
     count = spectrum.sizes["component"]
     if not 1 <= component <= count:
         raise ValueError(
@@ -103,11 +69,6 @@ def component_target(spectrum: xr.Dataset, component: int, amplitude: float) -> 
     """Displacement `amplitude` x f^(component) (sample) that JGH Figure 3 adds to f_0.
 
     It is NaN at points where `decompose_kernel` does not define the eigenfunction.
-
-    Raises
-    ------
-    ValueError
-        If the spectrum has no such component.
     """
     return amplitude * eigenfunction(spectrum, component).drop_vars("component")
 

@@ -1,8 +1,8 @@
 """Activations by name, and from any elementwise function.
 
-`names.ACTIVATIONS` maps names to factories. `from_function(name, function)` is enough for most. The
-subclasses of `Activation` compute the dual and its error: by closed forms, Hermite series (smooth
-functions) or quadrature (kinks).
+`names.ACTIVATIONS` maps names to factories, which find classes and functions in this module.
+`from_function(name, function)` is enough for most. The subclasses of `Activation` compute the dual
+and its error: by closed forms, Hermite series (smooth functions) or quadrature (kinks).
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,14 +18,6 @@ import numpy as np
 
 from ntkflow.aliases import Array, Gram
 from ntkflow.functions import first_line, imported_function
-from ntkflow.kernels.closed_forms import (
-    ClosedForm,
-    PiecewiseLinear,
-    cosine_moments,
-    erf_moments,
-    gelu_moments,
-    sine_moments,
-)
 from ntkflow.kernels.dual import (
     Activation,
     Elementwise,
@@ -33,26 +25,114 @@ from ntkflow.kernels.dual import (
     Variances,
     derivative,
     normalised,
+    outer,
 )
 from ntkflow.kernels.hermite import HermiteSeries
 from ntkflow.kernels.names import ACTIVATIONS, check_parameters
-from ntkflow.kernels.pairs import Pairs, angle
+from ntkflow.kernels.pairs import Pairs, angle, fold
 from ntkflow.kernels.quadrature import gaussian_pairs, gaussian_squares, quadrature_error
 
-# The factories of `names` find all of these here.
-__all__ = [
-    "ClosedForm",
-    "HermiteSeries",
-    "PiecewiseLinear",
-    "Quadrature",
-    "activation",
-    "cosine_moments",
-    "erf_moments",
-    "from_function",
-    "gelu_moments",
-    "polynomial",
-    "sine_moments",
-]
+
+@dataclass(frozen=True)
+class PiecewiseLinear(Activation):
+    """sigma(z) = odd z + even |z|: the arc-cosine kernels of degree 1 and 0 (Cho & Saul 2009).
+
+    Cross terms vanish by symmetry, so with phi the angle folded into [0, pi/2],
+    E[sigma sigma] = sqrt(q q') (odd^2 rho + even^2 (cos phi + (2/pi)(sin phi - phi cos phi)))
+    and E[sigma' sigma'] = odd^2 + even^2 (1 - 2 arccos(rho) / pi).
+    """
+
+    odd: float
+    even: float
+
+    @property
+    def acute(self) -> bool:
+        return abs(self.even) >= abs(self.odd)
+
+    def square(self, variance: Variances) -> Variances:
+        return (self.odd**2 + self.even**2) * variance
+
+    def dual(
+        self, pairs: Pairs, one: Moments, two: Moments, *, acute: bool = False
+    ) -> tuple[Pairs, Gram]:
+        folded = fold(pairs, acute=acute)
+        square = self.odd**2 + self.even**2
+        odd, even = self.odd**2 / square, self.even**2 / square
+        apart, slope = pairs.minus, square - 2 * self.even**2 * folded.angle
+        if not acute:
+            obtuse = pairs.minus > pairs.plus
+            apart = jnp.where(obtuse, odd * pairs.minus + even * pairs.plus, apart)
+            other = self.odd**2 - self.even**2 + 2 * self.even**2 * folded.angle
+            slope = jnp.where(obtuse, other, slope)
+        minus = apart - 2 * even * folded.chord
+        if self.acute:  # 1 + rho and rho are not small then
+            return Pairs(minus, 2 - minus, 1 - minus), slope
+        magnitudes = 1 - folded.complement + 2 * folded.chord  # correlation of |u| and |v|
+        plus = odd * pairs.plus + even * (1 + magnitudes)
+        return Pairs(minus, plus, odd * pairs.correlation + even * magnitudes), slope
+
+
+class Second(NamedTuple):
+    """Second moments of (u, v) and their determinant q q' - c^2, computed without cancellation."""
+
+    q1: Array
+    q2: Array
+    c: Array
+    determinant: Array
+
+
+@dataclass(frozen=True)
+class ClosedForm(Activation):
+    """Smooth activation with a function from `Second` to (E[sigma sigma], E[sigma' sigma'])."""
+
+    closed: Callable[[Second], tuple[Array, Array]]
+
+    def square(self, variance: Variances) -> Variances:
+        return self.closed(Second(variance, variance, variance, jnp.zeros_like(variance)))[0]
+
+    def dual(
+        self, pairs: Pairs, one: Moments, two: Moments, *, acute: bool = False
+    ) -> tuple[Pairs, Gram]:
+        q1, q2 = one.deviation[:, None] ** 2, two.deviation[None, :] ** 2
+        scale = outer(one.deviation, two.deviation)
+        determinant = q1 * q2 * (pairs.minus * pairs.plus)
+        cross, slope = self.closed(Second(q1, q2, scale * pairs.correlation, determinant))
+        return normalised(cross, one, two), slope
+
+
+def erf_moments(pair: Second) -> tuple[Array, Array]:
+    """Moments of erf (Williams 1997, equation 11), with the arcsine as an arctangent."""
+    root = jnp.sqrt(1 + 2 * (pair.q1 + pair.q2) + 4 * pair.determinant)
+    return (2 / jnp.pi) * jnp.arctan2(2 * pair.c, root), (4 / jnp.pi) / root
+
+
+def gelu_moments(pair: Second) -> tuple[Array, Array]:
+    """Moments of z Phi(z), by Gaussian integration by parts from E[Phi(u) Phi(v)].
+
+    With D = (1 + q)(1 + q') - c^2: E[Phi Phi] = 1/4 + arcsin(c / sqrt((1+q)(1+q'))) / (2 pi) and
+    E[phi(u) phi(v)] = 1 / (2 pi sqrt(D)).
+    """
+    q1, q2, c, rest = pair
+    p1, p2 = 1 + q1, 1 + q2
+    determinant = 1 + q1 + q2 + rest
+    root = jnp.sqrt(determinant)
+    orthant = 1 / 4 + jnp.arctan2(c, root) / (2 * jnp.pi)
+    density = 1 / (2 * jnp.pi * root)
+    cross = c * orthant + density * (q1 * (q2 + rest) / p1 + c**2 / p2)
+    return cross, orthant + c * density * (1 / p1 + 1 / p2 + 1 / determinant)
+
+
+def sine_moments(pair: Second) -> tuple[Array, Array]:
+    """E[sin sin] = exp(-(q + q')/2) sinh c and E[cos cos] = exp(-(q + q')/2) cosh c."""
+    magnitude = jnp.abs(pair.c)
+    rising = jnp.exp(magnitude - (pair.q1 + pair.q2) / 2) / 2
+    odd = -jnp.expm1(-2 * magnitude)
+    return jnp.sign(pair.c) * rising * odd, rising * (2 - odd)
+
+
+def cosine_moments(pair: Second) -> tuple[Array, Array]:
+    """E[cos cos] and E[sin sin], the moments of the sine in the other order."""
+    return sine_moments(pair)[::-1]
 
 
 @dataclass(frozen=True)
@@ -65,10 +145,6 @@ class Quadrature(Activation):
 
     kinks: tuple[float, ...]
 
-    @property
-    def _both(self) -> tuple[Elementwise, Elementwise]:
-        return self.function, derivative(self.function)
-
     def square(self, variance: Variances) -> Variances:
         return gaussian_squares((self.function,), self.kinks, jnp.sqrt(variance))[0]
 
@@ -78,39 +154,26 @@ class Quadrature(Activation):
         wide = jnp.float64
         deviations = one.deviation[:, None].astype(wide), two.deviation[None, :].astype(wide)
         cross, slope = gaussian_pairs(
-            self._both, self.kinks, *deviations, angle(Pairs(*(p.astype(wide) for p in pairs)))
+            self.both, self.kinks, *deviations, angle(Pairs(*(p.astype(wide) for p in pairs)))
         )
         dtype = pairs.minus.dtype
         return normalised(cross.astype(dtype), one, two), slope.astype(dtype)
 
     def error(self, variance: Variances) -> float:
-        return quadrature_error(self._both, self.kinks, jnp.sqrt(variance))
+        return quadrature_error(self.both, self.kinks, jnp.sqrt(variance))
 
 
 def from_function(name: str, function: Elementwise, kinks: Sequence[float] = ()) -> Activation:
     """Activation from a function of JAX arrays, elementwise and continuous.
 
-    Parameters
-    ----------
-    name
-        Name in figures and messages.
-    function
-        sigma, elementwise. Its derivative comes from automatic differentiation.
-    kinks
-        Points at which the function is not smooth: every jump of a derivative. Without kinks the
-        dual is a Hermite series; if a kink is missing, its estimated error is too large and the
-        kernels raise an error.
-
-    Raises
-    ------
-    ValueError
-        If the function does not map an array entry by entry to finite numbers of its dtype.
+    `kinks` are all points at which a derivative jumps. Without kinks the dual is a Hermite series;
+    if a kink is missing, its estimated error is too large and the kernels raise an error. Raises
+    ValueError if the function does not map an array entry by entry to finite numbers of its dtype.
     """
     with jax.enable_x64(True):
         _require_elementwise(name, function)
-    places = tuple(sorted(float(kink) for kink in kinks))
-    with jax.enable_x64(True):
         values = np.asarray(function(jnp.linspace(-12.0, 12.0, 4001)))
+    places = tuple(sorted(float(kink) for kink in kinks))
     observed = Observed(function, hashlib.sha256(values.tobytes()).hexdigest())
     return Quadrature(name, observed, places) if places else HermiteSeries(name, observed)
 
@@ -189,13 +252,8 @@ def polynomial(coefficients: Sequence[float]) -> Activation:
 def activation(name: str, **parameters: float | Sequence[float]) -> Activation:
     """Activation registered under `name`, with its parameters; the same object each time.
 
-    A name "module:function" denotes a function of an importable module. Its parameter is `kinks`,
-    the list of points at which it is not smooth; see `from_function`.
-
-    Raises
-    ------
-    ValueError
-        If no activation has that name, or it has other parameters.
+    A name "module:function" denotes a function of an importable module, whose parameter is `kinks`;
+    see `from_function`. Raises ValueError if no activation has that name or these parameters.
     """
     check_parameters(name, parameters)
     hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}

@@ -9,7 +9,6 @@ rows of a tile do, the whole tile is recomputed, which takes longer but is as ac
 In this module alone a pair is one number, 1 - |rho| with the sign of rho (and a signed zero).
 """
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -34,8 +33,7 @@ REDONE_ROWS = 32
 def directions(x: Inputs, dtype: np.dtype) -> tuple[Float[Array, " n"], Inputs]:
     """Norms (n,), in float64, and directions (n, d) of inputs; the direction of zero is zero.
 
-    Directions are in `dtype`, or in float64 if that is as fast. Norms of very large and very small
-    inputs neither overflow nor vanish.
+    Directions are in `dtype`, or in float64 if that is as fast. Norms neither over- nor underflow.
     """
     wide = jnp.asarray(x, np.float64)
     largest = jnp.max(jnp.abs(wide), axis=1, keepdims=True)
@@ -75,7 +73,7 @@ def _signed(correlation: Gram) -> Gram:
 
 def _redone(signed: Gram, rows: Array, x1: Inputs, x2: OtherInputs) -> Gram:
     """`signed` with the marked rows (n,) recomputed accurately."""
-    exact = EXACT[np.dtype(x1.dtype)]
+    exact = _by_wide_product if x1.dtype == np.float32 else _by_differences
 
     def some(signed: Gram) -> Gram:
         indices = jnp.nonzero(rows, size=min(REDONE_ROWS, len(x1)), fill_value=0)[0]
@@ -108,9 +106,3 @@ def _by_differences(x1: Inputs, x2: OtherInputs) -> Gram:
         return jnp.where(apart <= together, apart, -together)
 
     return jax.lax.map(row, x1)
-
-
-EXACT: dict[np.dtype, Callable[[Inputs, OtherInputs], Gram]] = {
-    np.dtype(np.float32): _by_wide_product,
-    np.dtype(np.float64): _by_differences,
-}

@@ -68,8 +68,7 @@ def evaluate(series: CosineSeries, phi: Gram) -> LimitingKernels:
     )
     t = 2 * position - 1
     coefficients = jnp.asarray(series.coefficients, phi.dtype)
-    before = [jnp.zeros_like(t)] * 2
-    last = [jnp.zeros_like(t)] * 2
+    before = last = [jnp.zeros_like(t)] * 2
     for k in range(coefficients.shape[1] - 1, 0, -1):
         fresh = [coefficients[i, k] + 2 * t * last[i] - before[i] for i in (0, 1)]
         before, last = last, fresh

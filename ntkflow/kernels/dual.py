@@ -22,16 +22,9 @@ Variances = Float[Array, " n"]
 
 
 class Moments(NamedTuple):
-    """Quantities of n points that a dual needs, computed from the variances of pre-activations.
+    """Quantities of n points that a dual needs: sqrt(Var u) and sqrt(E[sigma(u)^2]).
 
-    Attributes
-    ----------
-    deviation
-        Standard deviation sqrt(Var u), (n,).
-    root
-        Root mean square sqrt(E[sigma(u)^2]), (n,).
-    series
-        Further arrays with n rows, such as coefficients, that depend on the activation's class.
+    `series` has further arrays with n rows, such as coefficients, for some classes of activations.
     """
 
     deviation: Float[Array, " n"]
@@ -43,14 +36,8 @@ class Moments(NamedTuple):
 class Activation:
     """Activation sigma with its dual; each subclass computes the dual in another way.
 
-    Activations with equal fields are equal, so that they share compiled programs.
-
-    Attributes
-    ----------
-    name
-        Name in figures and messages.
-    function
-        sigma, elementwise; its derivative comes from automatic differentiation.
+    Its name is for figures and messages. The derivative of its function comes from automatic
+    differentiation. Activations with equal fields are equal, so that they share compiled programs.
     """
 
     name: str
@@ -60,6 +47,11 @@ class Activation:
     def acute(self) -> bool:
         """True if post-activations are never negatively correlated."""
         return False
+
+    @property
+    def both(self) -> tuple[Elementwise, Elementwise]:
+        """sigma and sigma'."""
+        return self.function, derivative(self.function)
 
     def square(self, variance: Variances) -> Variances:
         """E[sigma(u)^2] at Var u = `variance`."""
@@ -94,10 +86,7 @@ class Activation:
 
 @cache
 def derivative(function: Elementwise) -> Elementwise:
-    """Derivative of an elementwise function, by automatic differentiation.
-
-    The same object is returned each time, so that compiled programs are reused.
-    """
+    """Derivative of a function; the same object each time, so that compiled programs are reused."""
     slope = jax.vmap(jax.grad(function))
     return lambda z: slope(z.ravel()).reshape(z.shape)
 

@@ -22,31 +22,15 @@ class Components(NamedTuple):
     eigenfunctions: Float[AnyArray, "p c"]
 
 
-def _propagator(components: Components, samples: int, time: float) -> Float[Array, "p n"]:
-    """A_t(x) (p, n), by which f_t(x) = f_0(x) + A_t(x) (y - f_0(X))."""
-    learnt = -jnp.expm1(-components.eigenvalues * time)
-    basis = components.eigenfunctions
-    return jnp.matmul(basis * learnt[None, :], basis[:samples].T / samples, precision="highest")
-
-
 def kernel_flow(
     components: Components,
     initial: Float[AnyArray, "s p k"],
     goal: Float[AnyArray, "s n k"],
     times: Float[AnyArray, " t"],
 ) -> Float[Array, "s t p k"]:
-    """f_t (s, t, p, k) at all points, from f_0 towards the goal (JGH Section 5).
+    """f_t of s functions at all p points, from f_0 = `initial` towards the goals (JGH Section 5).
 
-    Parameters
-    ----------
-    components
-        Principal components of the kernel.
-    initial
-        f_0 of each of s functions at all p points, (s, p, k).
-    goal
-        Goals at the n training points, (s, n, k).
-    times
-        Times (t,) in units of steps x learning rate; infinity is allowed.
+    Goals are at the n training points. Times are in units of steps x learning rate, or infinity.
     """
     samples = goal.shape[1]
     basis, initial = jnp.asarray(components.eigenfunctions), jnp.asarray(initial)
@@ -73,29 +57,21 @@ def gaussian_function(
 ) -> GaussianFunction:
     """Distribution of f_t(x) if f_0 is a centred Gaussian process (JGH Section 5).
 
-    Its mean is A_t(x) y. Its variance is that of f_0(x) - A_t(x) f_0(X), the diagonal of
-    Sigma - A_t Sigma(X, .) - Sigma(., X) A_t' + A_t Sigma(X, X) A_t'. Outputs are independent and
-    have equal variances.
-
-    Parameters
-    ----------
-    components
-        Principal components of the kernel.
-    nngp
-        Covariance Sigma (p, p) of f_0 at all p points.
-    targets
-        Targets y (n, k) at the training points.
-    times
-        Times (t,) in units of steps x learning rate.
+    f_t(x) = f_0(x) + A_t(x) (y - f_0(X)) has the mean A_t(x) y. Its variance is that of
+    f_0(x) - A_t(x) f_0(X), the diagonal of Sigma - A_t Sigma(X, .) - Sigma(., X) A_t'
+    + A_t Sigma(X, X) A_t' with Sigma = `nngp`. Outputs are independent and have equal variances.
+    Targets y are at the training points, times in units of steps x learning rate.
     """
-    samples = len(targets)
+    samples, basis = len(targets), components.eigenfunctions
     means, variances = [], []
     for time in times:
-        gain = _propagator(components, samples, time)
+        learnt = -jnp.expm1(-components.eigenvalues * time)
+        scaled = basis * learnt[None, :]
+        gain = jnp.matmul(scaled, basis[:samples].T / samples, precision="highest")
         left = nngp[:, :samples] - jnp.matmul(gain, nngp[:samples, :samples], precision="highest")
-        learnt = jnp.sum((nngp[:, :samples] + left) * gain, axis=1)
+        explained = jnp.sum((nngp[:, :samples] + left) * gain, axis=1)
         means.append(jnp.matmul(gain, targets, precision="highest"))
-        variances.append(jnp.maximum(jnp.diagonal(nngp) - learnt, 0))
+        variances.append(jnp.maximum(jnp.diagonal(nngp) - explained, 0))
     return GaussianFunction(jnp.stack(means), jnp.stack(variances))
 
 
@@ -103,12 +79,8 @@ def stepped(components: Components, rate: float) -> Components:
     """Components whose flow at t = rate x s equals s steps of gradient descent exactly.
 
     A step multiplies the residual of component i by 1 - rate lambda_i. The flow with the eigenvalue
-    -log(1 - rate lambda_i) / rate does the same in the time `rate`.
-
-    Raises
-    ------
-    ValueError
-        If the rate is at least 1 / lambda_1, because no flow overshoots a component.
+    -log(1 - rate lambda_i) / rate does the same in the time `rate`. Raises ValueError if the rate
+    is at least 1 / lambda_1, because no flow overshoots a component.
     """
     largest = float(components.eigenvalues.max())
     if not rate * largest < 1:

@@ -14,15 +14,7 @@ products run at half the rate."""
 
 
 class Sweep(NamedTuple):
-    """Input of one layer and derivative of f with respect to its output, at n inputs.
-
-    Attributes
-    ----------
-    activation
-        Input a^l(x) of the layer, (n, n_l).
-    sensitivity
-        Derivative d_k^{l+1}(x) = df_k / dz^{l+1} of output k, (n, k, n_{l+1}).
-    """
+    """Input a^l(x) of one layer, and derivative d_k^{l+1}(x) = df_k / dz^{l+1} of each output k."""
 
     activation: Float[AnyArray, "n width"]
     sensitivity: Float[AnyArray, "n k next_width"]
@@ -43,14 +35,8 @@ def layerwise_ntk(
     elementwise product of two; summed over layers,
     (sigma_w^2 <a^l(x), a^l(x')> / n_l + beta^2) <d_k^{l+1}(x), d_k'^{l+1}(x')>.
     The result is exact for the given parameters. Sweeps take O(N n^2 L) operations, and this
-    function O(N^2 n L).
-
-    Parameters
-    ----------
-    traced
-        Whether to return the trace sum_k Theta_kk, (n, m, 1, 1), at the cost of one output.
-    dtype
-        Precision in which products are summed; that of the sweeps by default.
+    function O(N^2 n L). `traced` returns the trace sum_k Theta_kk, (n, m, 1, 1), at the cost of one
+    output. `dtype` is the precision in which products are summed, by default that of the sweeps.
     """
     first, second = sweeps1[0], sweeps2[0]
     dtype = dtype or first.activation.dtype
@@ -73,12 +59,8 @@ def symmetric_ntk(
     """Exactly symmetric kernel between all points and themselves, from about half of the products.
 
     Points are halved until at most `UNDIVIDED` are left. For 512 points 3/4 of the products remain
-    and for 4096 about 17/32, most of them in matrices as large as possible.
-
-    Parameters
-    ----------
-    between
-        `layerwise_ntk` with its options.
+    and for 4096 about 17/32, most of them in matrices as large as possible. `between` is
+    `layerwise_ntk` with its options.
     """
     samples = len(sweeps[0].activation)
     if samples <= UNDIVIDED:

@@ -24,12 +24,7 @@ def inner_product(f: Values, g: Values) -> Float[Array, ""]:
 def kernel_map(kernel: Kernel, dual: Values) -> Float[Array, "m k"]:
     """Phi_K of the dual element <d, .>_pin: the function (1/N) sum_j K(x, x_j) d(x_j).
 
-    Parameters
-    ----------
-    kernel
-        Kernel between any m points and the N training points.
-    dual
-        Values (N, k) of d at the training points.
+    The kernel is between any m points and the N training points, at which d has the values `dual`.
     """
     rule = "mnkj,nj->mk" if jnp.ndim(kernel) == 4 else "mn,nk->mk"
     return jnp.einsum(rule, jnp.asarray(kernel), dual, precision="highest") / len(dual)
@@ -45,9 +40,8 @@ def kernel_norm(kernel: Kernel, f: Values) -> Float[Array, ""]:
 
     On functions it is a seminorm, which is 0 for functions that vanish at the training points.
     """
-    return jnp.sqrt(
-        jnp.maximum(kernel_inner_product(kernel, f, f), 0)
-    )  # rounding can make 0 negative
+    # Rounding can make 0 negative.
+    return jnp.sqrt(jnp.maximum(kernel_inner_product(kernel, f, f), 0))
 
 
 def dual_element(cost: PointwiseCost, f: Values, y: Values) -> Outputs:
@@ -61,15 +55,8 @@ def dual_element(cost: PointwiseCost, f: Values, y: Values) -> Outputs:
 def kernel_gradient(
     cost: PointwiseCost, kernel: Kernel, f: Values, y: Values
 ) -> Float[Array, "m k"]:
-    """grad_K C (m, k) at any m points, Phi_K of the dual element of C at f (JGH Section 3).
+    """grad_K C at any m points, Phi_K of the dual element of C at f (JGH Section 3).
 
-    Parameters
-    ----------
-    cost
-        c, as in `dual_element`.
-    kernel
-        Kernel between the m points and the N training points.
-    f, y
-        Function and targets (N, k) at the training points.
+    `cost` is c as in `dual_element`, `kernel` as in `kernel_map`.
     """
     return kernel_map(kernel, dual_element(cost, f, y))

@@ -19,14 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import Array, Float, Gram
-from ntkflow.kernels.dual import (
-    Activation,
-    Elementwise,
-    Moments,
-    Variances,
-    derivative,
-    normalised,
-)
+from ntkflow.kernels.dual import Activation, Elementwise, Moments, Variances, normalised
 from ntkflow.kernels.pairs import Pairs
 
 SERIES_TERMS = 512
@@ -50,7 +43,7 @@ class HermiteSeries(Activation):
         return jnp.sum(_coefficients(self.function, variance, self.terms)[0] ** 2, axis=1)
 
     def series(self, variance: Variances) -> tuple[Array, ...]:
-        return tuple(_coefficients(f, variance, self.terms)[0] for f in self._both)
+        return tuple(_coefficients(f, variance, self.terms)[0] for f in self.both)
 
     def dual(
         self, pairs: Pairs, one: Moments, two: Moments, *, acute: bool = False
@@ -68,7 +61,7 @@ class HermiteSeries(Activation):
         By Cauchy-Schwarz the geometric mean of those of u and v bounds the error of their pair.
         """
         missed = [0.0]
-        for function in self._both:
+        for function in self.both:
             coefficients, square = _coefficients(function, variance, self.terms)
             rest = jnp.abs(square - jnp.sum(coefficients**2, axis=1))
             missed.append(float(jnp.max(rest / jnp.where(square > 0, square, 1))))
@@ -78,17 +71,13 @@ class HermiteSeries(Activation):
         """Shortest series that leaves out less than a rounding of `dtype` at these variances."""
         negligible = 1e-9 if np.dtype(dtype) == np.float32 else 1e-18
         needed = 1
-        for function in self._both:
+        for function in self.both:
             squares = np.asarray(_coefficients(function, variance, self.terms)[0]) ** 2
             rest = np.cumsum(squares[:, ::-1], axis=1)[:, ::-1]  # from each term to the last
             matters = (rest > negligible * rest[:, :1]).any(axis=0)
             needed = max(needed, int(np.count_nonzero(matters)))
         terms = min(-(-needed // UNROLLED) * UNROLLED, self.terms)
         return dataclasses.replace(self, terms=terms)
-
-    @property
-    def _both(self) -> tuple[Elementwise, Elementwise]:
-        return self.function, derivative(self.function)
 
 
 @cache

@@ -26,6 +26,8 @@ UNROLLED_LAYERS = 8
 """Largest number of layers that are unrolled; each one takes seconds to compile."""
 
 Shares = tuple[Float[Array, " n"], Float[Array, " n"]]
+"""Weights of a layer (or the input) and of the bias in the pre-activation that follows, normalised
+to variance 1."""
 
 
 class LimitingKernels(NamedTuple):
@@ -36,17 +38,7 @@ class LimitingKernels(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """Quantities of one hidden layer at n points.
-
-    Attributes
-    ----------
-    moments
-        Moments of the dual.
-    shares
-        Weights of the layer and of the bias in the next pre-activation, normalised to variance 1.
-    carried
-        Factor g of the module's docstring, (n,).
-    """
+    """Quantities of one hidden layer at n points; `carried` is g of the module's docstring."""
 
     moments: Moments
     shares: Shares
@@ -56,16 +48,7 @@ class Layer(NamedTuple):
 class Points(NamedTuple):
     """Quantities of n inputs from which their kernels follow.
 
-    Attributes
-    ----------
-    direction
-        Directions (n, d).
-    shares
-        Weights of input and bias in the first pre-activation, normalised to variance 1.
-    layers
-        Hidden layers, stacked along a leading axis.
-    deviation
-        Standard deviation s^L of the output, (n,).
+    Hidden layers are stacked along a leading axis; `deviation` is s^L, that of the output.
     """
 
     direction: Inputs
@@ -143,7 +126,7 @@ def recursion(pairs: Pairs, one: Points, two: Points, activation: Activation) ->
             lambda state, layers: (step(state, layers, activation.acute), None), state, rest
         )
     scale = outer(one.deviation, two.deviation)
-    (pairs, ntk) = state
+    pairs, ntk = state
     return LimitingKernels(scale * pairs.correlation, scale * ntk)
 
 

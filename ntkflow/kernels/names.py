@@ -60,16 +60,14 @@ def _function(module: Any, kinks: Sequence[float] = ()) -> Any:
 
 
 def check_parameters(name: str, parameters: Parameters) -> None:
-    """Check the name of an activation and its parameters; a "module:function" is not imported.
+    """Raise ValueError unless an activation has this name and these parameters.
 
-    Raises
-    ------
-    ValueError
-        If no activation has that name, or it has other parameters.
+    A "module:function" is not imported.
     """
     for key, value in parameters.items():
         numbers = value if isinstance(value, list | tuple) else (value,)
-        if not all(_is_valid(number) for number in numbers):
+        valid = (isinstance(n, int | float) and abs(n) <= LARGEST for n in numbers)
+        if any(isinstance(number, bool) for number in numbers) or not all(valid):
             raise ValueError(
                 f"activation {name!r}: found {value!r} for {key}, expected a number of at most "
                 f"{LARGEST:g} or a list of them"
@@ -93,10 +91,3 @@ def check_parameters(name: str, parameters: Parameters) -> None:
         expected = "a number" if own.parameters[key].annotation is float else "a list of numbers"
         if isinstance(value, int | float) != (expected == "a number"):
             raise ValueError(f"activation {name!r}: found {value!r} for {key}, expected {expected}")
-
-
-def _is_valid(value: object) -> bool:
-    """Return True for a number of at most LARGEST in absolute value; False for booleans."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return -LARGEST <= value <= LARGEST

@@ -44,17 +44,7 @@ class Pairs(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """The angle of each pair, folded into [0, pi/2].
-
-    Attributes
-    ----------
-    complement
-        1 - |rho|.
-    angle
-        phi / pi for phi = arccos |rho|.
-    chord
-        (sin(phi) - phi cos(phi)) / pi at that angle.
-    """
+    """1 - |rho|, phi / pi and (sin(phi) - phi cos(phi)) / pi of pairs, at phi = arccos |rho|."""
 
     complement: Gram
     angle: Gram
@@ -66,11 +56,8 @@ def fold(pairs: Pairs, *, acute: bool = False) -> Fold:
     complement = pairs.minus if acute else jnp.minimum(pairs.minus, pairs.plus)
     angles, chords = _polynomials(np.dtype(complement.dtype))
     root = jnp.sqrt(complement)
-    return Fold(
-        complement,
-        root * _horner(angles, complement),
-        complement * root * _horner(chords, complement),
-    )
+    angle = root * _horner(angles, complement)
+    return Fold(complement, angle, complement * root * _horner(chords, complement))
 
 
 def angle(pairs: Pairs) -> Gram:
@@ -122,10 +109,7 @@ def _polynomials(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
         return lambda folded: 2**0.5 / np.pi * np.polynomial.polynomial.polyval(folded / 2, terms)
 
     angles, chords = DEGREES[dtype]
-    return (
-        _interpolated(scaled(series), angles),
-        _interpolated(scaled(series / divisors), chords),
-    )
+    return (_interpolated(scaled(series), angles), _interpolated(scaled(series / divisors), chords))
 
 
 def _interpolated(function: Callable[[np.ndarray], np.ndarray], degree: int) -> np.ndarray:

@@ -24,7 +24,6 @@ singularity where such a line leaves to infinity; here they are always ends of p
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +60,7 @@ def gaussian_pairs(
     *,
     nodes: int = NODES,
 ) -> tuple[Array, ...]:
-    """E[f(u) f(v)] for each of `functions`.
+    """E[f(u) f(v)] for each of `functions`, in the shape and dtype of the arrays, which broadcast.
 
     Parameters
     ----------
@@ -73,19 +72,13 @@ def gaussian_pairs(
         missing one costs accuracy, which `quadrature_error` estimates. Without kinks, panels are
         graded more finely.
     deviation1, deviation2, angle
-        Standard deviations of u and v, and arccos of their correlation, from 0 to pi. They
-        broadcast together.
+        Standard deviations of u and v, and arccos of their correlation, from 0 to pi.
     nodes
         Nodes per panel. Time is proportional to their square.
-
-    Returns
-    -------
-    tuple of Array
-        Expectations in the shape to which the arguments broadcast, and in their dtype.
     """
     rule = partial(_pair_rule, tuple(sorted(set(kinks))), nodes)
     scalar = jax.ShapeDtypeStruct((), angle.dtype)
-    points = jax.eval_shape(rule, scalar, scalar, scalar).v.size
+    points = jax.eval_shape(rule, scalar, scalar, scalar)[1].size
 
     def entry(*scalars: Scalar) -> tuple[Scalar, ...]:
         u, v, weight_u, weight_v = rule(*scalars)
@@ -119,16 +112,8 @@ def quadrature_error(
 ) -> float:
     """Largest change if the number of nodes is raised by half, relative to root mean squares.
 
-    Parameters
-    ----------
-    deviations
-        Standard deviations. Pairs of the smallest, the median and the largest are compared at
-        angles from 0 to pi.
-
-    Returns
-    -------
-    float
-        Error relative to sqrt(E[f(u)^2] E[f(v)^2]); nan if a function returns nan.
+    Pairs of the smallest, the median and the largest deviation are compared at angles from 0 to pi.
+    The result is nan if a function returns nan.
     """
     tried = jnp.stack([jnp.min(deviations), jnp.median(deviations), jnp.max(deviations)])
     small = jnp.asarray([0, 1e-4, 0.05, 0.3, 1], tried.dtype)
@@ -144,24 +129,16 @@ def quadrature_error(
     return float(jnp.max(jnp.stack(errors)))
 
 
-class _Rule(NamedTuple):
-    """Nodes and weights of one pair: q over x, and for each of them r in p panels over y."""
-
-    u: Float[Array, " q"]
-    v: Float[Array, "q p r"]
-    weight_u: Float[Array, " q"]
-    weight_v: Float[Array, "q p r"]
-
-
 def _pair_rule(
     kinks: Kinks, nodes: int, deviation1: Scalar, deviation2: Scalar, angle: Scalar
-) -> _Rule:
+) -> tuple[Array, Array, Array, Array]:
+    """Nodes u (q,) and v (q, p, r), r in each of p panels over y, and the weights of both."""
     cosine, sine = jnp.cos(angle), jnp.abs(jnp.sin(angle))
     ends = _ends_of_x(kinks, deviation1, deviation2, cosine, sine)
     x, weight_u = map(jnp.ravel, _panels(ends, nodes))
     along = x[:, None] * cosine
     y, weight_v = _panels(_ends_of_y(kinks, deviation2, along, sine), nodes)
-    return _Rule(deviation1 * x, deviation2 * (along[:, :, None] + y * sine), weight_u, weight_v)
+    return deviation1 * x, deviation2 * (along[:, :, None] + y * sine), weight_u, weight_v
 
 
 def _ends_of_x(

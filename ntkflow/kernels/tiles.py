@@ -59,27 +59,16 @@ Strip = tuple[slice, Points]
 
 
 class Plan(NamedTuple):
-    """Plan for computing the kernels of a set of inputs.
-
-    Attributes
-    ----------
-    network
-        Network with an activation fitted to the variances that occur.
-    features
-        Input dimension n_0.
-    dtype
-        Precision of the arithmetic and of the kernels.
-    series
-        Kernels as functions of the angle if all inputs have equal norms, otherwise None.
-    dual_error
-        Largest estimated error of a dual over layers and inputs; 0 for closed forms.
-    """
+    """Plan for computing the kernels of a set of inputs, in the precision `dtype`."""
 
     network: Network
+    """Network with an activation fitted to the variances that occur."""
     features: int
     dtype: np.dtype
     series: CosineSeries | None
+    """Kernels as functions of the angle if all inputs have equal norms."""
     dual_error: float
+    """Largest estimated error of a dual over layers and inputs; 0 for closed forms."""
 
 
 def plan_kernels(
@@ -87,11 +76,8 @@ def plan_kernels(
 ) -> Plan:
     """Plan the kernels of inputs, given the norms (n,) of both lists together.
 
-    Raises
-    ------
-    DualError
-        If the activation's dual is less accurate than 1e-6, or a kernel is too large or too small
-        for `dtype` at variances that occur.
+    Raises DualError if the activation's dual is less accurate than 1e-6, or a kernel is too large
+    or too small for `dtype`, at variances that occur.
     """
     dtype, wide = np.dtype(dtype), np.dtype(np.float64)
     quantiles = np.quantile(norms, np.linspace(0, 1, REPRESENTATIVES), method="nearest")
@@ -174,15 +160,8 @@ def tile_kernels(
     if plan.series is None:
         activation = plan.network.activation
         return _by_recursion(one, two, activation=activation, diagonal=diagonal)
-    coefficients, stretch = plan.series
-    return _on_sphere(
-        one.direction,
-        two.direction,
-        coefficients,
-        stretch=stretch,
-        dtype=plan.dtype,
-        diagonal=diagonal,
-    )
+    x1, x2, (coefficients, stretch) = one.direction, two.direction, plan.series
+    return _on_sphere(x1, x2, coefficients, stretch=stretch, dtype=plan.dtype, diagonal=diagonal)
 
 
 def _points(inputs: Directed, plan: Plan) -> Points:

@@ -16,7 +16,7 @@ from jax.typing import DTypeLike
 from ntkflow.aliases import Array, Float, Inputs, OtherInputs
 from ntkflow.kernels.empirical import Sweep
 from ntkflow.networks.empirical import OutputSelection, contract, sweep
-from ntkflow.networks.mlp import Architecture, Layer, Parameters
+from ntkflow.networks.mlp import Architecture, Parameters
 
 
 def blockwise_ntk(
@@ -79,16 +79,8 @@ def checked_sweep(
 ) -> list[Sweep]:
     """Activations and sensitivities of inputs x (n, n_0), for the selected outputs.
 
-    Parameters
-    ----------
-    dtype
-        Precision in which products are summed.
-
-    Raises
-    ------
-    ValueError
-        If the kernel of an input with itself over- or underflows in the network's precision or in
-        `dtype`.
+    Raises ValueError if the kernel of an input with itself over- or underflows in the network's
+    precision or in `dtype`, in which products are summed.
     """
     precision = np.dtype(parameters[0].weight.dtype)
     rows = np.asarray(x)
@@ -102,9 +94,7 @@ def checked_sweep(
     small = np.asarray(diagonal) < floor
     # A zero is exact, also in float64, if the input is zero or all units of a layer are inactive.
     if precision == np.float32 and small.any():
-        double = [
-            Layer(*(np.asarray(array, np.float64) for array in layer)) for layer in parameters
-        ]
+        double = jax.tree.map(lambda array: np.asarray(array, np.float64), parameters)
         exact = _sweep(double, jnp.asarray(rows[small], np.float64), architecture, outputs)[1]
         vanished[small] |= np.asarray(exact) > 0
     too_small = small & (np.asarray(faintest) < floor**0.5) | vanished

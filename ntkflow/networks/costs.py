@@ -21,22 +21,13 @@ Pointwise = Callable[[Float[Array, " k"], Float[Array, " k"]], Float[Array, ""]]
 
 @dataclass(frozen=True)
 class Cost:
-    """Convex function c of the outputs and the target at one point.
-
-    Attributes
-    ----------
-    name
-        Name of the cost in messages.
-    pointwise
-        c: outputs (k,) and target (k,) to a number.
-    curvature
-        Upper bound on the eigenvalues of the second derivative of c in f, or None if unknown.
-        Gradient descent is stable below the learning rate 2 / (curvature lambda_1).
-    """
+    """Convex function c of the outputs and the target at one point, with its name in messages."""
 
     name: str
     pointwise: Pointwise
     curvature: float | None = None
+    """Upper bound on the eigenvalues of the second derivative of c in f, or None if unknown.
+    Gradient descent is stable below the learning rate 2 / (curvature lambda_1)."""
 
 
 def _least_squares(f: Float[Array, " k"], y: Float[Array, " k"]) -> Float[Array, ""]:
@@ -66,10 +57,7 @@ LEAST_SQUARES = COSTS["least_squares"]
 def cost(name: str) -> Cost:
     """Cost of a name, or of the function that "module:function" names; the same object each time.
 
-    Raises
-    ------
-    ValueError
-        If no cost has that name, or the function cannot be imported.
+    Raises ValueError if no cost has that name, or the function cannot be imported.
     """
     check_cost_name(name)
     if ":" in name:

@@ -39,16 +39,7 @@ SEEDS, EVERYWHERE = PartitionSpec("seed"), PartitionSpec()
 class Setting:
     """Everything that a compiled training program depends on besides array shapes.
 
-    Attributes
-    ----------
-    architecture
-        Architecture of all networks.
-    method
-        Cost, optimiser and batch size.
-    rate
-        Learning rate.
-    mesh
-        Devices that the networks are sharded over.
+    `rate` is the learning rate, `mesh` the devices that the networks are sharded over.
     """
 
     architecture: Architecture
@@ -62,27 +53,16 @@ class Setting:
 
 
 class DescentState(NamedTuple):
-    """State of networks in training; the leading axis of every array counts the s networks.
-
-    Attributes
-    ----------
-    parameters
-        Parameters theta of each network.
-    optimizer
-        State of each network's optimiser.
-    order
-        Order of the training points in the current epoch, (s, n); (s, 0) without batches.
-    key
-        Random key of the orders, as two integers, (s, 2).
-    cost
-        Cost in the last step and the largest cost so far, (s, 2), each on the points of its step.
-    """
+    """State of networks in training; the leading axis of every array counts the s networks."""
 
     parameters: Parameters
     optimizer: Any
     order: Array
+    """Order of the training points in the current epoch, (s, n); (s, 0) without batches."""
     key: Array
+    """Random key of the orders, as two integers, (s, 2)."""
     cost: Float[Array, "s 2"]
+    """Cost in the last step and the largest cost so far, each on the points of its step."""
 
 
 def shard_by_seed(tree: Any, mesh: Mesh) -> Any:
@@ -130,8 +110,7 @@ def start_from(
     parameters: Parameters, key: Key[Array, ""], samples: int, setting: Setting
 ) -> DescentState:
     """State of a single network at the given parameters, before its first step."""
-    state = _state(parameters, key, samples, setting)
-    return jax.tree.map(lambda leaf: leaf[None], state)
+    return jax.tree.map(lambda leaf: leaf[None], _state(parameters, key, samples, setting))
 
 
 def _state(theta: Parameters, key: Key[Array, ""], samples: int, setting: Setting) -> DescentState:
@@ -238,13 +217,7 @@ def segments(
 
     Each call runs as many steps as take about `SEGMENT` seconds, so that progress and checkpoints
     do not wait for the next mark. The length of the calls does not affect the result.
-
-    Parameters
-    ----------
-    advance
-        advance(state, first, count) runs `count` steps starting at step `first`.
-    state, step
-        Initial state and the number of steps that it has made.
+    `advance(state, first, count)` runs `count` steps; the initial state has made `step` steps.
     """
     stride = 1
     for mark in marks:
@@ -253,15 +226,10 @@ def segments(
             state = jax.block_until_ready(advance(state, step, steps))
             duration, step = time.monotonic() - began, step + steps
             if steps == stride:  # otherwise a mark shortened the call
-                stride = _next_stride(stride, duration)
+                stride = max(1, int(stride * min(2, SEGMENT / max(duration, 1e-9))))
             yield step, state
             if step == mark:
                 break
-
-
-def _next_stride(stride: int, duration: float) -> int:
-    """Steps of the next call, given the `duration` in seconds of one with `stride` steps."""
-    return 2 * stride if duration < SEGMENT / 2 else max(1, int(stride * SEGMENT / duration))
 
 
 class DivergenceError(ValueError):
@@ -269,10 +237,7 @@ class DivergenceError(ValueError):
 
 
 def require_finite(f: np.ndarray, costs: Float[np.ndarray, " s"], cost: str) -> None:
-    """Raise ValueError if f or the cost (s,) of a network is not finite at initialisation.
-
-    `cost` is the name of the cost.
-    """
+    """Raise ValueError if f or the cost (s,), named `cost`, is not finite at initialisation."""
     if np.isfinite(costs).all():
         return
     if np.isfinite(f).all():
@@ -289,16 +254,9 @@ def require_finite(f: np.ndarray, costs: Float[np.ndarray, " s"], cost: str) -> 
 def diverged(
     worst: Float[np.ndarray, " s"], first: Float[np.ndarray, " s"], growing: bool
 ) -> np.ndarray:
-    """Indices of the networks whose cost has diverged.
+    """Indices of the networks that diverged, from their largest cost so far and the initial one.
 
-    Parameters
-    ----------
-    worst
-        Largest cost of each network so far, (s,).
-    first
-        Cost of each network at initialisation, (s,).
-    growing
-        Whether growth of the cost counts as divergence; a cost that is not finite always does.
+    A cost that is not finite always counts as divergence, its growth only if `growing`.
     """
     allowed = np.maximum(GROWTH * np.abs(first), np.finfo(worst.dtype).eps) if growing else np.inf
     return np.flatnonzero(~(worst - first <= allowed) | ~np.isfinite(worst))
@@ -307,12 +265,8 @@ def diverged(
 def stable_rates(ntk: OutputGram, curvature: float | None) -> str:
     """Advice on stable learning rates, as a sentence of an error message.
 
-    Parameters
-    ----------
-    ntk
-        NTK of the network on n training points, (n, n, k, k).
-    curvature
-        Bound on the curvature of the cost; None if unknown, or if the optimiser is another one.
+    The NTK is that on n training points. The curvature is None if the cost's is unknown, or if the
+    optimiser is not gradient descent.
     """
     kernel = np.asarray(ntk, dtype=float)
     if not np.isfinite(kernel).all():

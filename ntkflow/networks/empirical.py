@@ -28,13 +28,8 @@ def sweep(
 ) -> list[Sweep]:
     """Activations a^l(x) and sensitivities df_k/dz^{l+1}(x) of each layer l = 0..L-1.
 
-    They take one forward and one backward pass. If `outputs` is an integer, the backward pass is
-    made for that output alone, at the cost of a scalar network's.
-
-    Parameters
-    ----------
-    x
-        Inputs (n, n_0).
+    They take one forward and one backward pass over inputs x (n, n_0). If `outputs` is an integer,
+    the backward pass is made for that output alone, at the cost of a scalar network's.
     """
     activations, slopes = [x], []
     for layer in parameters[:-1]:
@@ -67,17 +62,8 @@ def empirical_ntk(
 ) -> OutputGram:
     """Theta_{kk'}(x, x') of the network at `parameters`, (n, m, k, k); see `layerwise_ntk`.
 
-    If x2 is x1, the same object, half of the products are left out.
-
-    Parameters
-    ----------
-    x1, x2
-        Inputs (n, n_0) and (m, n_0).
-    outputs
-        ``all``: k = n_L; ``trace``: the sum over k = k', (n, m, 1, 1); or the index of one output,
-        (n, m, 1, 1).
-    dtype
-        Precision in which products are summed; that of the parameters by default.
+    With ``trace`` or the index of an output k is 1. `dtype` is the precision in which products are
+    summed. If x2 is x1, the same object, half of the products are left out.
     """
     one = sweep(parameters, x1, architecture, outputs)
     two = None if x2 is x1 else sweep(parameters, x2, architecture, outputs)

@@ -28,13 +28,7 @@ OPTIMIZERS: Mapping[str, Callable[..., optax.GradientTransformation]] = {
 
 
 def named_optimizer(name: str, **options: Any) -> Optimizer:
-    """Optimiser of a name, with options of optax; equal arguments give the same object.
-
-    Raises
-    ------
-    ValueError
-        If no optimiser has that name.
-    """
+    """Optimiser of a name, with options of optax; equal arguments give the same object."""
     if name not in OPTIMIZERS:
         raise ValueError(f"optimizer {name!r} is not known; choose one of {sorted(OPTIMIZERS)}")
     return _optimizer(name, tuple(sorted(options.items())))
@@ -50,30 +44,17 @@ GRADIENT_DESCENT = named_optimizer("gradient_descent")
 
 @dataclass(frozen=True)
 class Method:
-    """Cost, optimiser and batch size; the default is the gradient descent that JGH analyse.
-
-    Attributes
-    ----------
-    cost
-        Cost that training minimises.
-    optimizer
-        Function from the learning rate to an optax transformation.
-    batch
-        Training points per step; None for all of them. Each epoch draws a new random order of the
-        points, and leaves out the last ones if they are fewer than a batch.
-    """
+    """Cost, optimiser and batch size; the default is the gradient descent that JGH analyse."""
 
     cost: Cost = LEAST_SQUARES
     optimizer: Optimizer = GRADIENT_DESCENT
     batch: int | None = None
+    """Training points per step; None for all of them. Each epoch draws a new random order of the
+    points, and leaves out the last ones if they are fewer than a batch."""
 
     @classmethod
     def from_plain(
-        cls,
-        cost: str,
-        optimizer: Mapping[str, Any],
-        batch_size: int | None = None,
-        **_: Any,
+        cls, cost: str, optimizer: Mapping[str, Any], batch_size: int | None = None, **_: Any
     ) -> "Method":
         """Method from the key `training` of a configuration."""
         return cls(costs.cost(cost), named_optimizer(**optimizer), batch_size)

@@ -23,19 +23,12 @@ CPU_MEMORY = 4 * 2**30
 
 
 class Placement(NamedTuple):
-    """Devices on which networks train, and the order in which they train.
-
-    Attributes
-    ----------
-    mesh
-        Devices along the axis `seed`.
-    rounds
-        Indices of the networks that train at the same time, equally many on each device. The last
-        round repeats the last network if it has fewer networks than devices.
-    """
+    """Devices on which networks train, along the axis `seed`, and the order in which they train."""
 
     mesh: Mesh
     rounds: list[np.ndarray]
+    """Indices of the networks that train at the same time, equally many on each device. The last
+    round repeats the last network if it has fewer networks than devices."""
 
 
 def device_memory(device: jax.Device) -> float:
@@ -53,12 +46,8 @@ def placement(
     limited by the core's cache, which keeps parameters and gradients from step to step: networks
     of width 1000 train 1.8 times as fast one at a time as ten in a batch. Narrow networks are
     batched on a CPU too, because single products of their matrices would be too small to be fast.
-
-    Parameters
-    ----------
-    memory
-        Bytes of each device, `device_memory` by default. If the devices are cores of a CPU, bytes
-        of all of them together.
+    `memory` is the bytes of each device, or of all cores of a CPU together, `device_memory` by
+    default.
     """
     memory = device_memory(devices[0]) if memory is None else memory
     fit = max(1, int(memory // size))

@@ -8,7 +8,6 @@ Theta(X, X)/N.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -66,16 +65,7 @@ class Schedule(NamedTuple):
 class Ensemble(NamedTuple):
     """Records of s networks at t steps and N points.
 
-    Attributes
-    ----------
-    f
-        Output of each network, (s, t, N, k).
-    goal
-        Function that each network is trained towards, (s, N, k).
-    cost
-        Cost on the training points, (s, t).
-    ntk
-        Empirical NTK at the kernel steps, (s, kernel_t, N, N, k, k).
+    `goal` is the function that each network is trained towards, `cost` that on the training points.
     """
 
     f: Float[np.ndarray, "s t N k"]
@@ -85,21 +75,14 @@ class Ensemble(NamedTuple):
 
 
 class TrainingState(NamedTuple):
-    """Contents of a checkpoint, from which training resumes.
-
-    Attributes
-    ----------
-    networks
-        Indices of the networks of the current round.
-    step
-        Number of steps that these networks have made.
-    arrays
-        Records of all networks, then costs at initialisation and the state of this round.
-    """
+    """Contents of a checkpoint, from which training resumes."""
 
     networks: list[int]
+    """Indices of the networks of the current round."""
     step: int
+    """Number of steps that these networks have made."""
     arrays: list[np.ndarray]
+    """Records of all networks, then costs at initialisation and the state of this round."""
 
 
 class Checkpointer(Protocol):
@@ -115,20 +98,7 @@ class Checkpointer(Protocol):
         """Replace the last checkpoint by `state`."""
 
 
-class NoCheckpoints:
-    """Null object for training without checkpoints."""
-
-    def restore(self) -> None:
-        return None
-
-    def due(self) -> bool:
-        return False
-
-    def save(self, state: TrainingState) -> None:
-        return None
-
-
-GRADIENT_DESCENT, EVERY, NO_CHECKPOINTS = Method(), slice(None), NoCheckpoints()
+GRADIENT_DESCENT, EVERY = Method(), slice(None)
 
 
 def train_ensemble(
@@ -145,7 +115,7 @@ def train_ensemble(
     dtype: DTypeLike = jnp.float32,
     memory: float | None = None,
     devices: Sequence[jax.Device] | None = None,
-    checkpointer: Checkpointer = NO_CHECKPOINTS,
+    checkpointer: Checkpointer | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Ensemble:
     """Train one network per key on the first `samples` rows of x (N, n_0).
@@ -153,14 +123,9 @@ def train_ensemble(
     Parameters
     ----------
     target
-        f* at all points (N, k), or f* - f_theta(0) if `relative`. Rows beyond the training points
-        are not used for training.
-    method
-        Cost, optimiser and batch size; full-batch gradient descent on least squares by default.
+        f* at all points (N, k), or f* - f_theta(0) if `relative`.
     recorded
         Rows of x at which f, the goal and the empirical NTK are recorded.
-    dtype
-        Precision of parameters and arithmetic.
     memory
         Bytes of each device, or of a CPU, for networks, their gradients and activations; see
         `placement`. As many networks as fit train at the same time, at least one per device.
@@ -188,7 +153,8 @@ def train_ensemble(
     setting = Setting(architecture, method, schedule.learning_rate, mesh)
     points = descent.replicate(points, mesh)
     task = _Task(points, recorded, samples, setting, schedule, checkpointer, progress)
-    records, saved = _empty_records(len(keys), y[recorded], schedule), checkpointer.restore()
+    records = _empty_records(len(keys), y[recorded], schedule)
+    saved = None if checkpointer is None else checkpointer.restore()
     done = 0 if saved is None else _finished_rounds(saved, rounds)
     if done is None:
         progress("checkpoint: found networks grouped into other rounds; training starts again")
@@ -230,7 +196,7 @@ class _Task:
     samples: int
     setting: Setting
     schedule: Schedule
-    checkpointer: Checkpointer
+    checkpointer: Checkpointer | None
     progress: Callable[[str], None]
 
     def initial(self, keys: SeedKeys) -> DescentState:
@@ -273,7 +239,11 @@ def _train_round(
         task.progress(f"{_label(group, records)}: resumes after step {saved.step}")
     last, first, start = _started(task, group) if saved is None else _restored(task, group, saved)
     marks = [step for step in task.schedule.recorded if step > last]
-    for step, state in segments(partial(_advance, task, group), start, max(last, 0), marks):
+
+    def advance(state: DescentState, first: int, steps: int) -> DescentState:
+        return descent.advance(state, task.x, group.y, first, steps, task.setting)
+
+    for step, state in segments(advance, start, max(last, 0), marks):
         costs, worst = np.asarray(state.cost).T
         if step in marks:
             costs = _record(task, group, step, state, records)
@@ -282,7 +252,7 @@ def _train_round(
         task.progress(
             f"{_label(group, records)}: step {step} of {marks[-1]}, mean cost {costs.mean():.3e}"
         )
-        if task.checkpointer.due():
+        if task.checkpointer is not None and task.checkpointer.due():
             task.checkpointer.save(_training_state(group, step, records, first, state))
 
 
@@ -293,12 +263,6 @@ def _training_state(
     # from reusing its memory.
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
     return TrainingState(group.networks.tolist(), step, [*records, first, *leaves])
-
-
-def _advance(
-    task: _Task, group: _Round, state: DescentState, first: int, steps: int
-) -> DescentState:
-    return descent.advance(state, task.x, group.y, first, steps, task.setting)
 
 
 def _label(group: _Round, records: Ensemble) -> str:
