@@ -55,7 +55,12 @@ def test_second_run_in_a_folder_leaves_all_to_the_first(
     study.lose(rule)
     first = study.start(target(rule))
     wait_for(lambda: any(at_work == rule for _, at_work in jobs_at_work(first)))
+    jobs = [process for process, _ in jobs_at_work(first)]
+    for job in jobs:  # it must not end before the second run has looked
+        job.suspend()
     refusal = study.snakemake(target(rule), ok=False)
+    for job in jobs:
+        job.resume()
     printed, _ = first.communicate()
     assert first.returncode == 0, printed
     assert jobs_run(printed) == [rule]

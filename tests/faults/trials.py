@@ -17,8 +17,8 @@ class Trials(NamedTuple):
 
 
 TRIALS = {
-    "a job is killed": Trials(3, 81),
-    "a whole run is killed": Trials(1, 7),
+    "a job is killed": Trials(3, 27),
+    "a whole run is killed": Trials(1, 4),
     "a full disk": Trials(1, 6),
     "a folder that cannot be written": Trials(1, 1),
     "a store has lost files": Trials(1, 3),

@@ -183,7 +183,8 @@ TRAINING = """
 import sys
 from pathlib import Path
 import numpy as np
-runtime.configure_jax(1, cpu_devices=3)
+from ntkflow.device import configure_jax
+configure_jax(1, cpu_devices=3)
 from ntkflow.jobs.checkpoints import Checkpoints
 from tests.jobs import test_checkpoints
 checkpointer = Checkpoints(Path(sys.argv[1]), 0, print)

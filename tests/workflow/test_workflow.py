@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 import xarray as xr
+import yaml
 
 from ntkflow.configuration.study import read_study
 from ntkflow.stores.zarr import open_store
@@ -170,7 +171,8 @@ def test_report_opens_in_a_browser(finished: Clone) -> None:
 def test_every_claim_is_measured(every_experiment: Clone) -> None:
     results = every_experiment.folder / "results"
     table = json.loads((results / "claims.json").read_text(encoding="utf-8"))
-    assert {row["experiment"] for row in table} >= CLAIMS
+    study = yaml.safe_load((results / "configuration.yaml").read_text(encoding="utf-8"))
+    assert {study["experiments"][row["experiment"]]["measure"] for row in table} >= CLAIMS
 
 
 @pytest.mark.slow
