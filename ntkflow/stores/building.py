@@ -85,15 +85,18 @@ def _lock(folder: Path, mode: int) -> int:
             pass
         except OSError as error:
             if isinstance(error, BlockingIOError):
-                fault = "another run is writing this store; wait for it or stop it, then run again"
+                fault = (
+                    f"{folder}: another run is writing this store; wait for it or stop it, then "
+                    "run again"
+                )
             else:
                 _remove_if_empty(folder)
                 fault = (
-                    f"cannot be locked against other runs ({error.strerror}); put the store on a "
-                    "file system that has locks"
+                    f"{folder}: cannot be locked against other runs ({error.strerror}); put the "
+                    "store on a file system that has locks"
                 )
             os.close(descriptor)
-            raise StoreError(f"{folder}: {fault}") from None
+            raise StoreError(fault) from None
         os.close(descriptor)
     raise StoreError(f"{folder}: other runs keep removing this folder; wait for them and run again")
 
