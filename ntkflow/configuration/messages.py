@@ -55,7 +55,7 @@ def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -
         case "missing":
             return f"{where}: missing, expected a value"
         case "extra_forbidden":
-            return f"{where}: unknown key; remove it or check its spelling in config/README.md"
+            return f"{where}: unknown key; remove it or check its spelling in docs/configuration.md"
         case "union_tag_invalid":
             tag, tags = fault["ctx"]["tag"], fault["ctx"]["expected_tags"]
             found = f"{where}.{discriminator}: found {tag!r}, expected one of {tags}"
