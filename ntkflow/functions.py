@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -22,10 +23,13 @@ def imported_function(name: str, what: str) -> Callable[..., Any]:
 
 
 def own_file(name: str) -> list[str]:
-    """Relative path of the module of "module:function"; none for the name of something built in."""
+    """Relative path of the module of "module:function"; none for the name of something built in.
+
+    The module is not imported: planning must not wait for JAX.
+    """
     module, own, _ = name.partition(":")
-    file = getattr(import_module(module), "__file__", None) if own else None
-    return [os.path.relpath(file)] if file else []
+    spec = find_spec(module) if own else None
+    return [os.path.relpath(spec.origin)] if spec and spec.has_location and spec.origin else []
 
 
 def first_line(error: Exception) -> str:

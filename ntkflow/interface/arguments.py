@@ -88,8 +88,14 @@ def write_kernels(
         found = f"the precision {given['precision']!r}"
         expected = f"{precision!r}, that of the store, or none"
         raise checks.refusal("attributes", checks.Found(found), expected)
-    write = partial(write_grams, points, x1, x2, store, recipe, grid=grid, compute=computing)
-    write(attributes=given, overwrite=overwrite, share=share)
+    write_grams(
+        *(points, x1, x2, store, recipe),
+        grid=grid,
+        compute=computing,
+        attributes=given,
+        overwrite=overwrite,
+        share=share,
+    )
 
 
 def _computing(work: Work, grid: Grid, dtype: np.dtype) -> Compute:

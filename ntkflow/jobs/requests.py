@@ -21,7 +21,7 @@ COPIES = 6  # of the parameters of a network: to draw it, or to train it by Adam
 
 @dataclass(frozen=True)
 class Request:
-    """What a job asks for."""
+    """Memory and time requested for a job."""
 
     mem_mb: int  # MiB, as Snakemake and Slurm mean it
     minutes: int  # to the end

@@ -50,8 +50,8 @@ def _panel(place: int, panel: Drawn) -> str:
     return f"{place}, {spoken(panel.title)}: {axes}{which}"
 
 
-NAMES = ("Theta", "Sigma", "lambda", "theta", "gamma", "mu", "beta", "sigma", "infty", "sqrt")
-SIGNS = dict(zip(NAMES, "ΘΣλθγμβσ∞√", strict=True))
+SIGNS = {"Theta": "Θ", "Sigma": "Σ", "lambda": "λ", "theta": "θ", "gamma": "γ"}
+SIGNS |= {"mu": "μ", "beta": "β", "sigma": "σ", "infty": "∞", "sqrt": "√"}
 
 
 def spoken(label: str) -> str:

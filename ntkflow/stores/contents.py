@@ -89,7 +89,7 @@ def _foreign_in_chunks(folder: os.DirEntry[str]) -> Iterator[str]:
 
 
 def _entries(folder: os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
-    """What a folder contains, read as far as it is asked for."""
+    """Entries of a folder, read one after another, as needed."""
     with os.scandir(folder) as entries:
         yield from entries
 

@@ -10,7 +10,7 @@ from tests.workflow.conftest import built_once
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Where the small study has run once; only read it."""
+    """The folder in which the small study has run once; leave it unchanged."""
     return Study(built_once(tmp_path_factory, "small", lambda f: new_study(f).snakemake()))
 
 

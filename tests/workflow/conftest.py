@@ -76,7 +76,7 @@ def copy_of_code(folder: Path, *names: str) -> None:
 
 
 def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
-    """Folder that `build` has filled; processes of pytest-xdist share it, so only read it."""
+    """Folder that `build` has filled, shared by processes of pytest-xdist; leave it unchanged."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     done = folder.with_suffix(".done")
@@ -103,7 +103,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture(scope="session")
 def every_experiment(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A copy in which all experiments have run, with all claims: every rule. Only read it."""
+    """A copy in which all experiments have run, with all claims; leave it unchanged."""
 
     def run_all(folder: Path) -> None:
         shutil.copytree(finished.folder, folder)
