@@ -185,6 +185,15 @@ def test_an_indefinite_kernel_is_refused_by_a_negative_curvature():
 
 
 @both
+@pytest.mark.parametrize("largest", [-0.01, 0.0])
+def test_a_kernel_without_positive_eigenvalues_is_refused(memory, largest):
+    kernel = kernels.spectral_kernel(largest * np.linspace(0.5, 1, POINTS))
+    with pytest.raises(ValueError, match="it is not positive definite"):
+        fit_kernel_regression(kernel, Y, memory=memory)
+    assert fit_kernel_regression(kernel, Y, ridge=0.02, memory=memory).residual < 1e-8
+
+
+@both
 def test_a_ridge_makes_an_indefinite_kernel_definite(memory):
     assert fit_kernel_regression(indefinite(), Y, ridge=0.02, memory=memory).residual < 1e-8
 
