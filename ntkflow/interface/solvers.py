@@ -177,7 +177,7 @@ def predict(
         found = Found(f"{len(weights)} rows")
         raise refusal("coefficients", found, f"{points}, one per training point")
     with np.errstate(over="ignore", invalid="ignore"):  # checked below
-        f = regression.predict(cross_kernel, weights, memory=memory * GIB)
+        f = blocks.product(cross_kernel, weights, memory=memory * GIB)
     if not np.isfinite(f).all():
         found = Found("a prediction that overflows")
         raise refusal("coefficients", found, "smaller coefficients")
