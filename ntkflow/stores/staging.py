@@ -130,13 +130,7 @@ def check_container(x: object, name: str) -> None:
 
 
 def check_shapes(*lists: Inputs) -> None:
-    """Raise ValueError unless x1, or x1 and x2, are non-empty arrays (n, d) with one d."""
-    for name, x in zip(LISTS, lists, strict=False):
-        shape = getattr(x, "shape", ())
-        if len(shape) != 2 or 0 in shape:
-            raise ValueError(
-                f"{name}: found the shape {shape}, expected (samples, features), none of them empty"
-            )
+    """Raise ValueError unless x1, or x1 and x2, arrays (n, d), have the same d."""
     if lists[0].shape[1] != lists[-1].shape[1]:
         raise ValueError(
             f"x2: found {lists[-1].shape[1]} features, expected {lists[0].shape[1]}, as x1 has"

@@ -9,7 +9,7 @@ store, differs whenever the data do. Chunks carry checksums.
 
 import shutil
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import xarray as xr
@@ -69,7 +69,10 @@ def labelled_store(
     dataset: xr.Dataset, kind: str | Schema, attributes: Mapping[str, object] | None = None
 ) -> xr.Dataset:
     """The Dataset with the labels of its kind and with attributes, of types that Zarr specifies."""
-    return _portable(conform(dataset, kind).assign_attrs(attributes or {}))
+    labelled = conform(dataset, kind).assign_attrs(attributes or {})
+    # Zarr v3 specifies variable-length strings, which are objects, but no NumPy ones.
+    strings = [labelled[name] for name, v in labelled.variables.items() if v.dtype.kind == "U"]
+    return labelled.assign({s.name: s.copy(data=s.values.astype(object)) for s in strings})
 
 
 def finish_store(store: Path, path: Path, kind: str | None) -> None:
@@ -106,22 +109,7 @@ def open_store(place: Place, kind: str | None = None) -> xr.Dataset:
     return dataset
 
 
-def open_by_width(
-    widths: Iterable[int], places: Iterable[Place], kind: str
-) -> dict[int, xr.Dataset]:
-    """One store a width, as `open_store` opens them."""
-    return {width: open_store(place, kind) for width, place in zip(widths, places, strict=True)}
-
-
 _REMEDY = "delete it and run snakemake again"
-
-
-def _portable(dataset: xr.Dataset) -> xr.Dataset:
-    """Strings as objects: Zarr v3 specifies variable-length strings but no NumPy ones."""
-    strings = {str(n): v.values for n, v in dataset.variables.items() if v.dtype.kind == "U"}
-    return dataset.assign(
-        {name: dataset[name].copy(data=values.astype(object)) for name, values in strings.items()}
-    )
 
 
 def _encoding(dataset: xr.Dataset) -> dict[str, dict[str, object]]:

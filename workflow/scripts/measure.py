@@ -7,7 +7,7 @@ from ntkflow.jobs.log import progress, run
 from ntkflow.jobs.provenance import provenance
 from ntkflow.measures.common.evidence import EVIDENCE
 from ntkflow.measures.common.sources import Sources
-from ntkflow.stores.zarr import open_by_width, open_store, write_store
+from ntkflow.stores.zarr import open_store, write_store
 
 BY_WIDTH = {"ensembles": "ensemble", "dynamics": "dynamics", "initial": "initial_kernels"}
 ALONE = ("dataset", "limiting", "spectrum", "gaussian")
@@ -23,7 +23,8 @@ def main(smk: Any) -> None:
     used = []
     for name, place in smk.input.items():
         if name in BY_WIDTH:
-            stores[name] = open_by_width(params.widths[name], place, BY_WIDTH[name])
+            by_width = zip(params.widths[name], place, strict=True)
+            stores[name] = {width: open_store(one, BY_WIDTH[name]) for width, one in by_width}
             used += stores[name].values()
         elif name in ALONE:
             stores[name] = open_store(place, name)
