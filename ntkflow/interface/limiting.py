@@ -5,7 +5,7 @@ from __future__ import annotations  # so that help() names the types of argument
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jax
 import numpy as np
@@ -35,18 +35,12 @@ from ntkflow.interface.arguments import (
 from ntkflow.interface.checks import Whole, checked
 from ntkflow.interface.recipes import directed, limiting_network, limiting_recipe
 from ntkflow.kernels import tiles
+from ntkflow.kernels.limiting import LimitingKernels as Kernels
 from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
 
 Depth = Annotated[int, Whole(1, 100_000)]
 Store = Annotated[str | Path, settings.Place("limiting")]
-
-
-class Kernels(NamedTuple):
-    """NNGP kernel Sigma^L and limiting NTK Theta_inf^L, each (n, m)."""
-
-    nngp: np.ndarray
-    ntk: np.ndarray
 
 
 @checked
@@ -107,17 +101,9 @@ def limiting_kernels(
     norms = np.concatenate([norm for norm, _ in inputs])
     with jax.enable_x64(True):
         plan = tiles.plan_kernels(norms, lists[0].shape[1], network, dtype)
-        strips = [tiles.strips(rows, plan) for rows in inputs]
-    shape = len(lists[0]), len(lists[-1])
-    kernels = np.empty(shape, dtype), np.empty(shape, dtype)
-
-    def fill(pair: tuple[Any, Any]) -> None:
-        with jax.enable_x64(True):
-            tiles.fill_tile(kernels, *pair, plan, mirrored=x2 is None)
-
+    one, two = inputs[0], None if x2 is None else inputs[1]
     with ThreadPoolExecutor(threads or 2 * cores()) as pool:
-        list(pool.map(fill, tiles.tile_pairs(strips[0], strips[-1])))
-    return Kernels(*kernels)
+        return Kernels(*tiles.block_kernels(one, two, plan, pool.map))
 
 
 @checked
