@@ -25,10 +25,6 @@ def _elu(module: Any, alpha: float = 1.0) -> Any:
     return module.from_function("elu", partial(module.jax.nn.elu, alpha=alpha), kinks=[0.0])
 
 
-def _polynomial(module: Any, coefficients: Sequence[float]) -> Any:
-    return module.polynomial(coefficients)
-
-
 ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
     "relu": lambda module: module.PiecewiseLinear("relu", module.jax.nn.relu, odd=0.5, even=0.5),
     "leaky_relu": _leaky_relu,
@@ -48,7 +44,7 @@ ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
     "silu": lambda module: module.HermiteSeries("silu", module.jax.nn.silu),
     "elu": _elu,
     "selu": lambda module: module.from_function("selu", module.jax.nn.selu, kinks=[0.0]),
-    "polynomial": _polynomial,
+    "polynomial": lambda module, coefficients: module.polynomial(coefficients),
 }
 
 

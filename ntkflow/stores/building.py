@@ -43,12 +43,12 @@ def check_folder(folder: Path) -> None:
 
 @contextmanager
 def lock_folder(folder: Path, *, shared: bool = False) -> Iterator[None]:
-    """Create the folder and lock it against other runs, until the end or the death of this process.
+    """Create the folder and lock it against other runs, until the block or this process ends.
 
-    At the end it is removed if it is empty, with the parents that were created for it. With
-    `shared`, others that want to share it may hold it, too. It then stays, even if it is empty:
-    they may be about to use it. StoreError if another run has locked it, if it contains files but
-    no lock file, or if it cannot be created.
+    It is then removed if it is empty, with the parents that were created for it. A `shared` lock
+    excludes only runs that do not share; the folder stays even if it is empty, because others may
+    be about to use it. StoreError if another run has locked it, if it contains files but no lock
+    file, or if it cannot be created.
     """
     created = [parent for parent in folder.parents if not parent.exists()]
     descriptor = None
@@ -137,7 +137,7 @@ def empty(folder: Path) -> None:
 
 
 def clear(path: Path, folder: Path) -> None:
-    """Remove what a run left that was killed after it had finished the store at `path`."""
+    """Remove the leftovers of a run that was killed after it had finished the store at `path`."""
     if partial_folder(path).is_dir():
         with suppress(StoreError), lock_folder(partial_folder(path)):
             put_back(path)

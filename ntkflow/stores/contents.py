@@ -1,4 +1,4 @@
-"""Which content of a folder belongs to a store of this package, and which does not."""
+"""Distinguish the files of a store of this package from foreign ones."""
 
 import json
 import os
@@ -27,8 +27,8 @@ def mark(store: Path, kind: str) -> None:
 def foreign_content(path: Path, kind: str | None) -> str | None:
     """Describe the first content that is no part of a store of `kind`; None if there is none.
 
-    A store may have lost any of its files, and its root file may be damaged, as long as the mark of
-    an array shows whose it is. Links inside a store are not followed: it contains none.
+    A store may have lost any of its files, and its root file may be damaged, as long as an array
+    has its mark. Links inside a store are foreign, and are not followed.
     """
     for parent in path.parents:
         if WRITTEN <= (_group_attributes(parent) or {}).keys():

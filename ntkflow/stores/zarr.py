@@ -102,7 +102,7 @@ def open_store(place: Place, kind: str | None = None) -> xr.Dataset:
     if kind is not None and dataset.attrs.get("store") != kind:
         found = dataset.attrs.get("store", "something else")
         raise StoreError(f"{path}: holds {found!r}, expected {kind!r}; {_REMEDY}")
-    # Of these files: a copy that a user writes must not carry it.
+    # Counts these files, so a copy that a user writes must not have it.
     written, found = dataset.attrs.pop("payload", None), payload(path)
     if written != found:
         raise StoreError(f"{path}: holds {found}, was written with {written}; {_REMEDY}")
