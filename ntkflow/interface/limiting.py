@@ -4,6 +4,7 @@ from __future__ import annotations  # so that help() names the types of argument
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -32,14 +33,14 @@ from ntkflow.interface.arguments import (
     cores,
     write_kernels,
 )
-from ntkflow.interface.checks import Whole, checked
+from ntkflow.interface.checks import checked, whole
 from ntkflow.interface.recipes import directed, limiting_network, limiting_recipe
 from ntkflow.kernels import tiles
 from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
 
-Depth = Annotated[int, Whole(1, 100_000)]
-Store = Annotated[str | Path, settings.Place("limiting")]
+Depth = Annotated[int, partial(whole, low=1, high=100_000)]
+Store = Annotated[str | Path, partial(settings.place, kind="limiting")]
 
 
 class Kernels(NamedTuple):

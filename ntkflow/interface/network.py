@@ -5,6 +5,7 @@ from __future__ import annotations  # so that help() names the types of argument
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, TypeAlias
 
 import jax
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ntkflow.interface import arrays
 from ntkflow.interface.arguments import Activation, Beta, Kinks, Precision, Seed, WeightGain
-from ntkflow.interface.checks import COUNT, Found, Instance, Listed, checked, refusal
+from ntkflow.interface.checks import COUNT, checked, instance, listed
 from ntkflow.interface.recipes import ActivationSpec, activation_from
 from ntkflow.networks.empirical import OutputSelection
 from ntkflow.networks.mlp import Architecture, Layer, Parameters, init, parameter_count, root_key
@@ -77,9 +78,11 @@ class Network:
         return _cast(array, self.dtype, name)
 
 
-Net: TypeAlias = Annotated[Network, Instance(Network, "a Network, as api.network returns")]
-Widths = Annotated[Sequence[int], Listed(COUNT, shortest=2)]
-Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.Parameters()]
+Net: TypeAlias = Annotated[
+    Network, partial(instance, kind=Network, expected="a Network, as api.network returns")
+]
+Widths = Annotated[Sequence[int], partial(listed, each=COUNT, shortest=2)]
+Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.parameters]
 
 
 def _cast(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
@@ -126,7 +129,7 @@ def initial_parameters(widths: Widths, *, seed: Seed = 0) -> list[tuple[np.ndarr
     architecture = Architecture(tuple(hidden), activation_from("relu", ()), 0.0, outputs=outputs)
     count = parameter_count(features, architecture)
     if count >= 2**31:
-        raise refusal("widths", Found(f"{count:,} parameters"), f"fewer than {2**31:,}")
+        raise ValueError(f"widths: found {count:,} parameters, expected fewer than {2**31:,}")
     # Without jit, operations would run one by one and differ in the last bits.
     with full_precision(), jax.disable_jit(False):
         layers = init(root_key(seed), features, architecture, np.float32)
