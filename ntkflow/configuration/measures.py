@@ -80,7 +80,7 @@ def _model(name: str, place: Path) -> Any:
     file = place / "settings.py"
     try:
         settings = import_module(f"ntkflow.measures.{name}.settings").Settings
-    except Exception as error:  # whatever a module of the user's raises
+    except Exception as error:  # a module of the user's may raise anything
         raise ConfigurationError(
             f"{file}: found an error in it ({first_line(error)}), expected a class Settings"
         ) from error

@@ -56,7 +56,7 @@ def cores() -> int:
 
 
 class Work(NamedTuple):
-    """How blocks are computed, as the arguments of public functions say."""
+    """How blocks are computed: arguments of public functions."""
 
     block: int
     memory: float  # GiB for all blocks together

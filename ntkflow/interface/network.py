@@ -62,7 +62,7 @@ class Network:
         return np.dtype(self.parameters[0].weight.dtype)
 
     def check(self, features: int, outputs: OutputSelection, name: str = "x1") -> None:
-        """Raise ValueError if the argument `name` has not n_0 features, or an output is absent."""
+        """Raise ValueError unless the argument `name` has n_0 features and the output exists."""
         if features != self.features:
             raise ValueError(
                 f"{name}: found {features} features, expected {self.features}, as the network has"
@@ -73,10 +73,6 @@ class Network:
                 f"outputs: found {outputs}, expected 'all', 'trace' or a number below {number}"
             )
 
-    def cast(self, array: np.ndarray, name: str) -> np.ndarray:
-        """Array in the network's precision; ValueError if a value overflows or all vanish in it."""
-        return _cast(array, self.dtype, name)
-
 
 Net: TypeAlias = Annotated[
     Network, partial(instance, kind=Network, expected="a Network, as api.network returns")
@@ -85,7 +81,8 @@ Widths = Annotated[Sequence[int], partial(listed, each=COUNT, shortest=2)]
 Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.parameters]
 
 
-def _cast(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
+def cast_array(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
+    """Array in a network's precision; ValueError if a value overflows or all vanish in it."""
     with np.errstate(over="ignore"):
         found = array.astype(dtype)
     if not np.isfinite(found).all():
@@ -175,7 +172,7 @@ def network(
     dtype = np.dtype(precision)
     with full_precision():
         layers = [
-            Layer(*(jnp.asarray(_cast(np.asarray(a), dtype, "parameters")) for a in layer))
+            Layer(*(jnp.asarray(cast_array(np.asarray(a), dtype, "parameters")) for a in layer))
             for layer in parameters
         ]
     *hidden, outputs = (layer.weight.shape[1] for layer in layers)

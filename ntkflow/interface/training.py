@@ -17,7 +17,7 @@ from ntkflow.functions import first_line
 from ntkflow.interface import arrays, settings
 from ntkflow.interface.arguments import Matrix, Progress, Seed
 from ntkflow.interface.checks import COUNT, checked, number, refusal
-from ntkflow.interface.network import Net, Network, full_precision
+from ntkflow.interface.network import Net, Network, cast_array, full_precision
 from ntkflow.networks import costs, descent
 from ntkflow.networks.costs import Cost, Pointwise
 from ntkflow.networks.method import Method, Optimizer, named_optimizer
@@ -214,7 +214,9 @@ def _points(
     expected = len(named["x"]), network.architecture.outputs
     if named["y"].shape != expected:
         raise refusal("y", named["y"], f"the shape {expected}: (samples, outputs)")
-    points, targets, places = (network.cast(array, name) for name, array in named.items())
+    points, targets, places = (
+        cast_array(array, network.dtype, name) for name, array in named.items()
+    )
     return points, targets, places
 
 

@@ -69,7 +69,7 @@ class TrainingState(NamedTuple):
     networks: list[int]
     """Indices of the networks of the current round."""
     step: int
-    """Number of steps that these networks have made."""
+    """Number of steps that these networks have taken."""
     arrays: list[np.ndarray]
     """Records of all networks, then costs at initialisation and the state of this round."""
 
