@@ -142,17 +142,13 @@ def train_ensemble(
     setting = Setting(architecture, method, schedule.learning_rate, mesh)
     points = descent.replicate(points, mesh)
     task = _Task(points, recorded, samples, setting, schedule, checkpointer, progress)
-    records = _empty_records(len(keys), y[recorded], schedule)
     saved = None if checkpointer is None else checkpointer.restore()
-    if saved is not None:
-        groups = [networks.tolist() for networks in rounds]
-        if saved.networks in groups:
-            records = Ensemble(*map(np.array, saved.arrays[: len(records)]))
-            rounds = rounds[groups.index(saved.networks) :]
-        else:
-            progress("checkpoint: found networks grouped into other rounds; training starts again")
-            saved = None
-    for networks in rounds:
+    groups = [networks.tolist() for networks in rounds]
+    if saved is not None and saved.networks not in groups:
+        progress("checkpoint: found networks grouped into other rounds; training starts again")
+        saved = None
+    records = _records(saved, len(keys), y[recorded], schedule)
+    for networks in rounds[0 if saved is None else groups.index(saved.networks) :]:
         goal = _goals(task, keys[networks], y, relative)
         records.goal[networks] = goal[:, recorded]
         training_goal = descent.shard_by_seed(goal[:, :samples], mesh)
@@ -161,7 +157,12 @@ def train_ensemble(
     return records
 
 
-def _empty_records(seeds: int, y: Float[np.ndarray, "N k"], schedule: Schedule) -> Ensemble:
+def _records(
+    saved: TrainingState | None, seeds: int, y: Float[np.ndarray, "N k"], schedule: Schedule
+) -> Ensemble:
+    """Records of a checkpoint, or empty ones."""
+    if saved is not None:
+        return Ensemble(*map(np.array, saved.arrays[: len(Ensemble._fields)]))
     points, outputs = y.shape
     functions, kernels = len(schedule.function_steps), len(schedule.kernel_steps)
     return Ensemble(
