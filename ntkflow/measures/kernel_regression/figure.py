@@ -21,7 +21,6 @@ ROUNDING = 1e-9  # of 1 - accuracy, far less than one test point
 
 def draw(statistics: xr.Dataset) -> Figure:
     """Draw a `kernel_regression` store with the attributes `network_label` and `dataset_label`."""
-    statistics = statistics.sortby("size")
     with style.paper():
         figure = Figure(figsize=(style.HALF_WIDTH, 2.7))
         axes = figure.subplots()
