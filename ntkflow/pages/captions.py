@@ -3,9 +3,8 @@
 from ntkflow.measures.common.experiment import PAPER, Experiment
 
 EVIDENCE = (
-    "Points are means over networks or draws with their 95 % bootstrap intervals, coloured by "
-    "width if they belong to one. Black dashed lines are the limit in theory, thick grey ones an "
-    "expected slope or value."
+    "Bars are 95 % intervals. Lines and points that belong to one width have its colour. Black "
+    "dashed lines are the limit in theory, thick grey ones an expected slope or value."
 )
 
 

@@ -78,14 +78,14 @@ def _definite(
     x: np.ndarray, limit: Network, sizes: Sequence[int]
 ) -> tuple[list[Quantity], list[Series]]:
     """Smallest eigenvalues by activation and number of points."""
-    own = [replace(limit, depth=depth) for depth in sorted({2, limit.depth})]
+    given = [replace(limit, depth=depth) for depth in sorted({2, limit.depth})]
     others = [name for name in SMOOTH if name != limit.activation.name]
     smooth = [replace(limit, activation=activation(name), depth=2) for name in others]
     quantities, series = [], []
-    for network in own + smooth:
+    for network in given + smooth:
         name = f"{network.activation.name}, L = {network.depth}"
         smallest, floor = _smallest(x, sizes, network)
-        count = len(sizes) if network in own else 1
+        count = len(sizes) if network in given else 1
         label = f"{name}, up to {sizes[count - 1]} points: smallest eigenvalue over rounding"
         # An eigenvalue is known to within one unit, so one closer to zero is inconclusive.
         least = float(np.min(smallest[:count] / floor[:count]))

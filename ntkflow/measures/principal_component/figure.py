@@ -49,10 +49,10 @@ def _draw_digits(axes: Axes, x: xr.DataArray, y: xr.DataArray, labels: xr.DataAr
     """Mark points by their digit; colour (Petroff 2021) repeats what the shape shows."""
     palette = matplotlib.color_sequences["petroff10"]
     for digit in sorted({int(label) for label in labels.values}):
-        chosen = labels == digit
+        shown = labels == digit
         axes.plot(
-            x[chosen],
-            y[chosen],
+            x[shown],
+            y[shown],
             linestyle="none",
             marker=rf"$\mathbf{{{digit}}}$",
             markersize=4.5,

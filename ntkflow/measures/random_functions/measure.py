@@ -68,5 +68,5 @@ def measure(sources: Sources, *, functions: Sequence[int], draws: int) -> xr.Dat
 
 
 def _squared_distance(f: np.ndarray, kernel: np.ndarray) -> float:
-    own = f.T @ f / len(f)
-    return float(np.sum((own - kernel) ** 2) / np.sum(kernel**2))
+    kernel_of_f = f.T @ f / len(f)
+    return float(np.sum((kernel_of_f - kernel) ** 2) / np.sum(kernel**2))
