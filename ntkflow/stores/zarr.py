@@ -9,7 +9,7 @@ store, differs whenever the data do. Chunks carry checksums.
 
 import shutil
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import xarray as xr
@@ -104,13 +104,6 @@ def open_store(place: Place, kind: str | None = None) -> xr.Dataset:
     if written != found:
         raise StoreError(f"{path}: holds {found}, was written with {written}; {_REMEDY}")
     return dataset
-
-
-def open_by_width(
-    widths: Iterable[int], places: Iterable[Place], kind: str
-) -> dict[int, xr.Dataset]:
-    """One store a width, as `open_store` opens them."""
-    return {width: open_store(place, kind) for width, place in zip(widths, places, strict=True)}
 
 
 _REMEDY = "delete it and run snakemake again"

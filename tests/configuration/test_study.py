@@ -255,6 +255,11 @@ PROFILE = "experiments.kernel_on_the_circle"
             "digits",
             f"{REGRESSION}.dataset: 'digits' needs the target one_hot and `test` points here",
         ),
+        (
+            "experiments.early_stopping.dataset",
+            "digits",
+            "experiments.early_stopping.dataset: 'digits' needs `test` points here",
+        ),
         (f"{SCALING}.initial", ..., f"{SCALING}.initial: missing, expected a value"),
         (f"{SCALING}.initial.draws", 1, f"{SCALING}.initial.draws: found 1; it should be greater"),
         (

@@ -15,7 +15,6 @@ from ntkflow.stores.planning import damaged_stores
 from ntkflow.stores.schema import SCHEMAS, SchemaError
 from ntkflow.stores.zarr import (
     StoreError,
-    open_by_width,
     open_store,
     write_store,
 )
@@ -256,11 +255,3 @@ def test_a_changed_byte_is_noticed_when_it_is_read(tmp_path):
     chunk.write_bytes(bytes(content))
     with pytest.raises(StoreError, match=rf"^{chunk}: damaged, .*; delete this file and run again"):
         open_store(path, "limiting")["ntk"].load()
-
-
-def test_one_store_a_width(tmp_path):
-    paths = [tmp_path / f"width-{n}.zarr" for n in (4, 5)]
-    for n, path in zip((4, 5), paths, strict=True):
-        write_store(limiting(n), path, "limiting")
-    opened = open_by_width([4, 5], paths, "limiting")
-    assert {n: store.sizes["sample"] for n, store in opened.items()} == {4: 4, 5: 5}

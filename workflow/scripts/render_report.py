@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from ntkflow.jobs.log import run
-from ntkflow.pages.captions import Drawn, described
-from ntkflow.pages.report import Shown, page
+from ntkflow.measures.common.evidence import PANEL_TEXTS, Panel
+from ntkflow.pages.report import Shown, described, page
 from ntkflow.pages.timings import summarise
 from ntkflow.stores.zarr import open_store
 
@@ -52,9 +52,8 @@ def _shown(name: str, caption: dict[str, Any], results: Path, products: Iterable
 
 def _drawn(statistics: Path) -> str:
     store = open_store(statistics, "claim")
-    texts = ("title", "x_label", "y_label", "x_scale", "y_scale")
-    columns = zip(*(store[text].values.tolist() for text in texts), strict=True)
-    return described([Drawn(*panel) for panel in columns])
+    columns = zip(*(store[name].values.tolist() for name in PANEL_TEXTS), strict=True)
+    return described([Panel(**dict(zip(PANEL_TEXTS, texts, strict=True))) for texts in columns])
 
 
 if __name__ == "__main__":
