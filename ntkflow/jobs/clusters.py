@@ -2,7 +2,6 @@
 
 import logging
 import os
-import queue
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
@@ -11,7 +10,8 @@ from typing import Any
 
 import dask
 from dask.delayed import Delayed
-from distributed import Client, Future, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin
+from distributed import Client, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin
+from distributed.client import Future, as_completed
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 from distributed.system import MEMORY_LIMIT
@@ -20,8 +20,6 @@ from ntkflow.jobs.gpus import visible_gpus
 from ntkflow.jobs.tasks import Report
 
 TIMEOUT = 10.0  # seconds for a running scheduler to answer, and to have a worker
-TRANSFER = 10.0  # seconds for a result to arrive
-INTERVAL = 1.0  # seconds after which the number of workers is read again
 
 # Ports are open to this machine only; the pages of Dask's dashboard are not served.
 LOOPBACK = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
@@ -42,32 +40,26 @@ def on_workers(
     report: Report,
     prepare: Callable[[int], None] | None,
 ) -> dict[Any, Any]:
-    """A window of tasks moves along: as one finishes, the next is submitted."""
+    """Compute the tasks on workers; as one finishes, the next is submitted."""
     results: dict[Any, Any] = {}
     waiting = iter(tasks.items())
-    under_way: dict[Future[Any], Any] = {}  # keys of tasks by their futures
-    finished: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+    submitted: dict[Future[Any], Any] = {}  # keys of tasks by their futures
     with _connected(scheduler, threads, prepare) as client:
+        finished = as_completed(loop=client.loop)
         try:
             while len(results) < len(tasks):
-                room = 2 * max(1, _threads(client)) - len(under_way)
+                room = 2 * max(1, _threads(client)) - len(submitted)
                 for key, task in islice(waiting, max(0, room)):
                     future = client.compute(task)
-                    under_way[future] = key
-                    future.add_done_callback(finished.put)
-                try:
-                    future = finished.get(timeout=INTERVAL)
-                except queue.Empty:
-                    continue
-                found = _result(future)
-                if not found:  # lost with its worker, and computed again
-                    finished.put(future)
-                    continue
-                (results[under_way.pop(future)],) = found
-                report(len(results), len(tasks), *found)
+                    submitted[future] = key
+                    finished.add(future)
+                future = next(finished)
+                result = _result(future)
+                results[submitted.pop(future)] = result
+                report(len(results), len(tasks), result)
         finally:
             with suppress(OSError):
-                client.cancel(list(under_way))
+                client.cancel(list(submitted))
     return results
 
 
@@ -79,14 +71,10 @@ def _threads(client: Client) -> int:
         raise _lost() from error
 
 
-def _result(future: Future[Any]) -> list[Any]:
-    """List with the result of a finished task, empty if it was lost; raise what it raised."""
+def _result(future: Future[Any]) -> Any:
+    """Result of a finished task, computed again if it was lost; raise what the task raised."""
     try:
-        return [future.result(timeout=TRANSFER)]
-    except TimeoutError:
-        if future.status == "error":
-            raise
-        return []
+        return future.result()
     except KilledWorker as error:
         raise RuntimeError(
             f"kernels.scheduler: found {error.allowed_failures + 1} workers lost while they "
