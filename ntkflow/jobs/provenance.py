@@ -87,7 +87,8 @@ def fingerprint(smk: Any, *sources: Any) -> str:
 
     named = {"job": job_name(smk), "params": dict(smk.params.items())}
     packages = {name: version(name) for name in RECORDED_PACKAGES}
-    machine = [packages, _device(), len(jax.devices())]
+    devices = jax.devices()
+    machine = [packages, devices[0].device_kind, len(devices)]
     digest = hashlib.sha256(json.dumps([named, machine], sort_keys=True, default=str).encode())
     for source in sources:
         digest.update(source.attrs["sha256"].encode())
@@ -119,24 +120,17 @@ def _concerned(config: Mapping[str, Any], wildcards: Any) -> dict[str, Any]:
 
 
 def _computing() -> dict[str, str]:
-    """Device and settings of JAX, if the job imported it."""
+    """Device and settings of JAX if the job imported it, else the architecture of the machine."""
     jax = sys.modules.get("jax")
     if jax is None:
-        return {"device": _device()}
+        return {"device": platform.machine()}
     precision = jax.config.jax_default_matmul_precision
     counters = "partitionable" if jax.config.jax_threefry_partitionable else "not partitionable"
     return {
-        "device": _device(),
+        "device": jax.devices()[0].device_kind,
         "matrix_products": "full precision, no TF32" if precision == "highest" else str(precision),
         "random_keys": f"threefry2x32, {counters}",
     }
-
-
-def _device() -> str:
-    """Device of JAX if the job imported it, else the architecture of the machine."""
-    jax = sys.modules.get("jax")
-    kind = jax.devices()[0].device_kind if jax is not None else platform.machine()
-    return str(kind)
 
 
 def _revision() -> str:
@@ -144,7 +138,8 @@ def _revision() -> str:
     folder = Path(__file__).parent
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--match="]
     try:
-        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        return subprocess.check_output(
+            command, cwd=folder, stderr=subprocess.DEVNULL, text=True
+        ).strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return answer.stdout.strip()

@@ -1,6 +1,6 @@
 """Handwritten digits of scikit-learn."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -14,18 +14,9 @@ class Digits(Images):
 
     inputs: Literal["digits"]
     preprocessing: Preprocessing = Field("unit", description="what is done to the pixels")
-
-    @property
-    def features(self) -> int:
-        return 64
-
-    @property
-    def collection(self) -> str:
-        return "digits"
-
-    @property
-    def available(self) -> int:
-        return 1797
+    features: ClassVar[int] = 64
+    collection: ClassVar[str] = "digits"
+    available: ClassVar[int] = 1797
 
     def load(self) -> Collection:
         """Load the images, pixels 0 to 16."""

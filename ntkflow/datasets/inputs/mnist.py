@@ -18,11 +18,8 @@ class Mnist(Images):
     folder: str | None = Field(
         None, description="folder with the four IDX files; else NTKFLOW_MNIST_DIR, else download"
     )
+    features: ClassVar[int] = 784
     stated: ClassVar[tuple[str, ...]] = (*Images.stated, "folder")
-
-    @property
-    def features(self) -> int:
-        return 784
 
     @property
     def collection(self) -> str:
