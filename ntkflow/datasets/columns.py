@@ -37,7 +37,7 @@ class Columns:
         for key, wanted in names.items():  # x first
             for name in wanted:
                 self._check(key, name)
-        self.classes: Classes | None = None
+        self.classes: Classes = ()
         if names["label"]:
             self.classes = tuple(np.unique(self.labels("label")).tolist())
 

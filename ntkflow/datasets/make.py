@@ -54,10 +54,9 @@ def _drawn(role: str, inputs: Inputs, seed: SeedSequence, skip: int) -> Points:
 
 def _in_classes(test: Points, train: Points) -> Points:
     """Test points with labels that index the classes of the training points."""
-    if test.label is None or train.classes in (None, test.classes):
+    if test.label is None or train.classes in ((), test.classes):
         return test
-    known = {name: index for index, name in enumerate(train.classes or ())}
-    index = np.array([known[name] for name in test.classes or ()])
+    index = np.array([train.classes.index(name) for name in test.classes])
     return replace(test, label=index[test.label], classes=train.classes)
 
 

@@ -117,7 +117,7 @@ class File(Inputs):
         return self.columns.width("y")
 
     @property
-    def classes(self) -> Classes | None:
+    def classes(self) -> Classes:
         return self.columns.classes
 
     @cached_property
@@ -157,7 +157,7 @@ class File(Inputs):
     def record(self) -> Mapping[str, Any]:
         """With the name of the file, not its folder, the SHA-256 of its content, and classes."""
         digest = _digest(self.path) if os.path.isfile(self.path) else self._digest_of_files()
-        classes = {} if self.classes is None else {"classes": self.classes}
+        classes = {"classes": self.classes} if self.classes else {}
         return {**super().record, "path": Path(self.path).name, "sha256": digest, **classes}
 
     def _digest_of_files(self) -> str:
@@ -172,9 +172,8 @@ class File(Inputs):
         x = self.columns.numbers("x", rows)
         y = self.columns.numbers("y", rows) if self.y_columns else None
         label = None
-        if self.classes is not None:
-            found = self.columns.labels("label")[rows]
-            label = np.searchsorted(np.array(self.classes), found)
+        if self.classes:
+            label = np.searchsorted(self.classes, self.columns.labels("label")[rows])
         return Points(x, label=label, classes=self.classes, y=y)
 
     def preprocessed(self, x: Real, reference: Real) -> Real:
