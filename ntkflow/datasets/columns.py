@@ -49,12 +49,12 @@ class Columns:
         shape, kind = arrays[name]
         if not shape:
             raise Fault(
-                key, f"found the single value {name!r}, expected an array with one row a point"
+                key, f"found the single value {name!r}, expected an array with one row per point"
             )
         if key in ("x", "y") and kind in KINDS:
             raise Fault(key, f"found {KINDS[kind]} in {name!r}, expected real numbers")
         if key in ("label", "split") and prod(shape[1:]) != 1:
-            raise Fault(key, f"found {name!r} of shape {shape}, expected one value a row")
+            raise Fault(key, f"found {name!r} of shape {shape}, expected one value per row")
         if shape[0] != self.rows:
             raise Fault(key, f"found {shape[0]} rows in {name!r}, expected {self.rows} as in x")
 

@@ -16,7 +16,7 @@ TARGETS = kinds.find_kinds(kinds.Target, "ntkflow.datasets.targets", "kind")
 
 
 def inputs(entry: Any) -> Any:
-    """Tag of the union member that an entry is: a name with a colon is a function of yours."""
+    """Tag of an entry in the union of kinds; a name with a colon is a Python function."""
     named = entry.get("inputs") if isinstance(entry, Mapping) else getattr(entry, "inputs", None)
     return "module:function" if isinstance(named, str) and ":" in named else named
 

@@ -22,7 +22,7 @@ MIRRORS = (
 )
 LOCAL_REMEDY = (
     "To use files you already have, put the four original .gz files into one folder and name it "
-    f"by the data set's key `folder` or the environment variable {FOLDER_VARIABLE}"
+    f"in the data set's key `folder` or in the environment variable {FOLDER_VARIABLE}"
 )
 # Name, size in bytes and SHA-256 of images and labels, those of the training split first.
 ORIGINALS = """\

@@ -29,7 +29,7 @@ class Collection:
 
 
 class Images(Sampled):
-    """Images of the ten digits. A subclass loads its collection and says how large it is."""
+    """Images of the ten digits; a subclass loads its collection and has its size."""
 
     classes: ClassVar[Classes] = tuple(range(10))
     if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Images(Sampled):
         return self
 
     def faults(self, test: Inputs) -> Iterator[Fault]:
-        """Test images are others than the training images."""
+        """Test images must not be training images."""
         if isinstance(test, Images) and test.collection == self.collection:
             yield from test._too_few(self.samples)
 

@@ -1,4 +1,4 @@
-"""Dask workers: processes of this job, one per GPU, or those of a cluster that runs already."""
+"""Dask workers: processes of this job, one per GPU, or those of a running cluster."""
 
 import logging
 import os
@@ -21,12 +21,12 @@ from ntkflow.jobs.tasks import Report
 
 TIMEOUT = 10.0  # seconds for a running scheduler to answer, and to have a worker
 
-# Ports are open to this machine only; the pages of Dask's dashboard are not served.
+# Ports are open to this machine only, and Dask serves no dashboard.
 LOOPBACK = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
 SETTINGS = {
     # A process forked after JAX has started can deadlock.
     "distributed.worker.multiprocessing-method": "spawn",
-    # A worker short of memory is to be restarted, not to wait for memory that JAX keeps.
+    # A worker short of memory must be restarted, because JAX does not free memory.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
@@ -108,7 +108,7 @@ def _connected(
     finally:
         log.setLevel(level)
         for name in os.environ.keys() - environment.keys():
-            del os.environ[name]  # which Dask has set for the processes it starts
+            del os.environ[name]  # set by Dask for the processes that it starts
 
 
 class _Preparation(WorkerPlugin):
@@ -119,7 +119,7 @@ class _Preparation(WorkerPlugin):
         self.quiet = scheduler["kind"] == "local"
 
     def setup(self, worker: Worker) -> None:
-        if self.quiet:  # what a task raises is raised again where it was asked for
+        if self.quiet:  # errors of tasks are raised in the process that submitted them
             logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
         if self.prepare is not None:
             self.prepare(worker.state.nthreads)
@@ -149,8 +149,8 @@ def local_workers(
     workers = scheduler.get("workers") or len(gpus) or max(1, threads // each)
     if gpus and workers > len(gpus):
         raise ValueError(
-            f"kernels.scheduler.workers: found {workers}, expected at most {len(gpus)}, one a GPU "
-            "of this machine: lower it, or leave it out"
+            f"kernels.scheduler.workers: found {workers}, expected at most {len(gpus)}, one per "
+            "GPU of this machine: lower it, or leave it out"
         )
     environments: Sequence[dict[str, str]] = [{}] * workers
     if gpus:

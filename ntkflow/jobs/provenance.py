@@ -27,20 +27,20 @@ def record(
 ) -> dict[str, Any]:
     """Record of a run as plain values; identical runs have identical records.
 
-    `configuration` is the text of the YAML file beside the record, from which the run can be
+    `configuration` is the text of the YAML file next to the record, from which the run can be
     repeated. `digests` has the SHA-256 of each product by its path in the folder of results, and
     `made` the attributes of the stores: a resumed run may have used several versions of the code.
     `platform` and `packages` are those of the process that writes the record.
     """
     stores = list(made)
-    said = {key: sorted({str(store[key]) for store in stores if key in store}) for key in MADE_BY}
+    found = {key: sorted({str(store[key]) for store in stores if key in store}) for key in MADE_BY}
     return {
         "repeat": "snakemake --cores all --configfile configuration.yaml",
         "configuration": {
             "file": "configuration.yaml",
             "sha256": hashlib.sha256(configuration.encode()).hexdigest(),
         },
-        "stores_made_by": {**said, "versions": [json.loads(text) for text in said["versions"]]},
+        "stores_made_by": {**found, "versions": [json.loads(text) for text in found["versions"]]},
         "platform": dict(platform),
         "packages": dict(sorted(packages.items())),
         "digests": dict(sorted(digests.items())),
@@ -74,7 +74,7 @@ def installed_packages() -> dict[str, str]:
     found: dict[str, str] = {}
     for package in distributions():
         text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
-        # Only the header: parsing all of it takes a second for some hundred packages.
+        # Parsing the whole text takes a second for a few hundred packages.
         header = dict(line.split(": ", 1) for line in text.splitlines()[:20] if ": " in line)
         if "Name" in header:
             found.setdefault(header["Name"], header.get("Version", ""))
@@ -104,7 +104,7 @@ def job_name(smk: Any) -> str:
 
 
 def _concerned(config: Mapping[str, Any], wildcards: Any) -> dict[str, Any]:
-    """The part of the configuration that a job depends on; it is a valid configuration."""
+    """Part of the configuration that a job depends on, itself a valid configuration."""
     named = dict(wildcards.items())
     names = {key: named.get(key) for key in ("dataset", "network", "experiment")}
     if names["experiment"] is not None:

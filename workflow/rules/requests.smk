@@ -2,7 +2,7 @@
 # of jobs that share a kernel.
 from ntkflow.jobs import requests
 
-KERNEL_PARAMS = study.kernels.model_dump(mode="json", exclude_none=True, exclude={"jobs"})
+KERNEL_PARAMS = plain(study.kernels, exclude={"jobs"})
 SHARE = f"results/limiting/{{dataset}}/.{{network}}.zarr.share-{{share}}-of-{study.kernels.jobs}"
 
 

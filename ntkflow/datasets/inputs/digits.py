@@ -13,7 +13,7 @@ class Digits(Images):
     """The 1,797 handwritten 8x8 digits that come with scikit-learn."""
 
     inputs: Literal["digits"]
-    preprocessing: Preprocessing = Field("unit", description="what is done to the pixels")
+    preprocessing: Preprocessing = Field("unit", description="transformation of the pixels")
     features: ClassVar[int] = 64
     collection: ClassVar[str] = "digits"
     available: ClassVar[int] = 1797

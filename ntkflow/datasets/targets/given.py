@@ -10,7 +10,7 @@ from ntkflow.keys import Fault
 
 
 class Given(Target):
-    """Values y that come with the points: from a file, or from a function of yours."""
+    """Values y that come with the points, from a file or a function."""
 
     kind: Literal["given"]
 
