@@ -32,6 +32,7 @@ class Images(Sampled):
     """Images of the ten digits; a subclass loads its collection and has its size."""
 
     classes: ClassVar[Classes] = tuple(range(10))
+    label_name: ClassVar[str] = "digit shown"
     if TYPE_CHECKING:
         preprocessing: Preprocessing
 

@@ -47,6 +47,8 @@ class Inputs(Strict):
     stated: ClassVar[tuple[str, ...]] = ("inputs", "samples", "features")
     """Keys that `place` puts into words."""
     on_circle: ClassVar[bool] = False
+    label_name: ClassVar[str] = "class label"
+    """Attribute `long_name` of the labels in stores."""
 
     if TYPE_CHECKING:
         inputs: str

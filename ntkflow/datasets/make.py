@@ -42,7 +42,7 @@ def make_dataset(config: DatasetConfig) -> xr.Dataset:
         "label_noise": config.label_noise,
         "seed": config.seed,
     }
-    return _assemble(train, test, y).assign_attrs(attrs)
+    return _assemble(train, test, y, config.train.label_name).assign_attrs(attrs)
 
 
 def _drawn(role: str, inputs: Inputs, seed: SeedSequence, skip: int) -> Points:
@@ -60,13 +60,14 @@ def _in_classes(test: Points, train: Points) -> Points:
     return replace(test, label=index[test.label], classes=train.classes)
 
 
-def _assemble(train: Points, test: Points, y: Real) -> xr.Dataset:
+def _assemble(train: Points, test: Points, y: Real, label_name: str) -> xr.Dataset:
     x = np.concatenate([train.x, test.x])
     coords: dict[str, Any] = {"is_train": ("sample", np.arange(len(x)) < len(train.x))}
     if x.shape[1] == 2:
         coords["angle"] = ("sample", np.concatenate([_angle(train), _angle(test)]))
     if train.label is not None and test.label is not None:
-        coords["label"] = ("sample", np.concatenate([train.label, test.label]))
+        label = np.concatenate([train.label, test.label])
+        coords["label"] = ("sample", label, {"long_name": label_name})
     variables = {"x": (("sample", "feature"), x), "y": (("sample", "output"), y)}
     return conform(xr.Dataset(variables, coords), "dataset")
 
