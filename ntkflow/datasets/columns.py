@@ -84,16 +84,14 @@ class Columns:
         column = self.source.read(self.names[key], key).ravel()
         if column.dtype.kind == "S":
             column = np.char.decode(column, "utf-8")
-        if column.dtype.kind in "OT" and all(isinstance(value, str) for value in column):
-            column = np.array(column.tolist(), dtype=np.str_)
-        if column.dtype.kind == "U" and np.char.str_len(np.char.strip(column)).all():
+        values = column.tolist()
+        if all(isinstance(value, str) and value.strip() for value in values):
+            text = np.array(values, dtype=np.str_)
             try:
-                return column.astype(np.int64)
+                return text.astype(np.int64)
             except ValueError:
-                return column
-        if column.dtype.kind in "biu" or (
-            column.dtype.kind == "f" and np.all(column == np.floor(column))
-        ):
+                return text
+        if column.dtype.kind in "biuf" and all(float(value).is_integer() for value in values):
             return column.astype(np.int64)
         name = self.names[key][0]
         raise Fault(key, f"found values in {name!r} that are missing or neither integers nor text")

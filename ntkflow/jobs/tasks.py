@@ -5,6 +5,7 @@ memory bounds the memory: one per thread, and on workers one more per thread tha
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from dask import base
@@ -50,16 +51,14 @@ def _on_threads(
     report: Report,
     prepare: Callable[[int], None] | None,
 ) -> dict[Any, Any]:
-    done = 0
+    done = count(1)
 
-    def count(key: Any, result: Any, *_: Any) -> None:
-        nonlocal done
+    def finished(key: Any, result: Any, *_: Any) -> None:
         if key in tasks:
-            done += 1
-            report(done, len(tasks), result)
+            report(next(done), len(tasks), result)
 
     if prepare is not None:
         prepare(threads)
-    with Callback(posttask=count):
+    with Callback(posttask=finished):
         results = base.compute(*tasks.values(), scheduler="threads", num_workers=threads)
     return dict(zip(tasks, results, strict=True))
