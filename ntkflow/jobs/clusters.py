@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -46,20 +46,15 @@ def on_workers(
     submitted: dict[Future[Any], Any] = {}  # keys of tasks by their futures
     with _connected(scheduler, threads, prepare) as client:
         finished = as_completed(loop=client.loop)
-        try:
-            while len(results) < len(tasks):
-                room = 2 * max(1, _threads(client)) - len(submitted)
-                for key, task in islice(waiting, max(0, room)):
-                    future = client.compute(task)
-                    submitted[future] = key
-                    finished.add(future)
-                future = next(finished)
-                result = _result(future)
-                results[submitted.pop(future)] = result
-                report(len(results), len(tasks), result)
-        finally:
-            with suppress(OSError):
-                client.cancel(list(submitted))
+        while len(results) < len(tasks):
+            room = 2 * max(1, _threads(client)) - len(submitted)
+            for key, task in islice(waiting, max(0, room)):
+                future = client.compute(task)
+                submitted[future] = key
+                finished.add(future)
+            future = next(finished)
+            result = results[submitted.pop(future)] = _result(future)
+            report(len(results), len(tasks), result)
     return results
 
 

@@ -85,11 +85,11 @@ def fingerprint(smk: Any, *sources: Any) -> str:
     """Digest of a job's parameters, code, source stores, package versions and devices."""
     import jax
 
-    named = {"job": job_name(smk), "params": dict(smk.params.items())}
+    job = {"job": job_name(smk), "params": dict(smk.params.items())}
     packages = {name: version(name) for name in RECORDED_PACKAGES}
     devices = jax.devices()
     machine = [packages, devices[0].device_kind, len(devices)]
-    digest = hashlib.sha256(json.dumps([named, machine], sort_keys=True, default=str).encode())
+    digest = hashlib.sha256(json.dumps([job, machine], sort_keys=True, default=str).encode())
     for source in sources:
         digest.update(source.attrs["sha256"].encode())
     for file in smk.input:
@@ -105,18 +105,15 @@ def job_name(smk: Any) -> str:
 
 def _concerned(config: Mapping[str, Any], wildcards: Any) -> dict[str, Any]:
     """Part of the configuration that a job depends on, itself a valid configuration."""
-    named = dict(wildcards.items())
-    names = {key: named.get(key) for key in ("dataset", "network", "experiment")}
+    names = {key: wildcards.get(key) for key in ("dataset", "network", "experiment")}
+    part = {key: value for key, value in config.items() if key != "run"}
     if names["experiment"] is not None:
         experiment = config["experiments"][names["experiment"]]
         names |= {key: experiment[key] for key in ("dataset", "network")}
-    sections = {
-        f"{key}s": {} if name is None else {name: config[f"{key}s"][name]}
-        for key, name in names.items()
-    }
-    plain = {key: value for key, value in config.items() if key not in (*sections, "run")}
-    run = {} if names["experiment"] is None else {"run": [names["experiment"]]}
-    return {**plain, **run, **sections}
+        part["run"] = [names["experiment"]]
+    for key, name in names.items():
+        part[f"{key}s"] = {} if name is None else {name: config[f"{key}s"][name]}
+    return part
 
 
 def _computing() -> dict[str, str]:
