@@ -161,7 +161,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         (
             "datasets.four_points.target.values",
             [1.0],
-            "datasets.four_points.target.values: found 1, expected 4, one a training point",
+            "datasets.four_points.target.values: found 1, expected 4, one per training point",
         ),
         ("datasets.four_points.train.samples", 4, "datasets.four_points.train: give either `angle"),
         ("datasets.four_points.test", {"inputs": "circle"}, "give either `angles` or `samples`"),

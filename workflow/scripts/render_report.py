@@ -28,9 +28,9 @@ def main(smk: Any) -> None:
 
 
 def _jobs(benchmarks: Path, own: str) -> dict[str, dict[str, float]]:
-    """What Snakemake measured of each job but this one.
+    """Time and memory of each job that Snakemake measured, except this one.
 
-    Not among the inputs: it differs from run to run, and is no reason to render again.
+    These files are not inputs of the rule, because they differ from run to run.
     """
     jobs = {}
     for file in sorted(benchmarks.rglob("*.tsv")):
@@ -44,10 +44,10 @@ def _jobs(benchmarks: Path, own: str) -> dict[str, dict[str, float]]:
 
 def _shown(name: str, caption: dict[str, Any], results: Path, products: Iterable[str]) -> Shown:
     svg, png = (results / f"figures/{name}.{suffix}" for suffix in ("svg", "png"))
-    beside = (f"figures/{name}.", f"tables/{name}.", f"statistics/{name}.")
-    said = {**caption, "alt": caption["alt"] or _drawn(results / f"statistics/{name}.zarr")}
-    files = [file for file in products if file.startswith(beside)]
-    return Shown(name, svg=svg.read_bytes(), png=png.read_bytes(), files=files, **said)
+    starts = (f"figures/{name}.", f"tables/{name}.", f"statistics/{name}.")
+    texts = {**caption, "alt": caption["alt"] or _drawn(results / f"statistics/{name}.zarr")}
+    files = [file for file in products if file.startswith(starts)]
+    return Shown(name, svg=svg.read_bytes(), png=png.read_bytes(), files=files, **texts)
 
 
 def _drawn(statistics: Path) -> str:
