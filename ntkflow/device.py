@@ -33,8 +33,8 @@ def configure_jax(
     jax.config.update("jax_default_matmul_precision", "highest")
     # Pinned: flipping it changes every random number.
     jax.config.update("jax_threefry_partitionable", True)
-    if deterministic and "xla_gpu_deterministic_ops" not in os.environ.get("XLA_FLAGS", ""):
-        flags = os.environ.get("XLA_FLAGS", "")
+    flags = os.environ.get("XLA_FLAGS", "")
+    if deterministic and "xla_gpu_deterministic_ops" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     if cpu_devices is not None:
         jax.config.update("jax_num_cpu_devices", cpu_devices)

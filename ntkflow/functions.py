@@ -1,4 +1,4 @@
-"""Functions of the user's, which a configuration names as "module:function"."""
+"""Functions that a configuration names as "module:function"."""
 
 import os
 from collections.abc import Callable
@@ -27,8 +27,8 @@ def own_file(name: str) -> list[str]:
 
     The module is not imported: planning must not wait for JAX.
     """
-    module, own, _ = name.partition(":")
-    spec = find_spec(module) if own else None
+    module, colon, _ = name.partition(":")
+    spec = find_spec(module) if colon else None
     return [os.path.relpath(spec.origin)] if spec and spec.has_location and spec.origin else []
 
 

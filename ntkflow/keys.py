@@ -39,4 +39,5 @@ def shorthand(key: str, written: Any) -> BeforeValidator:
 class Strict(BaseModel):
     """Base class: immutable, and unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Infinite defaults would be null in the JSON schema.
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")

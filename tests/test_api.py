@@ -13,7 +13,7 @@ import xarray as xr
 import zarr
 
 from ntkflow import api
-from ntkflow.interface.recipes import limiting_network, limiting_recipe
+from ntkflow.interface.recipes import limiting_recipe
 from ntkflow.kernels import activations
 from ntkflow.stores.grid import Grid
 from ntkflow.stores.zarr import open_store
@@ -187,8 +187,7 @@ def test_other_settings_take_over_nothing(change, tmp_path):
 
 def settings(activation="relu", kinks=(), depth=3, beta=0.1, gain=1.0, dtype=np.float64):
     """What a store is known by, besides its inputs and blocks."""
-    network = limiting_network(activation, kinks, depth, beta, gain)
-    return limiting_recipe(activation, kinks, network, np.dtype(dtype)).settings
+    return limiting_recipe(activation, kinks, depth, beta, gain, np.dtype(dtype)).settings
 
 
 def test_settings_tell_computations_apart(monkeypatch):

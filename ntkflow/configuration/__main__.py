@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ntkflow.configuration.messages import ConfigurationError
 from ntkflow.configuration.study import study_model
@@ -17,7 +18,13 @@ def schema_text() -> str:
     """Text of workflow/schemas/config.schema.json."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     schema |= study_model().model_json_schema()
+    schema = json.loads(json.dumps(schema), object_hook=_without_infinity)
     return json.dumps(schema, indent=2, allow_nan=False) + "\n"
+
+
+def _without_infinity(schema: dict[str, Any]) -> dict[str, Any]:
+    """Leave out a default that JSON cannot express."""
+    return {k: v for k, v in schema.items() if k != "default" or "Infinity" not in json.dumps(v)}
 
 
 def faults(files: Iterable[str]) -> str:

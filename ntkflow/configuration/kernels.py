@@ -40,7 +40,7 @@ class Local(Strict):
 
 
 class Running(Strict):
-    """The workers of a Dask scheduler that runs already."""
+    """Workers of a Dask scheduler that is already running."""
 
     kind: Literal["address"]
     address: Address = Field(description="address of the scheduler")

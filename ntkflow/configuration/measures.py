@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import cache, reduce
 from importlib import import_module
+from inspect import cleandoc
 from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -79,7 +80,7 @@ def _model(name: str, place: Path) -> Any:
     file = place / "settings.py"
     try:
         settings = import_module(f"ntkflow.measures.{name}.settings").Settings
-    except Exception as error:  # whatever a module of the user's raises
+    except Exception as error:  # a module of the user's may raise anything
         raise ConfigurationError(
             f"{file}: found an error in it ({first_line(error)}), expected a class Settings"
         ) from error
@@ -89,10 +90,11 @@ def _model(name: str, place: Path) -> Any:
             "ntkflow.measures.common.experiment.Experiment; derive it from that class or another "
             "of that module"
         )
+    claim = f"\n\nTests JGH, {settings.paper}: {settings.statement}" if settings.paper else ""
     measure: Any = (Literal[name], Field(description="name of the measure"))
     return create_model(
         "".join(map(str.capitalize, name.split("_"))),
         __base__=settings,
-        __doc__=settings.__doc__,
+        __doc__=cleandoc(settings.__doc__ or "") + claim,
         measure=measure,
     )

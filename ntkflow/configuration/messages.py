@@ -15,7 +15,7 @@ class ConfigurationError(ValueError):
 
 
 def suggestion(name: object, names: Iterable[object]) -> str:
-    """Question for the nearest of the valid names, or a list of them all."""
+    """Question about the nearest valid name, or a list of all names."""
     known = [str(known) for known in names]
     close = difflib.get_close_matches(str(name), known, n=1)
     return f" (did you mean {close[0]!r}?)" if close else f": {', '.join(known)}"
@@ -104,7 +104,7 @@ class _Abridged(reprlib.Repr):
         self.maxstring = self.maxlong = self.maxother = 80
 
     def repr_int(self, x: int, level: int) -> str:
-        # Python refuses to write out what has more digits.
+        # Python does not write out integers of more digits.
         return super().repr_int(x, level) if x.bit_length() < 10_000 else "a number beyond 1e3000"
 
 

@@ -57,7 +57,7 @@ class NetworkConfig(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "NetworkConfig":
         if self.width_ratios is not None and len(self.width_ratios) != self.depth - 1:
-            expected = f"depth - 1 = {self.depth - 1}, one a hidden layer"
+            expected = f"depth - 1 = {self.depth - 1}, one per hidden layer"
             raise Fault("width_ratios", f"found {len(self.width_ratios)}, expected {expected}")
         return self
 
@@ -67,7 +67,7 @@ class NetworkConfig(Strict):
 
     @property
     def label(self) -> str:
-        """As figures name it."""
+        """Label in figures."""
         parameters = ", ".join(f"{k} {v}" for k, v in self.activation.parameters.items())
         name = self.activation.name + (f" ({parameters})" if parameters else "")
         gain = "" if self.weight_gain == 1 else f", σ_w = {self.weight_gain:.4g}"

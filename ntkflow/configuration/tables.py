@@ -1,24 +1,21 @@
 """Print docs/configuration.md, the tables of all keys: python -m ntkflow.configuration.tables.
 
-Everything on the page comes from the models: keys, values, defaults and descriptions.
+Everything on the page comes from the JSON schema: keys, values, defaults and descriptions.
 """
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any
 
 import yaml
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from ntkflow.configuration.study import study_model
-from ntkflow.datasets.config import INPUTS
 
-Model = type[BaseModel]
-Models = tuple[Model, ...]
-Places = dict[Models, str]
 Schema = Mapping[str, Any]
+Choice = tuple[str, ...]
+"""Names of the models that a mapping may have; the whole configuration is named "Study"."""
 
 INTRODUCTION = """\
 # Configuration keys
@@ -36,113 +33,104 @@ HEAD = "| key | values | default | description |\n| --- | --- | --- | --- |"
 
 def page() -> str:
     """Text of docs/configuration.md."""
-    places: Places = {}
-    _collect("", (study_model(),), places)
-    sections = [_section(path, models, places) for models, path in places.items()]
-    return "\n".join([INTRODUCTION, *sections])
+    return "\n".join([INTRODUCTION, *(_section(path, names) for names, path in _places().items())])
 
 
-def _collect(path: str, models: Models, places: Places) -> None:
-    """Collect the path at which each choice of models is first met."""
-    if models in places:
-        return
-    places[models] = path
-    for model in models:
-        for name, field in model.model_fields.items():
-            for suffix, inner in _nested(field.annotation):
-                _collect(f"{path}.{name}{suffix}".lstrip("."), inner, places)
+@cache
+def _models() -> dict[str, Schema]:
+    """JSON schemas of all models by name."""
+    schema = study_model().model_json_schema()
+    return {"Study": schema, **schema["$defs"]}
 
 
-def _nested(annotation: Any) -> list[tuple[str, Models]]:
-    """Models in an annotation, as choices, by what follows the key in their path."""
-    by_suffix: dict[str, list[Model]] = {}
-    for suffix, model in _members(annotation):
-        by_suffix.setdefault(suffix, []).append(model)
-    return [(suffix, tuple(dict.fromkeys(models))) for suffix, models in by_suffix.items()]
+def _name(reference: Schema) -> str:
+    return str(reference["$ref"]).rpartition("/")[2]
 
 
-def _members(annotation: Any) -> Iterator[tuple[str, Model]]:
-    """Yield what follows the key in the path of a model, and the model."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield "", annotation
-    into = {dict: ".<name>", list: "[]"}.get(get_origin(annotation), "")
-    for argument in get_args(annotation):
-        for suffix, model in _members(argument):
-            yield into + suffix, model
+@cache
+def _places() -> dict[Choice, str]:
+    """Path at which each choice of models is first met."""
+    places: dict[Choice, str] = {}
+
+    def collect(path: str, names: Choice) -> None:
+        if names in places:
+            return
+        places[names] = path
+        for name in names:
+            for key, field in _models()[name]["properties"].items():
+                for suffix, inner in _nested(field).items():
+                    collect(f"{path}.{key}{suffix}".lstrip("."), inner)
+
+    collect("", ("Study",))
+    return places
 
 
-def _section(path: str, models: Models, places: Places) -> str:
-    title = f"## `{path}`" if path else "## Top level"
-    if len(models) == 1:
-        (model,) = models
-        return "\n\n".join([title, *_described(model), *_table(model, places)]) + "\n"
-    key = _discriminator(models)
-    rows = [_rows(model, places).values() for model in models]
-    shared = [row for row in rows[0] if all(row in other for other in rows)]
-    parts = [title, *([f"{HEAD}\n" + "\n".join(shared)] if shared else [])]
-    for model in models:
-        values = _literals(model, key) or [name for name, kind in INPUTS.items() if kind is model]
-        named = " or ".join(f"`{key}: {value}`" for value in values) or model.__name__
-        parts += [f"### {named}", *_described(model), *_table(model, places, shared, key)]
+def _nested(field: Schema) -> dict[str, Choice]:
+    """Choices of models in a field, by what follows its key in their path."""
+    names: dict[str, Choice] = {}
+    for suffix, name in _references(field):
+        names[suffix] = tuple(dict.fromkeys([*names.get(suffix, ()), name]))
+    return names
+
+
+def _references(schema: Schema) -> Iterator[tuple[str, str]]:
+    """Yield what follows the key in the path of a model, and the model's name."""
+    if "$ref" in schema:
+        yield "", _name(schema)
+    members = [(member, "") for key in ("anyOf", "oneOf") for member in schema.get(key, ())]
+    members += [(named, ".<name>") for named in schema.get("patternProperties", {}).values()]
+    members += [(schema["items"], "[]")] if "items" in schema else []
+    for member, into in members:
+        yield from ((into + suffix, name) for suffix, name in _references(member))
+
+
+def _section(path: str, names: Choice) -> str:
+    models = [_models()[name] for name in names]
+    rows = [_rows(model) for model in models]
+    key, shared = "", []
+    parts = [f"## `{path}`" if path else "## Top level"]
+    if len(models) > 1:
+        key = next(name for name, field in models[0]["properties"].items() if "const" in field)
+        shared = [row for row in rows[0].values() if all(row in each.values() for each in rows)]
+        parts += _table(shared)
+    for model, each in zip(models, rows, strict=True):
+        if key:
+            parts.append(f"### `{key}: {model['properties'][key].get('const', 'module:function')}`")
+        parts += [_escaped(" ".join(text.split())) for text in model["description"].split("\n\n")]
+        parts += _table(row for name, row in each.items() if row not in shared and name != key)
     return "\n\n".join(parts) + "\n"
 
 
-def _literals(model: Model, key: str) -> list[Any]:
-    field = model.model_fields.get(key)
-    found = field.annotation if field else None
-    return [*get_args(found)] if get_origin(found) is Literal else []
+def _table(rows: Iterable[str]) -> list[str]:
+    text = "\n".join(rows)
+    return [f"{HEAD}\n{text}"] if text else []
 
 
-def _discriminator(models: Models) -> str:
-    """Key whose value chooses between the models; empty if there is none."""
-    for name in models[0].model_fields:
-        values = [value for model in models for value in _literals(model, name)]
-        everywhere = all(name in model.model_fields for model in models)
-        if everywhere and len(values) >= 2 and len(set(values)) == len(values):
-            return name
-    return ""
-
-
-def _described(model: Model) -> list[str]:
-    """Paragraphs of the docstring and, for a measure that is a claim, the statement it tests."""
-    paragraphs = (model.__doc__ or "").split("\n\n")
-    if paper := getattr(model, "paper", ""):
-        paragraphs.append(f"Tests JGH, {paper}: {getattr(model, 'statement', '')}")
-    return [_escaped(" ".join(part.split())) for part in paragraphs if part.strip()]
-
-
-def _table(model: Model, places: Places, without: Sequence[str] = (), key: str = "") -> list[str]:
-    rows = _rows(model, places)
-    kept = [row for name, row in rows.items() if row not in without and name != key]
-    return [f"{HEAD}\n" + "\n".join(kept)] if kept else []
-
-
-def _rows(model: Model, places: Places) -> dict[str, str]:
-    schema, rows = model.model_json_schema(), {}
-    for name, field in model.model_fields.items():
-        values = _values(schema["properties"][name], schema.get("$defs", {}), field, places)
-        cells = [f"`{name}`", values, _default(field), _escaped(field.description or "")]
+def _rows(model: Schema) -> dict[str, str]:
+    rows = {}
+    for name, field in model["properties"].items():
+        default = f"`{_yaml(field['default'])}`" if "default" in field else "required"
+        cells = [f"`{name}`", _values(field), default, _escaped(field.get("description", ""))]
         rows[name] = f"| {' | '.join(cells)} |"
     return rows
 
 
-def _values(schema: Schema, definitions: Schema, field: FieldInfo, places: Places) -> str:
-    first, *others = dict.fromkeys(_plain(schema, definitions))
+def _values(field: Schema) -> str:
+    first, *others = dict.fromkeys(_plain(field))
     text = first + "".join(f"{', or' if ',' in first else ' or'} {other}" for other in others)
-    for _, models in _nested(field.annotation):
-        anchor = re.sub(r"[^\w-]", "", places[models].lower())
-        link = rf"[\g<0>](#{anchor})"
-        text = re.sub("mappings?", link, text, count=1)
+    for names in _nested(field).values():
+        anchor = re.sub(r"[^\w-]", "", _places()[names].lower())
+        text = re.sub("mappings?", rf"[\g<0>](#{anchor})", text, count=1)
     return text
 
 
-def _plain(schema: Schema, definitions: Schema) -> Iterator[str]:
+def _plain(schema: Schema) -> Iterator[str]:
     """Each kind of value that a JSON schema allows."""
     if "$ref" in schema:
-        schema = definitions[str(schema["$ref"]).rpartition("/")[2]]
+        schema = _models()[_name(schema)]
     for key in ("anyOf", "oneOf"):
         for member in schema.get(key, ()):
-            yield from _plain(member, definitions)
+            yield from _plain(member)
     if "enum" in schema or "const" in schema:
         values = schema.get("enum", [schema.get("const")])
         yield ", ".join(f"`{_yaml(value)}`" for value in values)
@@ -157,7 +145,7 @@ def _plain(schema: Schema, definitions: Schema) -> Iterator[str]:
         case "string":
             yield "text"
         case "array":
-            items = " or ".join(dict.fromkeys(_plain(schema.get("items", {}), definitions)))
+            items = " or ".join(dict.fromkeys(_plain(schema.get("items", {}))))
             items = re.sub(r"^(integer|number|mapping)", r"\1s", items).replace("s ", "s, each ", 1)
             least = f"{schema['minItems']} or more " if schema.get("minItems", 0) > 1 else ""
             yield f"list of {least}{items}"
@@ -186,14 +174,6 @@ def _number(value: float) -> str:
     if value >= 2**20 and value == 2**power - 1:
         return f"2^{power} - 1"
     return f"{value:,}" if value >= 10_000 else f"{value:g}"
-
-
-def _default(field: FieldInfo) -> str:
-    """Default as YAML."""
-    if field.is_required():
-        return "required"
-    value = field.get_default(call_default_factory=True)
-    return f"`{_yaml(value.model_dump() if isinstance(value, BaseModel) else value)}`"
 
 
 def _yaml(value: Any) -> str:

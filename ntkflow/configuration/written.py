@@ -11,7 +11,7 @@ from ntkflow.configuration.messages import ConfigurationError
 def check_written(content: bytes, name: str) -> None:
     """Check that a file is YAML, a mapping at the top, and has no key twice.
 
-    Snakemake keeps the last of two equal keys silently, and reports invalid YAML without a line.
+    Snakemake silently keeps the last of two equal keys, and gives no line number for invalid YAML.
 
     The error has one line per fault, with the `name` of the file and the number of the line in it.
     """

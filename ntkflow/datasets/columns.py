@@ -37,7 +37,7 @@ class Columns:
         for key, wanted in names.items():  # x first
             for name in wanted:
                 self._check(key, name)
-        self.classes: Classes | None = None
+        self.classes: Classes = ()
         if names["label"]:
             self.classes = tuple(np.unique(self.labels("label")).tolist())
 
@@ -49,12 +49,12 @@ class Columns:
         shape, kind = arrays[name]
         if not shape:
             raise Fault(
-                key, f"found the single value {name!r}, expected an array with one row a point"
+                key, f"found the single value {name!r}, expected an array with one row per point"
             )
         if key in ("x", "y") and kind in KINDS:
             raise Fault(key, f"found {KINDS[kind]} in {name!r}, expected real numbers")
         if key in ("label", "split") and prod(shape[1:]) != 1:
-            raise Fault(key, f"found {name!r} of shape {shape}, expected one value a row")
+            raise Fault(key, f"found {name!r} of shape {shape}, expected one value per row")
         if shape[0] != self.rows:
             raise Fault(key, f"found {shape[0]} rows in {name!r}, expected {self.rows} as in x")
 
@@ -84,16 +84,14 @@ class Columns:
         column = self.source.read(self.names[key], key).ravel()
         if column.dtype.kind == "S":
             column = np.char.decode(column, "utf-8")
-        if column.dtype.kind in "OT" and all(isinstance(value, str) for value in column):
-            column = np.array(column.tolist(), dtype=np.str_)
-        if column.dtype.kind == "U" and np.char.str_len(np.char.strip(column)).all():
+        values = column.tolist()
+        if all(isinstance(value, str) and value.strip() for value in values):
+            text = np.array(values, dtype=np.str_)
             try:
-                return column.astype(np.int64)
+                return text.astype(np.int64)
             except ValueError:
-                return column
-        if column.dtype.kind in "biu" or (
-            column.dtype.kind == "f" and np.all(column == np.floor(column))
-        ):
+                return text
+        if column.dtype.kind in "biuf" and all(float(value).is_integer() for value in values):
             return column.astype(np.int64)
         name = self.names[key][0]
         raise Fault(key, f"found values in {name!r} that are missing or neither integers nor text")

@@ -16,7 +16,7 @@ TARGETS = kinds.find_kinds(kinds.Target, "ntkflow.datasets.targets", "kind")
 
 
 def inputs(entry: Any) -> Any:
-    """Tag of the union member that an entry is: a name with a colon is a function of yours."""
+    """Tag of an entry in the union of kinds; a name with a colon is a Python function."""
     named = entry.get("inputs") if isinstance(entry, Mapping) else getattr(entry, "inputs", None)
     return "module:function" if isinstance(named, str) and ":" in named else named
 
@@ -93,8 +93,8 @@ class DatasetConfig(Strict):
             if test.features != train.features:
                 expected = f"{train.features} as in `train`"
                 yield Fault("test", f"found {test.features} features, expected {expected}")
-            unknown = [] if train.classes is None else {*(test.classes or ())} - {*train.classes}
-            if unknown:
+            unknown = {*test.classes} - {*train.classes}
+            if train.classes and unknown:
                 label = min(unknown, key=str)
                 yield Fault("test", f"found the label {label!r}, expected a label of `train`")
             yield from (Fault(f"test.{f.key}", str(f)) for f in train.faults(test))

@@ -1,12 +1,11 @@
 """The four original files of MNIST (LeCun, Cortes & Burges), from a local folder or downloaded.
 
 The only module that reads the process environment: `NTKFLOW_MNIST_DIR` names a local folder.
-Every file is held against its sha256 sum before a byte of it is used.
+The SHA-256 of each file is checked before the file is used.
 """
 
 import gzip
 import hashlib
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,9 +22,9 @@ MIRRORS = (
 )
 LOCAL_REMEDY = (
     "To use files you already have, put the four original .gz files into one folder and name it "
-    f"by the data set's key `folder` or the environment variable {FOLDER_VARIABLE}"
+    f"in the data set's key `folder` or in the environment variable {FOLDER_VARIABLE}"
 )
-# Name, size in bytes and sha256 sum of images and labels, first of the training split.
+# Name, size in bytes and SHA-256 of images and labels, those of the training split first.
 ORIGINALS = """\
 train-images-idx3-ubyte.gz 9912422 440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609
 train-labels-idx1-ubyte.gz 28881 3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c
@@ -39,16 +38,15 @@ class DataFileError(ValueError):
 
 
 class DataFile(NamedTuple):
-    """A gzip IDX file: its name, size in bytes, sha256 sum, and the axes of the array in it."""
+    """Name, size in bytes and SHA-256 of a gzip IDX file."""
 
     name: str
     size: int
     sha256: str
-    axes: int
 
 
 _FILES = [
-    DataFile(name, int(size), sha256, axes=3 if "idx3" in name else 1)
+    DataFile(name, int(size), sha256)
     for name, size, sha256 in map(str.split, ORIGINALS.splitlines())
 ]
 FILES: Mapping[str, Sequence[DataFile]] = {"train": _FILES[:2], "test": _FILES[2:]}
@@ -59,16 +57,20 @@ def read_mnist(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Pixels from 0 to 255, shape (n, 784), and digits, shape (n,), of the split train or test.
 
-    The files lie in `folder` or, without it, in the folder that `NTKFLOW_MNIST_DIR` names. Where
-    that is unset or empty, they are downloaded and kept in the user's cache folder. DataFileError
-    if a file is missing, is not the original, or no mirror delivers it.
+    The files are in `folder` or, without it, in the folder that `NTKFLOW_MNIST_DIR` names. If that
+    is unset or empty, they are downloaded to the user's cache folder. DataFileError if a file is
+    missing or is not the original, or no mirror delivers it.
     """
     images, labels = (_read(file, folder) for file in FILES[split])
     return images.reshape(len(images), -1), labels.astype(np.int64)
 
 
 def _read(file: DataFile, folder: str | None) -> NDArray[np.uint8]:
-    """Array in a file, which must be the original byte for byte."""
+    """Array in a file, whose SHA-256 must be that of the original.
+
+    The IDX format: two zero bytes, the type code (8: unsigned byte), the number of axes, the length
+    of each axis as a big-endian 32-bit integer, then the entries, last axis fastest.
+    """
     if local := folder or os.environ.get(FOLDER_VARIABLE):
         path = Path(local).expanduser() / file.name
     else:
@@ -87,13 +89,16 @@ def _read(file: DataFile, folder: str | None) -> NDArray[np.uint8]:
             f"{file.size} bytes with sha256 {file.sha256}. The file is truncated or another one: "
             f"replace it by the original, for example from {MIRRORS[0]}{file.name}."
         )
-    return parse_idx(gzip.decompress(content), file)
+    array = gzip.decompress(content)
+    axes = array[3]
+    shape = np.frombuffer(array, ">u4", axes, offset=4)
+    return np.frombuffer(array, np.uint8, offset=4 + 4 * axes).reshape(shape)
 
 
 def download(file: DataFile, cache: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
     """Path of `file` in the folder `cache`, fetched from the first mirror that delivers it.
 
-    A download has a temporary name until its sum is verified, so that neither a failed nor a
+    A download has a temporary name until its SHA-256 is verified, so that neither a failed nor a
     concurrent one is ever taken for the file.
     """
     reasons = []
@@ -110,25 +115,3 @@ def download(file: DataFile, cache: Path, mirrors: Sequence[str] = MIRRORS) -> P
         + "\n".join(reasons)
         + f"\nCheck the network connection and run again. {LOCAL_REMEDY}."
     )
-
-
-def parse_idx(content: bytes, file: DataFile) -> NDArray[np.uint8]:
-    """Array of an uncompressed IDX file of unsigned bytes.
-
-    The format: two zero bytes, the type code (8: unsigned byte), the number of axes, the length
-    of each axis as a big-endian 32-bit integer, then the entries, last axis fastest.
-    """
-    start = 4 + 4 * file.axes
-    magic = bytes([0, 0, 8, file.axes])
-    if len(content) < start or content[:4] != magic:
-        raise DataFileError(
-            f"{file.name}: {len(content)} bytes beginning with {content[:4].hex()!r}; expected at "
-            f"least {start} bytes beginning with {magic.hex()!r}. Replace it by the original file."
-        )
-    shape = tuple(np.frombuffer(content, ">u4", file.axes, offset=4).tolist())
-    if len(content) - start != math.prod(shape):
-        raise DataFileError(
-            f"{file.name}: {len(content) - start} entries; its header announces {shape}, that is "
-            f"{math.prod(shape)}. Replace it by the original file."
-        )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from numpy.random import SeedSequence, default_rng
 from numpy.typing import NDArray
@@ -29,15 +29,16 @@ class Collection:
 
 
 class Images(Sampled):
-    """Images of the ten digits. A subclass loads its collection and says how large it is."""
+    """Images of the ten digits; a subclass loads its collection and has its size."""
 
+    classes: ClassVar[Classes] = tuple(range(10))
+    label_name: ClassVar[str] = "digit shown"
     if TYPE_CHECKING:
         preprocessing: Preprocessing
 
-    @property
-    def available(self) -> int:
-        """Number of images in the collection."""
-        raise NotImplementedError
+        @property
+        def available(self) -> int:
+            """Number of images in the collection."""
 
     def load(self) -> Collection:
         """Read the collection."""
@@ -50,7 +51,7 @@ class Images(Sampled):
         return self
 
     def faults(self, test: Inputs) -> Iterator[Fault]:
-        """Test images are others than the training images."""
+        """Test images must not be training images."""
         if isinstance(test, Images) and test.collection == self.collection:
             yield from test._too_few(self.samples)
 
@@ -60,10 +61,6 @@ class Images(Sampled):
             rest = f", {taken} of them in `train`" if taken else ""
             reason = f"{self.collection} has {self.available} images{rest}"
             yield Fault("samples", f"found {self.samples}, expected at most {left}: {reason}")
-
-    @property
-    def classes(self) -> Classes:
-        return tuple(range(10))
 
     def place(self, role: str) -> str:
         return f"{role} images of {self.inputs}"

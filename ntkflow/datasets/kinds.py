@@ -23,14 +23,14 @@ Classes = tuple[int | str, ...]
 class Points:
     """Inputs x, shape (n, n_0), and what is known about them.
 
-    `angle` and `label`, shape (n,): the exact angle in the plane, and the index among `classes`.
-    `y`, shape (n, n_L): the values that come with the points.
+    `angle` and `label`, shape (n,), are the exact angle in the plane, and the index among
+    `classes`. `y`, shape (n, n_L), are values that come with the points.
     """
 
     x: Real
     angle: Real | None = None
     label: Integers | None = None
-    classes: Classes | None = None
+    classes: Classes = ()
     y: Real | None = None
 
     @property
@@ -47,6 +47,8 @@ class Inputs(Strict):
     stated: ClassVar[tuple[str, ...]] = ("inputs", "samples", "features")
     """Keys that `place` puts into words."""
     on_circle: ClassVar[bool] = False
+    label_name: ClassVar[str] = "class label"
+    """Attribute `long_name` of the labels in stores."""
 
     if TYPE_CHECKING:
         inputs: str
@@ -60,9 +62,9 @@ class Inputs(Strict):
             """Number of points."""
 
     @property
-    def classes(self) -> Classes | None:
-        """Classes of the points, in the order of outputs; None if the points have no labels."""
-        return None
+    def classes(self) -> Classes:
+        """Classes of the points, in the order of outputs; empty if the points have no labels."""
+        return ()
 
     @property
     def y_columns(self) -> int:
@@ -173,7 +175,7 @@ class FromLabels(Target):
         raise NotImplementedError
 
     def faults(self, train: Inputs, test: Inputs | None) -> Iterator[Fault]:
-        if train.classes is None or (test is not None and test.classes is None):
+        if not train.classes or (test is not None and not test.classes):
             expected = "labelled inputs: digits, mnist, or a file with the key label"
             yield Fault("kind", f"found {self.kind}, expected {expected}")
         elif len(train.classes) < 2:
@@ -183,8 +185,7 @@ class FromLabels(Target):
 
     def evaluate(self, train: Points, test: Points) -> Real:
         """NaN at test points without a label."""
-        if train.label is None or train.classes is None:
-            raise ValueError(f"target {self.kind}: the training points have no labels")
+        assert train.label is not None
         table = self.by_class(train.classes)
         undefined = np.full((len(test.x), table.shape[1]), np.nan)
         return np.concatenate(
@@ -193,8 +194,7 @@ class FromLabels(Target):
 
     def noisy(self, train: Points, test: Points, noise: float, seed: SeedSequence) -> Real:
         """`evaluate` with each training label replaced with probability `noise` by another."""
-        if train.label is None or train.classes is None:
-            return self.evaluate(train, test)
+        assert train.label is not None
         random, count = default_rng(seed), len(train.label)
         replaced = random.random(count) < noise
         others = random.integers(1, len(train.classes), count)

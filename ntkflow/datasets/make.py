@@ -17,12 +17,12 @@ from ntkflow.stores.schema import conform
 def make_dataset(config: DatasetConfig) -> xr.Dataset:
     """Draw a data set.
 
-    Training inputs, test inputs and noise have their own random streams, spawned from the seed:
-    adding a test set or noise leaves the training inputs as they are. Training and test points
-    of one collection are disjoint. ValueError if the data are not as the configuration expects.
+    Training inputs, test inputs and noise have separate random streams, spawned from the seed:
+    adding a test set or noise does not change the training inputs. Training and test points of one
+    collection are disjoint. ValueError if the data are not as the configuration expects.
 
     The store of kind "dataset" has ``x`` (sample, feature) and ``y`` (sample, output) in float64,
-    ``is_train``, ``angle`` where there are two features, ``label`` where all points have one.
+    ``is_train``, ``angle`` if there are two features, and ``label`` if all points have one.
     """
     train_seed, test_seed, noise_seed = SeedSequence(config.seed).spawn(3)
     train = _drawn("train", config.train, train_seed, 0)
@@ -31,7 +31,7 @@ def make_dataset(config: DatasetConfig) -> xr.Dataset:
         shared = config.train.collection == config.test.collection is not None
         drawn = (train_seed, len(train.x)) if shared else (test_seed, 0)
         test = _in_classes(_drawn("test", config.test, *drawn), train)
-    if config.test is not None:  # statistics are those of the training points as drawn
+        # Statistics are those of the training points as drawn.
         test = replace(test, x=config.test.preprocessed(test.x, train.x))
     train = replace(train, x=config.train.preprocessed(train.x, train.x))
     y = config.target.noisy(train, test, config.label_noise, noise_seed)
@@ -39,10 +39,10 @@ def make_dataset(config: DatasetConfig) -> xr.Dataset:
         "train": json.dumps(config.train.record),
         "test": json.dumps(None if config.test is None else config.test.record),
         "target": json.dumps(config.target.model_dump(mode="json", exclude_none=True)),
-        "label_noise": float(config.label_noise),
-        "seed": int(config.seed),
+        "label_noise": config.label_noise,
+        "seed": config.seed,
     }
-    return _assemble(train, test, y).assign_attrs(attrs)
+    return _assemble(train, test, y, config.train.label_name).assign_attrs(attrs)
 
 
 def _drawn(role: str, inputs: Inputs, seed: SeedSequence, skip: int) -> Points:
@@ -54,20 +54,20 @@ def _drawn(role: str, inputs: Inputs, seed: SeedSequence, skip: int) -> Points:
 
 def _in_classes(test: Points, train: Points) -> Points:
     """Test points with labels that index the classes of the training points."""
-    if test.label is None or train.classes in (None, test.classes):
+    if test.label is None or train.classes in ((), test.classes):
         return test
-    known = {name: index for index, name in enumerate(train.classes or ())}
-    index = np.array([known[name] for name in test.classes or ()])
+    index = np.array([train.classes.index(name) for name in test.classes])
     return replace(test, label=index[test.label], classes=train.classes)
 
 
-def _assemble(train: Points, test: Points, y: Real) -> xr.Dataset:
+def _assemble(train: Points, test: Points, y: Real, label_name: str) -> xr.Dataset:
     x = np.concatenate([train.x, test.x])
     coords: dict[str, Any] = {"is_train": ("sample", np.arange(len(x)) < len(train.x))}
     if x.shape[1] == 2:
         coords["angle"] = ("sample", np.concatenate([_angle(train), _angle(test)]))
     if train.label is not None and test.label is not None:
-        coords["label"] = ("sample", np.concatenate([train.label, test.label]))
+        label = np.concatenate([train.label, test.label])
+        coords["label"] = ("sample", label, {"long_name": label_name})
     variables = {"x": (("sample", "feature"), x), "y": (("sample", "output"), y)}
     return conform(xr.Dataset(variables, coords), "dataset")
 

@@ -34,8 +34,8 @@ class Array(NamedTuple):
 class Source(NamedTuple):
     """Arrays of a file by name; `columns`: whether it is a table, of columns.
 
-    `read` takes names and the key that they stand for, and returns the arrays one beside another,
-    as one array (row, feature). The values of the keys label and split may be text.
+    `read` takes the names of arrays and the key that contains them, and returns the arrays side by
+    side, as one array (row, feature). The values of the keys label and split may be text.
     """
 
     arrays: Mapping[str, Array]
@@ -86,7 +86,7 @@ def _explained(path: str, key: str) -> Iterator[None]:
         ) from error
 
 
-def _beside(arrays: Sequence[np.ndarray]) -> np.ndarray:
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Arrays with the same number of rows as one array (row, feature)."""
     return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
 
@@ -102,7 +102,7 @@ def _header(file: IO[bytes]) -> Array:
 def _npy(path: str) -> Source:
     with open(path, "rb") as file:
         array = _header(file)
-    return Source({"x": array}, lambda names, key: _beside([np.load(path, allow_pickle=False)]))
+    return Source({"x": array}, lambda names, key: _joined([np.load(path, allow_pickle=False)]))
 
 
 def _npz(path: str) -> Source:
@@ -114,7 +114,7 @@ def _npz(path: str) -> Source:
 
     def read(names: Sequence[str], key: str) -> np.ndarray:
         with np.load(path, allow_pickle=False) as archive:
-            return _beside([archive[name] for name in names])
+            return _joined([archive[name] for name in names])
 
     return Source(arrays, read)
 
@@ -191,7 +191,7 @@ def _parquet(path: str) -> Source:
 
     def read(names: Sequence[str], key: str) -> np.ndarray:
         table = parquet.read_table(path, columns=list(names))
-        return _beside([table.column(name).to_numpy() for name in names])
+        return _joined([table.column(name).to_numpy() for name in names])
 
     return Source(arrays, read, columns=True)
 
@@ -222,7 +222,7 @@ def _labelled(path: str) -> Source:
 
     def read(names: Sequence[str], key: str) -> np.ndarray:
         with opened() as dataset:
-            return _beside([dataset[name].values for name in names])
+            return _joined([dataset[name].values for name in names])
 
     return Source(arrays, read)
 

@@ -12,7 +12,8 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from ntkflow.device import configure_jax
-from ntkflow.interface import arrays, checks, settings
+from ntkflow.interface import arrays, settings
+from ntkflow.interface.checks import COUNT, instance, listed, number, one_of, whole
 from ntkflow.interface.recipes import ActivationSpec
 from ntkflow.jobs.tasks import compute
 from ntkflow.stores.blocks import Compute
@@ -22,23 +23,30 @@ from ntkflow.stores.staging import Inputs
 
 GIB = 2**30
 
-Matrix: TypeAlias = Annotated[ArrayLike, arrays.Matrix()]
-StoredMatrix: TypeAlias = Annotated[Inputs, arrays.StoredMatrix()]
-Activation: TypeAlias = Annotated[ActivationSpec, settings.NamedFunction()]
-Kinks: TypeAlias = Annotated[Sequence[float], checks.Listed(checks.Number())]
-Beta: TypeAlias = Annotated[float, checks.Number(low=0, high=1e100)]
-WeightGain: TypeAlias = Annotated[float, checks.Number(low=1e-100, high=1e100)]
-Precision: TypeAlias = Annotated[str, checks.OneOf(("float64", "float32"))]
-Seed: TypeAlias = Annotated[int, checks.Whole(0, 2**64 - 1)]
-Block: TypeAlias = Annotated[int, checks.COUNT]
-Memory: TypeAlias = Annotated[float, checks.Number(above=0, high=2**20)]
-Threads: TypeAlias = Annotated[int, checks.Whole(1, 4096)]
-Tolerance: TypeAlias = Annotated[float, checks.Number(above=0, high=1)]
-Scheduler: TypeAlias = Annotated[str | Mapping[str, Any], settings.Scheduler()]
-Overwrite: TypeAlias = Annotated[bool, checks.Flag()]
-Points: TypeAlias = Annotated[xr.Dataset, checks.Instance(xr.Dataset, "an xarray Dataset")]
-Attributes: TypeAlias = Annotated[Mapping[str, object], settings.Attributes()]
-Progress: TypeAlias = Annotated[Callable[[str], None], checks.Callback()]
+Matrix: TypeAlias = Annotated[ArrayLike, arrays.matrix]
+StoredMatrix: TypeAlias = Annotated[Inputs, arrays.stored_matrix]
+Activation: TypeAlias = Annotated[ActivationSpec, settings.named_function]
+Kinks: TypeAlias = Annotated[Sequence[float], partial(listed, each=number)]
+Beta: TypeAlias = Annotated[float, partial(number, low=0, high=1e100)]
+WeightGain: TypeAlias = Annotated[float, partial(number, low=1e-100, high=1e100)]
+Precision: TypeAlias = Annotated[str, partial(one_of, names=("float64", "float32"))]
+Seed: TypeAlias = Annotated[int, partial(whole, low=0, high=2**64 - 1)]
+Block: TypeAlias = Annotated[int, COUNT]
+Memory: TypeAlias = Annotated[float, partial(number, above=0, high=2**20)]
+Threads: TypeAlias = Annotated[int, partial(whole, low=1, high=4096)]
+Tolerance: TypeAlias = Annotated[float, partial(number, above=0, high=1)]
+Scheduler: TypeAlias = Annotated[str | Mapping[str, Any], settings.scheduler]
+Overwrite: TypeAlias = Annotated[
+    bool, partial(instance, kind=bool | np.bool_, expected="True or False")
+]
+Points: TypeAlias = Annotated[
+    xr.Dataset, partial(instance, kind=xr.Dataset, expected="an xarray Dataset")
+]
+Attributes: TypeAlias = Annotated[Mapping[str, object], settings.attributes]
+Progress: TypeAlias = Annotated[
+    Callable[[str], None],
+    partial(instance, kind=Callable, expected="a function of one line of text, such as print"),
+]
 
 
 def cores() -> int:
@@ -48,7 +56,7 @@ def cores() -> int:
 
 
 class Work(NamedTuple):
-    """How blocks are computed, as the arguments of public functions say."""
+    """How blocks are computed: arguments of public functions."""
 
     block: int
     memory: float  # GiB for all blocks together
@@ -82,12 +90,13 @@ def write_kernels(
     if samples != x1.shape[0] or "is_train" not in points.coords:
         found = f"{samples} samples and the coordinates {sorted(map(str, points.coords))}"
         expected = f"{x1.shape[0]} samples, one per row of x1, and the coordinate is_train"
-        raise checks.refusal("points", checks.Found(found), expected)
+        raise ValueError(f"points: found {found}, expected {expected}")
     given = {"precision": precision, **(attributes or {})}
     if given["precision"] != precision:
-        found = f"the precision {given['precision']!r}"
-        expected = f"{precision!r}, that of the store, or none"
-        raise checks.refusal("attributes", checks.Found(found), expected)
+        raise ValueError(
+            f"attributes: found the precision {given['precision']!r}, expected {precision!r}, that "
+            "of the store, or none"
+        )
     write_grams(
         *(points, x1, x2, store, recipe),
         grid=grid,
@@ -102,9 +111,10 @@ def _computing(work: Work, grid: Grid, dtype: np.dtype) -> Compute:
     """Function that computes Dask tasks and reports the number of finished blocks."""
     one = block_bytes(grid, dtype) / GIB
     if work.memory < one:
-        expected = f"{one:.2g} or more for one block of {grid.chunk} in {dtype}"
-        found = checks.Found(f"{work.memory:g} GiB")
-        raise checks.refusal("memory", found, f"{expected}; or make `block` smaller")
+        raise ValueError(
+            f"memory: found {work.memory:g} GiB, expected {one:.2g} or more for one block of "
+            f"{grid.chunk} in {dtype}; or make `block` smaller"
+        )
     on_threads = work.scheduler["kind"] == "threads"
     # Two blocks per thread, since one of them is being written. Workers of a cluster have one each.
     wanted = (work.threads or cores()) * (2 if on_threads else 1)

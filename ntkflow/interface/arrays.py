@@ -1,43 +1,35 @@
 """Checks of arguments that are arrays: inputs, targets, and the parameters of a network."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ntkflow.interface.checks import Check, Found, Listed, refusal
+from ntkflow.interface.checks import listed, refusal
 from ntkflow.stores.staging import as_floats, check_container, check_finite
 
 
-@dataclass(frozen=True)
-class Matrix(Check):
+def matrix(name: str, value: Any, axes: str = "(samples, features)") -> np.ndarray:
     """Non-empty array of finite real numbers with two axes; integers become float64."""
-
-    axes: str = "(samples, features)"
-
-    def __call__(self, name: str, value: Any) -> np.ndarray:
-        array = as_floats(value, name)
-        require_matrix(name, array.shape, self.axes)
-        check_finite(array, name)
-        return array
+    array = as_floats(value, name)
+    require_matrix(name, array.shape, axes)
+    check_finite(array, name)
+    return array
 
 
-class StoredMatrix(Check):
-    """`Matrix` of NumPy, Zarr, xarray or Dask that is read by rows, and checked as it is read."""
-
-    def __call__(self, name: str, value: Any) -> Any:
-        if not hasattr(value, "shape") or not hasattr(value, "__getitem__"):
-            value = as_floats(value, name)
-        require_matrix(name, value.shape, "(samples, features)")
-        require_floats(name, value)
-        return value
+def stored_matrix(name: str, value: Any) -> Any:
+    """`matrix` of NumPy, Zarr, xarray or Dask that is read by rows, and checked as it is read."""
+    if not hasattr(value, "shape") or not hasattr(value, "__getitem__"):
+        value = as_floats(value, name)
+    require_matrix(name, value.shape, "(samples, features)")
+    require_floats(name, value)
+    return value
 
 
 def require_matrix(name: str, shape: object, axes: str) -> None:
     """Raise ValueError unless a shape has two axes, neither of length 0."""
     if not isinstance(shape, tuple) or len(shape) != 2 or 0 in shape:
-        raise refusal(name, Found(f"the shape {shape}"), f"{axes}, none of them empty")
+        raise ValueError(f"{name}: found the shape {shape}, expected {axes}, none of them empty")
 
 
 def require_floats(name: str, array: Any) -> None:
@@ -46,29 +38,29 @@ def require_floats(name: str, array: Any) -> None:
     as_floats(array[0:1], name)
 
 
-class Parameters(Check):
+def parameters(name: str, value: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     """Weights and biases of each layer of a network, with matching shapes."""
+    layers = listed(name, value, _layer, shortest=1)
+    for number, ((before, _), (weight, _)) in enumerate(pairwise(layers), 1):
+        width, rows = before.shape[1], len(weight)
+        if rows != width:
+            raise ValueError(
+                f"{name}[{number}]: found {rows} rows of weights, expected {width}, the width of "
+                "the previous layer"
+            )
+    return list(layers)
 
-    def __call__(self, name: str, value: Any) -> list[tuple[np.ndarray, np.ndarray]]:
-        layers = Listed(_Layer(), 1)(name, value)
-        shapes = [weight.shape for weight, _ in layers]
-        for number, ((_, width), (rows, _)) in enumerate(pairwise(shapes), 1):
-            if rows != width:
-                expected = f"{width}, the width of the previous layer"
-                raise refusal(f"{name}[{number}]", Found(f"{rows} rows of weights"), expected)
-        return list(layers)
 
-
-class _Layer(Check):
+def _layer(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
     """Pair of weights (fan_in, fan_out) and biases (fan_out,)."""
-
-    def __call__(self, name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
-        if not isinstance(value, list | tuple) or len(value) != 2:
-            raise refusal(name, value, "a pair of weights and biases")
-        weight, bias = Matrix("(fan_in, fan_out)")(name, value[0]), as_floats(value[1], name)
-        if not np.isfinite(bias).all():
-            raise refusal(name, Found("biases that are not finite"), "finite numbers")
-        if bias.shape != weight.shape[1:]:
-            found = Found(f"weights {weight.shape} and a bias {bias.shape}")
-            raise refusal(name, found, "(fan_in, fan_out) and (fan_out,)")
-        return weight, bias
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise refusal(name, value, "a pair of weights and biases")
+    weight, bias = matrix(name, value[0], "(fan_in, fan_out)"), as_floats(value[1], name)
+    if not np.isfinite(bias).all():
+        raise ValueError(f"{name}: found biases that are not finite, expected finite numbers")
+    if bias.shape != weight.shape[1:]:
+        raise ValueError(
+            f"{name}: found weights {weight.shape} and a bias {bias.shape}, expected "
+            "(fan_in, fan_out) and (fan_out,)"
+        )
+    return weight, bias

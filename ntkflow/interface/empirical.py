@@ -39,8 +39,8 @@ from ntkflow.stores.grams import BlockKernel, Recipe
 from ntkflow.stores.staging import Rows, check_shapes
 from ntkflow.stores.zarr import open_store
 
-Store = Annotated[str | Path, settings.Place("empirical")]
-Outputs: TypeAlias = Annotated[OutputSelection, settings.Outputs()]
+Store = Annotated[str | Path, partial(settings.place, kind="empirical")]
+Outputs: TypeAlias = Annotated[OutputSelection, settings.outputs]
 
 
 @checked

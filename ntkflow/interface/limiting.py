@@ -4,6 +4,7 @@ from __future__ import annotations  # so that help() names the types of argument
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,15 +33,15 @@ from ntkflow.interface.arguments import (
     cores,
     write_kernels,
 )
-from ntkflow.interface.checks import Whole, checked
-from ntkflow.interface.recipes import directed, limiting_network, limiting_recipe
+from ntkflow.interface.checks import checked, whole
+from ntkflow.interface.recipes import activation_from, directed, limiting_recipe
 from ntkflow.kernels import tiles
 from ntkflow.kernels.limiting import LimitingKernels as Kernels
 from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
 
-Depth = Annotated[int, Whole(1, 100_000)]
-Store = Annotated[str | Path, settings.Place("limiting")]
+Depth = Annotated[int, partial(whole, low=1, high=100_000)]
+Store = Annotated[str | Path, partial(settings.place, kind="limiting")]
 
 
 @checked
@@ -93,7 +94,7 @@ def limiting_kernels(
         If the activation's dual is not accurate for these inputs, or a kernel is too large or too
         small for `precision`. It is a ValueError.
     """
-    network = limiting_network(activation, kinks, depth, beta, weight_gain)
+    network = tiles.Network(activation_from(activation, kinks), depth, beta, weight_gain)
     dtype = np.dtype(precision)
     lists = [np.asarray(x) for x in (x1, x2) if x is not None]
     check_shapes(*lists)
@@ -171,8 +172,7 @@ def store_limiting_kernels(
         If `store` contains something else, another run is writing it, or the disk is full. It is a
         ValueError.
     """
-    network = limiting_network(activation, kinks, depth, beta, weight_gain)
-    recipe = limiting_recipe(activation, kinks, network, np.dtype(precision))
+    recipe = limiting_recipe(activation, kinks, depth, beta, weight_gain, np.dtype(precision))
     work = Work(block, memory, scheduler, threads, progress)
     write_kernels(x1, x2, store, recipe, precision, work, points, attributes, overwrite)
     return open_store(store, "limiting")
@@ -193,8 +193,8 @@ def store_kernel_share(
     its inputs ``x``, `share` is (i, n), and `network` and `kernels` have arguments of
     `store_limiting_kernels` by name.
     """
-    sigma, precision = network["activation"], kernels["precision"]
-    limit = limiting_network(sigma, (), network["depth"], network["beta"], network["weight_gain"])
-    recipe = limiting_recipe(sigma, (), limit, np.dtype(precision))
+    sigma, depth, beta, gain = (network[k] for k in ("activation", "depth", "beta", "weight_gain"))
+    precision = kernels["precision"]
+    recipe = limiting_recipe(sigma, (), depth, beta, gain, np.dtype(precision))
     work = Work(kernels["block"], kernels["memory"], kernels["scheduler"], threads, progress)
     write_kernels(points["x"], None, store, recipe, precision, work, points, share=share)

@@ -5,6 +5,7 @@ from __future__ import annotations  # so that help() names the types of argument
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, TypeAlias
 
 import jax
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ntkflow.interface import arrays
 from ntkflow.interface.arguments import Activation, Beta, Kinks, Precision, Seed, WeightGain
-from ntkflow.interface.checks import COUNT, Found, Instance, Listed, checked, refusal
+from ntkflow.interface.checks import COUNT, checked, instance, listed
 from ntkflow.interface.recipes import ActivationSpec, activation_from
 from ntkflow.networks.empirical import OutputSelection
 from ntkflow.networks.mlp import Architecture, Layer, Parameters, init, parameter_count, root_key
@@ -61,7 +62,7 @@ class Network:
         return np.dtype(self.parameters[0].weight.dtype)
 
     def check(self, features: int, outputs: OutputSelection, name: str = "x1") -> None:
-        """Raise ValueError if the argument `name` has not n_0 features, or an output is absent."""
+        """Raise ValueError unless the argument `name` has n_0 features and the output exists."""
         if features != self.features:
             raise ValueError(
                 f"{name}: found {features} features, expected {self.features}, as the network has"
@@ -72,17 +73,16 @@ class Network:
                 f"outputs: found {outputs}, expected 'all', 'trace' or a number below {number}"
             )
 
-    def cast(self, array: np.ndarray, name: str) -> np.ndarray:
-        """Array in the network's precision; ValueError if a value overflows or all vanish in it."""
-        return _cast(array, self.dtype, name)
+
+Net: TypeAlias = Annotated[
+    Network, partial(instance, kind=Network, expected="a Network, as api.network returns")
+]
+Widths = Annotated[Sequence[int], partial(listed, each=COUNT, shortest=2)]
+Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.parameters]
 
 
-Net: TypeAlias = Annotated[Network, Instance(Network, "a Network, as api.network returns")]
-Widths = Annotated[Sequence[int], Listed(COUNT, shortest=2)]
-Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.Parameters()]
-
-
-def _cast(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
+def cast_array(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
+    """Array in a network's precision; ValueError if a value overflows or all vanish in it."""
     with np.errstate(over="ignore"):
         found = array.astype(dtype)
     if not np.isfinite(found).all():
@@ -126,7 +126,7 @@ def initial_parameters(widths: Widths, *, seed: Seed = 0) -> list[tuple[np.ndarr
     architecture = Architecture(tuple(hidden), activation_from("relu", ()), 0.0, outputs=outputs)
     count = parameter_count(features, architecture)
     if count >= 2**31:
-        raise refusal("widths", Found(f"{count:,} parameters"), f"fewer than {2**31:,}")
+        raise ValueError(f"widths: found {count:,} parameters, expected fewer than {2**31:,}")
     # Without jit, operations would run one by one and differ in the last bits.
     with full_precision(), jax.disable_jit(False):
         layers = init(root_key(seed), features, architecture, np.float32)
@@ -172,7 +172,7 @@ def network(
     dtype = np.dtype(precision)
     with full_precision():
         layers = [
-            Layer(*(jnp.asarray(_cast(np.asarray(a), dtype, "parameters")) for a in layer))
+            Layer(*(jnp.asarray(cast_array(np.asarray(a), dtype, "parameters")) for a in layer))
             for layer in parameters
         ]
     *hidden, outputs = (layer.weight.shape[1] for layer in layers)

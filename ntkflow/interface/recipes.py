@@ -37,27 +37,23 @@ ROOT = Path(__file__).parents[2]  # folder from which the package is imported
 
 
 def limiting_recipe(
-    spec: ActivationSpec, kinks: Sequence[float], network: tiles.Network, dtype: np.dtype
+    spec: ActivationSpec,
+    kinks: Sequence[float],
+    depth: int,
+    beta: float,
+    weight_gain: float,
+    dtype: np.dtype,
 ) -> Recipe:
-    """Recipe of both limiting kernels of a network in `dtype`.
-
-    `spec` and `kinks` are the arguments from which the network's activation was made.
-    """
+    """Recipe of both limiting kernels of a network in `dtype`."""
+    network = tiles.Network(activation_from(spec, kinks), depth, beta, weight_gain)
     sigma = f"{sigma_digest(spec, network.activation)} {[float(kink) for kink in kinks]}"
-    numbers = f"{network.depth} {network.beta!r} {network.weight_gain!r} {dtype}"
+    numbers = f"{depth} {beta!r} {weight_gain!r} {dtype}"
     return Recipe(
         directed=partial(directed, dtype=dtype),
         plan=partial(_block_kernel, network=network, dtype=dtype),
         settings=f"{sigma} {numbers} {code_digest(tiles, activations)}",
         dtype=dtype,
     )
-
-
-def limiting_network(
-    spec: ActivationSpec, kinks: Sequence[float], depth: int, beta: float, weight_gain: float
-) -> tiles.Network:
-    """Network in the limit n -> infinity, from plain arguments."""
-    return tiles.Network(activation_from(spec, kinks), depth, float(beta), float(weight_gain))
 
 
 def directed(part: np.ndarray, *, dtype: np.dtype) -> Rows:
@@ -125,18 +121,14 @@ def numerics(*modules: ModuleType) -> list[Path]:
 
 def statements(file: Path) -> str:
     """Source of a module in a normal form, without comments and docstrings."""
-    tree = ast.parse(file.read_bytes())
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            # All strings that are statements: attributes and constants have docstrings too.
-            vars(node)["body"] = [each for each in body if not _is_docstring(each)]
-    return ast.unparse(tree)
+    return ast.unparse(_WithoutDocstrings().visit(ast.parse(file.read_bytes())))
 
 
-def _is_docstring(statement: ast.stmt) -> bool:
-    value = statement.value if isinstance(statement, ast.Expr) else None
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+class _WithoutDocstrings(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        """Remove any string that is a statement: attributes and constants have docstrings too."""
+        text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if text else node
 
 
 def sigma_digest(spec: ActivationSpec, activation: Activation) -> str:

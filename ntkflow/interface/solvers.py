@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # so that help() names the types of arguments
 
-from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -14,42 +14,40 @@ from ntkflow.analysis.eigenpairs import Eigenpairs
 from ntkflow.analysis.regression import Regression
 from ntkflow.interface import arrays
 from ntkflow.interface.arguments import GIB, Memory, Progress, Tolerance
-from ntkflow.interface.checks import COUNT, Check, Found, Number, OneOf, checked, refusal
+from ntkflow.interface.checks import COUNT, checked, number, one_of
 from ntkflow.stores.staging import as_floats
 
 
-@dataclass(frozen=True)
-class KernelCheck(Check):
+def kernel_array(name: str, value: Any, axes: str = "(N, N)") -> Any:
     """Kernel with two axes, in memory or read block by block; integers become float64."""
+    if isinstance(value, xr.Dataset):
+        raise ValueError(
+            f'{name}: found a Dataset, expected one of its kernels, such as dataset["ntk"]'
+        )
+    by_blocks = hasattr(value, "__getitem__") and hasattr(value, "dtype")
+    if not by_blocks or isinstance(value, np.ndarray):
+        value = as_floats(value, name)
+    arrays.require_matrix(name, value.shape, axes)
+    if axes == "(N, N)" and value.shape[0] != value.shape[1]:
+        raise ValueError(f"{name}: found the shape {value.shape}, expected (N, N)")
+    arrays.require_floats(name, value)
+    if value.dtype.kind != "f":
+        value = as_floats(value, name)
+    # A kernel on disk is checked when its blocks are read.
+    if isinstance(value, np.ndarray) and not blocks.all_finite(value):
+        raise ValueError(
+            f"{name}: found {np.count_nonzero(~np.isfinite(value))} entries that are not finite, "
+            "expected finite numbers; check the inputs and the activation"
+        )
+    return value
 
-    axes: str = "(N, N)"
 
-    def __call__(self, name: str, value: Any) -> Any:
-        if isinstance(value, xr.Dataset):
-            raise refusal(name, Found("a Dataset"), 'one of its kernels, such as dataset["ntk"]')
-        by_blocks = hasattr(value, "__getitem__") and hasattr(value, "dtype")
-        if not by_blocks or isinstance(value, np.ndarray):
-            value = as_floats(value, name)
-        arrays.require_matrix(name, value.shape, self.axes)
-        if self.axes == "(N, N)" and value.shape[0] != value.shape[1]:
-            raise refusal(name, Found(f"the shape {value.shape}"), "(N, N)")
-        arrays.require_floats(name, value)
-        if value.dtype.kind != "f":
-            value = as_floats(value, name)
-        # A kernel on disk is checked when its blocks are read.
-        if isinstance(value, np.ndarray) and not blocks.all_finite(value):
-            count = np.count_nonzero(~np.isfinite(value))
-            found = Found(f"{count} entries that are not finite")
-            raise refusal(name, found, "finite numbers; check the inputs and the activation")
-        return value
-
-
-Kernel = Annotated[blocks.Kernel, KernelCheck()]
-CrossKernel = Annotated[blocks.Kernel, KernelCheck("(M, N)")]
+Kernel = Annotated[blocks.Kernel, kernel_array]
+CrossKernel = Annotated[blocks.Kernel, partial(kernel_array, axes="(M, N)")]
 Count = Annotated[int, COUNT]
-End = Annotated[Literal["largest", "smallest"], OneOf(("largest", "smallest"))]
-Ridge = Annotated[float, Number(low=0)]
-Targets = Annotated[ArrayLike, arrays.Matrix("(N, outputs)")]
+End = Annotated[Literal["largest", "smallest"], partial(one_of, names=("largest", "smallest"))]
+Ridge = Annotated[float, partial(number, low=0)]
+Targets = Annotated[ArrayLike, partial(arrays.matrix, axes="(N, outputs)")]
 
 
 @checked
@@ -174,11 +172,13 @@ def predict(
     """
     points, weights = cross_kernel.shape[1], np.asarray(coefficients, float)
     if len(weights) != points:
-        found = Found(f"{len(weights)} rows")
-        raise refusal("coefficients", found, f"{points}, one per training point")
+        raise ValueError(
+            f"coefficients: found {len(weights)} rows, expected {points}, one per training point"
+        )
     with np.errstate(over="ignore", invalid="ignore"):  # checked below
         f = blocks.product(cross_kernel, weights, memory=memory * GIB)
     if not np.isfinite(f).all():
-        found = Found("a prediction that overflows")
-        raise refusal("coefficients", found, "smaller coefficients")
+        raise ValueError(
+            "coefficients: found a prediction that overflows, expected smaller coefficients"
+        )
     return f

@@ -4,6 +4,7 @@ from __future__ import annotations  # so that help() names the types of argument
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, cast
 
 import jax
@@ -15,8 +16,8 @@ from numpy.typing import ArrayLike
 from ntkflow.functions import first_line
 from ntkflow.interface import arrays, settings
 from ntkflow.interface.arguments import Matrix, Progress, Seed
-from ntkflow.interface.checks import COUNT, Number, checked, refusal
-from ntkflow.interface.network import Net, Network, full_precision
+from ntkflow.interface.checks import COUNT, checked, number, refusal
+from ntkflow.interface.network import Net, Network, cast_array, full_precision
 from ntkflow.networks import costs, descent
 from ntkflow.networks.costs import Cost, Pointwise
 from ntkflow.networks.method import Method, Optimizer, named_optimizer
@@ -48,11 +49,11 @@ class Training:
     networks: tuple[Network, ...]
 
 
-Targets = Annotated[ArrayLike, arrays.Matrix("(samples, outputs)")]
-Steps = Annotated[int | Sequence[int], settings.Steps()]
-Rate = Annotated[float, Number(above=0)]
-CostArgument = Annotated[str | Pointwise, settings.NamedFunction(mapping=False)]
-OptimizerArgument = Annotated[str | Optimizer, settings.NamedFunction(mapping=False)]
+Targets = Annotated[ArrayLike, partial(arrays.matrix, axes="(samples, outputs)")]
+Steps = Annotated[int | Sequence[int], settings.steps]
+Rate = Annotated[float, partial(number, above=0)]
+CostArgument = Annotated[str | Pointwise, partial(settings.named_function, mapping=False)]
+OptimizerArgument = Annotated[str | Optimizer, partial(settings.named_function, mapping=False)]
 Batch = Annotated[int, COUNT]
 
 
@@ -213,7 +214,9 @@ def _points(
     expected = len(named["x"]), network.architecture.outputs
     if named["y"].shape != expected:
         raise refusal("y", named["y"], f"the shape {expected}: (samples, outputs)")
-    points, targets, places = (network.cast(array, name) for name, array in named.items())
+    points, targets, places = (
+        cast_array(array, network.dtype, name) for name, array in named.items()
+    )
     return points, targets, places
 
 

@@ -1,17 +1,17 @@
-"""Dask workers: processes of this job, one per GPU, or those of a cluster that runs already."""
+"""Dask workers: processes of this job, one per GPU, or those of a running cluster."""
 
 import logging
 import os
-import queue
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 import dask
 from dask.delayed import Delayed
-from distributed import Client, Future, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin
+from distributed import Client, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin
+from distributed.client import Future, as_completed
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 from distributed.system import MEMORY_LIMIT
@@ -20,15 +20,13 @@ from ntkflow.jobs.gpus import visible_gpus
 from ntkflow.jobs.tasks import Report
 
 TIMEOUT = 10.0  # seconds for a running scheduler to answer, and to have a worker
-TRANSFER = 10.0  # seconds for a result to arrive
-INTERVAL = 1.0  # seconds after which the number of workers is read again
 
-# Ports are open to this machine only; the pages of Dask's dashboard are not served.
+# Ports are open to this machine only, and Dask serves no dashboard.
 LOOPBACK = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
 SETTINGS = {
     # A process forked after JAX has started can deadlock.
     "distributed.worker.multiprocessing-method": "spawn",
-    # A worker short of memory is to be restarted, not to wait for memory that JAX keeps.
+    # A worker short of memory must be restarted, because JAX does not free memory.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
@@ -42,32 +40,21 @@ def on_workers(
     report: Report,
     prepare: Callable[[int], None] | None,
 ) -> dict[Any, Any]:
-    """A window of tasks moves along: as one finishes, the next is submitted."""
+    """Compute the tasks on workers; as one finishes, the next is submitted."""
     results: dict[Any, Any] = {}
     waiting = iter(tasks.items())
-    under_way: dict[Future[Any], Any] = {}  # keys of tasks by their futures
-    finished: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+    submitted: dict[Future[Any], Any] = {}  # keys of tasks by their futures
     with _connected(scheduler, threads, prepare) as client:
-        try:
-            while len(results) < len(tasks):
-                room = 2 * max(1, _threads(client)) - len(under_way)
-                for key, task in islice(waiting, max(0, room)):
-                    future = client.compute(task)
-                    under_way[future] = key
-                    future.add_done_callback(finished.put)
-                try:
-                    future = finished.get(timeout=INTERVAL)
-                except queue.Empty:
-                    continue
-                found = _result(future)
-                if not found:  # lost with its worker, and computed again
-                    finished.put(future)
-                    continue
-                (results[under_way.pop(future)],) = found
-                report(len(results), len(tasks), *found)
-        finally:
-            with suppress(OSError):
-                client.cancel(list(under_way))
+        finished = as_completed(loop=client.loop)
+        while len(results) < len(tasks):
+            room = 2 * max(1, _threads(client)) - len(submitted)
+            for key, task in islice(waiting, max(0, room)):
+                future = client.compute(task)
+                submitted[future] = key
+                finished.add(future)
+            future = next(finished)
+            result = results[submitted.pop(future)] = _result(future)
+            report(len(results), len(tasks), result)
     return results
 
 
@@ -79,14 +66,10 @@ def _threads(client: Client) -> int:
         raise _lost() from error
 
 
-def _result(future: Future[Any]) -> list[Any]:
-    """List with the result of a finished task, empty if it was lost; raise what it raised."""
+def _result(future: Future[Any]) -> Any:
+    """Result of a finished task, computed again if it was lost; raise what the task raised."""
     try:
-        return [future.result(timeout=TRANSFER)]
-    except TimeoutError:
-        if future.status == "error":
-            raise
-        return []
+        return future.result()
     except KilledWorker as error:
         raise RuntimeError(
             f"kernels.scheduler: found {error.allowed_failures + 1} workers lost while they "
@@ -120,7 +103,7 @@ def _connected(
     finally:
         log.setLevel(level)
         for name in os.environ.keys() - environment.keys():
-            del os.environ[name]  # which Dask has set for the processes it starts
+            del os.environ[name]  # set by Dask for the processes that it starts
 
 
 class _Preparation(WorkerPlugin):
@@ -131,7 +114,7 @@ class _Preparation(WorkerPlugin):
         self.quiet = scheduler["kind"] == "local"
 
     def setup(self, worker: Worker) -> None:
-        if self.quiet:  # what a task raises is raised again where it was asked for
+        if self.quiet:  # errors of tasks are raised in the process that submitted them
             logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
         if self.prepare is not None:
             self.prepare(worker.state.nthreads)
@@ -161,8 +144,8 @@ def local_workers(
     workers = scheduler.get("workers") or len(gpus) or max(1, threads // each)
     if gpus and workers > len(gpus):
         raise ValueError(
-            f"kernels.scheduler.workers: found {workers}, expected at most {len(gpus)}, one a GPU "
-            "of this machine: lower it, or leave it out"
+            f"kernels.scheduler.workers: found {workers}, expected at most {len(gpus)}, one per "
+            "GPU of this machine: lower it, or leave it out"
         )
     environments: Sequence[dict[str, str]] = [{}] * workers
     if gpus:

@@ -24,11 +24,11 @@ def package_sources(
 ) -> list[Path]:
     """Files of the package that `script` imports, directly or through other modules.
 
-    They are found in the text, and nothing is executed: imports inside functions count, names of
-    modules in strings do not, except those of `modules`, which the script imports by name. A module
-    brings the `__init__.py` of each package around it, and the style sheets (``*.mplstyle``) and
-    templates (``*.jinja``) in its folder. `root` contains the package, and `folders` measures
-    outside it. ModuleNotFoundError if a file imports a module of the package that does not exist.
+    Import statements are read without executing them, inside functions too; `modules` are further
+    modules, which the script imports by name. With a module come the `__init__.py` of each package
+    around it, and the style sheets (``*.mplstyle``) and templates (``*.jinja``) in its folder.
+    `root` contains the package, and `folders` contain measures outside it. ModuleNotFoundError if a
+    file imports a module of the package that does not exist.
     """
     reached = {file for module in modules for file in _required(module, script, root, folders)}
     waiting = [script, *reached]
@@ -61,7 +61,7 @@ def imported_names(file: Path, root: Path) -> Iterator[tuple[str, str | None]]:
     """
     if file.is_relative_to(root / PACKAGE):
         package = ".".join(file.relative_to(root).parent.parts)
-    else:  # the folder of a measure of the user's is a subpackage of `ntkflow.measures`
+    else:  # a measure outside the package is a subpackage of `ntkflow.measures`
         package = f"{MEASURES}.{file.parent.name}"
     for module, name in _statements(file.read_bytes(), str(file)):
         yield resolve_name(module, package), name

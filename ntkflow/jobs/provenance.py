@@ -27,20 +27,20 @@ def record(
 ) -> dict[str, Any]:
     """Record of a run as plain values; identical runs have identical records.
 
-    `configuration` is the text of the YAML file beside the record, from which the run can be
+    `configuration` is the text of the YAML file next to the record, from which the run can be
     repeated. `digests` has the SHA-256 of each product by its path in the folder of results, and
     `made` the attributes of the stores: a resumed run may have used several versions of the code.
     `platform` and `packages` are those of the process that writes the record.
     """
     stores = list(made)
-    said = {key: sorted({str(store[key]) for store in stores if key in store}) for key in MADE_BY}
+    found = {key: sorted({str(store[key]) for store in stores if key in store}) for key in MADE_BY}
     return {
         "repeat": "snakemake --cores all --configfile configuration.yaml",
         "configuration": {
             "file": "configuration.yaml",
             "sha256": hashlib.sha256(configuration.encode()).hexdigest(),
         },
-        "stores_made_by": {**said, "versions": [json.loads(text) for text in said["versions"]]},
+        "stores_made_by": {**found, "versions": [json.loads(text) for text in found["versions"]]},
         "platform": dict(platform),
         "packages": dict(sorted(packages.items())),
         "digests": dict(sorted(digests.items())),
@@ -74,7 +74,7 @@ def installed_packages() -> dict[str, str]:
     found: dict[str, str] = {}
     for package in distributions():
         text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
-        # Only the header: parsing all of it takes a second for some hundred packages.
+        # Parsing the whole text takes a second for a few hundred packages.
         header = dict(line.split(": ", 1) for line in text.splitlines()[:20] if ": " in line)
         if "Name" in header:
             found.setdefault(header["Name"], header.get("Version", ""))
@@ -85,10 +85,11 @@ def fingerprint(smk: Any, *sources: Any) -> str:
     """Digest of a job's parameters, code, source stores, package versions and devices."""
     import jax
 
-    named = {"job": job_name(smk), "params": dict(smk.params.items())}
+    job = {"job": job_name(smk), "params": dict(smk.params.items())}
     packages = {name: version(name) for name in RECORDED_PACKAGES}
-    machine = [packages, _device(), len(jax.devices())]
-    digest = hashlib.sha256(json.dumps([named, machine], sort_keys=True, default=str).encode())
+    devices = jax.devices()
+    machine = [packages, devices[0].device_kind, len(devices)]
+    digest = hashlib.sha256(json.dumps([job, machine], sort_keys=True, default=str).encode())
     for source in sources:
         digest.update(source.attrs["sha256"].encode())
     for file in smk.input:
@@ -103,40 +104,30 @@ def job_name(smk: Any) -> str:
 
 
 def _concerned(config: Mapping[str, Any], wildcards: Any) -> dict[str, Any]:
-    """The part of the configuration that a job depends on; it is a valid configuration."""
-    named = dict(wildcards.items())
-    names = {key: named.get(key) for key in ("dataset", "network", "experiment")}
+    """Part of the configuration that a job depends on, itself a valid configuration."""
+    names = {key: wildcards.get(key) for key in ("dataset", "network", "experiment")}
+    part = {key: value for key, value in config.items() if key != "run"}
     if names["experiment"] is not None:
         experiment = config["experiments"][names["experiment"]]
         names |= {key: experiment[key] for key in ("dataset", "network")}
-    sections = {
-        f"{key}s": {} if name is None else {name: config[f"{key}s"][name]}
-        for key, name in names.items()
-    }
-    plain = {key: value for key, value in config.items() if key not in (*sections, "run")}
-    run = {} if names["experiment"] is None else {"run": [names["experiment"]]}
-    return {**plain, **run, **sections}
+        part["run"] = [names["experiment"]]
+    for key, name in names.items():
+        part[f"{key}s"] = {} if name is None else {name: config[f"{key}s"][name]}
+    return part
 
 
 def _computing() -> dict[str, str]:
-    """Device and settings of JAX, if the job imported it."""
+    """Device and settings of JAX if the job imported it, else the architecture of the machine."""
     jax = sys.modules.get("jax")
     if jax is None:
-        return {"device": _device()}
+        return {"device": platform.machine()}
     precision = jax.config.jax_default_matmul_precision
     counters = "partitionable" if jax.config.jax_threefry_partitionable else "not partitionable"
     return {
-        "device": _device(),
+        "device": jax.devices()[0].device_kind,
         "matrix_products": "full precision, no TF32" if precision == "highest" else str(precision),
         "random_keys": f"threefry2x32, {counters}",
     }
-
-
-def _device() -> str:
-    """Device of JAX if the job imported it, else the architecture of the machine."""
-    jax = sys.modules.get("jax")
-    kind = jax.devices()[0].device_kind if jax is not None else platform.machine()
-    return str(kind)
 
 
 def _revision() -> str:
@@ -144,7 +135,8 @@ def _revision() -> str:
     folder = Path(__file__).parent
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--match="]
     try:
-        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        return subprocess.check_output(
+            command, cwd=folder, stderr=subprocess.DEVNULL, text=True
+        ).strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return answer.stdout.strip()

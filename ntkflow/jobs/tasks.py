@@ -5,6 +5,7 @@ memory bounds the memory: one per thread, and on workers one more per thread tha
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from dask import base
@@ -21,25 +22,24 @@ def compute(
     on_done: Report | None = None,
     prepare: Callable[[int], None] | None = None,
 ) -> list[Any]:
-    """The results of tasks, in their order; raises what the first task to fail raised.
+    """Results of the tasks, in their order; raise the error of the first task to fail.
 
-    What a task from `dask.delayed` returns is sent here and kept, so it writes what is large and
-    returns what is small. Its arguments travel with it, so it opens what is large. A worker that
-    dies is no failure of its tasks, and others compute them again. After a failure, tasks not yet
-    under way are dropped.
+    The tasks, from `dask.delayed`, open and write large data themselves, because arguments are sent
+    with a task, and results are sent back and kept. If a worker dies, others repeat its tasks.
+    After an error, tasks that have not started are dropped.
 
-    `scheduler` is the key `kernels.scheduler` of the configuration, as plain values. `threads` are
-    those of this job: of the scheduler `threads`, and shared out among `local` workers. `on_done`
-    is called here as each task finishes, with the number finished, the number of all, and the
-    result; `prepare` once in each process that computes tasks, before its first, with its number of
-    threads.
+    `scheduler` is the key `kernels.scheduler` of the configuration, as plain values. `threads` is
+    the number of threads of this job, which `local` workers share. In this process, `on_done` is
+    called as each task finishes, with the number of finished tasks, the number of all tasks and the
+    result. In each process that computes tasks, `prepare` is called before the first, with the
+    number of its threads.
     """
     report = on_done or (lambda done, total, result: None)
     distinct = {task.key: task for task in tasks}
     if scheduler["kind"] == "threads":
         results = _on_threads(distinct, threads, report, prepare)
     else:
-        from ntkflow.jobs.clusters import on_workers  # distributed: imported when it is needed
+        from ntkflow.jobs.clusters import on_workers  # imports distributed
 
         results = on_workers(distinct, scheduler, threads, report, prepare)
     return [results[task.key] for task in tasks]
@@ -51,16 +51,14 @@ def _on_threads(
     report: Report,
     prepare: Callable[[int], None] | None,
 ) -> dict[Any, Any]:
-    done = 0
+    done = count(1)
 
-    def count(key: Any, result: Any, *_: Any) -> None:
-        nonlocal done
+    def finished(key: Any, result: Any, *_: Any) -> None:
         if key in tasks:
-            done += 1
-            report(done, len(tasks), result)
+            report(next(done), len(tasks), result)
 
     if prepare is not None:
         prepare(threads)
-    with Callback(posttask=count):
+    with Callback(posttask=finished):
         results = base.compute(*tasks.values(), scheduler="threads", num_workers=threads)
     return dict(zip(tasks, results, strict=True))

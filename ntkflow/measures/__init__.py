@@ -1,4 +1,4 @@
-"""Measures, one folder each: `settings`, `measure` and, if the default does not do, `figure`.
+"""Measures, one folder each: `settings`, `measure` and, if not the default, `figure`.
 
 The configuration finds them in the folders of `__path__`: this one, and those that the key
 `measures` of the configuration names, which the variable NTKFLOW_MEASURES passes on to jobs.

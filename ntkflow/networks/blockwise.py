@@ -134,7 +134,7 @@ def sensitivity_count(architecture: Architecture, outputs: OutputSelection) -> i
 def row_widths(
     parameters: Parameters, architecture: Architecture, outputs: OutputSelection
 ) -> list[int]:
-    """Numbers per input of each layer's activations, then of each layer's sensitivities."""
+    """Entries per input of each layer's activations, then of each layer's sensitivities."""
     fans = [layer.weight.shape for layer in parameters]
     number = sensitivity_count(architecture, outputs)
     return [fan_in for fan_in, _ in fans] + [number * fan_out for _, fan_out in fans]

@@ -217,7 +217,7 @@ def segments(
 
     Each call runs as many steps as take about `SEGMENT` seconds, so that progress and checkpoints
     do not wait for the next mark. The length of the calls does not affect the result.
-    `advance(state, first, count)` runs `count` steps; the initial state has made `step` steps.
+    `advance(state, first, count)` runs `count` steps; the initial state has taken `step` steps.
     """
     stride = 1
     for mark in marks:

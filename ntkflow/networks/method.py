@@ -27,16 +27,12 @@ OPTIMIZERS: Mapping[str, Callable[..., optax.GradientTransformation]] = {
 }
 
 
+@cache
 def named_optimizer(name: str, **options: Any) -> Optimizer:
     """Optimiser of a name, with options of optax; equal arguments give the same object."""
     if name not in OPTIMIZERS:
         raise ValueError(f"optimizer {name!r} is not known; choose one of {sorted(OPTIMIZERS)}")
-    return _optimizer(name, tuple(sorted(options.items())))
-
-
-@cache
-def _optimizer(name: str, options: tuple[tuple[str, Any], ...]) -> Optimizer:
-    return partial(OPTIMIZERS[name], **dict(options))
+    return partial(OPTIMIZERS[name], **options)
 
 
 GRADIENT_DESCENT = named_optimizer("gradient_descent")

@@ -8,7 +8,7 @@ Theta(X, X)/N.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -42,19 +42,8 @@ class Schedule(NamedTuple):
     """
 
     learning_rate: float
-    function_steps: tuple[int, ...]
-    kernel_steps: tuple[int, ...] = ()
-
-    @classmethod
-    def from_plain(
-        cls,
-        learning_rate: float,
-        function_steps: Sequence[int],
-        kernel_steps: Sequence[int],
-        **_: Any,
-    ) -> "Schedule":
-        """Schedule from the key `training` of a configuration."""
-        return cls(learning_rate, tuple(function_steps), tuple(kernel_steps))
+    function_steps: Sequence[int]
+    kernel_steps: Sequence[int] = ()
 
     @property
     def recorded(self) -> list[int]:
@@ -80,7 +69,7 @@ class TrainingState(NamedTuple):
     networks: list[int]
     """Indices of the networks of the current round."""
     step: int
-    """Number of steps that these networks have made."""
+    """Number of steps that these networks have taken."""
     arrays: list[np.ndarray]
     """Records of all networks, then costs at initialisation and the state of this round."""
 
@@ -153,15 +142,13 @@ def train_ensemble(
     setting = Setting(architecture, method, schedule.learning_rate, mesh)
     points = descent.replicate(points, mesh)
     task = _Task(points, recorded, samples, setting, schedule, checkpointer, progress)
-    records = _empty_records(len(keys), y[recorded], schedule)
     saved = None if checkpointer is None else checkpointer.restore()
-    done = 0 if saved is None else _finished_rounds(saved, rounds)
-    if done is None:
+    groups = [networks.tolist() for networks in rounds]
+    if saved is not None and saved.networks not in groups:
         progress("checkpoint: found networks grouped into other rounds; training starts again")
-        done, saved = 0, None
-    if saved is not None:
-        records = Ensemble(*map(np.array, saved.arrays[: len(records)]))
-    for networks in rounds[done:]:
+        saved = None
+    records = _records(saved, len(keys), y[recorded], schedule)
+    for networks in rounds[0 if saved is None else groups.index(saved.networks) :]:
         goal = _goals(task, keys[networks], y, relative)
         records.goal[networks] = goal[:, recorded]
         training_goal = descent.shard_by_seed(goal[:, :samples], mesh)
@@ -170,13 +157,12 @@ def train_ensemble(
     return records
 
 
-def _finished_rounds(saved: TrainingState, rounds: Sequence[np.ndarray]) -> int | None:
-    """Number of rounds before that of the checkpoint; None if its round is none of these."""
-    found = [number for number, each in enumerate(rounds) if each.tolist() == saved.networks]
-    return found[0] if found else None
-
-
-def _empty_records(seeds: int, y: Float[np.ndarray, "N k"], schedule: Schedule) -> Ensemble:
+def _records(
+    saved: TrainingState | None, seeds: int, y: Float[np.ndarray, "N k"], schedule: Schedule
+) -> Ensemble:
+    """Records of a checkpoint, or empty ones."""
+    if saved is not None:
+        return Ensemble(*map(np.array, saved.arrays[: len(Ensemble._fields)]))
     points, outputs = y.shape
     functions, kernels = len(schedule.function_steps), len(schedule.kernel_steps)
     return Ensemble(
@@ -235,9 +221,17 @@ def _train_round(
     task: _Task, group: _Round, records: Ensemble, saved: TrainingState | None
 ) -> None:
     """Train the networks of a round, from its checkpoint if there is one, and fill in `records`."""
-    if saved is not None:
-        task.progress(f"{_label(group, records)}: resumes after step {saved.step}")
-    last, first, start = _started(task, group) if saved is None else _restored(task, group, saved)
+    label = f"networks {group.networks[0] + 1}-{group.networks[-1] + 1} of {len(records.cost)}"
+    if saved is None:
+        last, start = -1, task.initial(group.keys)  # nothing is recorded
+        f, first = task.evaluated(start, group.y)
+        require_finite(f, first, task.setting.method.cost.name)
+        del f
+    else:
+        task.progress(f"{label}: resumes after step {saved.step}")
+        last, (first, *leaves) = saved.step, saved.arrays[len(records) :]
+        structure = jax.tree.structure(jax.eval_shape(task.initial, group.keys))
+        start = descent.shard_by_seed(jax.tree.unflatten(structure, leaves), task.setting.mesh)
     marks = [step for step in task.schedule.recorded if step > last]
 
     def advance(state: DescentState, first: int, steps: int) -> DescentState:
@@ -249,9 +243,7 @@ def _train_round(
             costs = _record(task, group, step, state, records)
             worst = np.maximum(worst, costs)
         _require_convergence(task, group, step, first, worst)
-        task.progress(
-            f"{_label(group, records)}: step {step} of {marks[-1]}, mean cost {costs.mean():.3e}"
-        )
+        task.progress(f"{label}: step {step} of {marks[-1]}, mean cost {costs.mean():.3e}")
         if task.checkpointer is not None and task.checkpointer.due():
             task.checkpointer.save(_training_state(group, step, records, first, state))
 
@@ -263,28 +255,6 @@ def _training_state(
     # from reusing its memory.
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
     return TrainingState(group.networks.tolist(), step, [*records, first, *leaves])
-
-
-def _label(group: _Round, records: Ensemble) -> str:
-    return f"networks {group.networks[0] + 1}-{group.networks[-1] + 1} of {len(records.cost)}"
-
-
-def _started(task: _Task, group: _Round) -> tuple[int, np.ndarray, DescentState]:
-    """Step -1, as nothing is recorded; costs (s,) at initialisation; the networks' state."""
-    state = task.initial(group.keys)
-    f, costs = task.evaluated(state, group.y)
-    require_finite(f, costs, task.setting.method.cost.name)
-    return -1, costs, state
-
-
-def _restored(
-    task: _Task, group: _Round, saved: TrainingState
-) -> tuple[int, np.ndarray, DescentState]:
-    """Step, costs (s,) at initialisation and networks' state of a checkpoint."""
-    like = jax.eval_shape(task.initial, group.keys)
-    first, *leaves = saved.arrays[len(Ensemble._fields) :]
-    state = jax.tree.unflatten(jax.tree.structure(like), leaves)
-    return saved.step, first, descent.shard_by_seed(state, task.setting.mesh)
 
 
 def _record(

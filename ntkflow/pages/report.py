@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ntkflow.measures.common.evidence import Panel
 from ntkflow.pages.rendering import by_experiment, render, verdict_counts
 
 LARGEST_SVG = 300_000  # bytes; a larger figure is shown as PNG
@@ -86,3 +87,29 @@ def _made(provenance: Mapping[str, Any]) -> dict[str, str]:
     found["short_revision"] = [code[:12] + code[40:] for code in found["code_revision"]]
     versions = [", ".join(map(" ".join, one.items())) for one in found.pop("versions")]
     return {key: "; ".join(texts) for key, texts in {**found, "versions": versions}.items()}
+
+
+def described(panels: Sequence[Panel]) -> str:
+    """Alternative text of the default figure."""
+    counted = "One panel" if len(panels) == 1 else f"{len(panels)} panels"
+    listed = "; ".join(_panel(place, panel) for place, panel in enumerate(panels, 1))
+    return f"{counted}: {listed}."
+
+
+def _panel(place: int, panel: Panel) -> str:
+    axes = " against ".join(filter(None, [spoken(panel.y_label), spoken(panel.x_label)]))
+    scales = {"x": panel.x_scale, "y": panel.y_scale}
+    curved = [name for name, scale in scales.items() if scale != "linear"]
+    which = ["", f", {''.join(curved)} axis logarithmic", ", both axes logarithmic"][len(curved)]
+    return f"{place}, {spoken(panel.title)}: {axes}{which}"
+
+
+SIGNS = {"Theta": "Θ", "Sigma": "Σ", "lambda": "λ", "theta": "θ", "gamma": "γ"}
+SIGNS |= {"mu": "μ", "beta": "β", "sigma": "σ", "infty": "∞", "sqrt": "√"}
+
+
+def spoken(label: str) -> str:
+    """Label of Matplotlib as plain text, with its LaTeX commands as characters."""
+    label = re.sub(r"\\tilde (\w)", "\\1\N{COMBINING TILDE}", label.replace(r"\|", "‖"))
+    label = re.sub(r"\\([A-Za-z]+)", lambda found: SIGNS.get(found[1], found[1]), label)
+    return " ".join(re.sub(r"[${}\\]", "", label).split())

@@ -32,8 +32,8 @@ def settings(
         lines["Training"] = _training(rest["training"])
     elif "steps" in rest:
         lines["Training"] = _descent(rest)
-    told = ("widths", "seeds", "initial", "training", "learning_rate", "steps")
-    titles = {key: key.replace("_", " ").capitalize() for key in rest if key not in told}
+    covered = ("widths", "seeds", "initial", "training", "learning_rate", "steps")
+    titles = {key: key.replace("_", " ").capitalize() for key in rest if key not in covered}
     lines |= {title: listed(rest[key]) for key, title in titles.items()}
     lines["Precision"] = f"limiting kernels in {study['kernels']['precision']}"
     if "training" in rest:

@@ -138,20 +138,21 @@ def angle_axis(axes: Axes, angle: xr.DataArray) -> None:
     axes.set_xlabel(axis_label(angle))
 
 
-def label_line_ends(axes: Axes, heights: dict[str, float], colours: dict[str, str]) -> None:
-    """Write each label to the right of the axes at the last value of its line, without overlap.
+def label_line_ends(axes: Axes, heights: dict[int, float], colours: dict[int, str]) -> None:
+    """Write each width to the right of the axes at the height of its line, without overlap.
 
-    The axes have their final vertical limits. Heights and colours are by label.
+    The axes have their final vertical limits. Heights and colours are by width.
     """
     bottom, top = axes.get_ylim()
     places = {
-        label: (height - bottom) / (top - bottom)
-        for label, height in sorted(heights.items(), key=lambda item: item[1])
+        width: (height - bottom) / (top - bottom)
+        for width, height in sorted(heights.items(), key=lambda item: item[1])
         if math.isfinite(height)
     }
     spread = _spread_apart(list(places.values()), LABEL_GAP)
-    for label, place in zip(places, spread, strict=True):
-        axes.text(1.02, place, label, color=colours[label], transform=axes.transAxes, va="center")
+    for width, place in zip(places, spread, strict=True):
+        text, colour = width_text(width), colours[width]
+        axes.text(1.02, place, text, color=colour, transform=axes.transAxes, va="center")
 
 
 def _spread_apart(places: Sequence[float], gap: float) -> list[float]:
@@ -180,12 +181,6 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     incomplete: every format is rendered before the first is written, and each file is renamed.
     """
     targets = [Path(path) for path in paths]
-    for target in targets:
-        if target.suffix not in METADATA:
-            raise ValueError(
-                f"figure {target.name!r}: found suffix {target.suffix!r}, expected one of "
-                f"{sorted(METADATA)}; rename the output"
-            )
     buffers = [io.BytesIO() for _ in targets]
     with paper():
         for target, buffer in zip(targets, buffers, strict=True):

@@ -170,6 +170,8 @@ def _labelled(variable: xr.Variable, name: str, entry: Variable, kind: str) -> x
         )
     ordered = variable.transpose(*entry.dims).copy(deep=False)
     ordered.attrs = {**variable.attrs, **entry.attrs}
+    if entry.renamed:
+        ordered.attrs["long_name"] = variable.attrs.get("long_name", entry.long_name)
     return ordered
 
 

@@ -17,6 +17,7 @@ class Variable:
     kinds: str = "f"
     optional: bool = False
     tolerance: Tolerance | None = None  # that of the schema by default
+    renamed: bool = False  # True if a long_name that the data have takes precedence
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -49,7 +50,7 @@ class Schema:
         return single or self.tolerance
 
 
-LABEL = Variable(("sample",), "digit shown", kinds="i", optional=True)
+LABEL = Variable(("sample",), "class label", kinds="i", optional=True, renamed=True)
 ANGLE = "angle of the input in the plane"
 POINTS = {
     "is_train": Variable(("sample",), "whether the point is in the training set", kinds="b"),

@@ -49,13 +49,13 @@ def verify(given: argparse.Namespace) -> int:
     name, reference = matching(folder, given.reference)
     platform = reference.made_with.get("platform", {})
     versions = ", ".join(f"{key} {value}" for key, value in platform.items())
-    print(f"{given.results} beside {name}, made with {versions}")
+    print(f"{given.results} compared with {name}, made with {versions}")
     expected = {path: it for path, it in reference.products.items() if path not in altered}
     report = compare(folder.digests(altered), expected, folder.product)
     for line in report.lines():
         print(line)
     if altered:
-        print(f"{len(altered)} products are not as the run left them; they were not compared")
+        print(f"{len(altered)} products changed after the run and were not compared")
     return 0 if report.agrees and not altered else 1
 
 
@@ -80,7 +80,7 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
     keys = apart[nearest]
     more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
     raise UnusableReferenceError(
-        f"{folder.root}: no reference is of this configuration; the nearest, {nearest}, differs in "
+        f"{folder.root}: no reference has this configuration; the nearest, {nearest}, differs in "
         f"{', '.join(keys[:8])}{more}"
     )
 

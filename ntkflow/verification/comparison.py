@@ -34,16 +34,16 @@ class Report:
 
     def lines(self) -> list[str]:
         """Lines of the printed report; the last one has the counts."""
-        said = [f"{path}: {line}" for path, lines in self.different.items() for line in lines]
-        said += [f"{path}: missing" for path in self.missing]
-        said += [f"{path}: not in the reference" for path in self.extra]
+        listed = [f"{path}: {line}" for path, lines in self.different.items() for line in lines]
+        listed += [f"{path}: missing" for path in self.missing]
+        listed += [f"{path}: not in the reference" for path in self.extra]
         compared = len(self.identical) + len(self.within) + len(self.redrawn) + len(self.different)
         counts = (
             f"{len(self.identical)} with the same bytes, {len(self.within)} within tolerance, "
             f"{len(self.redrawn)} drawn with other bytes, {len(self.different)} different, "
             f"{len(self.missing)} missing, {len(self.extra)} not in the reference"
         )
-        return [*said, f"{compared + len(self.missing) + len(self.extra)} products: {counts}"]
+        return [*listed, f"{compared + len(self.missing) + len(self.extra)} products: {counts}"]
 
 
 def compare(

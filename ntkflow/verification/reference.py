@@ -63,12 +63,12 @@ def read_reference(text: bytes, name: str, starts: Sequence[Path] = ()) -> Refer
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"])) or "the whole file"
-        said = f"{where}: {fault['msg']}"
+        problem = f"{where}: {fault['msg']}"
     except (ConfigurationError, yaml.YAMLError, RecursionError) as error:
-        said = f"configuration: {str(error).splitlines()[0]}"
+        problem = f"configuration: {str(error).splitlines()[0]}"
     else:
         return reference
-    raise UnusableReferenceError(f"{name}: {said}; expected a reference")
+    raise UnusableReferenceError(f"{name}: {problem}; expected a reference")
 
 
 # Devices, schedulers and resources: results depend on them in their last digits at most.

@@ -4,9 +4,9 @@ In addition to mean, root mean square and range, a summary has eight sums of all
 weights. The weights are independent, of mean zero and either sign. The mean square of the eight
 differences between the sums of two arrays therefore estimates their squared distance, for any
 change: one element, all of them in the last digits, or their order. A weight is at least half of
-the usual size, so that a change of any element is visible. Two elements hardly share all eight
-weights, so that an exchange is visible. A short array is stored completely, since its numbers can
-differ in size, like those of a claim.
+the usual size, so that a change of any element is visible. Two elements almost never have the
+same eight weights, so that an exchange is visible. A short array is stored completely, since its
+numbers can differ in size, like those of a claim.
 """
 
 import hashlib

@@ -161,7 +161,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         (
             "datasets.four_points.target.values",
             [1.0],
-            "datasets.four_points.target.values: found 1, expected 4, one a training point",
+            "datasets.four_points.target.values: found 1, expected 4, one per training point",
         ),
         ("datasets.four_points.train.samples", 4, "datasets.four_points.train: give either `angle"),
         ("datasets.four_points.test", {"inputs": "circle"}, "give either `angles` or `samples`"),
@@ -254,6 +254,11 @@ PROFILE = "experiments.kernel_on_the_circle"
             f"{REGRESSION}.dataset",
             "digits",
             f"{REGRESSION}.dataset: 'digits' needs the target one_hot and `test` points here",
+        ),
+        (
+            "experiments.early_stopping.dataset",
+            "digits",
+            "experiments.early_stopping.dataset: 'digits' needs `test` points here",
         ),
         (f"{SCALING}.initial", ..., f"{SCALING}.initial: missing, expected a value"),
         (f"{SCALING}.initial.draws", 1, f"{SCALING}.initial.draws: found 1; it should be greater"),

@@ -36,6 +36,7 @@ def test_every_format_gives_the_same_points(tmp_path: Path, suffix: str) -> None
     np.testing.assert_array_equal(made.x, X[order])
     np.testing.assert_array_equal(made.y, Y[order, None])
     assert made.label.values.tolist() == [1, 1, 0, 0, 2]
+    assert made.label.attrs == {"long_name": "class label", "units": "1"}
     assert made.is_train.values.tolist() == [True] * 3 + [False] * 2
     one_hot = make_dataset(config(entry(path, **keys), {"kind": "one_hot"}))
     np.testing.assert_array_equal(one_hot.y, np.eye(3)[[1, 1, 0, 0, 2]])

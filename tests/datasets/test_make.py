@@ -86,7 +86,9 @@ def test_no_angle_outside_the_plane() -> None:
 
 def test_label_only_where_every_point_has_one() -> None:
     noise_images = {"inputs": "gaussian", "samples": 4, "features": 64}
-    assert dataset(train=digits(9), test=digits(4)).label.dtype == np.int64
+    label = dataset(train=digits(9), test=digits(4)).label
+    assert label.dtype == np.int64
+    assert label.attrs == {"long_name": "digit shown", "units": "1"}
     assert "label" not in dataset(train=digits(9), test=noise_images)
     assert "label" not in dataset(train=noise_images, test=digits(9))
 

@@ -156,49 +156,43 @@ NEVER = [
 SOMETIMES = [True, False, "nonsense", "", [], {}, print, int, 1.5, None]
 
 ACCEPTED = {
-    checks.Flag: [True, False],
-    checks.Callback: [print, int],
-    settings.Place: ["nonsense"],
-    settings.Attributes: [{}],
-    checks.Number: [1.5],
-    checks.Listed: [[], range(0)],
-    checks.Instance: [xr.Dataset({"a": 1})],  # refused for having no samples
+    settings.place: ["nonsense"],
+    settings.attributes: [{}],
+    checks.listed: [[], range(0)],
 }
 
 FURTHER = {
-    checks.Whole: lambda check: [check.low - 1, check.high + 1, 1.0, "1", np.array([1]), np.True_],
-    checks.Number: lambda check: [
-        *[check.low - 1e-9, np.nextafter(check.low, -np.inf)],
-        *[check.above, np.array(check.above)],
-        np.nextafter(check.high, np.inf),
+    checks.whole: lambda low, high: [low - 1, high + 1, 1.0, "1", np.array([1]), np.True_],
+    checks.number: lambda low=-np.inf, above=-np.inf, high=np.inf: [
+        *[low - 1e-9, np.nextafter(low, -np.inf)],
+        *[above, np.array(above)],
+        np.nextafter(high, np.inf),
         "0.5",
         np.array([0.5]),
     ],
-    checks.OneOf: lambda check: [check.names[0].upper(), list(check.names)],
-    checks.Flag: lambda check: [0, 1, "True"],
-    checks.Listed: lambda check: ["12", [np.nan], [True], {1: 2}, [[1]]],
-    settings.Steps: lambda check: [[-1], [1.5], [True], "12", {}, np.array([])],
-    checks.Instance: lambda check: [check.kind, "name"],
-    checks.Callback: lambda check: ["print"],
-    settings.Outputs: lambda check: ["both", 2, -1, True, 1.0, [0]],
-    settings.NamedFunction: lambda check: ["rely", "no.module:f", {"name": "elu", "slope": 1}],
-    settings.Scheduler: lambda check: [
+    checks.one_of: lambda names: [names[0].upper(), list(names)],
+    checks.listed: lambda **bound: ["12", [np.nan], [True], {1: 2}, [[1]]],
+    settings.steps: lambda **bound: [[-1], [1.5], [True], "12", {}, np.array([])],
+    checks.instance: lambda **bound: [0, 1, "True", "print", "name"],
+    settings.outputs: lambda **bound: ["both", 2, -1, True, 1.0, [0]],
+    settings.named_function: lambda **bound: ["rely", "no.module:f", {"name": "elu", "slope": 1}],
+    settings.scheduler: lambda **bound: [
         "thread",
         {"kind": "local", "workers": 0},
         {"kind": "slurm"},
     ],
-    settings.Place: lambda check: ["s3://bucket/k.zarr", "a\0b", "", ".", "~no_such_user/a"],
-    settings.Attributes: lambda check: [
+    settings.place: lambda **bound: ["s3://bucket/k.zarr", "a\0b", "", ".", "~no_such_user/a"],
+    settings.attributes: lambda **bound: [
         {1: 2},
         {"a": object()},
         {"sha256": 1},
         {"a": np.nan},
         {"precision": 1},
     ],
-    arrays.Matrix: lambda check: [X[0], X.astype(np.longdouble), [["a"]]],
-    arrays.StoredMatrix: lambda check: [X[0], X.astype(np.longdouble), X * 1j],
-    solvers.KernelCheck: lambda check: [KERNEL[0], KERNEL * 1j, KERNEL.astype(np.longdouble)],
-    arrays.Parameters: lambda check: [
+    arrays.matrix: lambda **bound: [X[0], X.astype(np.longdouble), [["a"]]],
+    arrays.stored_matrix: lambda **bound: [X[0], X.astype(np.longdouble), X * 1j],
+    solvers.kernel_array: lambda **bound: [KERNEL[0], KERNEL * 1j, KERNEL.astype(np.longdouble)],
+    arrays.parameters: lambda **bound: [
         [],
         [np.ones((2, 1))],
         [(np.ones((3, 2)), np.ones(3))],
@@ -206,7 +200,7 @@ FURTHER = {
         [(np.ones((3, 2)), np.ones(2) * np.nan)],
     ],
 }
-"""Values outside of what a check accepts, by its class."""
+"""Values outside of what a check accepts, by its function."""
 
 
 def parameters(name):
@@ -217,20 +211,22 @@ def parameters(name):
 
 def bad_values(parameter, check):
     """Values that a call must refuse for this parameter."""
-    accepted = ACCEPTED.get(type(check), [])
-    general = [v for v in (*NEVER, *SOMETIMES) if not any(_same(v, a) for a in accepted)]
+    function, bound = getattr(check, "func", check), getattr(check, "keywords", {})
+    general = [v for v in (*NEVER, *SOMETIMES) if not _is_accepted(function, bound, v)]
     if parameter.default is None:
         general = [value for value in general if value is not None]
-    if isinstance(check, checks.Number):
-        general = [value for value in general if not _is_accepted(check, value)]
-    if isinstance(check, checks.Listed) and check.shortest:
+    if function is checks.listed and "shortest" in bound:
         general += [[], range(0)]
-    return [*general, *FURTHER[type(check)](check)]
+    return [*general, *FURTHER[function](**bound)]
+
+
+def _is_accepted(function, bound, value):
+    if function is checks.instance:
+        return isinstance(value, bound["kind"])
+    if function is checks.number and isinstance(value, float | int) and value is not True:
+        return bound.get("low", -np.inf) <= value < np.inf and value > 0
+    return any(_same(value, accepted) for accepted in ACCEPTED.get(function, []))
 
 
 def _same(one, two):
     return type(one) is type(two) and (one is two or isinstance(one, str | list | dict | range))
-
-
-def _is_accepted(check, value):
-    return isinstance(value, float | int) and check.low <= value < np.inf and value > 0

@@ -210,18 +210,17 @@ QUANTITIES = {
 
 def width_scaling(
     widths: Sequence[int] = (32, 64, 128, 256, 512, 1024, 2048),
-    quantities: Sequence[str] = tuple(QUANTITIES),
     seeds: int = 20,
 ) -> xr.Dataset:
     """Power laws with noise; the bias is lost in it beyond a width of 1000 and has no spread."""
     rng = np.random.default_rng(0)
-    n, expected = np.array(widths, float), np.array([QUANTITIES[name] for name in quantities])
+    n, expected = np.array(widths, float), np.array(list(QUANTITIES.values()))
     exact = 2 * n ** expected[:, None]
     spread = exact[..., None] * np.exp(0.25 * rng.normal(size=(*exact.shape, seeds)))
     value = spread.mean(axis=-1)
     error = 1.96 * spread.std(axis=-1) / seeds**0.5
     used = np.ones(exact.shape, bool)
-    for i, name in enumerate(quantities):
+    for i, name in enumerate(QUANTITIES):
         if name.startswith("bias"):
             error[i] = 0.004
             value[i] = exact[i] + 0.003 * rng.normal(size=len(n))
@@ -241,7 +240,7 @@ def width_scaling(
                 "prefactor": ("quantity", np.full(len(expected), 2.2)),
                 "expected": ("quantity", expected),
             },
-            {"width": list(widths), "seed": np.arange(seeds), "quantity": list(quantities)},
+            {"width": list(widths), "seed": np.arange(seeds), "quantity": list(QUANTITIES)},
             LABELS,
         ),
         width_scaling_measure.SCHEMA,

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ntkflow.jobs.provenance import record
-from ntkflow.measures.common.evidence import Quantity
-from ntkflow.measures.common.table import Claim, tabulate
-from ntkflow.pages.captions import Drawn, caption, described
-from ntkflow.pages.report import Shown, page
+from ntkflow.measures.common.evidence import Panel, Quantity
+from ntkflow.measures.common.table import tabulate
+from ntkflow.pages.captions import caption
+from ntkflow.pages.report import Shown, described, page
 from ntkflow.pages.timings import summarise
 from tests.measures.found import SETTINGS
 
@@ -28,7 +28,8 @@ def claims():
         Quantity.exact("error", 1e-15, "at most", 0.0, 1e-12),
         Quantity(f"slope {HOSTILE}", -0.3, -0.35, -0.25, "equals", -0.5, 0.1, 0.25),
     ]
-    return tabulate({"nine": Claim(f"One is two {HOSTILE}.", f"Theorem 9 {HOSTILE}", numbers)})
+    labels = {"statement": f"One is two {HOSTILE}.", "paper": f"Theorem 9 {HOSTILE}"}
+    return tabulate([({"experiment": "nine", **labels}, numbers)])
 
 
 def shown(name: str, words: dict[str, str], svg: bytes = SVG) -> Shown:
@@ -38,7 +39,7 @@ def shown(name: str, words: dict[str, str], svg: bytes = SVG) -> Shown:
 
 
 def experiments(svg: bytes = SVG) -> list[Shown]:
-    alt = described([Drawn(HOSTILE, "width $n$", r"$\Theta$", "log", "linear")])
+    alt = described([Panel(HOSTILE, "width $n$", r"$\Theta$", x_scale="log")])
     claim = {"title": f"One is two {HOSTILE}", "text": f"Theorem 9 {HOSTILE}.", "alt": alt}
     profile = caption(SETTINGS["kernel_profile"])
     return [shown("nine", claim, svg), shown("profile", profile, svg)]

@@ -7,7 +7,9 @@ import pytest
 from docutils.core import publish_parts
 from jinja2 import Template
 
-from ntkflow.pages.captions import Drawn, caption, described, spoken
+from ntkflow.measures.common.evidence import Panel
+from ntkflow.pages.captions import caption
+from ntkflow.pages.report import described, spoken
 from tests.measures.found import FOLDERS, SETTINGS
 
 
@@ -35,8 +37,8 @@ def test_label_as_plain_text(label, text):
 
 def test_claims_figure_is_described_panel_by_panel():
     panels = [
-        Drawn("excess kurtosis", "width $n$", "kurtosis", "log", "log"),
-        Drawn("density", "$f$", "", "linear", "log"),
+        Panel("excess kurtosis", "width $n$", "kurtosis", (), "log", "log"),
+        Panel("density", "$f$", "", y_scale="log"),
     ]
     assert described(panels) == (
         "2 panels: 1, excess kurtosis: kurtosis against width n, both axes logarithmic; "

@@ -3,12 +3,14 @@
 # root, without systemd, accounting or a database. It has the partition `main` and a pretended GPU.
 #
 #   node.sh install        Debian's packages
-#   node.sh start FOLDER   returns when the node is idle; all its files are in FOLDER
+#   node.sh start FOLDER   returns when the node is idle; its configuration is in /etc/slurm, with
+#                          the caller's process ID in the first line, all else in FOLDER
 #   node.sh stop FOLDER    ends what `start` has started there
 set -euo pipefail
 
-CONFIGURATION=/etc/slurm  # where Slurm looks when a job has lost SLURM_CONF
+CONFIGURATION=${NODE_CONFIGURATION:-/etc/slurm}  # where Slurm looks if a job has lost SLURM_CONF
 FILES=(slurm.conf gres.conf cgroup.conf)
+MARK="# Written by tests/slurm/node.sh for process"
 
 install() {
   export DEBIAN_FRONTEND=noninteractive
@@ -21,7 +23,8 @@ configure() {
   host=$(hostname -s)
   cores=$(nproc)
   memory=$(awk '/MemTotal/ {print int($2 / 1024) - 1024}' /proc/meminfo)
-  cat > "$1/slurm.conf" << END
+  cat > "$CONFIGURATION/slurm.conf" << END
+$MARK $PPID in $1
 ClusterName=ntkflow
 SlurmctldHost=$host(127.0.0.1)
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
@@ -56,21 +59,29 @@ GresTypes=gpu
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$cores RealMemory=$memory Gres=gpu:1 State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP
 END
-  echo "Name=gpu File=/dev/null" > "$1/gres.conf"
-  echo "CgroupPlugin=cgroup/v1" > "$1/cgroup.conf"
+  printf '%s\n' "$MARK $PPID in $1" "Name=gpu File=/dev/null" > "$CONFIGURATION/gres.conf"
+  printf '%s\n' "$MARK $PPID in $1" "CgroupPlugin=cgroup/v1" > "$CONFIGURATION/cgroup.conf"
 }
 
-start() {
-  local file
+# Ends what a killed caller has left; an error if the configuration is of anything else.
+clean() {
+  local file line
   for file in "${FILES[@]}"; do
-    if [ -e "$CONFIGURATION/$file" ]; then
+    [ -e "$CONFIGURATION/$file" ] || continue
+    line=$(head -n 1 "$CONFIGURATION/$file")
+    if [[ $line =~ ^"$MARK "([0-9]+)" in "(.+)$ ]] && ! [ -e "/proc/${BASH_REMATCH[1]}" ]; then
+      stop "${BASH_REMATCH[2]}"
+    else
       echo "found $CONFIGURATION/$file: this machine has a Slurm already" >&2
       exit 1
     fi
   done
+}
+
+start() {
+  clean
   mkdir -p "$1/state" "$1/spool" "$CONFIGURATION"
   configure "$1"
-  for file in "${FILES[@]}"; do ln -s "$1/$file" "$CONFIGURATION/$file"; done
   (umask 077 && head -c 1024 /dev/urandom > "$1/munge.key")
   munged --force --key-file="$1/munge.key" --socket="$1/munge.socket" \
     --pid-file="$1/munged.pid" --log-file="$1/munged.log" --seed-file="$1/munged.seed"
@@ -87,9 +98,11 @@ start() {
 
 stop() {
   local daemon file pid
-  scancel --user=root 2> /dev/null || true
   for daemon in slurmd slurmctld munged; do
     pid=$(cat "$1/$daemon.pid" 2> /dev/null) || continue
+    # The number may be that of another process by now.
+    [ "$(cat "/proc/$pid/comm" 2> /dev/null)" = "$daemon" ] || continue
+    if [ "$daemon" = slurmd ]; then scancel --user=root 2> /dev/null || true; fi
     kill "$pid" 2> /dev/null || continue
     for _ in $(seq 100); do
       kill -0 "$pid" 2> /dev/null || break
@@ -98,7 +111,9 @@ stop() {
     kill -9 "$pid" 2> /dev/null || true
   done
   for file in "${FILES[@]}"; do
-    if [ "$(readlink "$CONFIGURATION/$file")" = "$1/$file" ]; then rm "$CONFIGURATION/$file"; fi
+    if [[ $(head -n 1 "$CONFIGURATION/$file" 2> /dev/null) == "$MARK "*" in $1" ]]; then
+      rm "$CONFIGURATION/$file"
+    fi
   done
 }
 

@@ -165,7 +165,7 @@ def test_results_of_another_configuration_are_refused_with_the_keys(results, ver
     write_record(results, other)
     status, (line,) = verify(published.parent)
     assert status == 2
-    assert "no reference is of this configuration" in line
+    assert "no reference has this configuration" in line
     assert line.endswith("differs in experiments.drift.widths, seed")
 
 

@@ -42,8 +42,8 @@ if {*"{}"} & {*str(CLONE)}:
 RECORDS = Path(".snakemake") if Path(".snakemake").exists() else Path()
 if not os.access(RECORDS, os.W_OK):
     raise WorkflowError(
-        f"{RECORDS.absolute()}: cannot be written, as a run must; make it writable for this user, or "
-        "name another folder with --directory"
+        f"{RECORDS.absolute()}: cannot be written, and Snakemake would keep its records there; make it "
+        "writable for this user, or name another folder with --directory"
     )
 
 
@@ -119,9 +119,9 @@ def code_files(script, modules):
     return [os.path.relpath(file) for file in (*scripts, *files)]
 
 
-def plain(model):
+def plain(model, **selection):
     """Parameters as plain values, so that Snakemake notices when one changes."""
-    return model.model_dump(mode="json", exclude_none=True)
+    return model.model_dump(mode="json", exclude_none=True, **selection)
 
 
 def experiment_of(wildcards):
@@ -158,9 +158,8 @@ def goal_store(wildcards):
 
 def architecture(network, width):
     """Settings of a network of one width."""
-    values = plain(network)
-    kept = {key: values[key] for key in ("activation", "beta", "weight_gain", "outputs")}
-    return {"hidden_widths": network.hidden_widths(width), **kept}
+    values = plain(network, exclude={"depth", "width_ratios"})
+    return {"hidden_widths": network.hidden_widths(width), **values}
 
 
 def architecture_of(wildcards):
@@ -169,17 +168,15 @@ def architecture_of(wildcards):
 
 def limiting_network(wildcards):
     """Settings of a network that have a meaning in the limit n to infinity."""
-    values = plain(network_of(wildcards))
-    return {key: values[key] for key in ("depth", "activation", "beta", "weight_gain")}
+    return plain(network_of(wildcards), exclude={"outputs", "width_ratios"})
 
 
 def training_of(wildcards):
     """Settings of training, with the steps at which it records."""
     experiment = experiment_of(wildcards)
-    values = plain(experiment.training)
-    values["function_steps"] = experiment.recorded_functions
-    values["kernel_steps"] = experiment.training.recorded_kernels
-    return values
+    kernel_steps = experiment.training.recorded_kernels
+    steps = {"function_steps": experiment.recorded_functions, "kernel_steps": kernel_steps}
+    return {**plain(experiment.training), **steps}
 
 
 # Files of the user's functions: a change reruns the rules that use them.

@@ -62,11 +62,10 @@ def deleting_whole_stores(dag):
 def delete_remains(output):
     """Delete what a deleted output leaves: the chunks of a store, unfinished work, empty folders."""
     product = output.parent if output.name == "zarr.json" else output
-    if product != output and product.is_dir():
-        discard_store(product)
+    if product != output:
+        discard(product, lambda folder: check_place(resolve_place(folder), kind=None))
     for hidden in (partial_folder(product), checkpoint_folder(product)):  # of killed jobs
-        if hidden.is_dir():
-            discard_unfinished(hidden)
+        discard(hidden, check_folder)
     for marker in product.parent.glob(f".{product.name}.share-*"):  # of an unfinished kernel
         marker.unlink()
     for hidden in product.parent.glob(f".{product.name}.*.partial"):  # of a figure, by process
@@ -76,20 +75,11 @@ def delete_remains(output):
         os.removedirs(product.parent)
 
 
-def discard_store(folder):
-    """Delete the folder of a store whose root file is gone; keep it if anything else is in it."""
-    try:
-        path = resolve_place(folder)
-        check_place(path, kind=None)
-        shutil.rmtree(path)
-    except StoreError as error:
-        print(f"kept: {error}", file=sys.stderr)
-
-
-def discard_unfinished(hidden):
-    """Delete a folder that contains the lock file of ntkflow."""
-    try:
-        check_folder(hidden)
-        shutil.rmtree(hidden)
-    except StoreError as error:
-        print(f"kept: {error}", file=sys.stderr)
+def discard(folder, check):
+    """Delete a folder, unless `check` raises StoreError because something else is in it."""
+    if folder.is_dir():
+        try:
+            check(folder)
+            shutil.rmtree(folder.resolve())
+        except StoreError as error:
+            print(f"kept: {error}", file=sys.stderr)

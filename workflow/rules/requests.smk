@@ -1,8 +1,9 @@
 # Memory and time that jobs request, by the widths and numbers of points of the study, and the number
 # of jobs that share a kernel.
+from ntkflow.configuration.study import Resources
 from ntkflow.jobs import requests
 
-KERNEL_PARAMS = study.kernels.model_dump(mode="json", exclude_none=True, exclude={"jobs"})
+KERNEL_PARAMS = plain(study.kernels, exclude={"jobs"})
 SHARE = f"results/limiting/{{dataset}}/.{{network}}.zarr.share-{{share}}-of-{study.kernels.jobs}"
 
 
@@ -19,16 +20,15 @@ def asked(request):
 
 def configured(wildcards):
     """The keys of `resources` for an experiment or, without one, for its measure."""
-    measure = study.resources.get(experiment_of(wildcards).measure)
+    measure = study.resources.get(experiment_of(wildcards).measure, Resources())
     return study.resources.get(wildcards.experiment, measure)
 
 
 def measure_threads(wildcards):
     """A measure that solves with a kernel of several blocks gets all cores, others get one."""
-    experiment, resources = experiment_of(wildcards), configured(wildcards)
-    if resources is not None and resources.threads:
-        return resources.threads
-    return 64 if experiment.parallel and several_blocks(experiment.dataset) else 1
+    experiment = experiment_of(wildcards)
+    cores = 64 if experiment.parallel and several_blocks(experiment.dataset) else 1
+    return configured(wildcards).threads or cores
 
 
 def solver_memory(wildcards):
@@ -103,7 +103,5 @@ def statistics_request(wildcards, _):
         steps = getattr(experiment, "seeds", 1) * getattr(experiment, "steps", 100)
         request = requests.statistics(size_of(experiment, max(experiment.widths)), steps=steps)
     resources = configured(wildcards)
-    if resources is None:
-        return request
     memory, minutes = resources.mem_mb or request.mem_mb, resources.runtime or request.minutes
     return requests.Request(memory, minutes)

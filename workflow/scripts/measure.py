@@ -19,24 +19,19 @@ def main(smk: Any) -> None:
     if params.device:  # of measures that compute with JAX
         device = import_module("ntkflow.device")
         device.configure_jax(smk.threads, params.device, deterministic=True)
-    stores: dict[str, Any] = {}
+    read: dict[str, Any] = {}
     used = []
     for name, place in smk.input.items():
         if name in BY_WIDTH:
-            by_width = zip(params.widths[name], place, strict=True)
-            stores[name] = {width: open_store(one, BY_WIDTH[name]) for width, one in by_width}
-            used += stores[name].values()
+            stores = [open_store(each, BY_WIDTH[name]) for each in place]
+            read[name] = dict(zip(params.widths[name], stores, strict=True))
+            used += stores
         elif name in ALONE:
-            stores[name] = open_store(place, name)
-            used.append(stores[name])
-    networks: dict[str, Any] = {}
+            read[name] = open_store(place, name)
+            used.append(read[name])
     if params.networks:
-        make = import_module("ntkflow.measures.common.networks")
-        networks["architectures"] = make.finite_networks(params.networks["finite"])
-        networks["limit"] = make.limiting_network(params.networks["limit"])
-    sources = Sources(
-        **stores, **networks, seed=params.seed, memory=params.memory, progress=progress
-    )
+        read |= import_module("ntkflow.measures.common.networks").networks(**params.networks)
+    sources = Sources(**read, seed=params.seed, memory=params.memory, progress=progress)
     statistics = module.measure(sources, **params.settings)
     attributes = provenance(smk, *used, precision=getattr(module, "PRECISION", "float64"))
     schema = getattr(module, "SCHEMA", EVIDENCE)

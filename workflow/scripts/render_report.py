@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from ntkflow.jobs.log import run
-from ntkflow.pages.captions import Drawn, described
-from ntkflow.pages.report import Shown, page
+from ntkflow.measures.common.evidence import PANEL_TEXTS, Panel
+from ntkflow.pages.report import Shown, described, page
 from ntkflow.pages.timings import summarise
 from ntkflow.stores.zarr import open_store
 
@@ -28,9 +28,9 @@ def main(smk: Any) -> None:
 
 
 def _jobs(benchmarks: Path, own: str) -> dict[str, dict[str, float]]:
-    """What Snakemake measured of each job but this one.
+    """Time and memory of each job that Snakemake measured, except this one.
 
-    Not among the inputs: it differs from run to run, and is no reason to render again.
+    These files are not inputs of the rule, because they differ from run to run.
     """
     jobs = {}
     for file in sorted(benchmarks.rglob("*.tsv")):
@@ -44,17 +44,16 @@ def _jobs(benchmarks: Path, own: str) -> dict[str, dict[str, float]]:
 
 def _shown(name: str, caption: dict[str, Any], results: Path, products: Iterable[str]) -> Shown:
     svg, png = (results / f"figures/{name}.{suffix}" for suffix in ("svg", "png"))
-    beside = (f"figures/{name}.", f"tables/{name}.", f"statistics/{name}.")
-    said = {**caption, "alt": caption["alt"] or _drawn(results / f"statistics/{name}.zarr")}
-    files = [file for file in products if file.startswith(beside)]
-    return Shown(name, svg=svg.read_bytes(), png=png.read_bytes(), files=files, **said)
+    starts = (f"figures/{name}.", f"tables/{name}.", f"statistics/{name}.")
+    texts = {**caption, "alt": caption["alt"] or _drawn(results / f"statistics/{name}.zarr")}
+    files = [file for file in products if file.startswith(starts)]
+    return Shown(name, svg=svg.read_bytes(), png=png.read_bytes(), files=files, **texts)
 
 
 def _drawn(statistics: Path) -> str:
     store = open_store(statistics, "claim")
-    texts = ("title", "x_label", "y_label", "x_scale", "y_scale")
-    columns = zip(*(store[text].values.tolist() for text in texts), strict=True)
-    return described([Drawn(*panel) for panel in columns])
+    columns = zip(*(store[name].values.tolist() for name in PANEL_TEXTS), strict=True)
+    return described([Panel(**dict(zip(PANEL_TEXTS, texts, strict=True))) for texts in columns])
 
 
 if __name__ == "__main__":

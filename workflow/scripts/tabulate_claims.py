@@ -7,20 +7,20 @@ from typing import Any
 
 from ntkflow.jobs.log import run
 from ntkflow.measures.common.evidence import EVIDENCE, quantities
-from ntkflow.measures.common.table import Claim, records, tabulate
+from ntkflow.measures.common.table import records, tabulate
 from ntkflow.pages.rendering import claims_page
 from ntkflow.stores.zarr import open_store
 
 
 def main(smk: Any) -> None:
-    found = {}
+    found = []
     inputs = zip(smk.params.labels, smk.params.measures, smk.input.statistics, strict=True)
     for labels, measure, place in inputs:
         store = open_store(place)
         evidence = quantities
         if store.attrs["store"] != EVIDENCE.kind:
             evidence = import_module(f"ntkflow.measures.{measure}.measure").claims
-        found[labels["experiment"]] = Claim(labels["statement"], labels["paper"], evidence(store))
+        found.append((labels, evidence(store)))
     claims = tabulate(found)
     claims.to_csv(smk.output.csv, index=False)
     # pandas would write ten decimals, and 1e-12 as 0.

@@ -25,7 +25,7 @@ def main(smk: Any) -> None:
         sources.append(open_store(smk.input.spectrum[0], "spectrum"))
         along = component_target(sources[1], **params.goal).values[:, np.newaxis]
         target = np.broadcast_to(along, target.shape)
-    schedule = Schedule.from_plain(**training)
+    schedule = Schedule(**{key: training[key] for key in Schedule._fields})
     probe = labels.probe(dataset, training["probe"])
     place, interval = smk.output.ensemble, smk.resources.checkpoint_seconds
     with checkpoints(place, fingerprint(smk, *sources), interval, progress) as checkpointer:

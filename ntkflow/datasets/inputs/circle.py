@@ -20,6 +20,7 @@ class Circle(Inputs):
     spacing: Literal["even", "random"] = Field(
         "even", description="even: from -pi to pi, both included; random: uniform angles"
     )
+    features: ClassVar[int] = 2
     on_circle: ClassVar[bool] = True
     stated: ClassVar[tuple[str, ...]] = (*Inputs.stated, "angles")
 
@@ -28,10 +29,6 @@ class Circle(Inputs):
         if (self.angles is None) == (self.samples is None):
             raise ValueError("give either `angles` or `samples`")
         return self
-
-    @property
-    def features(self) -> int:
-        return 2
 
     @property
     def count(self) -> int:

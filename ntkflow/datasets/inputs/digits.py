@@ -1,6 +1,6 @@
 """Handwritten digits of scikit-learn."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,19 +13,10 @@ class Digits(Images):
     """The 1,797 handwritten 8x8 digits that come with scikit-learn."""
 
     inputs: Literal["digits"]
-    preprocessing: Preprocessing = Field("unit", description="what is done to the pixels")
-
-    @property
-    def features(self) -> int:
-        return 64
-
-    @property
-    def collection(self) -> str:
-        return "digits"
-
-    @property
-    def available(self) -> int:
-        return 1797
+    preprocessing: Preprocessing = Field("unit", description="transformation of the pixels")
+    features: ClassVar[int] = 64
+    collection: ClassVar[str] = "digits"
+    available: ClassVar[int] = 1797
 
     def load(self) -> Collection:
         """Load the images, pixels 0 to 16."""

@@ -1,4 +1,4 @@
-"""Points in a file of yours."""
+"""Points in a file."""
 
 import hashlib
 import os
@@ -20,8 +20,8 @@ from ntkflow.keys import Count, Fault, NotBoolean, Strict
 def _located(path: str, info: ValidationInfo) -> str:
     """The path relative to the working directory; absolute if it was written so.
 
-    A relative path is looked for in the folders of the validation context, those of the
-    configuration files, then in the working directory.
+    A relative path may start at a folder of the validation context, which are those of the
+    configuration files, or else at the working directory.
     """
     given = os.path.expanduser(path)
     folders = [*dict.fromkeys([*(info.context or {}).get("folders", ()), "."])]
@@ -55,7 +55,7 @@ class Split(Strict):
 
 
 class File(Inputs):
-    """Rows of a file of yours: .npz, .npy, .csv, .parquet, .zarr or .nc."""
+    """Rows of a file: .npz, .npy, .csv, .parquet, .zarr or .nc."""
 
     inputs: Literal["file"]
     path: Annotated[str, AfterValidator(_located)] = Field(
@@ -71,9 +71,9 @@ class File(Inputs):
     split: Split | None = Field(
         None, description="division of the rows; without `test`, test points are the other rows"
     )
-    part: Literal["train", "test"] = Field("train", description="which part of the split")
+    part: Literal["train", "test"] = Field("train", description="part of the split")
     samples: Count | None = Field(None, description="number of points, the first; all by default")
-    preprocessing: Preprocessing | None = Field(None, description="what is done to the inputs")
+    preprocessing: Preprocessing | None = Field(None, description="transformation of the inputs")
     stated: ClassVar[tuple[str, ...]] = (*Inputs.stated, "path", "part")
 
     @model_validator(mode="after")
@@ -97,7 +97,7 @@ class File(Inputs):
         return Columns(self.path, x=self.x, y=self.y, label=self.label, split=column)
 
     def _parts(self, seed: SeedSequence) -> Mapping[str, Integers]:
-        """Rows of each part: of a fraction in random order, else in the order of the file."""
+        """Rows of each part; those of a fraction are in random order."""
         rows = self.columns.rows
         if self.split is None:
             return {self.part: np.arange(rows)}
@@ -117,7 +117,7 @@ class File(Inputs):
         return self.columns.width("y")
 
     @property
-    def classes(self) -> Classes | None:
+    def classes(self) -> Classes:
         return self.columns.classes
 
     @cached_property
@@ -137,7 +137,7 @@ class File(Inputs):
         return File.model_validate({**keys, "part": "test"})
 
     def faults(self, test: Inputs) -> Iterator[Fault]:
-        """Test rows are others than the training rows."""
+        """Test rows must not be training rows."""
         if isinstance(test, File) and os.path.samefile(test.path, self.path):
             if self.split is None or test.split != self.split or test.part == self.part:
                 yield Fault(
@@ -155,9 +155,9 @@ class File(Inputs):
 
     @property
     def record(self) -> Mapping[str, Any]:
-        """With the name of the file, not its folder, the SHA-256 of its content, and classes."""
+        """The keys, with the name of the file without its folder, its SHA-256, and classes."""
         digest = _digest(self.path) if os.path.isfile(self.path) else self._digest_of_files()
-        classes = {} if self.classes is None else {"classes": self.classes}
+        classes = {"classes": self.classes} if self.classes else {}
         return {**super().record, "path": Path(self.path).name, "sha256": digest, **classes}
 
     def _digest_of_files(self) -> str:
@@ -172,13 +172,12 @@ class File(Inputs):
         x = self.columns.numbers("x", rows)
         y = self.columns.numbers("y", rows) if self.y_columns else None
         label = None
-        if self.classes is not None:
-            found = self.columns.labels("label")[rows]
-            label = np.searchsorted(np.array(self.classes), found)
+        if self.classes:
+            label = np.searchsorted(self.classes, self.columns.labels("label")[rows])
         return Points(x, label=label, classes=self.classes, y=y)
 
     def preprocessed(self, x: Real, reference: Real) -> Real:
-        """Statistics are those of the training points: of each column, but one scale of `unit`."""
+        """Preprocess each column by its mean and deviation; `unit` has one scale for all."""
         if self.preprocessing is None:
             return x
         if self.preprocessing == "unit":

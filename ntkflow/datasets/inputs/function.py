@@ -1,4 +1,4 @@
-"""Points from a function of yours."""
+"""Points from a Python function."""
 
 from collections.abc import Callable, Mapping
 from inspect import signature
@@ -19,7 +19,7 @@ def _importable(name: str) -> str:
 
 
 class Function(Sampled):
-    """Points that a function of yours returns; its module is on PYTHONPATH.
+    """Points that a Python function returns; its module is on PYTHONPATH.
 
     It is called with `samples`, `rng` (a NumPy generator) and `arguments`, all by name, and returns
     x (samples, features), or x and y (samples, outputs).

@@ -13,16 +13,13 @@ class Mnist(Images):
     """MNIST, 28x28 digits."""
 
     inputs: Literal["mnist"]
-    split: Literal["train", "test"] = Field("test", description="which of the two files")
-    preprocessing: Preprocessing = Field("unit", description="what is done to the pixels")
+    split: Literal["train", "test"] = Field("test", description="split to draw from")
+    preprocessing: Preprocessing = Field("unit", description="transformation of the pixels")
     folder: str | None = Field(
         None, description="folder with the four IDX files; else NTKFLOW_MNIST_DIR, else download"
     )
+    features: ClassVar[int] = 784
     stated: ClassVar[tuple[str, ...]] = (*Images.stated, "folder")
-
-    @property
-    def features(self) -> int:
-        return 784
 
     @property
     def collection(self) -> str:

@@ -13,7 +13,7 @@ class OneHot(FromLabels):
     kind: Literal["one_hot"]
 
     def outputs(self, train: Inputs) -> int:
-        return len(train.classes or ())
+        return len(train.classes)
 
     def by_class(self, classes: Classes) -> Real:
         return np.eye(len(classes))

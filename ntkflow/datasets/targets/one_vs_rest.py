@@ -19,7 +19,7 @@ class OneVsRest(FromLabels):
 
     def faults(self, train: Inputs, test: Inputs | None) -> Iterator[Fault]:
         yield from super().faults(train, test)
-        if train.classes is not None and not self._of(train.classes).any():
+        if train.classes and not self._of(train.classes).any():
             known = ", ".join(map(str, train.classes[:20]))
             yield Fault("label", f"found {self.label!r}, expected one of {known}")
 
@@ -30,11 +30,11 @@ class OneVsRest(FromLabels):
         return np.where(self._of(classes), 1.0, -1.0)[:, None]
 
     def noisy(self, train: Points, test: Points, noise: float, seed: SeedSequence) -> Real:
-        if train.label is not None and train.classes is not None:
-            found = [str(train.classes[index]) for index in np.unique(train.label)]
-            if str(self.label) not in found:
-                raise ValueError(
-                    f"target.label: found {self.label!r}, which no training point has; expected "
-                    f"one of {', '.join(found)}, or more samples"
-                )
+        assert train.label is not None
+        found = [str(train.classes[index]) for index in np.unique(train.label)]
+        if str(self.label) not in found:
+            raise ValueError(
+                f"target.label: found {self.label!r}, which no training point has; expected one "
+                f"of {', '.join(found)}, or more samples"
+            )
         return super().noisy(train, test, noise, seed)

@@ -15,7 +15,7 @@ class Term(Strict):
     """coefficient x prod_i x_i^powers[i]."""
 
     coefficient: Finite = Field(1.0, description="factor")
-    powers: list[Natural] = Field(description="one power a coordinate")
+    powers: list[Natural] = Field(description="one power per coordinate")
 
     def described(self) -> str:
         """Such as 4 x₁ x₃²."""

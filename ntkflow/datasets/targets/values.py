@@ -15,12 +15,13 @@ class Values(Target):
     """Listed values at the training points."""
 
     kind: Literal["values"]
-    values: list[Finite] = Field(min_length=1, description="one value a training point")
+    values: list[Finite] = Field(min_length=1, description="one value per training point")
 
     def faults(self, train: Inputs, test: Inputs | None) -> Iterator[Fault]:
         if len(self.values) != train.count:
             yield Fault(
-                "values", f"found {len(self.values)}, expected {train.count}, one a training point"
+                "values",
+                f"found {len(self.values)}, expected {train.count}, one per training point",
             )
 
     def described(self) -> str:

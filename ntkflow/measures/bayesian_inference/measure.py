@@ -138,14 +138,14 @@ def _predictive(
 ) -> list[Quantity]:
     """Negative log likelihood against a fitted Gaussian, and calibration, over test points."""
     deviation = np.sqrt(process.variance + noise)[:, None]
-    own = -scipy.stats.norm.logpdf(y[~train], process.mean, deviation)
+    posterior_loss = -scipy.stats.norm.logpdf(y[~train], process.mean, deviation)
     # One variance for all outputs, as in the posterior, because that of one output may be 0.
     known = y[train].mean(axis=0)
     guess = -scipy.stats.norm.logpdf(y[~train], known, np.sqrt(y[train].var(axis=0).mean()))
     inside = (_within(process, y[~train], noise) < LEVEL).mean(axis=1)
     loss, share = "log loss less that of guessing", "targets in the central 90 %"
     return [
-        mean(f"NNGP posterior: {loss}", (own - guess).mean(axis=1), "at most", 0.0, 0.0),
+        mean(f"NNGP posterior: {loss}", (posterior_loss - guess).mean(axis=1), "at most", 0.0, 0.0),
         mean(f"NNGP posterior: {share}", inside, "at least", LEVEL, LEVEL_TOLERANCE),
     ]
 

@@ -15,8 +15,8 @@ class Settings(Classifying):
 
     paper = "Introduction"
     statement = (
-        "The kernel, in Bayesian inference or a support-vector machine, is at most 0.03 less "
-        "accurate on test points than trained networks."
+        "The NNGP posterior, and regression and a support-vector machine with the NTK, are at "
+        "most 0.03 less accurate on test points than trained networks."
     )
 
     noise: PositiveFinite = Field(0.01, description="variance of the observation noise")

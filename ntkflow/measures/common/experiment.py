@@ -18,7 +18,7 @@ from ntkflow.keys import Count, NotBoolean, PositiveFinite, Strict
 PAPER = "Jacot, Gabriel & Hongler (2018)"
 
 RECORDED_KERNELS_LIMIT = 2**31
-"""Bytes of the kernels recorded in the training of one width, which are in memory at once."""
+"""Largest size in bytes of the kernels recorded for one width, which are in memory at once."""
 
 REQUIRED_KEYS = {
     "dataset": (),
@@ -30,7 +30,7 @@ REQUIRED_KEYS = {
     "initial": ("initial", "training"),
     "networks": (),
 }
-"""What a measure can read, and the keys that the rules for it use."""
+"""Kinds of data that a measure can read, and the keys that their rules use."""
 
 Width = Annotated[int, Field(gt=0, le=2**20), NotBoolean]
 Draws = Annotated[int, Field(ge=20, le=10**7), NotBoolean]

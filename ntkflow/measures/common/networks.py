@@ -8,11 +8,9 @@ from ntkflow.kernels.tiles import Network
 from ntkflow.networks.mlp import Architecture
 
 
-def finite_networks(settings: Mapping[int, Mapping[str, Any]]) -> dict[int, Architecture]:
-    """Networks by width, from the keys of their constructor."""
-    return {width: Architecture.from_plain(**plain) for width, plain in settings.items()}
-
-
-def limiting_network(settings: Mapping[str, Any]) -> Network:
-    """Network in the limit n -> infinity, from activation, depth, beta and weight_gain."""
-    return Network(**{**settings, "activation": activation(**settings["activation"])})
+def networks(finite: Mapping[int, Mapping[str, Any]], limit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `architectures` and `limit` of `Sources`, from the keys of their constructors."""
+    return {
+        "architectures": {n: Architecture.from_plain(**plain) for n, plain in finite.items()},
+        "limit": Network(**{**limit, "activation": activation(**limit["activation"])}),
+    }

@@ -29,3 +29,8 @@ class Sources:
     seed: int = 0  # root of all random keys
     memory: float = 2.0**31  # bytes for solvers
     progress: Callable[[str], None] = lambda line: None  # writes one line of progress
+
+    @property
+    def samples(self) -> int:
+        """Number N of training points, which come first."""
+        return int(self.dataset["is_train"].sum())

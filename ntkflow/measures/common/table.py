@@ -1,8 +1,8 @@
 """Table of claims: one row per number."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -10,30 +10,19 @@ import pandas as pd
 from ntkflow.measures.common.evidence import Quantity, overall, verdict
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A statement of the paper, its place there, and the numbers that test it."""
-
-    statement: str
-    paper: str
-    quantities: Sequence[Quantity]
-
-
-def tabulate(claims: Mapping[str, Claim]) -> pd.DataFrame:
-    """Numbers of the claim of each experiment: one row each, with the verdict of `verdict`."""
+def tabulate(claims: Iterable[tuple[Mapping[str, str], Sequence[Quantity]]]) -> pd.DataFrame:
+    """One row per number of each claim, given by the labels of its experiment and its numbers."""
     rows = [
         {
-            "experiment": experiment,
-            "paper": claim.paper,
-            "statement": claim.statement,
-            "claim_verdict": overall([verdict(each) for each in claim.quantities]),
+            **{name: labels[name] for name in ("experiment", "paper", "statement")},
+            "claim_verdict": overall([verdict(each) for each in quantities]),
             **asdict(quantity),
             "verdict": verdict(quantity),
-            "figure": f"figures/{experiment}.png",
-            "store": f"statistics/{experiment}.zarr",
+            "figure": f"figures/{labels['experiment']}.png",
+            "store": f"statistics/{labels['experiment']}.zarr",
         }
-        for experiment, claim in claims.items()
-        for quantity in claim.quantities
+        for labels, quantities in claims
+        for quantity in quantities
     ]
     return pd.DataFrame(rows).rename(columns={"name": "quantity"})
 

@@ -52,8 +52,6 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
 
     The learning rate must be less than 1/lambda_1.
     """
-    if sources.dataset["is_train"].values.all():
-        raise ValueError("found a data set without test points, expected some; add `test` to it")
     basis = limiting_components(sources.limiting)
     trained = {n: _trained(store, basis) for n, store in sorted(sources.ensembles.items())}
     widest = max(trained)

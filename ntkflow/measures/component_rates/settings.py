@@ -14,6 +14,9 @@ class Settings(OffTraining):
     """
 
     paper = "Section 5"
-    statement = "Each kernel principal component of the error decays at the rate of its eigenvalue."
+    statement = (
+        "On least squares the leading kernel principal components of the error decay at the rates "
+        "of their eigenvalues."
+    )
 
     components: Count = Field(3, description="number of components, largest eigenvalues first")

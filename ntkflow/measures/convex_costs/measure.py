@@ -46,18 +46,12 @@ REACHED = 1e-6
 """Fraction of the initial cost that may remain at the end of the flow, for a minimum at f*."""
 
 
-def _pseudo_huber(f: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.sum(jnp.sqrt(1 + (f - y) ** 2) - 1)
-
-
-def _log_cosh(f: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.sum(jnp.logaddexp(f - y, y - f) - jnp.log(2))
-
-
 ATTAINED: Mapping[str, Cost] = {
     "least squares": COSTS["least_squares"],
-    "pseudo-Huber": Cost("pseudo_huber", _pseudo_huber, 1.0),
-    "log cosh": Cost("log_cosh", _log_cosh, 1.0),
+    "pseudo-Huber": Cost("pseudo_huber", lambda f, y: jnp.sum(jnp.sqrt(1 + (f - y) ** 2) - 1), 1.0),
+    "log cosh": Cost(
+        "log_cosh", lambda f, y: jnp.sum(jnp.logaddexp(f - y, y - f) - jnp.log(2)), 1.0
+    ),
 }
 """Convex costs with their minimum, 0, at f = f*."""
 

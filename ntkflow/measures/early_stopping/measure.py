@@ -34,7 +34,7 @@ factor above costs no more, while the error falls tenfold before the minimum."""
 def measure(sources: Sources) -> xr.Dataset:
     """Errors on training and test points against time, and the time of the smallest test error."""
     y = np.asarray(sources.dataset["y"].values, np.float64)
-    train = int(sources.dataset["is_train"].values.sum())
+    train = sources.samples
     networks = {
         n: square_errors(np.asarray(each["f"].values, np.float64), y, train)
         for n, each in sources.ensembles.items()
@@ -94,8 +94,8 @@ def _quantities(
     """Quantities from the test errors of networks and of the kernel from the same f_0."""
     stopped = np.take_along_axis(networks, limit.argmin(axis=1)[:, None], axis=1)[:, 0]
     lateness = [
-        np.log(minimum_time(time, own) / minimum_time(time, kernel))
-        for own, kernel in zip(networks, limit, strict=True)
+        np.log(minimum_time(time, network) / minimum_time(time, kernel))
+        for network, kernel in zip(networks, limit, strict=True)
     ]
     rise, late = 1 + LEAST_RISE, "log of the time of the minimum / the kernel's"
     excess = stopped / networks.min(axis=1) - 1

@@ -11,5 +11,6 @@ class Settings(OffTraining):
 
     paper = "Section 5.1"
     statement = (
-        "With noisy labels the test error has a minimum in time, where the kernel predicts it."
+        "With noisy labels the test error has a minimum in time, at about the time that the "
+        "limiting kernel predicts."
     )

@@ -27,17 +27,15 @@ POINT: dict[str, Any] = dict(
 
 def draw(statistics: xr.Dataset) -> Figure:
     """Draw a `function_bands` store with the attributes `network_label` and `dataset_label`."""
-    functions = statistics.sortby("angle").sortby("quantile")
-    colours = style.width_colours(functions["width"])
-    panels = functions.sizes["time"]
+    colours = style.width_colours(statistics["width"])
     with style.paper():
         figure = Figure(figsize=(style.FULL_WIDTH, 2.8))
-        row = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+        row = figure.subplots(1, statistics.sizes["time"], sharey=True, squeeze=False)[0]
         for i, axes in enumerate(row):
-            _draw_time(axes, functions.isel(time=i), colours)
-            style.angle_axis(axes, functions["angle"])
-        row[0].set_ylabel(style.axis_label(functions["f"]))
-        style.heading(figure, statistics, _key(functions, colours))
+            _draw_time(axes, statistics.isel(time=i), colours)
+            style.angle_axis(axes, statistics["angle"])
+        row[0].set_ylabel(style.axis_label(statistics["f"]))
+        style.heading(figure, statistics, _key(statistics, colours))
         return style.fixed_layout(figure)
 
 
@@ -75,7 +73,7 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
       Gaussian, and ``mean_distance_expected``, that of as many draws from the Gaussian
     """
     statistics = statistics.compute()
-    f, band = statistics["f"], statistics["percentile"].sortby("quantile")
+    f, band = statistics["f"], statistics["percentile"]
     low, high = band.isel(quantile=0, drop=True), band.isel(quantile=-1, drop=True)
     share = ((low <= f) & (f <= high)).where(f.notnull()).mean("sample")
     level = band["quantile"].to_numpy()[[0, -1]]

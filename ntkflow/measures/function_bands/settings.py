@@ -4,17 +4,11 @@ import math
 from typing import Annotated
 
 from pydantic import Field
-from pydantic.config import JsonDict
 
 from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import NotBoolean
 from ntkflow.measures.common.experiment import PAPER, Problems, Trained, repeated
-
-
-def _without_default(schema: JsonDict) -> None:
-    """Leave the default out of the JSON schema: JSON knows no infinity."""
-    del schema["default"]
 
 
 class Settings(Trained):
@@ -38,12 +32,12 @@ class Settings(Trained):
         "percentiles of the limiting Gaussian, with the training points as dots."
     )
 
+    # The JSON schema cannot have infinity as a default, and leaves out the default of a factory.
     band_times: list[Annotated[float, Field(ge=0), NotBoolean]] = Field(
-        [math.inf],
+        default_factory=lambda: [math.inf],
         min_length=1,
         description="times at which the Gaussian is drawn, up to the end of training or .inf; "
         "networks are recorded there, and shown at their last step for .inf",
-        json_schema_extra=_without_default,
     )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:

@@ -58,8 +58,7 @@ SIZES = 10.0 ** -np.arange(1, 9)
 def measure(sources: Sources, *, functions: int) -> xr.Dataset:
     """Largest relative error of each identity, for each cost, with a model of random functions."""
     x = jnp.asarray(sources.dataset["x"].values, jnp.float64)
-    train = int(sources.dataset["is_train"].values.sum())
-    (width, architecture), *_ = sources.architectures.items()
+    train, ((width, architecture), *_) = sources.samples, sources.architectures.items()
     theta = init(seed_keys(sources.seed, width, 1)[0], x.shape[1], architecture, jnp.float64)
     kernel = empirical_ntk(theta, x, x[:train], architecture)
     f = apply(theta, x[:train], architecture)

@@ -4,8 +4,8 @@ On least squares f_t is Gaussian in the limit. The kernels determine its mean an
 steps of gradient descent. If all components of the error have vanished by the last record, it
 counts as t = infinity. Two numbers per record: the fraction of test points at which a network is
 between the 10th and the 90th percentile, 0.8 on average; and the largest Kolmogorov distance of
-f_t(x) from the Gaussian at a few points. A p-value would not do: the distribution is that of the
-limit, and sufficiently many networks of one width reject it by terms of order 1/n.
+f_t(x) from the Gaussian at a few points. A p-value would not do: the Gaussian is that of the limit,
+and terms of order 1/n reject it if there are enough networks of one width.
 """
 
 import numpy as np
@@ -45,8 +45,6 @@ def measure(sources: Sources) -> xr.Dataset:
     width = max(sources.ensembles)
     store = sources.ensembles[width]
     test = ~sources.dataset["is_train"].values
-    if not test.any():
-        raise ValueError("the law of f_t is measured at test points, and the data set has none")
     f = np.asarray(store["f"].isel(output=0).values, np.float64)[:, :, test]
     rate = float(store["time"].values[-1] / store["step"].values[-1])
     basis = stepped(limiting_components(sources.limiting), rate)
@@ -84,11 +82,11 @@ def _numbers(z: np.ndarray, when: str) -> list[Quantity]:
     """Coverage and distance of standardised values (seed, point)."""
     share, inside = f"{when}: share in the 10-90 % band", (np.abs(z) < Z).mean(axis=1)
     coverage = mean(share, inside, "equals", *COVERAGE)
-    chosen = np.unique(np.linspace(0, z.shape[1] - 1, POINTS).round().astype(int))
-    distance = max(scipy.stats.kstest(z[:, point], "norm").statistic for point in chosen)
-    bound = _simultaneous_bound(len(z), len(chosen))
+    tested = np.unique(np.linspace(0, z.shape[1] - 1, POINTS).round().astype(int))
+    distance = max(scipy.stats.kstest(z[:, point], "norm").statistic for point in tested)
+    bound = _simultaneous_bound(len(z), len(tested))
     low, high = max(0.0, distance - bound), min(1.0, distance + bound)
-    name = f"{when}: distance from the Gaussian, largest at {len(chosen)} points"
+    name = f"{when}: distance from the Gaussian, largest at {len(tested)} points"
     return [coverage, Quantity(name, distance, low, high, "equals", *DISTANCE)]
 
 

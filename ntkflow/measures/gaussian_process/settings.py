@@ -12,7 +12,10 @@ class Settings(Untrained):
     """
 
     paper = "Proposition 1"
-    statement = "Wide networks at initialisation are a Gaussian process with the NNGP kernel."
+    statement = (
+        "At initialisation f of wide networks has the covariance of the NNGP kernel, and its "
+        "excess kurtosis falls like 1/n."
+    )
     fewest_widths = 2
 
     draws: Draws = Field(description="number of initialisations of each width")

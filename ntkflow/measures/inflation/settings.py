@@ -11,6 +11,9 @@ class Settings(AlongComponent):
     """
 
     paper = "Section 6"
-    statement = "The NTK of narrower networks is inflated during training, so they converge faster."
+    statement = (
+        "Trained along one component, narrow networks converge faster than wide ones, with an NTK "
+        "that is inflated along it."
+    )
     drift = True
     reads = ("dataset", "limiting", "ensembles")

@@ -25,7 +25,6 @@ LINEAR_PART = 0.16  # length of the axis from 0 to the first time, over that of 
 
 def draw(statistics: xr.Dataset) -> Figure:
     """Draw a `kernel_drift` store with the attributes `network_label` and `dataset_label`."""
-    statistics = statistics.sortby("width")
     colours = style.width_colours(statistics["width"])
     panels = 2 + (len(colours) > 1)
     with style.paper():

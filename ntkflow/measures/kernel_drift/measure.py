@@ -64,25 +64,24 @@ FEWEST_SEEDS = 5
 """Smallest number of initialisations of a width for an interval and a fitted exponent."""
 
 
-def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) -> xr.Dataset:
+def measure(sources: Sources) -> xr.Dataset:
     """Cost and ||Theta(t) - Theta(0)|| / ||Theta(0)|| of each network, and the drift's exponent.
 
     The exponent is that of the mean drift at the last record in the width. The fit uses widths
     with 5 initialisations or more whose kernels all changed: only then is the interval of the mean
-    above zero. Without two such widths the exponent is NaN. Ensembles must have kernels at step 0
-    and later, at the same steps.
+    above zero. Without two such widths the exponent is NaN.
     """
     ensembles = sources.ensembles
     drift = stack_widths({n: _drift(ensemble, n) for n, ensemble in ensembles.items()})
-    cost = stack_widths({n: _cost(ensemble) for n, ensemble in ensembles.items()})
+    cost = {n: each["cost"].astype(np.float64).compute() for n, each in ensembles.items()}
     final = drift.isel(kernel_step=-1)
     estimates = {}
     for n in sorted(ensembles):
-        own, random = final.sel(width=n).dropna("seed"), np.random.default_rng([seed, n])
-        estimates[n] = estimate_mean(own.to_numpy(), replicates, random)
+        drifts, random = final.sel(width=n).dropna("seed"), np.random.default_rng([0, n])
+        estimates[n] = estimate_mean(drifts.to_numpy(), REPLICATES, random)
     statistics = xr.Dataset(
         {
-            "cost": cost,
+            "cost": stack_widths(cost),
             "drift": drift,
             "mean_drift": ("width", [e.value for e in estimates.values()]),
             "mean_drift_low": ("width", [e.interval[0] for e in estimates.values()]),
@@ -97,21 +96,8 @@ def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) ->
 def _drift(ensemble: xr.Dataset, width: int) -> xr.DataArray:
     """Drift (seed, kernel_step) with the steps and times of the kernels."""
     kernels = recorded_kernels(ensemble, width)
-    first = int(kernels["kernel_step"][0])
-    if first != 0:
-        raise ValueError(
-            f"the first kernel of the ensemble of width {width} is of step {first}; "
-            "drift is from step 0, so record the kernel there"
-        )
     kept = {name: kernels[name].variable for name in ("seed", "kernel_step", "kernel_time")}
     return xr.DataArray(convergence.kernel_drift(kernels), kept, ("seed", "kernel_step"))
-
-
-def _cost(ensemble: xr.Dataset) -> xr.DataArray:
-    """Cost (seed, step) with the steps and times at which it was recorded."""
-    cost = ensemble["cost"]
-    kept = {name: ensemble[name] for name in ("seed", "step", "time")}
-    return cost.reset_coords(drop=True).assign_coords(kept).astype(np.float64).compute()
 
 
 def _fit(estimates: Mapping[int, Estimate]) -> power_law.PowerLaw:

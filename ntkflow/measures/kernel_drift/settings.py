@@ -14,8 +14,7 @@ class Settings(Trained):
     free = frozenset({"cost", "optimizer", "batch_size", "probe"})
     paper = "Theorem 2"
     statement = (
-        "The drift of the NTK in training falls at least as n^(-1/2) for a cost that is not least "
-        "squares."
+        "In training on the given cost, the drift of the NTK falls at least as fast as n^(-1/2)."
     )
     title = "Cost and drift of the NTK in training, by width"
     caption = (

@@ -15,10 +15,9 @@ from ntkflow.plotting import style
 
 def draw(statistics: xr.Dataset) -> Figure:
     """Draw a `kernel_profile` store with the attributes `network_label` and `dataset_label`."""
-    profile = statistics.sortby("angle")
-    angle, ntk, limit = profile["angle"], profile["ntk"], profile["limiting_ntk"]
-    colours = style.width_colours(profile["width"])
-    times = profile["time"].values
+    angle, ntk, limit = (statistics[name] for name in ("angle", "ntk", "limiting_ntk"))
+    colours = style.width_colours(statistics["width"])
+    times = statistics["time"].values
     panels = len(times) + (len(times) > 1)
     with style.paper():
         figure = Figure(figsize=(style.FULL_WIDTH, 2.5))
@@ -33,7 +32,7 @@ def draw(statistics: xr.Dataset) -> Figure:
             _mark_reference(axes, statistics.attrs["reference_angle"])
         row[0].set_ylabel(style.axis_label(ntk))
         if len(times) > 1:
-            _draw_change(row[-1], profile, colours)
+            _draw_change(row[-1], statistics, colours)
         for axes in row:
             style.angle_axis(axes, angle)
         style.heading(figure, statistics, [*style.width_key(colours), style.limit_key()])

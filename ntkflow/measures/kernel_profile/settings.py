@@ -20,8 +20,8 @@ class Settings(Trained):
     title = "NTK around the circle at each recorded time"
     caption = (
         "Empirical NTK Θ(x₀, x) between a fixed point of the unit circle and all others at each "
-        "recorded time; one line per network. The limit n → ∞ is dashed. Networks are trained on "
-        f"the random inputs of the data set, not on the circle. After {PAPER}, Figure 1."
+        "recorded time; one line per network. The limit n → ∞ is dashed. The points of the circle "
+        f"are test points. After {PAPER}, Figure 1."
     )
     alt = (
         "One panel per recorded time: the empirical NTK against the angle on the circle, one line "

@@ -15,13 +15,12 @@ KERNELS: dict[str, dict[str, Any]] = {
     "nngp": {"color": "#d55e00", "marker": "s", "label": r"NNGP kernel, $\Sigma^L$"},
     "ntk": {"color": style.BLUE, "marker": "o", "label": r"limiting NTK, $\Theta_\infty^L$"},
 }
-BESIDE = 0.008  # horizontal shift of each kernel, as a fraction of the axis
+SHIFT = 0.008  # horizontal shift of each kernel, as a fraction of the axis
 ROUNDING = 1e-9  # of 1 - accuracy, far less than one test point
 
 
 def draw(statistics: xr.Dataset) -> Figure:
     """Draw a `kernel_regression` store with the attributes `network_label` and `dataset_label`."""
-    statistics = statistics.sortby("size")
     with style.paper():
         figure = Figure(figsize=(style.HALF_WIDTH, 2.7))
         axes = figure.subplots()
@@ -29,8 +28,8 @@ def draw(statistics: xr.Dataset) -> Figure:
         sizes = statistics["size"].values
         left, right = sizes.min() / 1.25, sizes.max() * 1.25
         for side, (name, look) in zip((-1, 1), KERNELS.items(), strict=True):
-            beside = (right / left) ** (side * BESIDE)
-            _draw_kernel(axes, statistics.sel(kernel=name), look, beside)
+            shift = (right / left) ** (side * SHIFT)
+            _draw_kernel(axes, statistics.sel(kernel=name), look, shift)
         axes.set_xlim(left, right)
         axes.set_xlabel(style.axis_label(statistics["size"]))
         axes.set_ylabel("test error")
@@ -40,9 +39,9 @@ def draw(statistics: xr.Dataset) -> Figure:
         return style.fixed_layout(figure)
 
 
-def _draw_kernel(axes: Axes, scores: xr.Dataset, look: dict[str, Any], beside: float) -> None:
+def _draw_kernel(axes: Axes, scores: xr.Dataset, look: dict[str, Any], shift: float) -> None:
     """Draw the error of one kernel with its 95 % interval; for an error of 0, only the interval."""
-    size = scores["size"].values * beside
+    size = scores["size"].values * shift
     error, low, high = _errors(scores)
     bottom, _ = axes.get_ylim()
     axes.vlines(size, np.maximum(low, bottom), high, color=look["color"], linewidth=1.0)

@@ -48,7 +48,7 @@ def measure(sources: Sources, *, sizes: Sequence[int], ridge: float) -> xr.Datas
     into the memory is read block by block. Errors of `fit_kernel_regression` name the kernel and
     the size.
     """
-    targets, train = sources.dataset["y"].to_numpy(), int(sources.dataset["is_train"].sum())
+    targets, train = sources.dataset["y"].to_numpy(), sources.samples
     sizes, results = sorted(sizes), []
     for name in KERNELS:
         for size in sizes:

@@ -88,9 +88,8 @@ def measure(
     divided by n, or by the largest n if it is the same for all widths. The smallest and the largest
     beta are compared.
     """
-    train = int(sources.dataset["is_train"].values.sum())
-    x = jnp.asarray(sources.dataset["x"].values[:train], jnp.float64)
-    y = jnp.asarray(sources.dataset["y"].values[:train], jnp.float64)
+    train = sources.dataset.isel(sample=slice(sources.samples))
+    x, y = (jnp.asarray(train[name].values, jnp.float64) for name in ("x", "y"))
     widest = max(sources.architectures)
     runs = {}
     for n, network in sources.architectures.items():

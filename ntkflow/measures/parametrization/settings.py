@@ -16,8 +16,8 @@ class Settings(Untrained):
 
     paper = "Remark 1"
     statement = (
-        "In the NTK parametrization the movement of weights vanishes with width, while that of f "
-        "does not."
+        "In the NTK parametrization the relative movement of weights falls with width, while that "
+        "of f does not."
     )
     fewest_widths = 2
 

@@ -17,13 +17,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import comb, factorial
 
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from numpy.polynomial import Polynomial, hermite_e
 
 from ntkflow.kernels.activations import activation
-from ntkflow.kernels.limiting import LimitingKernels, limiting_kernels
+from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.kernels.tiles import Network
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.sources import Sources
@@ -79,23 +78,22 @@ def _definite(
     x: np.ndarray, limit: Network, sizes: Sequence[int]
 ) -> tuple[list[Quantity], list[Series]]:
     """Smallest eigenvalues by activation and number of points."""
-    own = [replace(limit, depth=depth) for depth in sorted({2, limit.depth})]
+    given = [replace(limit, depth=depth) for depth in sorted({2, limit.depth})]
     others = [name for name in SMOOTH if name != limit.activation.name]
     smooth = [replace(limit, activation=activation(name), depth=2) for name in others]
     quantities, series = [], []
-    for network in own + smooth:
+    for network in given + smooth:
         name = f"{network.activation.name}, L = {network.depth}"
         smallest, floor = _smallest(x, sizes, network)
-        count = len(sizes) if network in own else 1
-        quantities.append(_certified(name, smallest, floor, sizes, count))
+        count = len(sizes) if network in given else 1
+        label = f"{name}, up to {sizes[count - 1]} points: smallest eigenvalue over rounding"
+        # An eigenvalue is known to within one unit, so one closer to zero is inconclusive.
+        least = float(np.min(smallest[:count] / floor[:count]))
+        quantities.append(Quantity(label, least, least - 1, least + 1, "at least", 0.0, 0.0))
         shown = np.maximum(smallest, floor / 10)
         series += [Series(name, sizes, shown), Series("", sizes, shown, look="points")]
     # lambda_1, and with it the rounding error, hardly depends on the activation.
     return quantities, [*series, Series("rounding", sizes, floor, look="guide")]
-
-
-def _kernels(x: np.ndarray, other: np.ndarray, network: Network) -> LimitingKernels:
-    return limiting_kernels(jnp.asarray(x), jnp.asarray(other), **vars(network))
 
 
 def _smallest(
@@ -103,25 +101,13 @@ def _smallest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Smallest eigenvalue of Theta/N on the first points, and the rounding error, for each size."""
     points = x[: max(sizes)]
-    kernel = np.asarray(_kernels(points, points, network).ntk)
+    kernel = np.asarray(limiting_kernels(points, points, **vars(network)).ntk)
     found = []
     for size in sizes:
         eigenvalues = np.linalg.eigvalsh(kernel[:size, :size] / size)
         found.append((eigenvalues[0], size * np.finfo(np.float64).eps * eigenvalues[-1]))
     smallest, floor = np.array(found).T
     return smallest, floor
-
-
-def _certified(
-    name: str, smallest: np.ndarray, floor: np.ndarray, sizes: Sequence[int], count: int
-) -> Quantity:
-    """Smallest eigenvalue in units of its rounding error, over the first `count` sizes.
-
-    An eigenvalue is known to within one unit, so one closer to zero is inconclusive.
-    """
-    least = float(np.min(smallest[:count] / floor[:count]))
-    label = f"{name}, up to {sizes[count - 1]} points: smallest eigenvalue over rounding"
-    return Quantity(label, least, least - 1, least + 1, "at least", 0.0, 0.0)
 
 
 def _polynomials(x: np.ndarray) -> tuple[list[Quantity], list[Series]]:
@@ -134,7 +120,8 @@ def _polynomials(x: np.ndarray) -> tuple[list[Quantity], list[Series]]:
         if len(points) <= predicted:
             raise ValueError(f"the rank {predicted} of {name} needs more than {len(x)} points")
         network = Network(activation("polynomial", coefficients=coefficients), 2, beta)
-        eigenvalues = np.linalg.eigvalsh(np.asarray(_kernels(points, points, network).ntk))[::-1]
+        kernel = np.asarray(limiting_kernels(points, points, **vars(network)).ntk)
+        eigenvalues = np.linalg.eigvalsh(kernel)[::-1]
         share = eigenvalues / eigenvalues[0]
         rank = int((share > ZERO).sum())
         label = f"{name}: rank less its prediction, {predicted}"
@@ -178,7 +165,7 @@ def _circle(frequencies: int, limit: Network) -> tuple[list[Quantity], list[Seri
     angle = 2 * np.pi * np.arange(2 * OVERSAMPLING * frequencies) / (2 * OVERSAMPLING * frequencies)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     network = replace(limit, activation=activation("relu"), beta=limit.beta or 0.1)
-    first = _kernels(circle[:1], circle, network)
+    first = limiting_kernels(circle[:1], circle, **vars(network))
     modes = np.arange(1, frequencies + 1)
     quantities, series = [], []
     for name, kernel, expected in (("NTK", first.ntk, -2.0), ("NNGP kernel", first.nngp, -4.0)):

@@ -49,10 +49,10 @@ def _draw_digits(axes: Axes, x: xr.DataArray, y: xr.DataArray, labels: xr.DataAr
     """Mark points by their digit; colour (Petroff 2021) repeats what the shape shows."""
     palette = matplotlib.color_sequences["petroff10"]
     for digit in sorted({int(label) for label in labels.values}):
-        chosen = labels == digit
+        shown = labels == digit
         axes.plot(
-            x[chosen],
-            y[chosen],
+            x[shown],
+            y[shown],
             linestyle="none",
             marker=rf"$\mathbf{{{digit}}}$",
             markersize=4.5,
@@ -73,11 +73,8 @@ def _draw_across(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) ->
     style.network_lines(axes, time, across, colours)
     _time_axis(axes, time, across)
     last = across.isel(step=-1).mean("seed")
-    style.label_line_ends(
-        axes,
-        {style.width_text(width): float(last.sel(width=width)) for width in colours},
-        {style.width_text(width): colour for width, colour in colours.items()},
-    )
+    heights = {width: float(last.sel(width=width)) for width in colours}
+    style.label_line_ends(axes, heights, colours)
 
 
 def _draw_along(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> None:

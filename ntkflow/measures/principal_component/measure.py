@@ -50,16 +50,16 @@ def measure(sources: Sources, *, component: int, amplitude: float) -> xr.Dataset
     Norms are of p_in and sum over outputs; the goal lies `amplitude` x f^(component) from f_0 in
     each output. Empirical kernels are taken at the first recorded step, and their mean over
     outputs, trace_k Theta_kk / n_L. The store has the training points, and the first ten components
-    (as many as there are; further ones if needed to hold the trained one and its successor).
+    or more, so that the trained one and its successor are among them.
     """
     ensembles, spectrum = sources.ensembles, sources.spectrum
     train = np.flatnonzero(spectrum["is_train"])
     mode = eigenfunction(spectrum, component).isel(sample=train).reset_coords(drop=True).compute()
-    kept = min(max(LEADING, component + 1), len(train))
-    leading = spectrum.isel(sample=train, component=slice(kept)).compute()
+    count = min(max(LEADING, component + 1), len(train))
+    leading = spectrum.isel(sample=train, component=slice(count)).compute()
     pairs = {n: _distances(ensemble, mode, train) for n, ensemble in ensembles.items()}
     along = stack_widths({n: pair[0] for n, pair in pairs.items()})
-    eigenvalues = {n: _eigenvalues(e, n, train, kept) for n, e in ensembles.items()}
+    eigenvalues = {n: _eigenvalues(e, n, train, count) for n, e in ensembles.items()}
     decay = np.exp(-float(spectrum["eigenvalue"].sel(component=component)) * along["time"])
     outputs = next(iter(ensembles.values())).sizes["output"]
     statistics = xr.Dataset(

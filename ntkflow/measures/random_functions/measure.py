@@ -29,26 +29,15 @@ ROUNDING = 1e-11
 STEPS = 10
 
 
-def _gaussian(root: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    return random.standard_normal((count, len(root))) @ root
-
-
-def _rademacher(root: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    return random.choice([-1.0, 1.0], (count, len(root))) @ root
-
-
-def _eigenfunction(root: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """One of m eigenfunctions, times sqrt(m lambda): the distribution of least entropy."""
-    return np.sqrt(len(root)) * root[random.integers(len(root), size=count)]
-
-
 # (root, count, generator) -> functions (count, point); root^T root = K, one eigenfunction per row
 Law = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 
 LAWS: Mapping[str, Law] = {
-    "Gaussian": _gaussian,
-    "random signs": _rademacher,
-    "random eigenfunction": _eigenfunction,
+    "Gaussian": lambda root, count, rng: rng.standard_normal((count, len(root))) @ root,
+    "random signs": lambda root, count, rng: rng.choice([-1.0, 1.0], (count, len(root))) @ root,
+    "random eigenfunction": lambda root, count, rng: (
+        np.sqrt(len(root)) * root[rng.integers(len(root), size=count)]
+    ),
 }
 """Distributions of a random function whose uncentred covariance is K."""
 
@@ -79,5 +68,5 @@ def measure(sources: Sources, *, functions: Sequence[int], draws: int) -> xr.Dat
 
 
 def _squared_distance(f: np.ndarray, kernel: np.ndarray) -> float:
-    own = f.T @ f / len(f)
-    return float(np.sum((own - kernel) ** 2) / np.sum(kernel**2))
+    kernel_of_f = f.T @ f / len(f)
+    return float(np.sum((kernel_of_f - kernel) ** 2) / np.sum(kernel**2))

@@ -14,7 +14,8 @@ class Settings(Experiment):
 
     paper = "Section 3.1, Remark on random functions"
     statement = (
-        "A linear model of random functions descends along its kernel, which tends to theirs."
+        "Gradient descent on a linear model of P random functions is kernel gradient descent, "
+        "with a kernel that tends to their covariance as P grows."
     )
 
     functions: list[Count] = Field(min_length=2, description="numbers P of random functions")

@@ -64,20 +64,19 @@ def measure(
 ) -> xr.Dataset:
     """Accuracies of networks of the largest width and of the kernel, on true and random labels."""
     width = max(sources.architectures)
-    y = np.asarray(sources.dataset["y"].values, np.float64)
-    samples = int(sources.dataset["is_train"].values.sum())
+    y, samples = np.asarray(sources.dataset["y"].values, np.float64), sources.samples
     random = np.random.default_rng([sources.seed, label_seed])
     goals = {"true": y[None], "random": random_goals(y, samples, max(seeds, LABELLINGS), random)}
     marks = np.unique(np.geomspace(1, steps, RECORDS).round().astype(int))
     schedule, times = Schedule(learning_rate, (0, *marks.tolist())), learning_rate * marks
     basis, found = limiting_components(sources.limiting), {}
     for kind, goal in goals.items():
-        own = np.resize(goal[:seeds], (seeds, *y.shape))
-        f = _networks(sources, width, own, schedule)
+        taught = np.resize(goal[:seeds], (seeds, *y.shape))
+        f = _networks(sources, width, taught, schedule)
         found[kind] = {
-            "networks": _accuracies([f[:, 1 + place] for place in range(len(marks))], own, samples),
+            "networks": _accuracies(f[:, 1:].swapaxes(0, 1), taught, samples),
             "kernel": _kernel(basis, np.zeros_like(goal), goal, samples, times),
-            "limit": _kernel(basis, f[:, 0].astype(np.float64), own, samples, times),
+            "limit": _kernel(basis, f[:, 0].astype(np.float64), taught, samples, times),
         }
     return evidence(
         _numbers(found, y.shape[1], len(y) - samples),
@@ -100,11 +99,10 @@ def random_goals(
 def _networks(sources: Sources, width: int, goals: np.ndarray, schedule: Schedule) -> np.ndarray:
     """f of one network per goal, (seed, record, point, output)."""
     x, architecture = sources.dataset["x"].values, sources.architectures[width]
-    samples = int(sources.dataset["is_train"].values.sum())
     keys = seed_keys(sources.seed, width, len(goals))
     # One after another, since an ensemble has one goal. All share the compiled program.
     networks = [
-        train_ensemble(keys[seed : seed + 1], x, goal, samples, architecture, schedule).f
+        train_ensemble(keys[seed : seed + 1], x, goal, sources.samples, architecture, schedule).f
         for seed, goal in enumerate(goals)
     ]
     return np.concatenate(networks)
@@ -131,12 +129,12 @@ def _numbers(
 ) -> list[Quantity]:
     """Final accuracies of networks and of the kernel, from those with true and random labels."""
     quantities, random = [], found["random"]
-    for who in ("networks", "kernel"):
-        fitted, chance = random[who].learnt[-1], random[who].test[-1]
-        after = f"{who}: test accuracy after"
+    for learner in ("networks", "kernel"):
+        fitted, chance = random[learner].learnt[-1], random[learner].test[-1]
+        after = f"{learner}: test accuracy after"
         quantities += [
-            mean(f"{who}: accuracy on random labels", fitted, "at least", FITTED, 0.0),
-            _generalises(f"{after} true labels", found["true"][who].test[-1], points),
+            mean(f"{learner}: accuracy on random labels", fitted, "at least", FITTED, 0.0),
+            _generalises(f"{after} true labels", found["true"][learner].test[-1], points),
             mean(f"{after} random labels", chance, "equals", 1 / classes, TOLERANCE, RESOLUTION),
         ]
     return quantities
@@ -155,10 +153,10 @@ def _generalises(name: str, shares: np.ndarray, points: int) -> Quantity:
 def _panel(title: str, found: Mapping[str, Accuracies], times: np.ndarray, classes: int) -> Panel:
     """Panel of mean accuracies against time, with a band from the worst to the best network."""
     series = [Series("chance", times[[0, -1]], [1 / classes, 1 / classes], look="guide")]
-    for who in ("networks", "kernel"):
-        for where, values in zip(("learnt", "test"), found[who], strict=True):
-            series.append(Series(f"{who}, {where}", times, values.mean(axis=1)))
-            if who == "networks":
+    for learner in ("networks", "kernel"):
+        for where, values in zip(("learnt", "test"), found[learner], strict=True):
+            series.append(Series(f"{learner}, {where}", times, values.mean(axis=1)))
+            if learner == "networks":
                 low, high = values.min(axis=1), values.max(axis=1)
                 series.append(Series("", times, series[-1].y, low, high, look="band"))
     for values in found["limit"]:

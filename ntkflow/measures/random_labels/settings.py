@@ -13,6 +13,9 @@ class Settings(Classifying):
     """
 
     paper = "Introduction"
-    statement = "Networks, and kernels, fit random labels; on true ones they generalise."
+    statement = (
+        "Networks and the limiting NTK fit random labels, and after training on the true labels "
+        "they classify at least 80 % of test points correctly."
+    )
 
     label_seed: Natural = Field(0, description="seed of the random labels")

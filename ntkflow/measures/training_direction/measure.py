@@ -45,11 +45,11 @@ DISTANCE = r"$\sup_t \|f_\theta - f_\infty\|$"
 def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -> xr.Dataset:
     """Drift of the NTK between all points, by width, and movement of f, in Euler steps."""
     x = jnp.asarray(sources.dataset["x"].values, jnp.float64)
-    train = int(sources.dataset["is_train"].values.sum())
-    time = learning_rate * np.arange(steps)
+    train, time = sources.samples, learning_rate * np.arange(steps)
     direction = oscillating(sources.seed, time, train, learning_rate * steps)
-    kept, pushes = _in_records(direction)
-    limit = limiting_path(sources.limiting["ntk"].values[:, :train], direction, learning_rate)[kept]
+    marks, pushes = _in_records(direction)
+    ntk = sources.limiting["ntk"].values[:, :train]
+    limit = limiting_path(ntk, direction, learning_rate)[marks]
     drift, moved, distance, shown = {}, {}, {}, {}
     for width, architecture in sources.architectures.items():
         keys = seed_keys(sources.seed, width, seeds)
@@ -57,13 +57,15 @@ def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -
         drifts, f = map(np.asarray, found)
         expected = f[:, :1] + limit[:, :, None]
         drift[width] = drifts.max(axis=1)
-        moved[width] = _moved(f[:, :, :train])
+        start, end = f[:, 0, :train], f[:, -1, :train]
+        squares = ((end - start) ** 2).sum(axis=(1, 2)) / (start**2).sum(axis=(1, 2))
+        moved[width] = np.sqrt(squares)
         distance[width] = np.sqrt(((f - expected) ** 2).mean(axis=(2, 3))).max(axis=1)
         shown[width] = f[0, :, 0, 0], expected[0, :, 0, 0]
     slope, drifted = exponent("exponent of the drift", drift, DRIFT_BOUND, "at most")
     far = mean("movement of f, widest", moved[max(moved)], "at least", LEAST_MOVEMENT, 0.0)
     close, apart = exponent("exponent of the distance from the limit", distance, -0.5)
-    paths = _paths(shown, learning_rate * kept)
+    paths = _paths(shown, learning_rate * marks)
     return evidence(
         [slope, far, close],
         [
@@ -78,9 +80,9 @@ def _paths(shown: Mapping[int, tuple[np.ndarray, np.ndarray]], time: np.ndarray)
     """f of one network of the smallest and of the largest width, and its limit."""
     series = []
     for width in (min(shown), max(shown)):
-        own, limit = shown[width]
+        f, limit = shown[width]
         series += [
-            Series("", time, own, width=width),
+            Series("", time, f, width=width),
             Series(r"$f_\infty$ from the same $f_0$", time, limit, look="limit"),
         ]
     return series
@@ -153,13 +155,7 @@ def _in_records(direction: Float[np.ndarray, "t n"]) -> tuple[np.ndarray, np.nda
     """
     steps, samples = direction.shape
     stride = -(-steps // MOST_RECORDS)
-    kept = np.array([*range(0, steps, stride), steps])
-    padded = np.zeros(((len(kept) - 1) * stride, samples))
+    marks = np.array([*range(0, steps, stride), steps])
+    padded = np.zeros(((len(marks) - 1) * stride, samples))
     padded[:steps] = direction
-    return kept, padded.reshape(-1, stride, samples)
-
-
-def _moved(f: Float[np.ndarray, "s t n k"]) -> Float[np.ndarray, " s"]:
-    """||f_T - f_0||_pin / ||f_0||_pin of each network."""
-    squares = ((f[:, -1] - f[:, 0]) ** 2).sum(axis=(1, 2)) / (f[:, 0] ** 2).sum(axis=(1, 2))
-    return np.sqrt(squares)
+    return marks, padded.reshape(-1, stride, samples)

@@ -14,8 +14,8 @@ class Settings(Untrained):
 
     paper = "Theorem 2"
     statement = (
-        "The drift of the NTK falls at least as n^(-1/2) along one bounded direction that is not a "
-        "gradient."
+        "The drift of the NTK falls at least as fast as n^(-1/2) along one bounded direction that "
+        "is not a gradient."
     )
     fewest_widths = 2
 

@@ -28,29 +28,17 @@ def draw(statistics: xr.Dataset) -> Figure:
 
     The first 50 initialisations of ``spread`` are drawn.
     """
-    statistics = statistics.sortby("width")
-    quantities = statistics.sizes["quantity"]
-    columns = 2 if quantities == 4 else min(quantities, 3)
-    rows = math.ceil(quantities / columns)
-    width = style.FULL_WIDTH if columns > 1 else style.HALF_WIDTH
     with style.paper():
-        figure = Figure(figsize=(width, 2.3 * rows + 0.3))
-        panels = figure.subplots(rows, columns, squeeze=False)
+        figure = Figure(figsize=(style.FULL_WIDTH, 2 * 2.3 + 0.3))
+        panels = figure.subplots(2, 2)
         for i, axes in enumerate(panels.flat):
-            if i < quantities:
-                _draw_quantity(axes, _measured(statistics.isel(quantity=i)), width / columns)
-                if i + columns >= quantities:  # nothing below it
-                    axes.set_xlabel(style.axis_label(statistics["width"]))
-            else:
-                axes.set_axis_off()
+            panel = statistics.isel(quantity=i)
+            measured = panel.isel(width=np.isfinite(panel["value"].values))
+            _draw_quantity(axes, measured, style.FULL_WIDTH / 2)
+        for axes in panels[1]:
+            axes.set_xlabel(style.axis_label(statistics["width"]))
         style.heading(figure, statistics)
         return style.fixed_layout(figure)
-
-
-def _measured(panel: xr.Dataset) -> xr.Dataset:
-    """Widths at which this quantity was measured; all widths if there are none."""
-    measured = np.isfinite(panel["value"].values)
-    return panel.isel(width=measured) if measured.any() else panel
 
 
 def _draw_quantity(axes: Axes, panel: xr.Dataset, inches: float) -> None:
@@ -106,8 +94,6 @@ def _draw_fit(axes: Axes, panel: xr.Dataset) -> list[Line2D]:
 def _draw_expected(axes: Axes, panel: xr.Dataset) -> list[Line2D]:
     """Draw the slope of the theory through the first mean that the fit uses."""
     expected, used = float(panel["expected"]), panel.isel(width=panel["used"].values)
-    if not math.isfinite(expected):
-        return []
     label = f"theory {style.fraction(expected)}"
     if not used.sizes["width"]:
         return [Line2D([], [], linestyle="none", label=label)]

@@ -53,7 +53,7 @@ DRAWN = 50
 """Largest number of initialisations stored one by one for drawing."""
 
 
-def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) -> xr.Dataset:
+def measure(sources: Sources) -> xr.Dataset:
     """The four quantities of `EXPECTED` at each width, and the exponent of each in the width.
 
     Spread, drift and distance are means over initialisations of `convergence.initial_spread`,
@@ -63,45 +63,36 @@ def measure(sources: Sources, *, replicates: int = REPLICATES, seed: int = 0) ->
     above zero. A bias below its noise is not used. The other quantities are means of norms, whose
     lower end is positive if there are two initialisations and no norm is 0; a single
     initialisation has no interval and is not used. A quantity is NaN, and not used, at widths
-    without it. Ensembles and dynamics must have the same widths, seeds and steps.
+    without it.
     """
-    ensembles, dynamics = sources.ensembles, sources.dynamics
-    if sorted(ensembles) != sorted(dynamics):
-        raise ValueError(
-            f"ensembles have widths {sorted(ensembles)}, dynamics {sorted(dynamics)}; solve the "
-            "dynamics for each ensemble"
-        )
-    widths = sorted({*ensembles, *sources.initial})
-    by_width = [_estimates(sources, n, replicates, seed) for n in widths]
+    widths = sorted({*sources.ensembles, *sources.initial})
+    by_width = [_estimates(sources, n) for n in widths]
     return _assemble(widths, list(zip(*by_width, strict=True)))
 
 
-def _estimates(sources: Sources, width: int, replicates: int, seed: int) -> tuple[Estimate, ...]:
+def _estimates(sources: Sources, width: int) -> tuple[Estimate, ...]:
     """The quantities of `EXPECTED` at one width."""
-    rng = np.random.default_rng([seed, width])
-    missing = Estimate(np.nan, np.full(2, np.nan), np.full(replicates, np.nan), np.empty(0))
+    rng = np.random.default_rng([0, width])
+    missing = Estimate(np.nan, np.full(2, np.nan), np.full(REPLICATES, np.nan), np.empty(0))
     bias, drift, distance = missing, missing, missing
     ensemble, limiting = sources.ensembles.get(width), sources.limiting
     if width in sources.initial:
         untrained = sources.initial[width].compute()
-        bias = _bias(untrained, limiting, replicates, rng)
+        bias = _bias(untrained, limiting, rng)
     else:
-        recorded_kernels(sources.ensembles[width], width)
         untrained = sources.ensembles[width].isel(kernel_step=0).compute()
-    spread = estimate_mean(convergence.initial_spread(untrained, limiting), replicates, rng)
+    spread = estimate_mean(convergence.initial_spread(untrained, limiting), REPLICATES, rng)
     if ensemble is not None:
         drifts = convergence.kernel_drift(recorded_kernels(ensemble, width))
         distances = convergence.distance_from_dynamics(ensemble, sources.dynamics[width])
-        drift = estimate_mean(drifts[:, -1], replicates, rng)
-        distance = estimate_mean(distances, replicates, rng)
+        drift = estimate_mean(drifts[:, -1], REPLICATES, rng)
+        distance = estimate_mean(distances, REPLICATES, rng)
     return spread, bias, drift, distance
 
 
-def _bias(
-    initial: xr.Dataset, limiting: xr.Dataset, replicates: int, rng: np.random.Generator
-) -> Estimate:
+def _bias(initial: xr.Dataset, limiting: xr.Dataset, rng: np.random.Generator) -> Estimate:
     errors = convergence.mean_errors(initial, limiting)
-    squares = convergence.squared_bias_replicates(errors, replicates, rng)
+    squares = convergence.squared_bias_replicates(errors, REPLICATES, rng)
     roots = np.sqrt(np.maximum(squares, 0))
     value = float(np.sqrt(max(convergence.squared_bias(errors), 0)))
     return Estimate(value, percentile_interval(roots), roots, np.empty(0))

@@ -10,7 +10,7 @@ from ntkflow.keys import NotBoolean, Strict
 from ntkflow.measures.common.experiment import Problems, Trained, Width, repeated
 
 INITIAL_KERNELS_LIMIT = 2**30
-"""Bytes of the initial kernels of one width, which are in memory at once."""
+"""Largest size in bytes of the initial kernels of one width, which are in memory at once."""
 
 
 class InitialKernels(Strict):

@@ -15,26 +15,26 @@ from ntkflow.measures.common.evidence import (
     evidence,
     quantities,
 )
-from ntkflow.measures.common.table import Claim, records, tabulate
+from ntkflow.measures.common.table import records, tabulate
 from ntkflow.measures.kernel_drift import measure as kernel_drift
 from ntkflow.pages.rendering import claims_page
 from tests.measures import statistics as examples
 
+NINE = {"experiment": "nine", "statement": "One is <two> & three.", "paper": "Theorem 9"}
 
-def stores():
+
+def claims():
     numbers = [
         Quantity.exact("error", 1e-15, "at most", 0.0, 1e-12),
         Quantity("slope", -0.52, -0.6, -0.45, "equals", -0.5, 0.1, 0.25),
     ]
     drift = kernel_drift.claims(examples.kernel_drift())
-    return {
-        "nine": Claim("One is <two> & three.", "Theorem 9", numbers),
-        "drift": Claim("The drift is bounded.", "Theorem 2", drift),
-    }
+    bounded = {"experiment": "drift", "statement": "The drift is bounded.", "paper": "Theorem 2"}
+    return [(NINE, numbers), (bounded, drift)]
 
 
 def test_one_row_a_number():
-    table = tabulate(stores())
+    table = tabulate(claims())
     nine = table[table["experiment"] == "nine"]
     assert nine["quantity"].tolist() == ["error", "slope"]
     assert nine["verdict"].tolist() == [HOLDS, HOLDS]
@@ -44,10 +44,9 @@ def test_one_row_a_number():
 
 
 def test_verdicts_are_computed_and_not_read():
-    claim = stores()["nine"]
-    store = evidence(claim.quantities, [Panel("", "x", "y", [Series("", [0], [1])])])
+    store = evidence(claims()[0][1], [Panel("", "x", "y", [Series("", [0], [1])])])
     store["value"].values[1] = store["low"].values[1] = store["high"].values[1] = 3.0
-    table = tabulate({"nine": replace(claim, quantities=quantities(store))})
+    table = tabulate([(NINE, quantities(store))])
     assert store["verdict"].values.tolist() == [HOLDS, HOLDS]
     assert table["verdict"].tolist() == [HOLDS, FAILS]
     assert set(table["claim_verdict"]) == {FAILS}
@@ -75,7 +74,7 @@ class Page(HTMLParser):
 
 
 def test_page_is_whole_and_offline():
-    text = claims_page(tabulate(stores()))
+    text = claims_page(tabulate(claims()))
     found = Page(text)
     assert not found.open
     assert found.links == [
@@ -93,16 +92,15 @@ def test_page_is_whole_and_offline():
 
 
 def test_number_that_is_missing_has_a_dash():
-    claim = stores()["nine"]
-    missing = replace(claim.quantities[1], value=np.nan, low=np.nan, high=np.nan)
-    claim = replace(claim, quantities=[claim.quantities[0], missing])
-    text = claims_page(tabulate({"nine": claim}))
+    error, slope = claims()[0][1]
+    missing = replace(slope, value=np.nan, low=np.nan, high=np.nan)
+    text = claims_page(tabulate([(NINE, [error, missing])]))
     assert "?" in text
     assert "nan" not in text
     assert "– to" not in text
 
 
 def test_json_keeps_small_numbers_and_has_no_infinity():
-    error, slope = records(tabulate({"nine": stores()["nine"]}))
+    error, slope = records(tabulate(claims()[:1]))
     assert (error["value"], error["tolerance"], error["resolution"]) == (1e-15, 1e-12, None)
     assert slope["resolution"] == 0.25

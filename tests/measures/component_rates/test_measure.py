@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from ntkflow.analysis.spectrum import decompose_kernel
 from ntkflow.kernels.dynamics import Components, kernel_flow, stepped
@@ -45,9 +44,3 @@ def test_networks_with_another_kernel():
     found = verdicts(component_rates.measure(networks(1.5), components=2))
     assert found["rate of component 1 over its eigenvalue"] == FAILS
     assert found["exponent of the distance on the data"] == FAILS
-
-
-def test_test_points_are_needed():
-    points = sources(np.eye(3), np.ones((3, 1)))
-    with pytest.raises(ValueError, match="test points"):
-        component_rates.measure(points, components=1)

@@ -13,8 +13,8 @@ TIMES = (2.5, np.inf)
 POINTS = len(examples.ANGLE)
 
 
-def measured(ensembles, gaussian, dataset, **options):
-    return measure(Sources(ensembles=ensembles, gaussian=gaussian, dataset=dataset), **options)
+def measured(ensembles, gaussian, dataset):
+    return measure(Sources(ensembles=ensembles, gaussian=gaussian, dataset=dataset))
 
 
 def gaussian(times=TIMES, outputs=1):
@@ -74,19 +74,6 @@ def test_nearest_record_within_a_step(time, found):
     assert float(bands.network_time[0]) == found
 
 
-def test_a_time_too_far_from_the_records_is_refused():
-    with pytest.raises(ValueError, match=r"time 6: the nearest recorded time is 2.5"):
-        measured(ensembles(), gaussian([6.0]), examples.dataset())
-    with pytest.raises(ValueError, match="train longer"):
-        measured(ensembles(), gaussian([10.6]), examples.dataset())
-
-
-def test_one_per_cent_is_near_enough_where_it_is_more_than_a_step():
-    stores = {8: examples.ensemble(np.random.default_rng(0), steps=(0, 2000))}
-    bands = measured(stores, gaussian([1009.0]), examples.dataset())
-    assert float(bands.network_time[0]) == 1000.0
-
-
 def test_networks_drawn_from_the_gaussian_fill_the_bands():
     law = gaussian()
     bands = measured({64: draws_of(law, 400)}, law, examples.dataset())
@@ -104,16 +91,16 @@ def test_networks_drawn_from_the_gaussian_fill_the_bands():
 
 def test_table_against_loops():
     law = gaussian()
-    bands = measured(ensembles(), law, examples.dataset(), quantiles=(0.75, 0.05))
+    bands = measured(ensembles(), law, examples.dataset())
     table = tabulate(bands).set_index(["width", "time"])
-    np.testing.assert_allclose(table["inside_expected"], 0.7)
+    np.testing.assert_allclose(table["inside_expected"], 0.8)
     order = [list(examples.ANGLE).index(angle) for angle in sorted(examples.TEST)]
     for width, seeds in ((50, 3), (10, 2)):
         for t, time in enumerate(TIMES):
             inside, distance = [], []
             for i, x in enumerate(order):
                 curves = bands.f.sel(width=width).values[:seeds, t, i]
-                high, low = bands.percentile.values[:, t, i]
+                low, _, high = bands.percentile.values[:, t, i]
                 inside += [low <= value <= high for value in curves]
                 distance.append(curves.mean() - float(law["mean"][t, x, 0]))
             row = table.loc[width, time]

@@ -67,9 +67,3 @@ def test_the_last_record_is_the_end_only_if_it_is_one():
     for points, end in ((whole, "t = ∞"), (early, "t = 20")):
         names = gaussian_in_training.measure(points)["quantity"].values
         assert str(names[-1]).startswith(end)
-
-
-def test_test_points_are_needed():
-    points = sources(np.eye(3), np.ones((3, 1)))
-    with pytest.raises(ValueError, match="test points"):
-        gaussian_in_training.measure(replace(points, ensembles={16: None}))
