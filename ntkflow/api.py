@@ -22,10 +22,11 @@ products in full precision on every device.
 from ntkflow.analysis.eigenpairs import Eigenpairs
 from ntkflow.analysis.regression import Regression
 from ntkflow.interface.empirical import empirical_ntk, store_empirical_ntk
-from ntkflow.interface.limiting import Kernels, limiting_kernels, store_limiting_kernels
+from ntkflow.interface.limiting import limiting_kernels, store_limiting_kernels
 from ntkflow.interface.network import Network, initial_parameters, network
 from ntkflow.interface.solvers import extreme_eigenpairs, kernel_regression, predict
 from ntkflow.interface.training import Training, train
+from ntkflow.kernels.limiting import LimitingKernels as Kernels
 
 __all__ = [
     "Eigenpairs",

@@ -28,7 +28,6 @@ def symmetric_product(
 
     Neither V nor the result counts towards `memory`, the bytes for the blocks.
     """
-    _check_rows(kernel, vectors)
     result = np.zeros_like(vectors)
     for rows, columns, block in upper_blocks(kernel, memory=memory):
         result[rows] += block @ vectors[columns]
@@ -39,7 +38,6 @@ def symmetric_product(
 
 def product(kernel: Kernel, vectors: NDArray[np.float64], *, memory: float) -> NDArray[np.float64]:
     """K V for a kernel K (M, N) between two sets of points, and V (N, k); `memory` is in bytes."""
-    _check_rows(kernel, vectors)
     result = np.zeros((kernel.shape[0], vectors.shape[1]))
     size = _block_rows(kernel, memory)
     for rows in _slices(kernel.shape[0], size):
@@ -140,14 +138,6 @@ def _check_finite(block: NDArray[np.floating]) -> None:
         raise ValueError(
             f"kernel: found {np.count_nonzero(~np.isfinite(block))} of {block.size} entries of a "
             "block that are not finite, expected finite ones; check the inputs and the activation"
-        )
-
-
-def _check_rows(kernel: Kernel, vectors: NDArray[np.float64]) -> None:
-    if kernel.shape[1] != vectors.shape[0]:
-        raise ValueError(
-            f"vectors: found {vectors.shape[0]} rows, expected {kernel.shape[1]}, one per column "
-            f"of the kernel of shape {kernel.shape}"
         )
 
 

@@ -47,10 +47,7 @@ def resampling_weights(
     batch = max(1, BATCH_ENTRIES // draws)
     for start in range(0, replicates, batch):
         rows = min(batch, replicates - start)
-        if size == 0:
-            yield np.full((rows, draws), np.nan)
-        else:
-            yield rng.multinomial(size, np.full(draws, 1 / draws), size=rows) / size
+        yield rng.multinomial(size, np.full(draws, 1 / draws), size=rows) / (size or np.nan)
 
 
 def resampled_means(

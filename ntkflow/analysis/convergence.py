@@ -11,8 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ntkflow.analysis.bootstrap import resampling_weights
-
-KERNEL_DIMS = ("sample", "sample_prime", "output", "output_prime")
+from ntkflow.stores.schema import KERNEL_DIMS
 
 FEWEST_DRAWS = 20
 """With fewer draws a resample may contain a single one, and then no pair of different draws."""

@@ -18,7 +18,6 @@ from ntkflow.analysis.nystroem import COPIES, affordable_rank, nystroem_precondi
 from ntkflow.analysis.spectrum import fix_sign
 
 End = Literal["largest", "smallest"]
-Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 GUARD = 16
 """Smallest number of additional vectors that are iterated, so that the requested ones converge
@@ -125,10 +124,11 @@ def _iterative(
     spectral_mean = float(np.linalg.norm(multiply(vectors)) / np.linalg.norm(vectors))
     rounding = points * np.finfo(np.float64).eps * spectral_mean
     target = tolerance * spectral_mean
+    options = {"M": partial(precondition, basis), "largest": which == "largest"}
     for iterations in ROUNDS:
-        vectors = _lobpcg(
-            multiply, partial(precondition, basis), vectors, which, target, iterations
-        )
+        # SciPy warns about any unconverged vector; the requested ones are checked below.
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            vectors = lobpcg(multiply, vectors, tol=target, maxiter=iterations, **options)[1]
         pairs = _assessed(vectors[:, :count], multiply(vectors[:, :count]), passes)
         targets = np.maximum(tolerance * np.abs(pairs.values), rounding)
         if (pairs.residuals <= targets).all():
@@ -149,28 +149,6 @@ def _block_size(kernel: Kernel, count: int, memory: float) -> int:
             f"{8 * points**2:,} bytes for a dense decomposition"
         )
     return block
-
-
-def _lobpcg(
-    multiply: Map,
-    preconditioner: Map,
-    start: NDArray[np.float64],
-    which: End,
-    target: float,
-    iterations: int,
-) -> NDArray[np.float64]:
-    """Unit vectors (N, block), outermost first, after `iterations` of LOBPCG from `start`."""
-    with warnings.catch_warnings():
-        # SciPy warns about any unconverged vector; the caller checks the requested ones.
-        warnings.simplefilter("ignore", UserWarning)
-        return lobpcg(
-            multiply,
-            start,
-            M=preconditioner,
-            tol=target,
-            maxiter=iterations,
-            largest=which == "largest",
-        )[1]
 
 
 def _not_converged(pairs: Eigenpairs, targets: NDArray[np.float64], which: End) -> ValueError:

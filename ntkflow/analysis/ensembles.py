@@ -38,8 +38,6 @@ def stack_widths(parts: Mapping[int, xr.DataArray]) -> xr.DataArray:
 
     Seeds that a width does not have are NaN there. All other coordinates must be equal.
     """
-    if not parts:
-        raise ValueError("widths: found no ensemble, expected one per width")
     widths = sorted(parts)
     for width in widths[1:]:
         _require_equal_coordinates(parts, widths[0], width)

@@ -47,8 +47,8 @@ def nystroem_preconditioner(
 ) -> Preconditioner:
     """Preconditioner of A + mu I from random columns of A.
 
-    The rank l is the number of columns; 0 gives the identity. Eigenvalues below rounding error are
-    left out, so the rank may be less than requested, and A may be indefinite by rounding errors.
+    The rank l is the number of columns; 0 gives the identity. Eigenvalues below rounding error and
+    negative ones are left out, so the rank may be less than requested, and A may be indefinite.
     `memory` is the bytes for blocks of A (N, N). The result and its construction take `COPIES` x
     8 N l bytes more.
     """
@@ -78,8 +78,8 @@ def _nystroem_eigenpairs(
     rounding error, is F F^T. With B = C F, B B^T has the eigenvalues of the small matrix B^T B.
     """
     values, vectors = scipy.linalg.eigh(columns[selected])
-    significant = values > len(values) * np.finfo(np.float64).eps * values[-1]
+    significant = values > len(values) * np.finfo(np.float64).eps * values.max(initial=0)
     root = columns @ (vectors[:, significant] / np.sqrt(values[significant]))
     values, vectors = scipy.linalg.eigh(root.T @ root)
-    significant = values > SMALLEST_EIGENVALUE * values[-1]
+    significant = values > SMALLEST_EIGENVALUE * values.max(initial=0)
     return values[significant], root @ (vectors[:, significant] / np.sqrt(values[significant]))

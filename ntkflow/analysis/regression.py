@@ -17,13 +17,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 
-from ntkflow.analysis.blocks import (
-    Kernel,
-    dense_upper_triangle,
-    product,
-    smallest_memory,
-    symmetric_product,
-)
+from ntkflow.analysis.blocks import Kernel, dense_upper_triangle, smallest_memory, symmetric_product
 from ntkflow.analysis.nystroem import COPIES, affordable_rank, nystroem_preconditioner, precondition
 
 MOST_ITERATIONS = 1000
@@ -84,16 +78,6 @@ def fit_kernel_regression(
     if not residual <= tolerance:
         raise _inaccurate(found._replace(residual=residual), tolerance, ridge)
     return found._replace(residual=residual)
-
-
-def predict(
-    cross_kernel: Kernel, coefficients: NDArray[np.float64], *, memory: float
-) -> NDArray[np.float64]:
-    """f (M, k) at M points, from K (M, N) between them and the training points, and a (N, k).
-
-    `memory` is the bytes for blocks of K.
-    """
-    return product(cross_kernel, coefficients, memory=memory)
 
 
 def _checked_targets(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jax
 import numpy as np
@@ -36,18 +36,12 @@ from ntkflow.interface.arguments import (
 from ntkflow.interface.checks import checked, whole
 from ntkflow.interface.recipes import activation_from, directed, limiting_recipe
 from ntkflow.kernels import tiles
+from ntkflow.kernels.limiting import LimitingKernels as Kernels
 from ntkflow.stores.staging import check_shapes
 from ntkflow.stores.zarr import open_store
 
 Depth = Annotated[int, partial(whole, low=1, high=100_000)]
 Store = Annotated[str | Path, partial(settings.place, kind="limiting")]
-
-
-class Kernels(NamedTuple):
-    """NNGP kernel Sigma^L and limiting NTK Theta_inf^L, each (n, m)."""
-
-    nngp: np.ndarray
-    ntk: np.ndarray
 
 
 @checked
@@ -108,17 +102,9 @@ def limiting_kernels(
     norms = np.concatenate([norm for norm, _ in inputs])
     with jax.enable_x64(True):
         plan = tiles.plan_kernels(norms, lists[0].shape[1], network, dtype)
-        strips = [tiles.strips(rows, plan) for rows in inputs]
-    shape = len(lists[0]), len(lists[-1])
-    kernels = np.empty(shape, dtype), np.empty(shape, dtype)
-
-    def fill(pair: tuple[Any, Any]) -> None:
-        with jax.enable_x64(True):
-            tiles.fill_tile(kernels, *pair, plan, mirrored=x2 is None)
-
+    one, two = inputs[0], None if x2 is None else inputs[1]
     with ThreadPoolExecutor(threads or 2 * cores()) as pool:
-        list(pool.map(fill, tiles.tile_pairs(strips[0], strips[-1])))
-    return Kernels(*kernels)
+        return Kernels(*tiles.block_kernels(one, two, plan, pool.map))
 
 
 @checked

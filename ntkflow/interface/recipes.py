@@ -80,12 +80,7 @@ def _block_kernel(
 ) -> tuple[BlockKernel, Mapping[str, object]]:
     with jax.enable_x64(True):
         plan = tiles.plan_kernels(norms, features, network, dtype)
-    return partial(_block, plan=plan), {"dual_error": plan.dual_error}
-
-
-def _block(one: Rows, two: Rows | None, *, plan: tiles.Plan) -> Sequence[np.ndarray]:
-    with jax.enable_x64(True):
-        return tiles.block_kernels(one, two, plan)
+    return partial(tiles.block_kernels, plan=plan), {"dual_error": plan.dual_error}
 
 
 def activation_from(spec: ActivationSpec, kinks: Sequence[float]) -> Activation:

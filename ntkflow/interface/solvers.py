@@ -176,7 +176,7 @@ def predict(
             f"coefficients: found {len(weights)} rows, expected {points}, one per training point"
         )
     with np.errstate(over="ignore", invalid="ignore"):  # checked below
-        f = regression.predict(cross_kernel, weights, memory=memory * GIB)
+        f = blocks.product(cross_kernel, weights, memory=memory * GIB)
     if not np.isfinite(f).all():
         raise ValueError(
             "coefficients: found a prediction that overflows, expected smaller coefficients"

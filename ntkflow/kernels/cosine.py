@@ -45,14 +45,11 @@ def fit_series(point: Points, activation: Activation, dtype: np.dtype) -> Cosine
     `point` is one input in float64. The series is compared with the recursion between its nodes.
     """
     tolerance = ACCURACY[dtype]
-    best = None
-    for stretch in STRETCHES:
-        series = _shortest(point, activation, stretch, tolerance)
-        if best is None or series.coefficients.shape[1] < best.coefficients.shape[1]:
-            best = series
-        if best.coefficients.shape[1] <= SHORT:
-            break
-    assert best is not None
+    best = _shortest(point, activation, STRETCHES[0], tolerance)
+    for stretch in STRETCHES[1:]:
+        if best.coefficients.shape[1] > SHORT:
+            other = _shortest(point, activation, stretch, tolerance)
+            best = min(best, other, key=lambda series: series.coefficients.shape[1])
     angles = np.concatenate([[0.0, np.pi], np.geomspace(1e-6, 1, 97) * np.pi])
     exact = _at_angles(point, activation, angles)
     found = np.stack(evaluate(best, jnp.asarray(angles)[None, :]))[:, 0]

@@ -46,7 +46,8 @@ def layerwise_ntk(
         width = one.activation.shape[1]
         inputs = _products(one.activation, two.activation, dtype)
         weights = weight_gain**2 * inputs / width + beta**2
-        rows = [_rows(each.sensitivity, outputs) for each in (one, two)]
+        # One row per point and output, or one row per point for the trace.
+        rows = [s.sensitivity.reshape(len(s.sensitivity) * outputs, -1) for s in (one, two)]
         pairs = _products(rows[0], rows[1], dtype)
         pairs = pairs.reshape(len(first.activation), outputs, len(second.activation), outputs)
         total += weights[:, :, None, None] * pairs.transpose(0, 2, 1, 3)
@@ -76,11 +77,6 @@ def symmetric_ntk(
 
 def _mirrored(ntk: OutputGram) -> OutputGram:
     return ntk.transpose(1, 0, 3, 2)
-
-
-def _rows(sensitivity: Float[AnyArray, "n k w"], outputs: int) -> Float[AnyArray, "no w2"]:
-    """Sensitivities with one row per point and output, or one row per point if `outputs` is 1."""
-    return sensitivity.reshape(len(sensitivity) * outputs, -1)
 
 
 def _products(

@@ -33,8 +33,8 @@ to variance 1."""
 class LimitingKernels(NamedTuple):
     """NNGP kernel Sigma^L and limiting NTK Theta_inf^L between two lists of inputs, each (n, m)."""
 
-    nngp: Gram
-    ntk: Gram
+    nngp: Float[AnyArray, "n m"]
+    ntk: Float[AnyArray, "n m"]
 
 
 class Layer(NamedTuple):

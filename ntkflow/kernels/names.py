@@ -21,17 +21,8 @@ def _leaky_relu(module: Any, slope: float = 0.01) -> Any:
     return module.PiecewiseLinear("leaky_relu", function, odd=odd, even=even)
 
 
-def _gelu(module: Any) -> Any:
-    function = partial(module.jax.nn.gelu, approximate=False)
-    return module.ClosedForm("gelu", function, module.gelu_moments)
-
-
 def _elu(module: Any, alpha: float = 1.0) -> Any:
     return module.from_function("elu", partial(module.jax.nn.elu, alpha=alpha), kinks=[0.0])
-
-
-def _polynomial(module: Any, coefficients: Sequence[float]) -> Any:
-    return module.polynomial(coefficients)
 
 
 ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
@@ -42,7 +33,9 @@ ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
     "erf": lambda module: module.ClosedForm(
         "erf", module.jax.scipy.special.erf, module.erf_moments
     ),
-    "gelu": _gelu,
+    "gelu": lambda module: module.ClosedForm(
+        "gelu", partial(module.jax.nn.gelu, approximate=False), module.gelu_moments
+    ),
     "sin": lambda module: module.ClosedForm("sin", module.jnp.sin, module.sine_moments),
     "cos": lambda module: module.ClosedForm("cos", module.jnp.cos, module.cosine_moments),
     "tanh": lambda module: module.HermiteSeries("tanh", module.jnp.tanh),
@@ -51,7 +44,7 @@ ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
     "silu": lambda module: module.HermiteSeries("silu", module.jax.nn.silu),
     "elu": _elu,
     "selu": lambda module: module.from_function("selu", module.jax.nn.selu, kinks=[0.0]),
-    "polynomial": _polynomial,
+    "polynomial": lambda module, coefficients: module.polynomial(coefficients),
 }
 
 
@@ -64,14 +57,6 @@ def check_parameters(name: str, parameters: Parameters) -> None:
 
     A "module:function" is not imported.
     """
-    for key, value in parameters.items():
-        numbers = value if isinstance(value, list | tuple) else (value,)
-        valid = (isinstance(n, int | float) and abs(n) <= LARGEST for n in numbers)
-        if any(isinstance(number, bool) for number in numbers) or not all(valid):
-            raise ValueError(
-                f"activation {name!r}: found {value!r} for {key}, expected a number of at most "
-                f"{LARGEST:g} or a list of them"
-            )
     factory = _function if ":" in name else ACTIVATIONS.get(name)
     if factory is None:
         raise ValueError(
@@ -88,6 +73,12 @@ def check_parameters(name: str, parameters: Parameters) -> None:
             f"activation {name!r}: {error}; its parameters are {names or 'none'}"
         ) from None
     for key, value in parameters.items():
-        expected = "a number" if own.parameters[key].annotation is float else "a list of numbers"
-        if isinstance(value, int | float) != (expected == "a number"):
-            raise ValueError(f"activation {name!r}: found {value!r} for {key}, expected {expected}")
+        single = own.parameters[key].annotation is float
+        numbers = [value] if single else value if isinstance(value, list | tuple) else [None]
+        valid = (isinstance(n, int | float) and abs(n) <= LARGEST for n in numbers)
+        if any(isinstance(number, bool) for number in numbers) or not all(valid):
+            expected = "a number" if single else "a list of numbers"
+            raise ValueError(
+                f"activation {name!r}: found {value!r} for {key}, expected {expected} of magnitude "
+                f"{LARGEST:g} at most"
+            )

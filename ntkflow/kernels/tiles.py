@@ -6,7 +6,7 @@ larger. For one list of inputs only tiles on and above the diagonal are computed
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -93,18 +93,31 @@ def plan_kernels(
     return Plan(fitted, features, dtype, series, error)
 
 
-def block_kernels(one: Directed, two: Directed | None, plan: Plan) -> tuple[np.ndarray, ...]:
-    """Both kernels (n, m) between two lists of inputs, or of the first with itself."""
-    first = strips(one, plan)
-    second = first if two is None else strips(two, plan)
-    shape = (len(one[0]), len(one[0] if two is None else two[0]))
+def block_kernels(
+    one: Directed, two: Directed | None, plan: Plan, apply: Callable[..., Iterable[None]] = map
+) -> tuple[np.ndarray, ...]:
+    """Both kernels (n, m) between two lists of inputs, or of the first with itself.
+
+    `apply` maps a function over pairs of strips as `map` does, and may do so on several threads.
+    Float64 is enabled in each of them.
+    """
+    with jax.enable_x64(True):
+        first = _strips(one, plan)
+        second = first if two is None else _strips(two, plan)
+    shape = len(one[0]), len(one[0] if two is None else two[0])
     kernels = tuple(np.empty(shape, plan.dtype) for _ in LimitingKernels._fields)
-    for row, column in tile_pairs(first, second):
-        fill_tile(kernels, row, column, plan, mirrored=two is None)
+
+    def fill(tile: tuple[Strip, Strip]) -> None:
+        with jax.enable_x64(True):
+            _fill_tile(kernels, *tile, plan, mirrored=two is None)
+
+    # Of a symmetric kernel, only tiles on and above the diagonal are computed.
+    pairs = ((row, second[i if two is None else 0 :]) for i, row in enumerate(first))
+    list(apply(fill, [(row, column) for row, columns in pairs for column in columns]))
     return kernels
 
 
-def strips(inputs: Directed, plan: Plan) -> list[Strip]:
+def _strips(inputs: Directed, plan: Plan) -> list[Strip]:
     """Inputs cut into strips of equal length, as few as the size of tiles allows.
 
     The last strip is padded with zeros, so that tiles are compiled for one shape.
@@ -121,20 +134,13 @@ def strips(inputs: Directed, plan: Plan) -> list[Strip]:
     return cut
 
 
-def tile_pairs(first: list[Strip], second: list[Strip]) -> Iterator[tuple[Strip, Strip]]:
-    """Yield pairs of strips; those on and above the diagonal if both lists are the same object."""
-    for index, one in enumerate(first):
-        for two in second[index if first is second else 0 :]:
-            yield one, two
-
-
-def fill_tile(
+def _fill_tile(
     kernels: tuple[np.ndarray, ...], one: Strip, two: Strip, plan: Plan, *, mirrored: bool
 ) -> None:
     """Compute a tile and copy it, and if `mirrored` its transpose, into the kernels."""
     (rows, points1), (columns, points2) = one, two
     diagonal = mirrored and rows == columns
-    tile = tile_kernels(points1, points2, plan, diagonal=diagonal)
+    tile = _tile_kernels(points1, points2, plan, diagonal=diagonal)
     for kernel, values in zip(kernels, tile, strict=True):
         inside = np.asarray(values)[: rows.stop - rows.start, : columns.stop - columns.start]
         kernel[rows, columns] = inside
@@ -153,9 +159,7 @@ _on_sphere = jax.jit(
 )
 
 
-def tile_kernels(
-    one: Points, two: Points, plan: Plan, *, diagonal: bool = False
-) -> LimitingKernels:
+def _tile_kernels(one: Points, two: Points, plan: Plan, *, diagonal: bool) -> LimitingKernels:
     """Both kernels between two strips; `diagonal` asserts that they are the same strip."""
     if plan.series is None:
         activation = plan.network.activation

@@ -1,4 +1,4 @@
-"""Compute the blocks of a store under way whose chunks are not on disk yet.
+"""Compute the blocks of an unfinished store whose chunks are not on disk yet.
 
 A block is one Dask task: it computes all kernels between two strips of inputs and writes them, and
 their transposes below the diagonal, as whole chunks. Zarr writes a chunk under a random name and
@@ -22,7 +22,7 @@ from ntkflow.stores.integrity import is_intact
 from ntkflow.stores.staging import Staged, staged_rows
 
 Block = tuple[int, int]  # row, column
-# Takes Dask tasks, and calls `on_done` with the number done, of how many, as each is done.
+# Function that computes Dask tasks.
 Compute = Callable[..., Any]
 
 
@@ -58,9 +58,9 @@ class Task(NamedTuple):
 def compute_missing(
     task: Task, blocks: Sequence[Block], compute: Compute, earlier: Path | None = None
 ) -> None:
-    """Compute those of `blocks` that lack a chunk; OSError if the disk has too little space.
+    """Compute the `blocks` that lack a chunk; OSError if the disk has too little space.
 
-    `earlier` is a damaged store of the same computation, whose intact chunks will be taken over.
+    `earlier` is a damaged store of the same computation, whose intact chunks will be reused.
     """
     dtype = zarr.open_array(task.store / task.names[0], mode="r").dtype
     size = task.grid.chunk[0] * task.grid.chunk[1] * dtype.itemsize + 4  # with its checksum
@@ -81,7 +81,7 @@ def compute_missing(
 
 
 def _write_block(task: Task, block: Block) -> None:
-    """Compute the kernels of a block and write them, each as one whole chunk or two."""
+    """Compute the kernels of a block and write each as one or two whole chunks."""
     rows, columns = (task.grid.part(axis, index) for axis, index in enumerate(block))
     one = staged_rows(task.inputs[0], rows)
     same = task.grid.mirrored and rows == columns

@@ -43,12 +43,12 @@ def check_folder(folder: Path) -> None:
 
 @contextmanager
 def lock_folder(folder: Path, *, shared: bool = False) -> Iterator[None]:
-    """Create the folder and lock it against other runs, until the end or the death of this process.
+    """Create the folder and lock it against other runs, until the block or this process ends.
 
-    At the end it is removed if it is empty, with the parents that were created for it. With
-    `shared`, others that want to share it may hold it, too. It then stays, even if it is empty:
-    they may be about to use it. StoreError if another run has locked it, if it contains files but
-    no lock file, or if it cannot be created.
+    It is then removed if it is empty, with the parents that were created for it. A `shared` lock
+    excludes only runs that do not share; the folder stays even if it is empty, because others may
+    be about to use it. StoreError if another run has locked it, if it contains files but no lock
+    file, or if it cannot be created.
     """
     created = [parent for parent in folder.parents if not parent.exists()]
     descriptor = None
@@ -69,35 +69,31 @@ def _lock(folder: Path, mode: int) -> int:
     """Open and lock a file in the folder; not one that has been removed in the meantime."""
     for _ in range(1000):  # other runs may remove the folder meanwhile
         check_folder(folder)
+        descriptor, fault = None, ""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            _remove_if_empty(folder)
-            raise StoreError(_not_created(folder, error)) from None
-        try:
             fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(descriptor), (folder / LOCK_FILE).stat()):
                 return descriptor
         except FileNotFoundError:
             pass
+        except BlockingIOError:
+            fault = (
+                f"{folder}: another run is writing this store; wait for it or stop it, then run "
+                "again"
+            )
         except OSError as error:
-            if isinstance(error, BlockingIOError):
-                fault = (
-                    f"{folder}: another run is writing this store; wait for it or stop it, then "
-                    "run again"
-                )
-            else:
-                _remove_if_empty(folder)
-                fault = (
-                    f"{folder}: cannot be locked against other runs ({error.strerror}); put the "
-                    "store on a file system that has locks"
-                )
+            _remove_if_empty(folder)
+            fault = (
+                f"{folder}: cannot be locked against other runs ({error.strerror}); put the store "
+                "on a file system that has locks"
+            )
+            fault = fault if descriptor is not None else _not_created(folder, error)
+        if descriptor is not None:
             os.close(descriptor)
-            raise StoreError(fault) from None
-        os.close(descriptor)
+        if fault:
+            raise StoreError(fault)
     raise StoreError(f"{folder}: other runs keep removing this folder; wait for them and run again")
 
 
@@ -141,7 +137,7 @@ def empty(folder: Path) -> None:
 
 
 def clear(path: Path, folder: Path) -> None:
-    """Remove what a run left that was killed after it had finished the store at `path`."""
+    """Remove the leftovers of a run that was killed after it had finished the store at `path`."""
     if partial_folder(path).is_dir():
         with suppress(StoreError), lock_folder(partial_folder(path)):
             put_back(path)
@@ -161,14 +157,9 @@ def put_in_place(building: Path, path: Path, kind: str | None) -> None:
 
 def put_back(path: Path) -> None:
     """Rename the earlier store to `path` again if no other has taken its place; else delete it."""
-    former = _former(path)
-    shutil.rmtree(_discarded(path), ignore_errors=True)
-    if not former.is_dir():
-        return
-    if path.exists() and any(path.iterdir()):
-        _discard(path)
-    else:
-        former.rename(path)
+    if _former(path).is_dir() and not (path.exists() and any(path.iterdir())):
+        _former(path).rename(path)
+    _discard(path)
 
 
 def earlier_store(path: Path, arrays: Sequence[str], fingerprint: str) -> Path | None:
@@ -203,13 +194,11 @@ def _former(path: Path) -> Path:
 
 def _discard(path: Path) -> None:
     """Delete a former store, renamed first: one deleted in part must not be put back."""
-    _former(path).rename(_discarded(path))
-    shutil.rmtree(_discarded(path), ignore_errors=True)
-
-
-def _discarded(path: Path) -> Path:
-    """Path that a former store is deleted at."""
-    return partial_folder(path) / "discarded"
+    discarded = partial_folder(path) / "discarded"
+    shutil.rmtree(discarded, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        _former(path).rename(discarded)
+        shutil.rmtree(discarded, ignore_errors=True)
 
 
 def explained(error: OSError, path: Path, folder: Path) -> OSError | StoreError:

@@ -16,7 +16,7 @@ from ntkflow.stores.places import StoreError
 
 
 class CheckedStore(WrapperStore[LocalStore]):
-    """A store on disk, read only, that names a chunk whose checksum is not that of its bytes."""
+    """Read-only store on disk; an error names the chunk whose checksum does not match."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(LocalStore(root, read_only=True))
@@ -30,9 +30,9 @@ class CheckedStore(WrapperStore[LocalStore]):
         prototype: BufferPrototype | None = None,
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
-        """Read as any store does; StoreError if a whole chunk is damaged or the store replaced."""
+        """Read a file; StoreError if it is a damaged chunk or the store was replaced."""
         found = await self._store.get(key, prototype, byte_range)
-        array, chunk, _ = f"{key}/".partition("/c/")  # the one of a scalar is array/c
+        array, chunk, _ = f"{key}/".partition("/c/")  # a scalar's only chunk is array/c
         if chunk:
             self._check_root_file()
         if found is not None and byte_range is None and chunk and array in self.sealed:
@@ -44,7 +44,7 @@ class CheckedStore(WrapperStore[LocalStore]):
         return found
 
     def _check_root_file(self) -> None:
-        """Raise StoreError if the root file is another one now; a new time alone is no change."""
+        """Raise StoreError if the root file's content has changed; its dates may change."""
         change = ""
         try:
             identity = _identity(self.root_file)

@@ -1,7 +1,8 @@
-"""Which content of a folder belongs to a store of this package, and which does not."""
+"""Distinguish the files of a store of this package from foreign ones."""
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,9 @@ ROOT = "zarr.json"  # metadata file of a store, and of each of its arrays
 # copies them, and Zarr lists what is in the folder of a group.
 MARK = ".ntkflow"
 WRITTEN = {"sha256", "payload", "store"}  # attributes of every store
+# Paths within a store: folders of chunks, and files.
+CHUNKS = re.compile(r"[^/]+/c(/\d+)*")
+FILES = re.compile(rf"{re.escape(ROOT)}|[^/]+/({re.escape(ROOT)}|{re.escape(MARK)}|c(/\d+)*)")
 
 
 def mark(store: Path, kind: str) -> None:
@@ -23,8 +27,8 @@ def mark(store: Path, kind: str) -> None:
 def foreign_content(path: Path, kind: str | None) -> str | None:
     """Describe the first content that is no part of a store of `kind`; None if there is none.
 
-    A store may have lost any of its files, and its root file may be damaged, as long as the mark of
-    an array shows whose it is. Links inside a store are not followed: it contains none.
+    A store may have lost any of its files, and its root file may be damaged, as long as an array
+    has its mark. Links inside a store are foreign, and are not followed.
     """
     for parent in path.parents:
         if WRITTEN <= (_group_attributes(parent) or {}).keys():
@@ -63,43 +67,21 @@ def _marked(array: Path) -> str | None:
     return kind if name == array.name else None
 
 
-def _foreign(path: Path, kind: str) -> Iterator[str]:
-    """Names within a store of `kind` that do not belong to it."""
-    for entry in _entries(path):
-        if _is_folder(entry) and _marked(Path(entry.path)) == kind:
-            yield from (f"{entry.name}/{name}" for name in _foreign_in_array(entry))
-        elif not (entry.name == ROOT and _is_file(entry)):
-            yield entry.name
-
-
-def _foreign_in_array(array: os.DirEntry[str]) -> Iterator[str]:
-    for entry in _entries(array):
-        if entry.name == "c" and _is_folder(entry):
-            yield from (f"c/{name}" for name in _foreign_in_chunks(entry))
-        elif entry.name not in (ROOT, MARK, "c") or not _is_file(entry):
-            yield entry.name
-
-
-def _foreign_in_chunks(folder: os.DirEntry[str]) -> Iterator[str]:
+def _foreign(folder: os.PathLike[str], kind: str, prefix: str = "") -> Iterator[str]:
+    """Paths within a store of `kind` that do not belong to it; `prefix` is that of `folder`."""
     for entry in _entries(folder):
-        if not (entry.name.isdecimal() and (_is_folder(entry) or _is_file(entry))):
-            yield entry.name
-        elif _is_folder(entry):
-            yield from (f"{entry.name}/{name}" for name in _foreign_in_chunks(entry))
+        name = prefix + entry.name
+        own = CHUNKS.fullmatch(name) if prefix else _marked(Path(entry.path)) == kind
+        if own and entry.is_dir(follow_symlinks=False):
+            yield from _foreign(entry, kind, f"{name}/")
+        elif not (FILES.fullmatch(name) and entry.is_file(follow_symlinks=False)):
+            yield name
 
 
 def _entries(folder: os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
     """Entries of a folder, read one after another, as needed."""
     with os.scandir(folder) as entries:
         yield from entries
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir(follow_symlinks=False)
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    return entry.is_file(follow_symlinks=False)
 
 
 def _group_attributes(folder: Path) -> dict[str, Any] | None:

@@ -2,12 +2,12 @@
 
 Inputs are first brought into the form that kernels take and laid out on disk (`staging`), so that
 the memory of a run does not grow with their number and workers of a cluster find them. The tasks of
-`blocks` then write whole chunks. A chunk is on disk or it is not, whatever happens to a task; the
-next run computes the blocks that lack one and no others.
+`blocks` then write whole chunks. A killed task leaves no partial chunk; the next run computes only
+the blocks that lack one.
 
 A store is built beside its place, in a folder whose name is the fingerprint of inputs, settings and
-code: chunks of another computation are never taken for this one's. Several processes may each write
-a share of the blocks there. One at a time finishes the store: it computes what is missing, renames
+code, so that chunks of different computations are never mixed. Several processes may each write a
+share of the blocks there. One at a time finishes the store: it computes what is missing, renames
 the store to its place, and removes all that others have left.
 """
 
@@ -59,7 +59,7 @@ class Recipe(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """A store to be built: its place, the digest of all it depends on, zeros with its labels."""
+    """Store to be built: its path, the digest of all it depends on, and zeros with its labels."""
 
     path: Path
     fingerprint: str
@@ -87,19 +87,18 @@ def write_grams(
     overwrite: bool = False,
     share: tuple[int, int] | None = None,
 ) -> None:
-    """Compute NNGP and NTK between all inputs, or between them and others, into a store.
+    """Write a store of the kernels between all inputs, or between them and others.
 
-    A store of kind "limiting" at `place`, with the coordinates of `points`. Blocks that earlier
-    runs have left for the same inputs, settings and code are taken over, byte for byte; a store
-    that is finished is left as it is. A store of other inputs, settings or code is replaced only
-    with `overwrite`.
+    The store at `place` is of the recipe's kind, with the coordinates of `points`. Blocks that
+    earlier runs have left for the same inputs, settings and code are reused; a finished store is
+    left as it is. A store of other inputs, settings or code is replaced only with `overwrite`.
 
     With `share` (i, n), only the blocks i, i + n, i + 2 n, ... are computed, and nothing at `place`
     changes. Several processes may compute shares at once, even the same one; a call without
     `share` then finishes the store.
 
-    ValueError if the inputs are not finite real numbers. StoreError if `place` holds anything else,
-    another run is at work on the store, or the disk is full or will be.
+    ValueError if the inputs are not finite real numbers. StoreError if `place` contains anything
+    else, another run is writing the store, or the disk has too little space.
     """
     path = resolve_place(place)  # absolute: workers may be in another folder
     check_place(path, recipe.kind)
@@ -123,7 +122,7 @@ def write_grams(
 
 
 def _build_share(plan: _Plan, compute: Compute, share: tuple[int, int]) -> None:
-    """Compute those blocks of a share that are nowhere on disk."""
+    """Compute the blocks of a share that are not on disk."""
     if is_finished(plan.path, plan.fingerprint):
         return
     first, count = share
@@ -136,7 +135,7 @@ def _build_share(plan: _Plan, compute: Compute, share: tuple[int, int]) -> None:
 def _build_whole(
     plan: _Plan, compute: Compute, attributes: Mapping[str, object], overwrite: bool
 ) -> None:
-    """Build the store, from what earlier runs have left, and put it in its place."""
+    """Build the store, reusing what earlier runs have left, and put it in its place."""
     path, folder, fingerprint = plan.path, plan.folder, plan.fingerprint
     if is_finished(path, fingerprint):
         building.clear(path, folder)
@@ -156,7 +155,7 @@ def _build_whole(
 
 
 def _check_same(plan: _Plan, overwrite: bool) -> None:
-    """Raise StoreError if the store there is of another computation and not to be replaced."""
+    """Raise StoreError if a store of another computation is there and must not be replaced."""
     path = plan.path
     if overwrite or not path.is_dir() or not any(path.iterdir()):
         return
@@ -185,7 +184,7 @@ def _finish(plan: _Plan, attributes: Mapping[str, object], compute: Compute) -> 
 
 
 def _prepare(plan: _Plan) -> tuple[Task, Mapping[str, object]]:
-    """Stage the inputs and lay out the store, unless that is done; and attributes of the store."""
+    """Stage the inputs and lay out the store, unless done; its task, and attributes to add."""
     folders = [plan.folder / f"inputs-{index}" for index in range(len(plan.sources))]
     for x, folder in zip(plan.sources, folders, strict=True):
         building.create_folder(folder, partial(stage, x, plan.recipe.directed))
@@ -198,7 +197,7 @@ def _prepare(plan: _Plan) -> tuple[Task, Mapping[str, object]]:
 
 
 def _fingerprint(settings: str, grid: Grid, points: xr.Dataset, sources: Sequence[Inputs]) -> str:
-    """Of all that the chunks and coordinates of a store depend on."""
+    """Digest of all that the chunks and coordinates of a store depend on."""
     coordinates = (c for c in points.coords.values() if c.dims == ("sample",))
     described = sorted((str(c.name), str(c.dtype), c.values.tolist()) for c in coordinates)
     parts = [settings, f"chunks {grid.chunk}", repr(described)]

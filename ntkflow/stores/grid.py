@@ -10,10 +10,9 @@ from ntkflow.stores.staging import Inputs, check_shapes
 
 @dataclass(frozen=True)
 class Grid:
-    """Blocks of an (n, m) matrix, all of one shape but for the last of a row or column.
+    """Blocks of an (n, m) matrix, equal in shape except the last of a row or column.
 
-    Of a `mirrored` matrix the blocks on and above the diagonal are computed, and the others are
-    their transposes.
+    If `mirrored`, only blocks on and above the diagonal are computed; the others are transposes.
     """
 
     shape: tuple[int, int]
@@ -43,15 +42,12 @@ class Grid:
 
 
 def block_bytes(grid: Grid, dtype: np.dtype) -> int:
-    """Memory of one task, about, in bytes.
-
-    Of a block of two kernels there are its result, a transpose, bytes to write, and tiles.
-    """
+    """Approximate bytes of one task: result, transpose, encoded chunk and tiles of two kernels."""
     return 4 * 2 * grid.chunk[0] * grid.chunk[1] * np.dtype(dtype).itemsize
 
 
 def grid_between(inputs: Inputs, others: Inputs | None, block: int) -> Grid:
-    """Blocks between all inputs, or between them and others; ValueError if their shapes differ."""
+    """Blocks between all inputs, or between them and others; ValueError if features differ."""
     lists = [inputs] if others is None else [inputs, others]
     check_shapes(*lists)
     return Grid((lists[0].shape[0], lists[-1].shape[0]), block, mirrored=others is None)

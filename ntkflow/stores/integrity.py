@@ -23,12 +23,12 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def root_attributes(path: Path) -> dict[str, Any]:
-    """Attributes in the metadata file of a store or array; it must be there and valid."""
+    """Attributes in the metadata file of a store or array, which must exist and be valid."""
     return json.loads((path / ROOT).read_bytes())["attributes"]
 
 
 def fingerprint_in(path: Path) -> str | None:
-    """Fingerprint that a store or an array carries; None if it carries none."""
+    """Fingerprint of a store or an array; None if it has none."""
     try:
         return str(root_attributes(path)["fingerprint"])
     except UNREADABLE:
@@ -36,7 +36,7 @@ def fingerprint_in(path: Path) -> str | None:
 
 
 def is_whole(path: Path) -> bool:
-    """Return True if a store has all the files, in number and size, that it was written with."""
+    """Return True if the number and size of a store's files are those that were written."""
     try:
         return bool(root_attributes(path)["payload"] == payload(path))
     except UNREADABLE:
@@ -44,7 +44,7 @@ def is_whole(path: Path) -> bool:
 
 
 def is_finished(path: Path, fingerprint: str) -> bool:
-    """Return True if there is a whole store with this fingerprint."""
+    """Return True if there is a complete store with this fingerprint."""
     return fingerprint_in(path) == fingerprint and is_whole(path)
 
 
@@ -102,7 +102,7 @@ def is_intact(file: Path) -> bool:
 
 
 def chunk_files(array: Path) -> Iterator[Path]:
-    """Where the chunks of an array belong, in order."""
+    """Yield the path of each chunk of an array, in order, whether or not the file exists."""
     metadata = json.loads((array / ROOT).read_bytes())
     chunks = metadata["chunk_grid"]["configuration"]["chunk_shape"]
     sizes = zip(metadata["shape"], chunks, strict=True)

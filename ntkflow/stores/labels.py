@@ -1,7 +1,7 @@
-"""Arrays of the kernels and networks rooms, given the names of their dimensions.
+"""Datasets from plain arrays of kernels and networks.
 
 `points` is a Dataset whose coordinates describe the samples: the data set or anything made from it.
-Arrays are in the order of `schema`'s dimensions.
+Axes of arrays are in the order of the dimensions in `schema`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ from ntkflow.stores.schema import SCHEMAS
 
 
 def training_count(points: xr.Dataset) -> int:
-    """n, the number of training points; they come first."""
+    """Number of training points, which come first."""
     return int(points["is_train"].sum())
 
 
 def probe(points: xr.Dataset, which: str) -> slice:
-    """The `train` or `test` points, or all."""
+    """Positions of the `train` or `test` points, or of `all`."""
     samples = training_count(points)
     return {"all": slice(None), "train": slice(samples), "test": slice(samples, None)}[which]
 
@@ -40,7 +40,7 @@ def ensemble(
     kernel_steps: Sequence[int],
     learning_rate: float,
 ) -> xr.Dataset:
-    """Records of trained networks; no `ntk` variable where no kernel was recorded."""
+    """Records of trained networks; without the variable `ntk` if no kernel was recorded."""
     steps, kernels = np.asarray(function_steps), np.asarray(kernel_steps, dtype=int)
     variables = {"f": f, "goal": goal, "cost": cost}
     if len(kernels):
@@ -55,12 +55,12 @@ def ensemble(
 
 
 def initial_kernels(points: xr.Dataset, ntk: ArrayLike) -> xr.Dataset:
-    """Empirical NTKs at initialisation, one a seed."""
+    """Empirical NTKs at initialisation, one per seed."""
     return _numbered(_labelled("initial_kernels", points, {"ntk": ntk}))
 
 
 def dynamics(records: xr.Dataset, f: ArrayLike) -> xr.Dataset:
-    """Limiting dynamics at the seeds, steps and points of an ensemble store."""
+    """Limiting dynamics at the seeds, steps and points of the ensemble `records`."""
     flow = _labelled("dynamics", records, {"f": f})
     return flow.assign_coords({name: records[name] for name in ("seed", "step", "time")})
 

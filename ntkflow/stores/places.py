@@ -1,4 +1,4 @@
-"""Places of stores: which path is meant, and whether what lies there may be replaced.
+"""Paths of stores, and whether what is there may be replaced.
 
 A store may be created where nothing is, in an empty folder, or in place of an earlier store of its
 kind. An ntkflow store is recognised by a hidden file in the folder of each of its arrays: Snakemake

@@ -10,23 +10,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 STRIP = 4096  # inputs in memory at once
-LISTS = ("x1", "x2")  # what messages call the lists of inputs
+LISTS = ("x1", "x2")  # names of the lists of inputs in messages
 Rows = tuple[np.ndarray, np.ndarray]  # norms (n,) and directions (n, d) of some inputs
 
 
 class Inputs(Protocol):
-    """An array of inputs (n, d), or what reads one by rows: NumPy, Zarr, xarray."""
+    """Inputs (n, d), in memory or read by rows: an array of NumPy, Zarr or xarray."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(n, d)."""
 
     def __getitem__(self, rows: slice, /) -> Any:
-        """Some rows, or what NumPy makes an array of."""
+        """Rows, as anything that NumPy turns into an array."""
 
 
 class Staged(NamedTuple):
-    """How to map the files that `stage` wrote into memory; small, for each task takes it along."""
+    """Functions that map the files of `stage` into memory; small, because each task has them."""
 
     norms: Callable[[], np.memmap]
     directions: Callable[[], np.memmap]
@@ -60,23 +60,23 @@ def stage(x: Inputs, directed: Callable[[np.ndarray], Rows], folder: Path) -> No
 
 
 def _write_header(file: BinaryIO, dtype: np.dtype, shape: tuple[int, ...]) -> None:
-    """Begin an .npy file: neither a memory map nor `numpy.save` reports a full disk as such."""
+    """Begin an .npy file; memory maps and `numpy.save` would not report a full disk as such."""
     described = {"descr": dtype.str, "fortran_order": False, "shape": tuple(map(int, shape))}
     np.lib.format.write_array_header_2_0(file, described)
 
 
 def open_staged(folder: Path) -> Staged:
-    """Read the headers of what `stage` wrote.
+    """Read the headers of the files that `stage` wrote, once for all tasks.
 
-    Once for all tasks: NumPy parses them with `ast`, which fails now and then when threads of
-    Python 3.11 use it at the same time (python/cpython#106905).
+    NumPy parses headers with `ast`, which fails now and then when threads of Python 3.11 use it at
+    the same time (python/cpython#106905).
     """
     files = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in Staged._fields)
     return Staged(*(partial(np.memmap, m.filename, m.dtype, "r", m.offset, m.shape) for m in files))
 
 
 def staged_rows(staged: Staged, rows: slice) -> Rows:
-    """Some rows of what `stage` wrote; no more is read."""
+    """Norms and directions of some rows, the only ones that are read."""
     return np.array(staged.norms()[rows]), np.array(staged.directions()[rows])
 
 
@@ -87,8 +87,8 @@ def _strips(samples: int) -> list[slice]:
 def as_floats(x: ArrayLike, name: str) -> np.ndarray:
     """Array of the same numbers in the byte order of this machine; integers become float64.
 
-    ValueError, which calls them `name`, if NumPy cannot make one array of them or they are not real
-    numbers of 64 bits at most.
+    `name` is what messages call them. ValueError if NumPy cannot make an array of them or they are
+    not real numbers of at most 64 bits.
     """
     check_container(x, name)
     try:
@@ -130,13 +130,7 @@ def check_container(x: object, name: str) -> None:
 
 
 def check_shapes(*lists: Inputs) -> None:
-    """Raise ValueError unless x1, or x1 and x2, are non-empty arrays (n, d) with one d."""
-    for name, x in zip(LISTS, lists, strict=False):
-        shape = getattr(x, "shape", ())
-        if len(shape) != 2 or 0 in shape:
-            raise ValueError(
-                f"{name}: found the shape {shape}, expected (samples, features), none of them empty"
-            )
+    """Raise ValueError unless x1, or x1 and x2, arrays (n, d), have the same d."""
     if lists[0].shape[1] != lists[-1].shape[1]:
         raise ValueError(
             f"x2: found {lists[-1].shape[1]} features, expected {lists[0].shape[1]}, as x1 has"

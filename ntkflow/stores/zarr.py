@@ -69,7 +69,10 @@ def labelled_store(
     dataset: xr.Dataset, kind: str | Schema, attributes: Mapping[str, object] | None = None
 ) -> xr.Dataset:
     """The Dataset with the labels of its kind and with attributes, of types that Zarr specifies."""
-    return _portable(conform(dataset, kind).assign_attrs(attributes or {}))
+    labelled = conform(dataset, kind).assign_attrs(attributes or {})
+    # Zarr v3 specifies variable-length strings, which are objects, but no NumPy ones.
+    strings = [labelled[name] for name, v in labelled.variables.items() if v.dtype.kind == "U"]
+    return labelled.assign({s.name: s.copy(data=s.values.astype(object)) for s in strings})
 
 
 def finish_store(store: Path, path: Path, kind: str | None) -> None:
@@ -99,7 +102,7 @@ def open_store(place: Place, kind: str | None = None) -> xr.Dataset:
     if kind is not None and dataset.attrs.get("store") != kind:
         found = dataset.attrs.get("store", "something else")
         raise StoreError(f"{path}: holds {found!r}, expected {kind!r}; {_REMEDY}")
-    # Of these files: a copy that a user writes must not carry it.
+    # Counts these files, so a copy that a user writes must not have it.
     written, found = dataset.attrs.pop("payload", None), payload(path)
     if written != found:
         raise StoreError(f"{path}: holds {found}, was written with {written}; {_REMEDY}")
@@ -107,14 +110,6 @@ def open_store(place: Place, kind: str | None = None) -> xr.Dataset:
 
 
 _REMEDY = "delete it and run snakemake again"
-
-
-def _portable(dataset: xr.Dataset) -> xr.Dataset:
-    """Strings as objects: Zarr v3 specifies variable-length strings but no NumPy ones."""
-    strings = {str(n): v.values for n, v in dataset.variables.items() if v.dtype.kind == "U"}
-    return dataset.assign(
-        {name: dataset[name].copy(data=values.astype(object)) for name, values in strings.items()}
-    )
 
 
 def _encoding(dataset: xr.Dataset) -> dict[str, dict[str, object]]:

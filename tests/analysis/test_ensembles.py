@@ -51,8 +51,3 @@ def test_widths_with_other_schedules_are_refused():
     timed = series(2).assign_coords(time=("step", [0.0, 0.5]))
     with pytest.raises(ValueError, match=r"time: found no such coordinate for width 100"):
         stack_widths({20: timed, 100: series(2)})
-
-
-def test_no_ensemble_is_refused():
-    with pytest.raises(ValueError, match="no ensemble"):
-        stack_widths({})

@@ -12,7 +12,8 @@ from sklearn.gaussian_process.kernels import Matern
 from sklearn.kernel_ridge import KernelRidge
 
 from ntkflow.analysis import nystroem, regression
-from ntkflow.analysis.regression import fit_kernel_regression, predict
+from ntkflow.analysis.blocks import product
+from ntkflow.analysis.regression import fit_kernel_regression
 from tests.analysis import kernels
 
 POINTS = 600
@@ -55,7 +56,7 @@ def test_coefficients_solve_the_system(kernel, memory, ridge):
 def test_predictions_are_those_of_kernel_ridge_regression(memory, ridge):
     sklearn = KernelRidge(alpha=POINTS * ridge, kernel="precomputed").fit(KERNEL, Y)
     found = fit_kernel_regression(KERNEL, Y, ridge=ridge, memory=memory)
-    predicted = predict(CROSS_KERNEL, found.coefficients, memory=memory)
+    predicted = product(CROSS_KERNEL, found.coefficients, memory=memory)
     np.testing.assert_allclose(predicted, sklearn.predict(CROSS_KERNEL), atol=1e-6)
 
 
@@ -63,7 +64,7 @@ def test_predictions_are_those_of_kernel_ridge_regression(memory, ridge):
 def test_predictions_are_the_posterior_mean_of_a_gaussian_process(memory):
     process = GaussianProcessRegressor(Matern(nu=0.5), alpha=1e-3, optimizer=None).fit(X, Y)
     found = fit_kernel_regression(KERNEL, Y, ridge=1e-3 / POINTS, memory=memory)
-    predicted = predict(CROSS_KERNEL, found.coefficients, memory=memory)
+    predicted = product(CROSS_KERNEL, found.coefficients, memory=memory)
     np.testing.assert_allclose(predicted, process.predict(X_TEST), atol=1e-6)
 
 
@@ -96,7 +97,7 @@ def test_both_methods_solve_any_positive_definite_system(seed, points, outputs, 
 @both
 def test_without_a_ridge_the_training_points_are_interpolated(memory):
     found = fit_kernel_regression(KERNEL, Y, memory=memory)
-    np.testing.assert_allclose(predict(KERNEL, found.coefficients, memory=memory), Y, atol=1e-6)
+    np.testing.assert_allclose(product(KERNEL, found.coefficients, memory=memory), Y, atol=1e-6)
 
 
 @pytest.mark.parametrize("memory", [LITTLE, 5e6])
@@ -182,6 +183,15 @@ def test_an_indefinite_kernel_is_refused_by_a_negative_curvature():
         ValueError, match=r"its smallest eigenvalue is -[\d.e-]+ or less\), .* raise"
     ):
         fit_kernel_regression(indefinite(), Y, memory=LITTLE)
+
+
+@both
+@pytest.mark.parametrize("largest", [-0.01, 0.0])
+def test_a_kernel_without_positive_eigenvalues_is_refused(memory, largest):
+    kernel = kernels.spectral_kernel(largest * np.linspace(0.5, 1, POINTS))
+    with pytest.raises(ValueError, match="it is not positive definite"):
+        fit_kernel_regression(kernel, Y, memory=memory)
+    assert fit_kernel_regression(kernel, Y, ridge=0.02, memory=memory).residual < 1e-8
 
 
 @both

@@ -9,7 +9,7 @@ import google_crc32c
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkflow.jobs.tasks import compute
@@ -252,16 +252,5 @@ def test_memory_does_not_grow_with_the_number_of_points(tmp_path):
 
 @given(rows=st.integers(1, 9), block=st.integers(1, 9))
 def test_shapes_that_do_not_agree_are_refused(rows, block):
-    assume(rows != 3)
     with pytest.raises(ValueError, match=r"^x2: found 2 features, expected 3, as x1 has$"):
         grid_between(inputs(rows), inputs(rows, d=2), block)
-    for wrong in (np.zeros(rows), np.zeros((rows, 0)), np.zeros((0, 3)), np.zeros((rows, 3, 1))):
-        with pytest.raises(ValueError, match=r"^x1: found the shape \(.*\), expected \(sam"):
-            grid_between(wrong, None, block)
-        with pytest.raises(ValueError, match=r"^x2: found the shape \(.*\), expected \(sam"):
-            grid_between(inputs(rows), wrong, block)
-    with pytest.raises(
-        ValueError,
-        match=r"^x1: found the shape \(\), expected \(samples, features\), none of them empty$",
-    ):
-        grid_between([[1.0, 2.0]], None, block)

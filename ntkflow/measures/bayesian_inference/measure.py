@@ -26,8 +26,9 @@ from sklearn.gaussian_process.kernels import Kernel
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC
 
+from ntkflow.analysis.blocks import product
 from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
-from ntkflow.analysis.regression import fit_kernel_regression, predict
+from ntkflow.analysis.regression import fit_kernel_regression
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.exponents import mean
 from ntkflow.measures.common.sources import Sources
@@ -115,7 +116,7 @@ def _regression(kernel: np.ndarray, train: np.ndarray, y: np.ndarray, noise: flo
     ridge, memory = noise / train.sum(), 4.0 * kernel.nbytes + 200.0 * y.nbytes
     known = kernel[np.ix_(train, train)]
     fitted = fit_kernel_regression(known, y[train], ridge=ridge, memory=memory)
-    return predict(kernel[np.ix_(~train, train)], fitted.coefficients, memory=memory)
+    return product(kernel[np.ix_(~train, train)], fitted.coefficients, memory=memory)
 
 
 def _comparisons(right: Mapping[str, np.ndarray], networks: np.ndarray) -> list[Quantity]:

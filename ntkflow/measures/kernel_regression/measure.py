@@ -7,7 +7,8 @@ import scipy.stats
 import xarray as xr
 from numpy.typing import NDArray
 
-from ntkflow.analysis.regression import Regression, fit_kernel_regression, predict
+from ntkflow.analysis.blocks import product
+from ntkflow.analysis.regression import Regression, fit_kernel_regression
 from ntkflow.measures.common.sources import Sources
 from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import SOLVED
@@ -74,7 +75,7 @@ def _regression(
     fit = fit_kernel_regression(
         known, targets, ridge=ridge, memory=memory, tolerance=TOLERANCE, progress=sources.progress
     )
-    return fit, predict(kernel.isel(sample=slice(train, None)), fit.coefficients, memory=memory)
+    return fit, product(kernel.isel(sample=slice(train, None)), fit.coefficients, memory=memory)
 
 
 def _scores(
