@@ -27,12 +27,16 @@ OPTIMIZERS: Mapping[str, Callable[..., optax.GradientTransformation]] = {
 }
 
 
-@cache
 def named_optimizer(name: str, **options: Any) -> Optimizer:
     """Optimiser of a name, with options of optax; equal arguments give the same object."""
     if name not in OPTIMIZERS:
         raise ValueError(f"optimizer {name!r} is not known; choose one of {sorted(OPTIMIZERS)}")
-    return partial(OPTIMIZERS[name], **options)
+    return _optimizer(name, *sorted(options.items()))
+
+
+@cache  # of positional arguments: keywords in another order would be others
+def _optimizer(name: str, *options: tuple[str, Any]) -> Optimizer:
+    return partial(OPTIMIZERS[name], **dict(options))
 
 
 GRADIENT_DESCENT = named_optimizer("gradient_descent")

@@ -178,3 +178,15 @@ def test_a_cost_may_come_in_another_precision():
     np.testing.assert_allclose(
         found.f, train(Schedule(0.1, (0, 3)), dtype=jnp.float32).f, rtol=1e-5
     )
+
+
+def test_gradient_descent_is_recognised_however_it_is_named():
+    written = Method.from_plain("least_squares", {"name": "gradient_descent"})
+    assert written.is_gradient_descent
+    assert written == Method()
+    assert not Method.from_plain("least_squares", {"name": "adam"}).is_gradient_descent
+
+
+def test_equal_options_give_the_same_program():
+    one = named_optimizer("momentum", momentum=0.5, nesterov=True)
+    assert one is named_optimizer(nesterov=True, momentum=0.5, name="momentum")

@@ -32,9 +32,8 @@ class Settings(Trained):
         "percentiles of the limiting Gaussian, with the training points as dots."
     )
 
-    # The JSON schema cannot have infinity as a default, and leaves out the default of a factory.
     band_times: list[Annotated[float, Field(ge=0), NotBoolean]] = Field(
-        default_factory=lambda: [math.inf],
+        [math.inf],
         min_length=1,
         description="times at which the Gaussian is drawn, up to the end of training or .inf; "
         "networks are recorded there, and shown at their last step for .inf",
