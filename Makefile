@@ -63,10 +63,10 @@ lint: $(READY) ## check style, formatting, types and imports of Python, and styl
 audit: $(READY) ## list known vulnerabilities of the locked requirements; needs the network
 	$(BIN)/python .ci/audit.py $(ARGS)
 
-bench: $(READY) ## run the study in a temporary folder and print the time of each rule
+bench: $(READY) ## run the study in a temporary folder and print where its time goes
 	$(BIN)/python benchmarks/rule_times.py $(ARGS)
 
-benchworkflow: $(READY) ## time planning and the start of scripts
+benchworkflow: $(READY) ## time planning
 	$(BIN)/python benchmarks/workflow_overhead.py $(ARGS)
 
 benchkernels: $(READY) ## time limiting kernels; ARGS="--make-peer DIR" adds neural-tangents
@@ -92,7 +92,7 @@ gallery: $(READY) ## copy the figures of docs/gallery.md from results/, after ma
 	$(BIN)/python docs/gallery.py
 
 clean: ## remove all results and caches; the environment stays
-	rm -rf results .snakemake .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf results .snakemake .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 environment: $(READY) ## create .venv with the locked requirements and this package
 

@@ -1,10 +1,11 @@
-"""Run a study from scratch and print where the time goes, rule by rule.
+"""Run a study from scratch and print where the time of its jobs goes, rule by rule.
 
-The numbers are Snakemake's own (`benchmark:` of each rule). Nothing is written but the results of
-the run, into a temporary folder or into `--directory`.
+Every process of the run is timed by `instrument/sitecustomize.py`; peak memory is Snakemake's
+(`benchmark:` of each rule). Results go to a temporary folder or to `--directory`. Linux only.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -16,85 +17,81 @@ from pathlib import Path
 import pandas as pd
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+INSTRUMENT = Path(__file__).parent / "instrument"
+
+# Phases in the order of the table; all other imports are `other imports`.
+START = ["interpreter", "import snakemake"]
+LIBRARIES = {
+    "JAX": ["jax", "jaxlib", "optax", "orbax", "etils", "ml_dtypes"],
+    "arrays": ["numpy", "pandas", "xarray", "zarr", "numcodecs", "dask", "donfig", "fsspec"],
+    "SciPy": ["scipy", "sklearn", "joblib", "threadpoolctl"],
+    "Matplotlib": ["matplotlib", "mpl_toolkits", "fontTools", "pyparsing", "PIL"],
+}
+USEFUL = ["work", "write"]
 
 
-def run_study(directory: Path, configfiles: Sequence[Path], cores: int) -> float:
-    """Wall time in seconds of the workflow, run in `directory` with overlays over the study.
+def run_study(directory: Path, configfiles: Sequence[Path], cores: int, phases: Path) -> float:
+    """Run the workflow in `directory` and return its wall time in seconds.
 
-    Raises
-    ------
-    subprocess.CalledProcessError
-        If the workflow fails; what it said is on the terminal.
+    Each job writes its phases to the folder `phases`. CalledProcessError if the workflow fails,
+    after its output on the terminal.
     """
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--directory", str(directory), "--cores", str(cores)]
     if configfiles:
         command += ["--configfile", *(str(path.resolve()) for path in configfiles)]
+    path = [str(INSTRUMENT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {"NTKFLOW_PHASES": str(phases), "PYTHONPATH": os.pathsep.join(path)}
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=sys.stderr)
+    subprocess.run(command, check=True, stdout=sys.stderr, env={**os.environ, **environment})
     return time.perf_counter() - start
 
 
-def read_jobs(folder: Path) -> pd.DataFrame:
-    """One row a job, from the files ``{rule}/{wildcards}.tsv`` of `folder`.
+def read_phases(folder: Path) -> pd.DataFrame:
+    """One row per job: its rule, and the seconds of each column of the table.
 
-    Columns: rule, seconds, cpu_seconds, max_rss (MiB); NaN where a job was too short to measure.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
+    FileNotFoundError if the folder has no record of a job.
     """
-    files = sorted(folder.rglob("*.tsv"))
-    if not files:
-        raise FileNotFoundError(
-            f"no benchmark file of Snakemake (*.tsv) in {folder}; expected one for each job: give "
-            "each rule `benchmark:`"
-        )
-    rows = [pd.read_csv(file, sep="\t", na_values=["-", "NA"]).iloc[0] for file in files]
-    return pd.DataFrame(
-        {
-            "rule": [file.relative_to(folder).parts[0].removesuffix(".tsv") for file in files],
-            "seconds": [float(row["s"]) for row in rows],
-            "cpu_seconds": [float(row["cpu_time"]) for row in rows],
-            "max_rss": [float(row["max_rss"]) for row in rows],
-        }
-    )
+    records = [json.loads(file.read_text(encoding="utf-8")) for file in folder.glob("*.json")]
+    if not records:
+        raise FileNotFoundError(f"no record of a job (*.json) in {folder}; expected one for each")
+    jobs = pd.DataFrame(records).fillna(0.0)
+    grouped = {"start": START}
+    grouped |= {name: [f"import {p}" for p in packages] for name, packages in LIBRARIES.items()}
+    named = [phase for phases in grouped.values() for phase in phases]
+    rest = [name for name in jobs if name.startswith("import ") and name not in named]
+    grouped |= {"other imports": rest}
+    grouped |= {phase: [phase] for phase in ("trace", "compile", "draw", "write", "work")}
+    table = {name: jobs.reindex(columns=phases).sum(axis=1) for name, phases in grouped.items()}
+    return pd.DataFrame({"rule": jobs["rule"], **table})
 
 
-def summarise(jobs: pd.DataFrame) -> pd.DataFrame:
-    """One row a rule, the longest first: jobs, total seconds, their share, and the peak memory."""
-    table = jobs.groupby("rule").agg(
-        jobs=("seconds", "size"),
-        seconds=("seconds", "sum"),
-        cpu_seconds=("cpu_seconds", lambda seconds: seconds.sum(min_count=1)),
-        max_rss=("max_rss", "max"),
-    )
-    table.insert(2, "share", table["seconds"] / table["seconds"].sum())
-    return table.sort_values("seconds", ascending=False)
+def peak_memory(folder: Path) -> pd.Series:
+    """Largest resident memory of a job by rule, in MiB, from ``{rule}/{wildcards}.tsv``."""
+    files = list(folder.rglob("*.tsv"))
+    rules = [file.relative_to(folder).parts[0].removesuffix(".tsv") for file in files]
+    read = [pd.read_csv(file, sep="\t", na_values=["-", "NA"])["max_rss"].iloc[0] for file in files]
+    return pd.Series(read, index=rules, dtype=float).groupby(level=0).max()
 
 
-def overhead(jobs: pd.DataFrame, wall: float, cores: int) -> float:
-    """Share of the cores' time in which no job ran: start of Snakemake, its DAG, idle cores.
-
-    A job on several cores counts as one, so that this is an upper bound if there is one.
-    """
-    return float(1 - jobs["seconds"].sum() / (cores * wall))
-
-
-def report(jobs: pd.DataFrame, wall: float, cores: int) -> str:
-    """Lay out the table and the totals as text."""
-    table = summarise(jobs).rename(columns={"max_rss": "max RSS, MiB", "cpu_seconds": "CPU, s"})
-    table = table.rename_axis(index=None, columns="rule")
-    plain = "{:.1f}".format
-    columns = {"seconds": plain, "CPU, s": plain, "share": "{:.1%}".format}
-    body = table.to_string(formatters={**columns, "max RSS, MiB": "{:.0f}".format}, na_rep="-")
+def report(jobs: pd.DataFrame, memory: pd.Series, wall: float, cores: int) -> str:
+    """Lay out seconds by rule and phase, summed over jobs, and the totals as text."""
+    phases = [name for name in jobs if name != "rule"]
+    table = jobs.groupby("rule")[phases].sum()
+    table.insert(0, "seconds", table.sum(axis=1))
+    table.insert(0, "jobs", jobs.groupby("rule").size())
+    table = table.sort_values("seconds", ascending=False)
+    table.loc["all"] = table.sum()
+    table["max RSS, MiB"] = memory
+    formats = dict.fromkeys(["seconds", *phases], "{:.1f}".format)
+    whole = dict.fromkeys(["jobs", "max RSS, MiB"], "{:.0f}".format)
+    body = table.rename_axis(index=None).to_string(formatters={**formats, **whole}, na_rep="-")
+    total, useful = table.loc["all", "seconds"], table.loc["all", USEFUL].sum()
     return (
         f"{body}\n\n"
-        f"wall time  {wall:.1f} s on {cores} cores\n"
-        f"jobs       {jobs['seconds'].sum():.1f} s in {len(jobs)} jobs, "
-        f"{jobs['cpu_seconds'].sum():.1f} s of CPU time\n"
-        f"overhead   {overhead(jobs, wall, cores):.1%} of cores x wall time without a job"
+        f"wall time  {wall:.1f} s on {cores} cores, {total:.1f} s in {len(jobs)} jobs\n"
+        f"overhead   {1 - useful / (cores * wall):.0%} of cores x wall time are neither work nor "
+        "writing"
     )
 
 
@@ -118,9 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "folder or remove them"
         )
     with tempfile.TemporaryDirectory(prefix="ntkflow-bench-") as temporary:
-        directory = options.directory or Path(temporary)
-        wall = run_study(directory, options.configfile, options.cores)
-        print(report(read_jobs(directory / "results" / "benchmarks"), wall, options.cores))
+        directory, phases = options.directory or Path(temporary), Path(temporary) / "phases"
+        phases.mkdir()
+        wall = run_study(directory, options.configfile, options.cores, phases)
+        memory = peak_memory(directory / "results" / "benchmarks")
+        print(report(read_phases(phases), memory, wall, options.cores))
 
 
 if __name__ == "__main__":

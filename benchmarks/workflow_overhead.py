@@ -1,12 +1,7 @@
-"""What the workflow costs beside its computations: planning, and the start of each script.
-
-Planning is `snakemake --dry-run` on studies of about so many jobs, in an empty folder. The start
-of a script is a new Python that runs it up to its `main`: mostly imports. Nothing is computed.
-"""
+"""Time `snakemake --dry-run` on studies of about 100 and 1000 jobs, in an empty folder."""
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SCRIPTS = sorted((REPOSITORY / "workflow" / "scripts").glob("*.py"))
 WIDTHS = 18
 PER_EXPERIMENT = WIDTHS + 2
 """Jobs: a training for each width, a measurement and a figure."""
 
 
 def study_of(jobs: int) -> dict[str, Any]:
-    """A configuration whose plan has about so many jobs; an overlay over the default study."""
+    """Overlay over the default study whose plan has about this number of jobs."""
     names = [f"drift_{number}" for number in range(jobs // PER_EXPERIMENT)]
     experiment = {
         "measure": "kernel_drift",
@@ -35,39 +29,21 @@ def study_of(jobs: int) -> dict[str, Any]:
     return {"run": names, "experiments": dict.fromkeys(names, experiment)}
 
 
-def seconds_of(command: Sequence[str], folder: Path) -> float:
-    """Wall time of a command.
-
-    Raises
-    ------
-    subprocess.CalledProcessError
-        If it fails; what it said is on the terminal.
-    """
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    start = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
-
-
 def planning(jobs: int, folder: Path) -> float:
-    """Seconds to plan a study of about so many jobs."""
+    """Seconds to plan a study of about this number of jobs; CalledProcessError if that fails."""
     overlay = folder / f"{jobs}.json"
     overlay.write_text(json.dumps(study_of(jobs)), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--directory", str(folder), "--cores", "1", "--dry-run", "--quiet", "all"]
-    return seconds_of([*command, "--configfile", str(overlay)], folder)
-
-
-def start(script: Path, folder: Path) -> float:
-    """Seconds for a script to be ready for its work."""
-    return seconds_of(
-        [sys.executable, "-c", f"import runpy; runpy.run_path({str(script)!r})"], folder
-    )
+    command += ["--configfile", str(overlay)]
+    start = time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line, measure and print; the least of so many repeats each."""
-    parser = argparse.ArgumentParser(description="Time what the workflow adds to its computations.")
+    """Parse the command line, then print the least time of each plan."""
+    parser = argparse.ArgumentParser(description="Time the planning of studies.")
     parser.add_argument("--jobs", type=int, nargs="+", default=[100, 1000], help="sizes of plans")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args(arguments)
@@ -77,11 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for jobs in options.jobs:
             least = min(planning(jobs, folder) for _ in repeats)
             print(f"plan of {jobs:5d} jobs  {least:6.2f} s", flush=True)
-        empty = min(seconds_of([sys.executable, "-c", ""], folder) for _ in repeats)
-        print(f"start of Python     {empty:6.2f} s")
-        for script in SCRIPTS:
-            least = min(start(script, folder) for _ in repeats)
-            print(f"start of {script.stem:28} {least:6.2f} s", flush=True)
 
 
 if __name__ == "__main__":
