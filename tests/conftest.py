@@ -23,6 +23,15 @@ jax.config.update("jax_num_cpu_devices", 3)  # ensembles are spread over all the
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+# Compiled programs are shared by all tests, and by the processes that tests start.
+for option, value in {
+    "jax_compilation_cache_dir": str(REPOSITORY / ".cache" / "tests"),
+    "jax_persistent_cache_min_compile_time_secs": 0.0,
+    "jax_persistent_cache_min_entry_size_bytes": -1,
+}.items():
+    jax.config.update(option, value)
+    os.environ[option.upper()] = str(value)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests too, as CI=true does")

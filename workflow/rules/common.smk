@@ -28,6 +28,7 @@ from ntkflow.configuration.study import read_study
 from ntkflow.configuration.written import check_written
 from ntkflow.functions import own_file
 from ntkflow.jobs import imports
+from ntkflow.jobs.compilation import cache_variables
 from ntkflow.jobs.gpus import visible_gpus
 
 PACKAGE_ROOT = Path(find_spec("ntkflow").origin).parents[1]
@@ -74,6 +75,9 @@ except ConfigurationError as error:
 # Jobs find measures outside the package by this variable.
 OUTSIDE = [*ntkflow.measures.__path__][1:]
 os.environ.update(NTKFLOW_MEASURES=os.pathsep.join(OUTSIDE))
+
+# Jobs compile a program once for the whole study.
+os.environ.update(cache_variables(os.environ))
 
 # A job with a GPU takes most of its memory. The default profile lets one such job run at a time.
 GPUS = int(study.device == "gpu" or (study.device == "auto" and bool(visible_gpus(os.environ))))

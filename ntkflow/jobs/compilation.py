@@ -1,0 +1,37 @@
+"""JAX's persistent compilation cache: one folder for each study and kind of processor."""
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+FOLDER = Path(".cache/jax")
+"""Folder of the cache in the working directory of a study."""
+
+
+def cache_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables by which jobs share compiled programs, also the smallest.
+
+    Empty if the user has chosen a folder with JAX_COMPILATION_CACHE_DIR. A damaged entry, for
+    example of a killed writer, is compiled again. JAX's keys include its version and the device;
+    programs for the CPU are also kept apart by the processor's instructions.
+    """
+    chosen = environ.get("JAX_COMPILATION_CACHE_DIR", "")
+    folder = FOLDER.absolute()
+    if chosen and not Path(chosen).is_relative_to(folder):  # a job inherits ours
+        return {}
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(folder / _processor()),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
+def _processor() -> str:
+    """Name of the kind of processor: architecture and a digest of its instructions."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = [f"flags: {platform.processor()}"]
+    flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    return f"{platform.machine()}-{hashlib.sha256(flags.encode()).hexdigest()[:8]}"
