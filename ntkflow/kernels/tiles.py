@@ -83,7 +83,7 @@ def plan_kernels(
     quantiles = np.quantile(norms, np.linspace(0, 1, REPRESENTATIVES), method="nearest")
     smallest = np.min(norms, where=norms > 0, initial=np.max(norms))  # zero inputs would hide it
     exact = Plan(network, features, wide, None, 0.0)
-    typical = _typical(np.unique([*quantiles, smallest]), exact)
+    typical = _typical(np.append(quantiles, smallest), exact)
     _check_range(typical, network, dtype)
     error, fitted = _fit_dual(typical, network, dtype)
     series = None
@@ -200,7 +200,7 @@ def _check_range(typical: Points, network: Network, dtype: np.dtype) -> None:
             f"{name}: found kernels as large as {largest:.3g}, too large for {dtype}; {advice} down"
         )
     # A zero input without biases has a kernel of exactly zero, whatever the precision.
-    nonzero = np.asarray(jnp.any(jnp.stack(typical.shares) > 0, axis=0))
+    nonzero = np.any(np.stack(typical.shares) > 0, axis=0)
     variances = [*np.asarray(typical.layers.moments.deviation) ** 2, *diagonals]
     smallest = min(float(np.min(v, where=nonzero, initial=np.inf)) for v in variances)
     if not smallest > limits.tiny / limits.eps:
@@ -211,18 +211,18 @@ def _check_range(typical: Points, network: Network, dtype: np.dtype) -> None:
 
 def _fit_dual(typical: Points, network: Network, dtype: np.dtype) -> tuple[float, Network]:
     """Error of the dual at the variances of all layers, and the network fitted to them."""
-    activation, deviations = network.activation, typical.layers.moments.deviation
+    activation, deviations = network.activation, np.asarray(typical.layers.moments.deviation)
     if network.depth == 1:
         return 0.0, network
     for layer, deviation in enumerate(deviations, 1):
-        error = activation.error(deviation**2)
+        error = activation.error(jnp.asarray(deviation**2))
         if not error <= TOLERANCE:
             raise DualError(
                 f"activation {activation.name!r}, layer {layer}: found an error of {error:.1e} of "
-                f"the dual at pre-activation variances up to {float(jnp.max(deviation)) ** 2:.3g}, "
+                f"the dual at pre-activation variances up to {np.max(deviation) ** 2:.3g}, "
                 f"expected at most {TOLERANCE:.0e}; list the activation's kinks, scale the inputs "
                 "or the weight gain down, or add a closed-form dual"
             )
-    variances = jnp.unique(deviations.ravel()) ** 2
+    variances = jnp.asarray(np.unique(deviations) ** 2)
     fitted = activation.fitted(variances, dtype)
     return activation.error(variances), dataclasses.replace(network, activation=fitted)

@@ -103,7 +103,7 @@ def initial_kernels(
     """
     footprint = 2 * parameter_count(x.shape[1], architecture) * jnp.dtype(dtype).itemsize
     batch = max(1, min(len(keys), int(memory // footprint)))
-    return np.asarray(_initial_kernels(keys, jnp.asarray(x, dtype), architecture, batch))
+    return np.asarray(_initial_kernels(keys, np.asarray(x, dtype), architecture, batch))
 
 
 @partial(jax.jit, static_argnums=(2, 3))

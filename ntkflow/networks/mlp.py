@@ -7,11 +7,13 @@ entry of W^l and b^l drawn from N(0, 1). Symbols to names: L `depth`, sigma `act
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import AnyArray, Array, Float, Inputs, Key, Outputs, SeedKeys
@@ -58,14 +60,19 @@ def root_key(seed: int) -> Key[Array, ""]:
     `jax.random.key` drops the upper 32 bits unless float64 is enabled, and adds the setting
     jax_random_seed_offset.
     """
-    words = jnp.array([seed >> 32, seed & 0xFFFFFFFF], jnp.uint32)
+    words = jnp.asarray(np.array([seed >> 32, seed & 0xFFFFFFFF], np.uint32))
     return jax.random.wrap_key_data(words, impl="threefry2x32")
 
 
 def seed_keys(root: int, width: int, seeds: int) -> SeedKeys:
     """One random key per initialisation 0..seeds-1, from the root seed, `width` and its number."""
-    key = jax.random.fold_in(root_key(root), width)
-    return jax.vmap(lambda seed: jax.random.fold_in(key, seed))(jnp.arange(seeds))
+    return _numbered(root_key(root), width, seeds)
+
+
+@partial(jax.jit, static_argnames="count")
+def _numbered(key: Key[Array, ""], width: int, count: int) -> SeedKeys:
+    key = jax.random.fold_in(key, width)
+    return jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(count))
 
 
 def init(

@@ -136,7 +136,7 @@ def train_ensemble(
         has more points than the training set.
     """
     method.check(samples, architecture.outputs, dtype)
-    points, y = jnp.asarray(x, dtype), np.asarray(target, dtype)
+    points, y = jnp.asarray(np.asarray(x, dtype)), np.asarray(target, dtype)
     size = footprint(points, samples, architecture, method)
     mesh, rounds = placement(len(keys), size, devices or jax.local_devices(), memory)
     setting = Setting(architecture, method, schedule.learning_rate, mesh)
@@ -149,10 +149,11 @@ def train_ensemble(
         saved = None
     records = _records(saved, len(keys), y[recorded], schedule)
     for networks in rounds[0 if saved is None else groups.index(saved.networks) :]:
-        goal = _goals(task, keys[networks], y, relative)
+        chosen = keys if len(networks) == len(keys) else keys[networks]  # indexing compiles
+        goal = _goals(task, chosen, y, relative)
         records.goal[networks] = goal[:, recorded]
         training_goal = descent.shard_by_seed(goal[:, :samples], mesh)
-        _train_round(task, _Round(networks, keys[networks], training_goal), records, saved)
+        _train_round(task, _Round(networks, chosen, training_goal), records, saved)
         saved = None
     return records
 

@@ -93,18 +93,17 @@ def measure(sources: Sources, *, time: float) -> xr.Dataset:
 def flow(cost: Cost, kernel: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
     """f_t at the training points from f_0 = 0 (time, n): kernel gradient descent by `solve_ivp`."""
 
-    @jax.jit
-    def velocity(time: float, f: jax.Array) -> jax.Array:
+    def velocity(f: jax.Array) -> jax.Array:
         return -kernel_map(kernel, dual_element(cost.pointwise, f[:, None], y))[:, 0]
 
-    slope = jax.jit(jax.jacfwd(velocity, argnums=1))
+    speed, slope = jax.jit(velocity), jax.jit(jax.jacfwd(velocity))
     found = scipy.integrate.solve_ivp(
-        lambda time, f: np.asarray(velocity(time, f)),
+        lambda time, f: np.asarray(speed(f)),
         (0.0, times[-1]),
         np.zeros(len(kernel)),
         method="Radau",
         t_eval=times,
-        jac=lambda time, f: np.asarray(slope(time, f)),
+        jac=lambda time, f: np.asarray(slope(f)),
         rtol=INTEGRATOR,
         atol=INTEGRATOR,
     )

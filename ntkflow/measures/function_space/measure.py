@@ -16,13 +16,14 @@ All gradients with respect to parameters are automatic and use no kernel.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from ntkflow.aliases import AnyArray, Array, Float, Outputs
+from ntkflow.aliases import AnyArray, Array, Float, OutputGram, Outputs, SeedKeys
 from ntkflow.kernels.function_space import (
     dual_element,
     inner_product,
@@ -54,14 +55,14 @@ STEPS = 10
 SIZES = 10.0 ** -np.arange(1, 9)
 """Steps of the differences that are drawn."""
 
+STEPSIZES = np.array([SIZE, SIZE / 2, *SIZES])
+
 
 def measure(sources: Sources, *, functions: int) -> xr.Dataset:
     """Largest relative error of each identity, for each cost, with a model of random functions."""
-    x = jnp.asarray(sources.dataset["x"].values, jnp.float64)
+    x = np.asarray(sources.dataset["x"].values, np.float64)
     train, ((width, architecture), *_) = sources.samples, sources.architectures.items()
-    theta = init(seed_keys(sources.seed, width, 1)[0], x.shape[1], architecture, jnp.float64)
-    kernel = empirical_ntk(theta, x, x[:train], architecture)
-    f = apply(theta, x[:train], architecture)
+    theta, kernel, f = _network(seed_keys(sources.seed, width, 1), x, train, architecture)
     random = np.random.default_rng(sources.seed)
     hot = np.asarray(sources.dataset["y"].values[:train], np.float64)
     directions = random.standard_normal((DIRECTIONS, *hot.shape))
@@ -70,12 +71,16 @@ def measure(sources: Sources, *, functions: int) -> xr.Dataset:
     for key, cost in COSTS.items():
         name = key.replace("_", " ")
         y = jnp.asarray(2 * hot - 1 if key == "logistic" else hot)
+        (whole, half, *shown), exact = difference_errors(cost, f, y, directions, STEPSIZES)
         errors[name] = {
-            "dual element": extrapolated_error(cost, f, y, directions),
-            **network_errors(cost, theta, kernel, x, y, architecture),
+            "dual element": float(_largest((4 * half - whole) / 3, exact)),
+            **{
+                what: float(error)
+                for what, error in network_errors(cost, theta, kernel, x, y, architecture).items()
+            },
             "linear model": descent_error(cost, linear, y, STEPS),
         }
-        curves[name] = _largest(*difference_errors(cost, f, y, directions, SIZES))
+        curves[name] = _largest(np.array(shown), exact)
     tolerances = {"dual element": DIFFERENCE}
     quantities = [
         Quantity.exact(f"{name}: {what}", error, "at most", 0.0, tolerances.get(what, ROUNDING))
@@ -86,24 +91,35 @@ def measure(sources: Sources, *, functions: int) -> xr.Dataset:
     return evidence(quantities, [_panel(errors), _differences(curves)])
 
 
+@partial(jax.jit, static_argnames=("train", "architecture"))
+def _network(
+    keys: SeedKeys, x: Float[Array, "m d"], train: int, architecture: Architecture
+) -> tuple[Parameters, OutputGram, Outputs]:
+    """Parameters of the first key's network, its NTK between all and the training points, and f."""
+    theta = init(keys[0], x.shape[1], architecture, x.dtype)
+    kernel = empirical_ntk(theta, x, x[:train], architecture)
+    return theta, kernel, apply(theta, x[:train], architecture)
+
+
 def difference_errors(
     cost: Cost, f: Outputs, y: Outputs, directions: np.ndarray, sizes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """(C(f + h g) - C(f - h g)) / (2 h) - <d, g>_pin (size, direction), and <d, g>_pin."""
-    dual = dual_element(cost.pointwise, f, y)
-    exact = np.array([inner_product(dual, g) for g in directions])
     moves = sizes[:, None, None, None] * directions
     ends = (np.asarray(f) + np.stack([moves, -moves])).reshape(-1, *f.shape)
-    values = jax.jit(jax.vmap(lambda now: mean_cost(cost, now, y)))(ends)
+    exact, values = map(np.asarray, _derivatives(f, y, directions, ends, cost=cost))
     up, down = np.asarray(values).reshape(2, len(sizes), len(directions))
     return (up - down) / (2 * sizes[:, None]) - exact, exact
 
 
-def extrapolated_error(cost: Cost, f: Outputs, y: Outputs, directions: np.ndarray) -> float:
-    """Largest error of differences with steps SIZE and SIZE / 2, extrapolated to 0."""
-    sizes = np.array([SIZE, SIZE / 2])
-    (whole, half), exact = difference_errors(cost, f, y, directions, sizes)
-    return float(_largest((4 * half - whole) / 3, exact))
+@partial(jax.jit, static_argnames="cost")
+def _derivatives(
+    f: Outputs, y: Outputs, directions: np.ndarray, ends: np.ndarray, *, cost: Cost
+) -> tuple[Array, Array]:
+    """<d|_f, g>_pin in the directions g, and the cost at each of the `ends`."""
+    dual = dual_element(cost.pointwise, f, y)
+    exact = jax.vmap(lambda g: inner_product(dual, g))(directions)
+    return exact, jax.vmap(lambda now: mean_cost(cost, now, y))(ends)
 
 
 def _largest(errors: np.ndarray, exact: np.ndarray) -> np.ndarray:
@@ -111,6 +127,7 @@ def _largest(errors: np.ndarray, exact: np.ndarray) -> np.ndarray:
     return np.asarray(np.max(np.abs(errors), axis=-1) / np.max(np.abs(exact)))
 
 
+@partial(jax.jit, static_argnums=(0, 5))
 def network_errors(
     cost: Cost,
     theta: Parameters,
@@ -118,7 +135,7 @@ def network_errors(
     x: Float[Array, "m d"],
     y: Outputs,
     architecture: Architecture,
-) -> dict[str, float]:
+) -> dict[str, Array]:
     """Errors of df/dt at training and other points, and of dC/dt, along gradient descent."""
     samples = len(y)
     gradient = jax.grad(lambda p: mean_cost(cost, apply(p, x[:samples], architecture), y))(theta)
@@ -135,7 +152,11 @@ def network_errors(
     found = {"df/dt on the data": _distance(moved[:samples], expected[:samples])}
     if len(x) > samples:
         found["df/dt off the data"] = _distance(moved[samples:], expected[samples:])
-    return {**found, "dC/dt": float(jnp.max(jnp.abs(rates + norm)) / norm)}
+    return {**found, "dC/dt": jnp.max(jnp.abs(rates + norm)) / norm}
+
+
+def _distance(one: Array, two: Array) -> Array:
+    return jnp.max(jnp.abs(one - two)) / jnp.max(jnp.abs(two))
 
 
 def seminorm(kernel: Float[AnyArray, "n n k k"], directions: np.ndarray) -> list[Quantity]:
@@ -143,7 +164,8 @@ def seminorm(kernel: Float[AnyArray, "n n k k"], directions: np.ndarray) -> list
     samples, outputs = directions.shape[1:]
     side = samples * outputs
     gram = np.asarray(kernel).transpose(0, 2, 1, 3).reshape(side, side)
-    found = np.array([kernel_inner_product(kernel, f, f) for f in directions])
+    squares = jax.vmap(lambda f: kernel_inner_product(kernel, f, f))
+    found = np.asarray(jax.jit(squares)(directions))
     expected = [f.ravel() @ gram @ f.ravel() / samples**2 for f in directions]
     error = np.max(np.abs(found - expected)) / np.max(expected)
     eigenvalues = np.linalg.eigvalsh(gram)
@@ -153,10 +175,6 @@ def seminorm(kernel: Float[AnyArray, "n n k k"], directions: np.ndarray) -> list
         Quantity.exact("seminorm: quadratic form", error, "at most", 0.0, ROUNDING),
         Quantity.exact(name, share, "at least", ROUNDING, 0.0),
     ]
-
-
-def _distance(one: Array, two: Array) -> float:
-    return float(jnp.max(jnp.abs(one - two)) / jnp.max(jnp.abs(two)))
 
 
 def _panel(errors: Mapping[str, Mapping[str, float]]) -> Panel:

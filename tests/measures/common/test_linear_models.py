@@ -25,7 +25,7 @@ def test_descent_is_that_of_the_kernel(name):
     assert linear_models.descent_error(COSTS[name], FUNCTIONS, y, 5) < 1e-13
 
 
-def test_descent_is_not_that_of_another_kernel(monkeypatch):
+def test_descent_is_not_that_of_another_kernel(wrong):
     right = linear_models.kernel_gradient
-    monkeypatch.setattr(linear_models, "kernel_gradient", lambda *a: (1 + 1e-6) * right(*a))
+    wrong.setattr(linear_models, "kernel_gradient", lambda *a: (1 + 1e-6) * right(*a))
     assert linear_models.descent_error(LEAST_SQUARES, FUNCTIONS, Y, 3) > 1e-8

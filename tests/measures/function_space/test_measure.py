@@ -27,23 +27,23 @@ def test_identities_hold():
     assert set(found.values()) == {HOLDS}
 
 
-def test_a_wrong_kernel_breaks_them(monkeypatch):
+def test_a_wrong_kernel_breaks_them(wrong):
     right = function_space.empirical_ntk
-    monkeypatch.setattr(function_space, "empirical_ntk", lambda *a: right(*a) * (1 + 1e-6))
+    wrong.setattr(function_space, "empirical_ntk", lambda *a: right(*a) * (1 + 1e-6))
     kinds = ("df/dt on the data", "df/dt off the data", "dC/dt")
     assert broken() == {f"{name}: {kind}" for name in NAMES for kind in kinds}
 
 
-def test_a_wrong_dual_element_breaks_it(monkeypatch):
+def test_a_wrong_dual_element_breaks_it(wrong):
     right = function_space.dual_element
-    monkeypatch.setattr(function_space, "dual_element", lambda *a: right(*a) * (1 + 1e-8))
+    wrong.setattr(function_space, "dual_element", lambda *a: right(*a) * (1 + 1e-8))
     kinds = ("dual element", "dC/dt")
     assert broken() == {f"{name}: {kind}" for name in NAMES for kind in kinds}
 
 
-def test_a_wrong_kernel_of_the_linear_model_breaks_it(monkeypatch):
+def test_a_wrong_kernel_of_the_linear_model_breaks_it(wrong):
     right = linear_models.tangent_kernel
-    monkeypatch.setattr(linear_models, "tangent_kernel", lambda *a: right(*a).swapaxes(2, 3))
+    wrong.setattr(linear_models, "tangent_kernel", lambda *a: right(*a).swapaxes(2, 3))
     assert broken() == {f"{name}: linear model" for name in NAMES}
 
 
