@@ -30,7 +30,7 @@ def run(main: Callable[[Any], None], smk: Any) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(message)s", handlers=[terminal, file], force=True
     )
-    for library in ("jax", "absl"):  # Orbax logs to the latter
+    for library in ("jax", "absl", "fontTools"):  # Orbax logs to the second
         logging.getLogger(library).setLevel(logging.WARNING)
     try:
         main(smk)

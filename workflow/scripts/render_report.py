@@ -1,6 +1,7 @@
 """Figures, claims, configuration, provenance and timings -> one page of HTML."""
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,11 @@ def main(smk: Any) -> None:
     experiments = [_shown(name, caption, results, digests) for name, caption in captions]
     text = page(experiments, pd.DataFrame(rows), configuration, provenance, timings)
     report.write_text(text, encoding="utf-8")
+    print(f"\nOpen the report of this run in a browser: {report.absolute()}\n", file=sys.stderr)
 
 
-def _jobs(benchmarks: Path, own: str) -> dict[str, dict[str, float]]:
-    """Time and memory of each job that Snakemake measured, except this one.
+def _jobs(benchmarks: Path, rule: str) -> dict[str, dict[str, float]]:
+    """Time and memory of each job in the benchmark files of Snakemake, except this rule's.
 
     These files are not inputs of the rule, because they differ from run to run.
     """
@@ -36,7 +38,7 @@ def _jobs(benchmarks: Path, own: str) -> dict[str, dict[str, float]]:
     for file in sorted(benchmarks.rglob("*.tsv")):
         name = file.relative_to(benchmarks).with_suffix("").as_posix()
         row = pd.read_csv(file, sep="\t", na_values=["-", "NA"]).iloc[0]
-        if name != own:
+        if name != rule:
             seconds, memory = float(row["s"]), float(row["max_rss"])
             jobs[name] = {"s": seconds, "max_rss": memory, "ended": file.stat().st_mtime}
     return jobs
