@@ -28,6 +28,10 @@ def configure_jax(
     os.environ.setdefault("NPROC", str(threads))
     import jax
 
+    # XLA divides loops among its threads when it compiles, and JAX's keys do not contain them.
+    if cache := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        threaded = os.path.join(cache, f"{os.environ['NPROC']}-threads")
+        jax.config.update("jax_compilation_cache_dir", threaded)
     jax.config.update("jax_enable_x64", True)
     # GPUs would multiply float32 matrices in TF32, with a 10-bit mantissa.
     jax.config.update("jax_default_matmul_precision", "highest")

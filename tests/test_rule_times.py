@@ -40,6 +40,12 @@ def test_clock_finds_imports_compilation_and_work(timed_job):
     assert timed_job["work"] > 0.2
 
 
+def test_programs_start_as_modules_under_the_clock(tmp_path):
+    path = {"PYTHONPATH": str(INSTRUMENT), "NTKFLOW_PHASES": str(tmp_path)}
+    command = [sys.executable, "-m", "snakemake", "--version"]
+    subprocess.run(command, env={**os.environ, **path}, check=True)
+
+
 def write(folder, name, **record):
     (folder / f"{name}.json").write_text(json.dumps(record))
 

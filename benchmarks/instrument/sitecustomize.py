@@ -11,9 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
 from typing import Any
 
 FOLDER = os.environ.get("NTKFLOW_PHASES", "")
@@ -95,20 +93,6 @@ HOOKS: dict[str, Callable[[Any], None]] = {
 }
 
 
-class _TimedLoader(Loader):
-    def __init__(self, loader: Loader, phase: str) -> None:
-        self.loader, self.phase = loader, phase
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self.loader.create_module(spec)
-
-    def exec_module(self, module: Any) -> None:
-        module.__spec__.loader = module.__loader__ = self.loader
-        PHASES.timed(self.phase, self.loader.exec_module)(module)
-        if hook := HOOKS.get(module.__name__):
-            hook(module)
-
-
 class _TimedFinder:
     """Find modules as Python does, and count finding and running them as `import PACKAGE`."""
 
@@ -116,8 +100,16 @@ class _TimedFinder:
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         phase = f"import {name.partition('.')[0]}"
         spec: ModuleSpec | None = PHASES.timed(phase, PathFinder.find_spec)(name, path, target)
-        if spec is not None and isinstance(spec.loader, Loader):
-            spec.loader = _TimedLoader(spec.loader, phase)
+        loader: Any = spec and spec.loader
+        if loader is not None:
+            run = PHASES.timed(phase, loader.exec_module)
+
+            def exec_module(module: Any) -> None:
+                run(module)
+                if hook := HOOKS.get(module.__name__):
+                    hook(module)
+
+            loader.exec_module = exec_module
         return spec
 
 

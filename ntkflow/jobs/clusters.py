@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from itertools import islice
@@ -11,7 +11,7 @@ from typing import Any
 import dask
 from dask.delayed import Delayed
 from distributed import Client, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin
-from distributed.client import Future, as_completed
+from distributed.client import Future, wait
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 from distributed.system import MEMORY_LIMIT
@@ -19,6 +19,7 @@ from distributed.system import MEMORY_LIMIT
 from ntkflow.jobs.gpus import visible_gpus
 from ntkflow.jobs.tasks import Report
 
+INTERVAL = 1.0  # seconds between two looks at the number of workers
 TIMEOUT = 10.0  # seconds for a running scheduler to answer, and to have a worker
 
 # Ports are open to this machine only, and Dask serves no dashboard.
@@ -44,18 +45,25 @@ def on_workers(
     results: dict[Any, Any] = {}
     waiting = iter(tasks.items())
     submitted: dict[Future[Any], Any] = {}  # keys of tasks by their futures
-    with _connected(scheduler, threads, prepare) as client:
-        finished = as_completed(loop=client.loop)
+    with _connected(scheduler, threads, prepare) as client, client.as_current():
         while len(results) < len(tasks):
             room = 2 * max(1, _threads(client)) - len(submitted)
             for key, task in islice(waiting, max(0, room)):
-                future = client.compute(task)
-                submitted[future] = key
-                finished.add(future)
-            future = next(finished)
-            result = results[submitted.pop(future)] = _result(future)
-            report(len(results), len(tasks), result)
+                submitted[client.compute(task)] = key
+            for future in _finished(list(submitted)):
+                result = results[submitted.pop(future)] = _result(future)
+                report(len(results), len(tasks), result)
     return results
+
+
+def _finished(futures: list[Future[Any]]) -> Iterable[Future[Any]]:
+    """Futures that have finished; none after a second, as workers may have joined."""
+    try:
+        return wait(futures, timeout=INTERVAL, return_when="FIRST_COMPLETED").done
+    except TimeoutError:
+        return ()
+    except (CancelledError, CommClosedError) as error:
+        raise _lost() from error
 
 
 def _threads(client: Client) -> int:

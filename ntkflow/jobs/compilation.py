@@ -8,23 +8,25 @@ from pathlib import Path
 FOLDER = Path(".cache/jax")
 """Folder of the cache in the working directory of a study."""
 
+PLACE = "JAX_COMPILATION_CACHE_DIR"
+SMALLEST = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+
 
 def cache_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Environment variables by which jobs share compiled programs, also the smallest.
 
-    Empty if the user has chosen a folder with JAX_COMPILATION_CACHE_DIR. A damaged entry, for
-    example of a killed writer, is compiled again. JAX's keys include its version and the device;
-    programs for the CPU are also kept apart by the processor's instructions.
+    What the user has set stays. A damaged entry, for example of a killed writer, is compiled again
+    in each job. JAX's keys include its version and the device; programs for the CPU are also kept
+    apart by the processor's instructions, and in `configure_jax` by the number of threads.
     """
-    chosen = environ.get("JAX_COMPILATION_CACHE_DIR", "")
-    folder = FOLDER.absolute()
-    if chosen and not Path(chosen).is_relative_to(folder):  # a job inherits ours
-        return {}
-    return {
-        "JAX_COMPILATION_CACHE_DIR": str(folder / _processor()),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
+    folder, chosen = FOLDER.absolute(), environ.get(PLACE, "")
+    found = {name: value for name, value in SMALLEST.items() if name not in environ}
+    if not chosen or Path(chosen).is_relative_to(folder):  # a job inherits ours, maybe elsewhere
+        found[PLACE] = str(folder / _processor())
+    return found
 
 
 def _processor() -> str:

@@ -71,8 +71,10 @@ def _foreign(folder: os.PathLike[str], kind: str, prefix: str = "") -> Iterator[
     """Paths within a store of `kind` that do not belong to it; `prefix` is that of `folder`."""
     for entry in _entries(folder):
         name = prefix + entry.name
-        own = CHUNKS.fullmatch(name) if prefix else _marked(Path(entry.path)) == kind
-        if own and entry.is_dir(follow_symlinks=False):
+        own = entry.is_dir(follow_symlinks=False) and (
+            CHUNKS.fullmatch(name) if prefix else _marked(Path(entry.path)) == kind
+        )
+        if own:
             yield from _foreign(entry, kind, f"{name}/")
         elif not (FILES.fullmatch(name) and entry.is_file(follow_symlinks=False)):
             yield name

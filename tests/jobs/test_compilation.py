@@ -10,8 +10,9 @@ import pytest
 from ntkflow.jobs.compilation import FOLDER, cache_variables
 
 JOB = """
+import sys
 from ntkflow.device import configure_jax
-configure_jax(1, "cpu")
+configure_jax(int(sys.argv[1]), "cpu")
 import jax, jax.numpy as jnp
 hits = []
 jax.monitoring.register_event_listener(lambda event, **_: hits.append("cache_hits" in event))
@@ -28,7 +29,8 @@ def variables(tmp_path, monkeypatch) -> dict[str, str]:
 def test_the_folder_is_that_of_the_study(variables, tmp_path):
     folder = Path(variables["JAX_COMPILATION_CACHE_DIR"])
     assert folder.parent == tmp_path / FOLDER
-    assert cache_variables(variables) == variables  # of a job, which inherits them
+    # A job inherits them.
+    assert cache_variables(variables) == {"JAX_COMPILATION_CACHE_DIR": str(folder)}
 
 
 def test_a_job_on_another_machine_has_a_folder_of_its_own(variables, tmp_path, monkeypatch):
@@ -37,14 +39,18 @@ def test_a_job_on_another_machine_has_a_folder_of_its_own(variables, tmp_path, m
     assert chosen == str(tmp_path / FOLDER / "other")
 
 
-def test_a_folder_of_the_user_is_kept():
-    assert cache_variables({"JAX_COMPILATION_CACHE_DIR": "/data/cache"}) == {}
+def test_what_the_user_has_set_stays(variables):
+    assert cache_variables({**variables, "JAX_COMPILATION_CACHE_DIR": "/data/cache"}) == {}
+    least = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
+    assert least in cache_variables({"JAX_COMPILATION_CACHE_DIR": "/data/cache"})
+    assert least not in cache_variables({least: "3"})
 
 
-def run(variables: dict[str, str]) -> tuple[str, int]:
+def run(variables: dict[str, str], threads: int = 1) -> tuple[str, int]:
     """Result of a job, and the number of programs that it found in the cache."""
-    job = [sys.executable, "-c", JOB]
-    environment = {**os.environ, **variables, "PYTHONPATH": os.pathsep.join(sys.path)}
+    job = [sys.executable, "-c", JOB, str(threads)]
+    users = {name: value for name, value in os.environ.items() if name != "NPROC"}
+    environment = {**users, **variables, "PYTHONPATH": os.pathsep.join(sys.path)}
     found = subprocess.run(job, env=environment, check=True, capture_output=True, text=True)
     result, hits = found.stdout.split()
     return result, int(hits)
@@ -53,9 +59,10 @@ def run(variables: dict[str, str]) -> tuple[str, int]:
 def test_programs_are_compiled_once_and_damage_only_costs_time(variables):
     first, hits = run(variables)
     assert hits == 0
-    entries = list(Path(variables["JAX_COMPILATION_CACHE_DIR"]).iterdir())
+    entries = list((Path(variables["JAX_COMPILATION_CACHE_DIR"]) / "1-threads").iterdir())
     assert len(entries) > 1
     assert run(variables) == (first, len(entries))
+    assert run(variables, threads=2)[1] == 0
     for damage in (
         lambda content: b"",
         lambda content: content[: len(content) // 2],

@@ -135,6 +135,29 @@ def test_tasks_under_way_are_twice_the_threads_of_the_workers_at_most(address, m
     assert most == 4
 
 
+def meet(folder, name, awaited):
+    """Write a file and wait for another task's."""
+    (folder / name).touch()
+    for _ in range(600):
+        if (folder / awaited).exists():
+            return name
+        time.sleep(0.1)
+    raise TimeoutError(f"no task {awaited}")
+
+
+def test_workers_that_join_get_tasks_before_another_has_ended(tmp_path):
+    pairs = [("first", "third"), ("second", "third"), ("third", "first")]
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", memory_limit=0
+    ) as growing:
+        joining = threading.Timer(1.0, growing.scale, [3])
+        joining.start()
+        where = {"kind": "address", "address": growing.scheduler_address}
+        tasks = [delayed(meet)(tmp_path, *pair) for pair in pairs]
+        assert compute(tasks, where, 1) == ["first", "second", "third"]
+        joining.join()
+
+
 def test_process_is_prepared_with_its_threads(scheduler, monkeypatch):
     monkeypatch.setenv("NTKFLOW_TEST_PREPARED", "not yet")
     (prepared,) = compute(

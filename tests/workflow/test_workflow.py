@@ -259,6 +259,13 @@ def test_a_bad_configuration_is_refused_before_any_job(
     assert not (tmp_path / "results").exists()
 
 
+def test_jobs_share_compiled_programs_beside_the_results(finished: Clone, tmp_path: Path) -> None:
+    target = "results/limiting/four_points/relu_4.zarr/zarr.json"
+    unset = {"JAX_COMPILATION_CACHE_DIR": ""}  # as users have it, unlike tests
+    finished.snakemake(target, "--directory", str(tmp_path), environment=unset)
+    assert list((tmp_path / ".cache" / "jax").glob("*/*-threads/jit_*"))
+
+
 def test_divergence_is_one_clear_line_and_leaves_no_store(finished: Clone, tmp_path: Path) -> None:
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(

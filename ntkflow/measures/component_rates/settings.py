@@ -16,7 +16,7 @@ class Settings(OffTraining):
     paper = "Section 5"
     statement = (
         "On least squares the leading kernel principal components of the error decay at the rates "
-        "of their eigenvalues."
+        "of their eigenvalues, and f approaches the limiting dynamics as n^(-1/2)."
     )
 
     components: Count = Field(3, description="number of components, largest eigenvalues first")

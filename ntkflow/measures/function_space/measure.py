@@ -17,6 +17,7 @@ All gradients with respect to parameters are automatic and use no kernel.
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -74,10 +75,7 @@ def measure(sources: Sources, *, functions: int) -> xr.Dataset:
         (whole, half, *shown), exact = difference_errors(cost, f, y, directions, STEPSIZES)
         errors[name] = {
             "dual element": float(_largest((4 * half - whole) / 3, exact)),
-            **{
-                what: float(error)
-                for what, error in network_errors(cost, theta, kernel, x, y, architecture).items()
-            },
+            **network_errors(cost, theta, kernel, x, y, architecture),
             "linear model": descent_error(cost, linear, y, STEPS),
         }
         curves[name] = _largest(np.array(shown), exact)
@@ -127,16 +125,25 @@ def _largest(errors: np.ndarray, exact: np.ndarray) -> np.ndarray:
     return np.asarray(np.max(np.abs(errors), axis=-1) / np.max(np.abs(exact)))
 
 
+def network_errors(cost: Cost, *network: Any) -> dict[str, float]:
+    """Errors of df/dt at training and other points, and of dC/dt, along gradient descent.
+
+    The arguments are those of `_network_errors`. There may be no other points.
+    """
+    on, *off, fall = map(float, _network_errors(cost, *network))
+    other = {"df/dt off the data": off[0]} if off else {}
+    return {"df/dt on the data": on, **other, "dC/dt": fall}
+
+
 @partial(jax.jit, static_argnums=(0, 5))
-def network_errors(
+def _network_errors(
     cost: Cost,
     theta: Parameters,
     kernel: Float[AnyArray, "m n k k"],
     x: Float[Array, "m d"],
     y: Outputs,
     architecture: Architecture,
-) -> dict[str, Array]:
-    """Errors of df/dt at training and other points, and of dC/dt, along gradient descent."""
+) -> list[Array]:
     samples = len(y)
     gradient = jax.grad(lambda p: mean_cost(cost, apply(p, x[:samples], architecture), y))(theta)
     downhill = jax.tree.map(jnp.negative, gradient)
@@ -149,10 +156,9 @@ def network_errors(
 
     squares = sum(jnp.sum(part**2) for part in jax.tree.leaves(gradient))
     rates = jnp.stack([fall(expected), fall(moved), -squares])
-    found = {"df/dt on the data": _distance(moved[:samples], expected[:samples])}
-    if len(x) > samples:
-        found["df/dt off the data"] = _distance(moved[samples:], expected[samples:])
-    return {**found, "dC/dt": jnp.max(jnp.abs(rates + norm)) / norm}
+    parts = [slice(samples), slice(samples, None)][: 1 + (len(x) > samples)]
+    distances = [_distance(moved[part], expected[part]) for part in parts]
+    return [*distances, jnp.max(jnp.abs(rates + norm)) / norm]
 
 
 def _distance(one: Array, two: Array) -> Array:

@@ -14,8 +14,8 @@ class Settings(Classifying):
 
     paper = "Introduction"
     statement = (
-        "Networks and the limiting NTK fit random labels, and after training on the true labels "
-        "they classify at least 80 % of test points correctly."
+        "Networks and the limiting NTK fit random labels and then classify test points at chance; "
+        "after training on the true labels they classify at least 80 % of them correctly."
     )
 
     label_seed: Natural = Field(0, description="seed of the random labels")

@@ -25,6 +25,13 @@ def test_identities_hold():
     found = verdicts(function_space.measure(POINTS, functions=6))
     assert len(found) == 5 * len(COSTS) + 2
     assert set(found.values()) == {HOLDS}
+    assert [name.partition(": ")[2] for name in found][:5] == [
+        "dual element",
+        "df/dt on the data",
+        "df/dt off the data",
+        "dC/dt",
+        "linear model",
+    ]
 
 
 def test_a_wrong_kernel_breaks_them(wrong):
