@@ -28,6 +28,7 @@ for option, value in {
     "jax_compilation_cache_dir": str(REPOSITORY / ".cache" / "tests"),
     "jax_persistent_cache_min_compile_time_secs": 0.0,
     "jax_persistent_cache_min_entry_size_bytes": -1,
+    "jax_persistent_cache_enable_xla_caches": "none",
 }.items():
     jax.config.update(option, value)
     os.environ[option.upper()] = str(value)

@@ -9,9 +9,11 @@ FOLDER = Path(".cache/jax")
 """Folder of the cache in the working directory of a study."""
 
 PLACE = "JAX_COMPILATION_CACHE_DIR"
-SMALLEST = {
+SETTINGS = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    # XLA's own caches put the path of the folder into every key: a moved study would miss them all.
+    "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES": "none",
 }
 
 
@@ -23,7 +25,7 @@ def cache_variables(environ: Mapping[str, str]) -> dict[str, str]:
     apart by the processor's instructions, and in `configure_jax` by the number of threads.
     """
     folder, chosen = FOLDER.absolute(), environ.get(PLACE, "")
-    found = {name: value for name, value in SMALLEST.items() if name not in environ}
+    found = {name: value for name, value in SETTINGS.items() if name not in environ}
     if not chosen or Path(chosen).is_relative_to(folder):  # a job inherits ours, maybe elsewhere
         found[PLACE] = str(folder / _processor())
     return found

@@ -56,6 +56,15 @@ def run(variables: dict[str, str], threads: int = 1) -> tuple[str, int]:
     return result, int(hits)
 
 
+def test_a_moved_study_keeps_its_programs(variables, tmp_path):
+    first, hits = run(variables)
+    moved = (tmp_path / ".cache").rename(tmp_path / "elsewhere")
+    folder = Path(variables["JAX_COMPILATION_CACHE_DIR"]).relative_to(tmp_path / ".cache")
+    result, found = run({**variables, "JAX_COMPILATION_CACHE_DIR": str(moved / folder)})
+    assert (result, hits) == (first, 0)
+    assert found > 1
+
+
 def test_programs_are_compiled_once_and_damage_only_costs_time(variables):
     first, hits = run(variables)
     assert hits == 0
