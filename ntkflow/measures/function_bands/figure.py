@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from scipy.special import ndtri
 
 from ntkflow.analysis.bootstrap import mean_with_interval
 from ntkflow.plotting import style
@@ -77,7 +77,7 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     low, high = band.isel(quantile=0, drop=True), band.isel(quantile=-1, drop=True)
     share = ((low <= f) & (f <= high)).where(f.notnull()).mean("sample")
     level = band["quantile"].to_numpy()[[0, -1]]
-    z = scipy.stats.norm.ppf(level)
+    z = ndtri(level)
     deviation = (high - low) / (z[1] - z[0])
     mean = low - z[0] * deviation
     networks = f.notnull().all("sample").sum("seed")

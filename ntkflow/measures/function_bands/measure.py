@@ -1,9 +1,9 @@
 """Network functions on the circle against percentiles of the limiting Gaussian (JGH Figure 2)."""
 
 import numpy as np
-import scipy.stats
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from ntkflow.analysis.ensembles import circle_points, stack_widths
 from ntkflow.measures.common.sources import Sources
@@ -51,7 +51,7 @@ def measure(sources: Sources) -> xr.Dataset:
     )
     law = gaussian.isel(sample=points, output=0, drop=True).reset_coords(drop=True).compute()
     level = xr.DataArray(QUANTILES, dims="quantile")
-    z = xr.DataArray(scipy.stats.norm.ppf(level), dims="quantile")
+    z = xr.DataArray(ndtri(level), dims="quantile")
     train = dataset.isel(sample=np.flatnonzero(dataset["is_train"]), output=0)
     bands = xr.Dataset(
         {
