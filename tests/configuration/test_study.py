@@ -69,6 +69,7 @@ COMPONENT = "experiments.along_a_component"
 SCALING = "experiments.approach_to_the_limit"
 DRIFT = "experiments.drift_under_cross_entropy"
 REGRESSION = "experiments.classification_of_digits"
+DEFINITE = "experiments.positive_definiteness"
 PROFILE = "experiments.kernel_on_the_circle"
 
 
@@ -248,6 +249,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         (f"{REGRESSION}.sizes", [20, 20], f"{REGRESSION}.sizes: found [20, 20], expected each s"),
         (f"{REGRESSION}.sizes", [1298], ".sizes: found 1298, the data set has 1297 training poi"),
         (f"{REGRESSION}.sizes", [], f"{REGRESSION}.sizes: found []"),
+        (f"{DEFINITE}.sizes", [4, 401], ".sizes: found 401, the data set has 400 points"),
         (f"{REGRESSION}.ridge", -1, f"{REGRESSION}.ridge: found -1"),
         (f"{REGRESSION}.widths", [10], f"{REGRESSION}.widths: unknown key"),
         (

@@ -59,8 +59,6 @@ def measure(sources: Sources, *, sizes: Sequence[int], frequencies: int) -> xr.D
     """
     x = np.asarray(sources.dataset["x"].values, np.float64)
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
-    if max(sizes) > len(x):
-        raise ValueError(f"sizes has {max(sizes)}, and the data set has {len(x)} points")
     definite, curves = _definite(x, sources.limit, sorted(sizes))
     ranks, spectra = _polynomials(x)
     decays, modes = _circle(frequencies, sources.limit)

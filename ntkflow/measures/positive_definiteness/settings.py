@@ -2,8 +2,10 @@
 
 from pydantic import Field
 
+from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Count
-from ntkflow.measures.common.experiment import Experiment
+from ntkflow.measures.common.experiment import Experiment, Problems
 
 
 class Settings(Experiment):
@@ -26,3 +28,8 @@ class Settings(Experiment):
     frequencies: Count = Field(
         64, description="number of Fourier modes of the kernel on the circle"
     )
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
+        if (largest := max(self.sizes)) > dataset.points:
+            yield "sizes", f"found {largest}, the data set has {dataset.points} points"
