@@ -20,6 +20,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -37,10 +41,10 @@ LINE_SPACING = 1.0  # STIX has tall lines
 LABEL_GAP = 0.085  # smallest distance of two line-end labels, as a fraction of the axes' height
 
 # Files must not contain metadata that change from run to run.
-METADATA: dict[str, dict[str, str | None]] = {
-    ".pdf": {"CreationDate": None},
-    ".svg": {"Date": None},
-    ".png": {"Software": None},
+FORMATS: dict[str, tuple[type[FigureCanvasBase], dict[str, str | None]]] = {
+    ".pdf": (FigureCanvasPdf, {"CreationDate": None}),
+    ".svg": (FigureCanvasSVG, {"Date": None}),
+    ".png": (FigureCanvasAgg, {"Software": None}),
 }
 
 
@@ -184,8 +188,10 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     buffers = [io.BytesIO() for _ in targets]
     with paper():
         for target, buffer in zip(targets, buffers, strict=True):
-            suffix = target.suffix
-            figure.savefig(buffer, format=suffix[1:], metadata=METADATA[suffix])
+            canvas, metadata = FORMATS[target.suffix]
+            figure.dpi = matplotlib.rcParams["savefig.dpi"]  # which writing may change
+            # `Figure.savefig` would first draw the figure once more.
+            getattr(canvas(figure), f"print_{target.suffix[1:]}")(buffer, metadata=metadata)
     for target, buffer in zip(targets, buffers, strict=True):
         _write_whole(target, buffer.getvalue())
 
