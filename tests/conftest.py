@@ -38,8 +38,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests too, as CI=true does")
 
 
+# With the slow tests; those of Slurm mostly wait, best while others compute.
+LONGEST = ("slurm", "workflow", "test_faults", "faults", "docs", "stores", "test_api", "jobs")
+
+
+def place(item: pytest.Item) -> int:
+    """The longest first, so that no process is left alone with them at the end."""
+    starts = (item.nodeid.startswith(f"tests/{name}") for name in LONGEST)
+    return next((number for number, found in enumerate(starts) if found), len(LONGEST))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: "workflow" not in item.path.parts)  # the longest file first
+    items.sort(key=place)
     if config.getoption("--slow") or os.environ.get("CI", "").lower() == "true":
         return
     for item in items:

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,11 +39,12 @@ def blocks_of(page: Path) -> Iterator[Block]:
             yield Block(file, part["language"], part["text"])
 
 
-def carry_out(page: Path, folder: Path, *, commands: bool = True) -> None:
-    """Apply the blocks of a page in their order to the code in a folder, and run its commands."""
+def carry_out(page: Path, folder: Path, *, runs: Callable[[str], bool] = bool) -> None:
+    """Apply the blocks of a page in their order to the code in a folder, and run its commands, or
+    those for which `runs` is true."""
     for block in blocks_of(page):
         if not block.language:
-            if commands:
+            if runs(block.text):
                 run(block.text, folder)
         elif block.language == "diff":
             _change(folder / block.file, block.text)

@@ -1,6 +1,7 @@
 """The pages of docs/adding: carried out in a copy of the code, they give what they say."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,24 +28,37 @@ WHAT_SPEAKS_UP = (
 
 
 @pytest.fixture
-def carried_out(tmp_path: Path) -> Callable[..., Path]:
-    """The results of the study of a page, in a copy of the code that its tests still accept."""
+def clone(tmp_path: Path) -> Path:
+    """A copy of the code, with the environment of the tests."""
+    clone = tmp_path / "clone"
+    copy_of_code(clone, *CODE, *BESIDES)
+    link_environment(clone)
+    return clone
+
+
+@pytest.fixture
+def carried_out(clone: Path) -> Callable[..., Path]:
+    """The results of the study of a page."""
 
     def results(name: str, place: str = "results") -> Path:
-        clone = tmp_path / "clone"
-        copy_of_code(clone, *CODE, *BESIDES)
-        link_environment(clone)
         carry_out(ADDING / name, clone)
-        run(f"{LINT}\n.venv/bin/python -m pytest -q -n0 {WHAT_SPEAKS_UP}", clone)
         return clone / place
 
     return results
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_changes_fit_the_code(tmp_path, name):
-    copy_of_code(tmp_path / "clone", *CODE, *BESIDES)
-    carry_out(ADDING / name, tmp_path / "clone", commands=False)
+def test_changes_fit_the_code(clone, name):
+    carry_out(ADDING / name, clone, runs=lambda commands: False)
+
+
+@pytest.mark.slow
+def test_the_code_with_all_changes_is_accepted(clone):
+    """By its checks of style, and by the tests that look at all of it."""
+    for name in PAGES:
+        carry_out(ADDING / name, clone, runs="make schema\n".__eq__)
+        shutil.rmtree(clone.parent / "mine", ignore_errors=True)  # each page has a study of its own
+    run(f"{LINT}\n.venv/bin/python -m pytest -q -n0 {WHAT_SPEAKS_UP}", clone)
 
 
 def test_every_page_is_carried_out():

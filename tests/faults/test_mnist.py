@@ -1,7 +1,7 @@
 """Files of MNIST that are missing or wrong, and downloads that break off, in a run of the workflow.
 
-The copy of the code that is run expects three small images in place of the original files, and its
-mirrors are on this machine.
+The copy of the code that is run expects three small images in place of the original files, its
+mirrors are on this machine, and it waits two seconds for them.
 """
 
 import http.server
@@ -30,7 +30,7 @@ CONTENTS = dict(zip(NAMES, (IMAGES_CONTENT, LABELS_CONTENT), strict=True))
 
 
 def small_mnist(study: Study, mirrors: tuple[str, str]) -> None:
-    """Let the study's code expect the small files, from these mirrors."""
+    """Let the study's code expect the small files, from these mirrors, at once."""
     source = study.folder / "ntkflow" / "datasets" / "idx.py"
     text = source.read_text()
     small = [made_up("", array)[0].sha256 for array in (PIXELS, DIGITS)]
@@ -38,6 +38,8 @@ def small_mnist(study: Study, mirrors: tuple[str, str]) -> None:
     for old, new in [*changes, *zip(mnist.MIRRORS, mirrors, strict=True)]:
         assert old in text
         text = text.replace(old, new)
+    # Thirty seconds for each of the two mirrors by default.
+    text += "\npooch.downloaders.DEFAULT_TIMEOUT = 2\n"
     source.write_text(text)
 
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -96,11 +96,15 @@ def queue(node: None) -> Iterator[Queue]:
     when(lambda: not any(job.state in UNDER_WAY for job in queue.jobs()))
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Clone:
+def new_clone(folder: Path) -> Clone:
     """A copy of the code."""
-    copy_of_code(tmp_path / "clone", *CODE, "tests/workflow/variants.yaml")
-    return Clone(tmp_path / "clone", (str(EAGER),))
+    copy_of_code(folder, *CODE, "tests/workflow/variants.yaml")
+    return Clone(folder, (str(EAGER),))
+
+
+def copied(clone: Clone, folder: Path) -> Clone:
+    """The same elsewhere, with what has run in it."""
+    return replace(clone, folder=shutil.copytree(clone.folder, folder))
 
 
 def store_files(folder: Path) -> dict[str, bytes]:

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.conftest import PROFILE, UNDER_WAY, Queue, store_files, when
+from tests.slurm.conftest import (
+    PROFILE,
+    UNDER_WAY,
+    Queue,
+    copied,
+    new_clone,
+    store_files,
+    when,
+)
 from tests.workflow.conftest import OVERLAYS, Clone
 
 pytestmark = pytest.mark.slow
@@ -32,24 +40,25 @@ STORE = "results/limiting/many/deep.zarr"
 # study would submit jobs of the same rules, or of rules that differ in their script alone, which
 # Slurm does not see; tests/workflow runs those.
 EVERY_RULE = """
-run: [functions_on_the_circle, approach_to_the_limit, positive_definiteness]
+run: [functions_on_the_circle, approach_to_the_limit]
 experiments:
   functions_on_the_circle: {widths: [50]}
-  approach_to_the_limit: {widths: [32, 64], initial: {widths: [16], draws: 50}}
+  approach_to_the_limit:
+    dataset: four_points
+    widths: [32, 64]
+    initial: {widths: [16], draws: 50}
 kernels: {block: 60, jobs: 2}
 """
+POINTS = "results/datasets/gaussian_product.zarr/zarr.json"
 TRAINED = "results/ensembles/kernel_on_the_circle/width-200.zarr"
 
 
-@pytest.fixture
-def long_training(tmp_path: Path) -> tuple[str, ...]:
-    """Arguments for a training that can be met on its way, with checkpoints all the time."""
-    overlay = tmp_path / "long.yaml"
-    overlay.write_text(
-        "checkpoint_minutes: 1.0e-6\n"
-        "experiments: {kernel_on_the_circle: {training: {steps: 20000}}}\n"
-    )
-    return f"{TRAINED}/zarr.json", "--configfile", *OVERLAYS, str(overlay)
+@pytest.fixture(scope="module")
+def with_data(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy of the code with the data set of a training; leave it unchanged."""
+    clone = new_clone(tmp_path_factory.mktemp("data") / "clone")
+    clone.snakemake(POINTS)
+    return clone
 
 
 def start(clone: Clone, *arguments: str) -> subprocess.Popen[str]:
@@ -69,12 +78,12 @@ def kinds(rules: Iterable[str]) -> set[str]:
     return {re.sub(r"^(measure|plot)_.*", r"\1", rule) for rule in rules} - targets
 
 
-def test_a_study_runs_as_jobs(queue: Queue, clone: Clone, tmp_path: Path) -> None:
+def test_a_study_runs_as_jobs(queue: Queue, tmp_path: Path) -> None:
     """As on one machine, to the last byte; jobs of every kind of rule."""
+    clone = new_clone(tmp_path / "clone")
     (clone.folder / "study.yaml").write_text(EVERY_RULE)
-    study = ("--configfile", "config/smoke.yaml", "study.yaml")
-    here = Clone(tmp_path / "here")
-    shutil.copytree(clone.folder, here.folder)
+    study = ("all", POINTS, "--configfile", "config/smoke.yaml", "study.yaml")
+    here = copied(clone, tmp_path / "here")
 
     printed = clone.snakemake(*PROFILE, *study)
     results = clone.folder / "results"
@@ -83,8 +92,8 @@ def test_a_study_runs_as_jobs(queue: Queue, clone: Clone, tmp_path: Path) -> Non
     rules = re.findall(r"^\w+$", clone.snakemake("--list-rules", *study), flags=re.MULTILINE)
     assert kinds(log.stem for log in (results / "logs").iterdir()) == kinds(rules)
     # All data sets were one array, and each figure part of the job of its measurement.
-    arrays = Counter(job.id.partition("_")[0] for job in jobs if "_" in job.id)
-    assert len(list(results.glob("datasets/*.zarr"))) in arrays.values()
+    arrays = Counter(job.id.partition("_")[0] for job in jobs if "make_dataset" in job.about)
+    assert [*arrays.values()] == [2] == [len(list(results.glob("datasets/*.zarr")))]
     steps = int(re.findall(r"of (\d+) steps", printed)[-1])
     assert 0 < len(jobs) <= steps - len(list(results.glob("figures/*.png")))
     assert "Nothing to be done" in clone.snakemake(*study)
@@ -94,9 +103,10 @@ def test_a_study_runs_as_jobs(queue: Queue, clone: Clone, tmp_path: Path) -> Non
 
 
 def test_a_job_that_fails_is_tried_with_more_memory_and_reported_with_its_log(
-    queue: Queue, clone: Clone
+    queue: Queue, with_data: Clone, tmp_path: Path
 ) -> None:
     """It gets the GPU that it asks for, on which JAX cannot compute."""
+    clone = copied(with_data, tmp_path / "clone")
     target = "results/ensembles/kernel_on_the_circle/width-50.zarr/zarr.json"
     printed = clone.snakemake(*PROFILE, target, "--config", "device=gpu", ok=False)
     assert "device: found 'gpu' in the configuration, but JAX finds no GPU here" in printed
@@ -108,33 +118,31 @@ def test_a_job_that_fails_is_tried_with_more_memory_and_reported_with_its_log(
     assert (second, third) == (2 * first, 4 * first)
 
 
-def test_a_cancelled_job_is_tried_again(
-    queue: Queue, clone: Clone, long_training: tuple[str, ...]
+def test_a_cancelled_job_is_tried_again_and_an_interrupted_run_resumed(
+    queue: Queue, with_data: Clone, tmp_path: Path
 ) -> None:
-    run = start(clone, *long_training)
-    (job,) = when(lambda: queue.running("train_networks"))
-    queue.cancel(job)
-    printed, _ = run.communicate(timeout=900)
-    assert run.returncode == 0, printed
-    tried = [job.state for job in queue.jobs() if "train_networks" in job.about]
-    assert tried == ["CANCELLED", "COMPLETED"]
-
-
-def test_an_interrupted_run_cancels_its_jobs_and_is_resumed(
-    queue: Queue, clone: Clone, long_training: tuple[str, ...], tmp_path: Path
-) -> None:
-    whole = Clone(tmp_path / "whole")
-    shutil.copytree(clone.folder, whole.folder)
+    """A job of the run is cancelled, then the next with the run that waits for it."""
+    # A training that can be met on its way, with checkpoints all the time.
+    overlay = tmp_path / "long.yaml"
+    overlay.write_text(
+        "checkpoint_minutes: 1.0e-6\n"
+        "experiments: {kernel_on_the_circle: {training: {steps: 20000}}}\n"
+    )
+    long_training = (f"{TRAINED}/zarr.json", "--configfile", *OVERLAYS, str(overlay))
+    whole, clone = (copied(with_data, tmp_path / name) for name in ("whole", "clone"))
     whole.snakemake(*long_training)
 
     run = start(clone, *long_training)
+    (first,) = when(lambda: queue.running("train_networks"))
+    queue.cancel(first)
+    when(lambda: [job for job in queue.running("train_networks") if job.id != first.id])
     place = (clone.folder / TRAINED).with_name(".width-200.zarr.training")
     when(lambda: any(path.name.isdigit() for path in place.glob("*/*")))
     run.send_signal(signal.SIGINT)
     printed, _ = run.communicate(timeout=900)
     assert run.returncode != 0, printed
     when(lambda: not any(job.state in UNDER_WAY for job in queue.jobs()))
-    assert [job.state for job in queue.jobs()][-1] == "CANCELLED"
+    assert [job.state for job in queue.jobs()] == ["CANCELLED"] * 2
     assert not (clone.folder / TRAINED).exists()
 
     queue.forget()
@@ -146,19 +154,26 @@ def test_an_interrupted_run_cancels_its_jobs_and_is_resumed(
     assert store_files(clone.folder / TRAINED) == store_files(whole.folder / TRAINED)
 
 
-@pytest.fixture
-def kernel(clone: Clone, tmp_path: Path) -> tuple[Clone, Clone]:
-    """A clone for a kernel in two shares, and one in which a single job has computed it."""
-    alone = Clone(tmp_path / "alone")
-    shutil.copytree(clone.folder, alone.folder)
-    for place, jobs in ((alone, "1"), (clone, "2")):
-        (place.folder / "study.yaml").write_text(KERNEL.replace("JOBS", jobs))
-    alone.snakemake(*ONE_KERNEL)
-    return clone, alone
-
-
 ONE_KERNEL = (f"{STORE}/zarr.json", "--configfile", "study.yaml")
 SHARES = (*ONE_KERNEL, "--set-threads", "compute_kernel_share=1")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy of the code in which a single job has computed a kernel; leave it unchanged."""
+    clone = new_clone(tmp_path_factory.mktemp("kernel") / "alone")
+    (clone.folder / "study.yaml").write_text(KERNEL.replace("JOBS", "1"))
+    clone.snakemake(*ONE_KERNEL)
+    return clone
+
+
+@pytest.fixture
+def kernel(alone: Clone, tmp_path: Path) -> tuple[Clone, Clone]:
+    """A clone for the kernel in two shares, with its data set, and the one that has the kernel."""
+    clone = copied(alone, tmp_path / "clone")
+    shutil.rmtree(clone.folder / STORE)
+    (clone.folder / "study.yaml").write_text(KERNEL.replace("JOBS", "2"))
+    return clone, alone
 
 
 def chunks(clone: Clone) -> dict[str, tuple[int, int]]:

@@ -12,7 +12,8 @@ from ntkflow.stores.places import StoreError
 from tests.stores.test_grams import NAMES, contents
 
 FORKED = multiprocessing.get_context("forkserver")
-FORKED.set_forkserver_preload(["hypothesis", "ntkflow.api", "psutil", "pytest"])
+# The modules whose functions are called, once for all: importing them takes each run a second.
+FORKED.set_forkserver_preload(["tests.test_faults", "tests.stores.test_shares"])
 REFUSED = 3  # exit status of a run that raised a StoreError
 
 

@@ -85,7 +85,7 @@ LOST = {
     "tables/ten_outputs.widths.csv": "tabulate_widths",
     "statistics/random_functions.zarr/zarr.json": "measure",
     "limiting/digits": "compute_limiting_kernel",
-    "spectrum": "decompose_kernel",
+    "spectrum/noisy_digits": "decompose_kernel",
     "ensembles/along_a_component/width-50.zarr": "train_networks",
     "gaussian/tapered_tanh.zarr/zarr.json": "solve_gaussian",
     # Chunks: the store is noticed to be damaged.
