@@ -78,13 +78,13 @@ def test_known_eigenvalues_are_found_and_lie_within_the_residuals(seed, count):
 def test_memory_is_kept_to(tmp_path, which, memory):
     kernel = kernels.laplace_kernel(kernels.points_on_sphere(POINTS))
     stored = kernels.in_store(kernel, tmp_path, chunk=200)
-    extreme_eigenpairs(stored, 2, memory=memory, tolerance=0.5)  # imports
+    extreme_eigenpairs(stored, 2, which=which, memory=memory, tolerance=5.0)  # imports
     tracemalloc.start()
-    found = extreme_eigenpairs(stored, 2, which=which, memory=memory, tolerance=0.5)
+    found = extreme_eigenpairs(stored, 2, which=which, memory=memory, tolerance=2.0)  # a rough one
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (found.passes == 2) is (memory > LITTLE)
-    assert peak < memory
+    assert memory / 2 < peak < memory
 
 
 def test_few_passes_suffice_and_each_is_reported():

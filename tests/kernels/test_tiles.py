@@ -138,7 +138,7 @@ def test_positive_semidefinite_to_rounding(dtype, seed, duplicates):
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [
-        *product(["relu", "leaky_relu", "erf", "gelu", "sin", "cos", "tanh"], ["float32"]),
+        *product(["relu", "abs", "erf", "gelu", "sin", "tanh"], ["float32"]),
         *product(["relu", "gelu", "tanh"], ["float64"]),  # one of each kind of dual
     ],
 )
