@@ -33,8 +33,18 @@ def exact(kernel, which, count):
 
 
 @pytest.mark.parametrize("memory", [LITTLE, MUCH])
-@pytest.mark.parametrize(("which", "count"), [("largest", 1), ("largest", 6), ("smallest", 2)])
-def test_eigenpairs_are_those_of_a_dense_decomposition(kernel, which, count, memory):
+@pytest.mark.parametrize("count", [1, 6])
+def test_the_largest_are_those_of_a_dense_decomposition(kernel, count, memory):
+    assert_as_decomposed(kernel, "largest", count, memory)
+
+
+@pytest.mark.parametrize("memory", [LITTLE, MUCH])
+@pytest.mark.parametrize("kernel", ["store"], indirect=True)  # in a hundred passes
+def test_the_smallest_are_those_of_a_dense_decomposition(kernel, memory):
+    assert_as_decomposed(kernel, "smallest", 2, memory)
+
+
+def assert_as_decomposed(kernel, which, count, memory):
     found = extreme_eigenpairs(kernel, count, which=which, memory=memory)
     values, vectors = exact(kernel, which, count)
     assert (found.passes == 2) is (memory == MUCH)
@@ -68,13 +78,13 @@ def test_known_eigenvalues_are_found_and_lie_within_the_residuals(seed, count):
 def test_memory_is_kept_to(tmp_path, which, memory):
     kernel = kernels.laplace_kernel(kernels.points_on_sphere(POINTS))
     stored = kernels.in_store(kernel, tmp_path, chunk=200)
-    extreme_eigenpairs(stored, 2, which=which, memory=memory, tolerance=0.5)  # imports
+    extreme_eigenpairs(stored, 2, which=which, memory=memory, tolerance=5.0)  # imports
     tracemalloc.start()
-    found = extreme_eigenpairs(stored, 2, which=which, memory=memory, tolerance=0.1)
+    found = extreme_eigenpairs(stored, 2, which=which, memory=memory, tolerance=2.0)  # a rough one
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (found.passes == 2) is (memory > LITTLE)
-    assert peak < memory
+    assert memory / 2 < peak < memory
 
 
 def test_few_passes_suffice_and_each_is_reported():

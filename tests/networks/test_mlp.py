@@ -27,12 +27,13 @@ def test_one_hidden_unit_by_hand():
         Layer(jnp.array([[-1.5]]), jnp.array([0.7])),
     ]
     z = 3 * (2 * 1.0 - 1 * 0.5) / 2**0.5 + 0.5 * 0.4
-    f = apply(parameters, jnp.array([[1.0, 0.5], [-1.0, 0.0]]), architecture)
+    x = np.array([[1.0, 0.5], [-1.0, 0.0]])
+    f = jax.jit(lambda theta: apply(theta, x, architecture))(parameters)
     np.testing.assert_allclose(f, [[3 * -1.5 * z + 0.5 * 0.7], [0.5 * 0.7]], rtol=1e-15)
     # df/dv = 3 z, df/dc = 0.5, df/dw = 3 v 3 x / sqrt(2), df/db = 3 v 0.5.
-    ntk = empirical_ntk(parameters, jnp.array([[1.0, 0.5]]), jnp.array([[1.0, 0.5]]), architecture)
+    ntk = jax.jit(lambda theta: empirical_ntk(theta, x, x, architecture))(parameters)
     expected = (3 * z) ** 2 + 0.25 + 4.5**2 * (9 * 1.25 / 2 + 0.25)
-    np.testing.assert_allclose(ntk.item(), expected, rtol=1e-14)
+    np.testing.assert_allclose(ntk[0, 0].item(), expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize("name", examples.ARCHITECTURES)

@@ -12,11 +12,11 @@ from ntkflow.measures.common.evidence import FAILS, HOLDS, UNDECIDED
 from ntkflow.measures.positive_definiteness import measure as positive_definiteness
 from tests.measures.examples import sources, verdicts
 
-X = np.random.default_rng(0).standard_normal((45, 3))
+X = np.random.default_rng(0).standard_normal((40, 3))
 
 
 def measured(name="relu", depth=3):
-    points = sources(X, np.zeros((45, 1)), name=name, depth=depth)
+    points = sources(X, np.zeros((40, 1)), name=name, depth=depth)
     return positive_definiteness.measure(points, sizes=[20, 40], frequencies=32)
 
 
