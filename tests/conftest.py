@@ -9,7 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401 (loads the BLAS of SciPy, to be limited)
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 REPOSITORY = Path(__file__).parents[1]
 REFERENCE = Path(__file__).parent / "reference"
@@ -18,6 +20,7 @@ REFERENCE = Path(__file__).parent / "reference"
 usual = settings.get_profile(settings.get_current_profile_name())  # in CI the same examples always
 settings.register_profile("ntkflow", usual, deadline=None)
 settings.load_profile("ntkflow")
+threadpool_limits(1, "blas")  # threads of several workers wait for each other, five times as long
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_num_cpu_devices", 3)  # ensembles are spread over all there are
 jax.config.update("jax_numpy_dtype_promotion", "strict")
