@@ -70,7 +70,8 @@ def _change(file: Path, difference: str) -> None:
 
 def run(commands: str, folder: Path) -> None:
     """Run commands as a user's shell does; on two cores."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CI")}
+    tests = ("PYTHONPATH", "CI", "ARGS")  # make exports what `make test` was given
+    environment = {k: v for k, v in os.environ.items() if k not in tests}
     done = subprocess.run(
         ["bash", "-ec", commands],
         cwd=folder,
