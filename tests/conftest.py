@@ -20,7 +20,7 @@ REFERENCE = Path(__file__).parent / "reference"
 usual = settings.get_profile(settings.get_current_profile_name())  # in CI the same examples always
 settings.register_profile("ntkflow", usual, deadline=None)
 settings.load_profile("ntkflow")
-threadpool_limits(1, "blas")  # threads of several workers wait for each other, five times as long
+threadpool_limits(1, "blas")  # with several workers, more threads of BLAS mostly wait
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_num_cpu_devices", 3)  # ensembles are spread over all there are
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -41,12 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests too, as CI=true does")
 
 
-# With the slow tests; those of Slurm mostly wait, best while others compute.
+# Longest first when slow tests run. Those of Slurm mostly wait, so they start while others compute.
 LONGEST = ("slurm", "workflow", "test_faults", "faults", "docs", "stores", "test_api", "jobs")
 
 
 def place(item: pytest.Item) -> int:
-    """The longest first, so that no process is left alone with them at the end."""
+    """Rank of a test: the longest run first, so that none keeps one process busy at the end."""
     starts = (item.nodeid.startswith(f"tests/{name}") for name in LONGEST)
     return next((number for number, found in enumerate(starts) if found), len(LONGEST))
 

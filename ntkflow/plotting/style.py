@@ -186,12 +186,15 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     """
     targets = [Path(path) for path in paths]
     buffers = [io.BytesIO() for _ in targets]
+    dpi, shown = figure.dpi, figure.canvas
     with paper():
         for target, buffer in zip(targets, buffers, strict=True):
             canvas, metadata = FORMATS[target.suffix]
-            figure.dpi = matplotlib.rcParams["savefig.dpi"]  # which writing may change
+            figure.dpi = matplotlib.rcParams["savefig.dpi"]  # which a canvas may change
             # `Figure.savefig` would first draw the figure once more.
             getattr(canvas(figure), f"print_{target.suffix[1:]}")(buffer, metadata=metadata)
+    figure.dpi = dpi
+    figure.set_canvas(shown)
     for target, buffer in zip(targets, buffers, strict=True):
         _write_whole(target, buffer.getvalue())
 

@@ -40,8 +40,10 @@ def blocks_of(page: Path) -> Iterator[Block]:
 
 
 def carry_out(page: Path, folder: Path, *, runs: Callable[[str], bool] = bool) -> None:
-    """Apply the blocks of a page in their order to the code in a folder, and run its commands, or
-    those for which `runs` is true."""
+    """Apply the blocks of a page, in order, to the code in a folder, and run its commands.
+
+    `runs` selects commands by their text; by default all are run.
+    """
     for block in blocks_of(page):
         if not block.language:
             if runs(block.text):
@@ -70,8 +72,8 @@ def _change(file: Path, difference: str) -> None:
 
 def run(commands: str, folder: Path) -> None:
     """Run commands as a user's shell does; on two cores."""
-    tests = ("PYTHONPATH", "CI", "ARGS")  # make exports what `make test` was given
-    environment = {k: v for k, v in os.environ.items() if k not in tests}
+    ours = ("PYTHONPATH", "CI", "ARGS")  # make exports the ARGS of `make test`
+    environment = {k: v for k, v in os.environ.items() if k not in ours}
     done = subprocess.run(
         ["bash", "-ec", commands],
         cwd=folder,

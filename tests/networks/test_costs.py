@@ -23,7 +23,7 @@ def targets(name):
 
 @partial(jax.jit, static_argnums=0)
 def values_and_hessians(name, outputs, y):
-    """Of a cost at three outputs f."""
+    """Values and Hessians of the cost `name` at three outputs f."""
     functions = (cost(name).pointwise, jax.hessian(cost(name).pointwise))
     return [jax.vmap(function, (0, None))(outputs, y) for function in functions]
 
