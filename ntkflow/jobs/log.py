@@ -2,12 +2,16 @@
 
 import errno
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from ntkflow.jobs.provenance import job_name
+
+SHOWN = "NTKFLOW_PROGRESS_SHOWN"
+"""Environment variable, set if the run shows the last line of each log; jobs print none then."""
 
 LOG = logging.getLogger("ntkflow")
 progress: Callable[[str], None] = LOG.info  # one line, to the terminal and the log
@@ -23,6 +27,8 @@ def run(main: Callable[[Any], None], smk: Any) -> None:
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter(f"{job}: %(message)s"))
     terminal.addFilter(_SparseProgress())
+    if SHOWN in os.environ:
+        terminal.setLevel(logging.WARNING)
     try:
         file: logging.Handler = _LogFile(str(smk.log[0]), mode="w", encoding="utf-8")
     except OSError as error:

@@ -11,6 +11,8 @@ rule train_networks:
         "results/logs/train_networks/{experiment}/width-{width}.log",
     benchmark:
         "results/benchmarks/train_networks/{experiment}/width-{width}.tsv"
+    # The longest jobs of a study: one that started last would keep the others waiting.
+    priority: 1
     conda:
         "../../environment.yml"
     threads: core_share
