@@ -10,7 +10,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ntkflow.analysis.bootstrap import resampling_weights
 from ntkflow.stores.schema import KERNEL_DIMS
 
 FEWEST_DRAWS = 20
@@ -93,30 +92,8 @@ def squared_bias(errors: NDArray[np.float64]) -> float:
     norm of the mean of e would include the pairs i = j, and so exceed ||E e||^2 by the variance of
     that mean.
     """
-    uniform = np.full((1, len(errors)), 1 / len(errors))
-    return float(_mean_product(uniform, errors)[0])
-
-
-def squared_bias_replicates(
-    errors: NDArray[np.float64], replicates: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Bootstrap replicates (replicate,) of `squared_bias`.
-
-    A draw is never paired with its copies, since such pairs would add the variance that
-    `squared_bias` excludes. If noise dominates, the replicates spread up to sqrt(3) times wider
-    than the estimate itself, because the observed bias about which they are centred is noise too.
-    The interval is then too wide, never too narrow.
-    """
-    weights = resampling_weights(len(errors), replicates, rng)
-    return np.concatenate([_mean_product(batch, errors) for batch in weights])
-
-
-def _mean_product(weights: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of <e_i, e_j> over i != j with weights w_i w_j, for each row of weights."""
-    mean = weights @ errors
-    squares = np.einsum("ip,ip->i", errors, errors)
-    same = weights**2
-    return (np.einsum("rp,rp->r", mean, mean) - same @ squares) / (1 - same.sum(axis=1))
+    draws, total = len(errors), errors.sum(axis=0)
+    return float((total @ total - np.sum(errors**2)) / (draws * (draws - 1)))
 
 
 def kernel_drift(kernels: xr.DataArray) -> NDArray[np.float64]:

@@ -1,76 +1,98 @@
 """A statistic over a grid of widths, and the power law in n that is fitted to it.
 
-Every value and every exponent has a 95 % interval from a bootstrap over initialisations. Seeds are
-resampled within each width, and the line is fitted to each resample. Means have the expanded
-percentile interval of `bootstrap`. Exponents have the plain one, because a slope pools the degrees
-of freedom of all widths. With six widths and S = 5, 10 and 20 initialisations, the interval of a
-slope covers 0.91, 0.93 and 0.94 for normal values, and 0.91, 0.92 and 0.93 for log-normal values
-with sigma 0.5 (4000 trials).
+Every value and every exponent has a jackknife error over initialisations. All widths have the same
+weight in a fit: weights from the noise would favour narrow networks, where the next order in 1/n
+bends the line. With a term for that order,
 
-All widths have the same weight in a fit. Weights from the noise would favour narrow networks, where
-the next order in 1/n bends the line, and the interval would miss the exponent far more often than
-its nominal level.
+    log value = log prefactor + exponent log n + b / n,
+
+the exponent is that of the leading order, and narrow widths need not be left out.
 """
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
 
-from ntkflow.analysis.bootstrap import interval_of_mean, percentile_interval, resampled_means
+from ntkflow.analysis.jackknife import Estimate, jackknife
 
 DRIFT = "drift of the NTK during training"
 """Name of this quantity in a statistics store."""
 
 DRIFT_BOUND = -0.5
 """Exponent in n that bounds the drift of the NTK during training (JGH Theorem 2; Lee et al. 2019).
-The sharp order is -1 (Huang & Yau 2019; Dyer & Gur-Ari 2020), so a steeper drift agrees."""
+The sharp order is -1 for smooth activations (Huang & Yau 2019; Dyer & Gur-Ari 2020), so a steeper
+drift agrees."""
+
+OfSample = Callable[[NDArray[np.float64]], float]
+"""A positive statistic of the independent units (unit, ...) of one width."""
 
 
-class Estimate(NamedTuple):
-    """A statistic at one width."""
+def mean_of(sample: NDArray[np.float64]) -> float:
+    """Mean of the values (unit,)."""
+    return float(sample.mean())
 
-    value: float
-    interval: NDArray[np.float64]
-    """Lower and upper ends (2,) of the 95 % interval."""
-    replicates: NDArray[np.float64]
-    """Bootstrap replicates of `value`, (replicate,)."""
-    spread: NDArray[np.float64]
-    """Statistic of each initialisation (seed,); empty if it is defined for the ensemble only."""
+
+STORED = (
+    *("exponent", "exponent_low", "exponent_high", "exponent_error", "exponent_degrees"),
+    "prefactor",
+)
 
 
 class PowerLaw(NamedTuple):
-    """value = prefactor x n^exponent, with the bootstrap interval of the exponent."""
+    """value = prefactor x n^exponent x exp(b / n); b is 0 without a term of the next order."""
 
-    exponent: float
-    exponent_low: float
-    exponent_high: float
+    exponent: Estimate
     prefactor: float
+    b: float
+
+    def stored(self) -> dict[str, float]:
+        """Variables of a store of statistics."""
+        exponent, (low, high) = self.exponent, self.exponent.interval()
+        numbers = (exponent.value, low, high, exponent.error, exponent.degrees, self.prefactor)
+        return dict(zip(STORED, numbers, strict=True))
+
+    def __call__(self, widths: ArrayLike) -> NDArray[np.float64]:
+        """Fitted values (width,)."""
+        n = np.asarray(widths, np.float64)
+        return np.asarray(self.prefactor * n**self.exponent.value * np.exp(self.b / n))
 
 
-def estimate_mean(
-    values: NDArray[np.float64], replicates: int, rng: np.random.Generator
-) -> Estimate:
-    """Mean of `values` (seed,) with its interval, which is NaN for a single initialisation."""
-    means = resampled_means(values, replicates, rng)
-    return Estimate(float(values.mean()), interval_of_mean(means, len(values)), means, values)
+NO_FIT = PowerLaw(Estimate(np.nan, np.nan, np.nan), np.nan, np.nan)
+
+
+def stored_exponent(store: xr.Dataset) -> Estimate:
+    """Exponent from the variables () of a store."""
+    return Estimate(*(float(store[f"exponent{end}"]) for end in ("", "_error", "_degrees")))
 
 
 def fit_power_law(
-    widths: NDArray[np.int64], values: NDArray[np.float64], replicates: NDArray[np.float64]
+    widths: ArrayLike,
+    samples: Sequence[ArrayLike],
+    statistic: OfSample = mean_of,
+    *,
+    power: float = 1.0,
+    next_order: bool = False,
 ) -> PowerLaw:
-    """Least-squares fit of log value against log n, with the percentile interval of the slope.
+    """Least-squares fit of log statistic(sample)^power against log n and, if wanted, 1/n.
 
-    Widths and positive values are (width,), bootstrap replicates of the values (replicate, width).
-    At each width replicates are clipped below at their 2.5 % quantile, because a replicate of 0 has
-    no logarithm. With fewer than two widths all results are NaN.
+    One sample (unit, ...) per width; power 1/2 gives the root of a mean square. `NO_FIT` if there
+    are fewer widths than terms, or a statistic is not positive.
     """
-    if len(widths) < 2:
-        return PowerLaw(np.nan, np.nan, np.nan, np.nan)
-    log_width = np.log(widths)
-    design = np.linalg.pinv(np.stack([log_width, np.ones_like(log_width)], axis=1))
-    slope, intercept = design @ np.log(values)
-    floor = percentile_interval(replicates)[0]
-    slopes = np.log(np.maximum(replicates, floor)) @ design[0]
-    low, high = percentile_interval(slopes)
-    return PowerLaw(float(slope), float(low), float(high), float(np.exp(intercept)))
+    n = np.asarray(widths, np.float64)
+    columns = [np.log(n), np.ones_like(n), *([1 / n] if next_order else [])]
+    if len(n) < len(columns):
+        return NO_FIT
+    design = np.linalg.pinv(np.stack(columns, axis=1)) * power
+
+    def terms(groups: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        values = np.array([statistic(group) for group in groups])
+        return np.asarray(design @ np.log(np.where(values > 0, values, np.nan)))
+
+    exponent = jackknife(lambda groups: float(terms(groups)[0]), samples)
+    if not np.isfinite(exponent.value):
+        return NO_FIT
+    _, intercept, *rest = terms([np.asarray(sample, np.float64) for sample in samples])
+    return PowerLaw(exponent, float(np.exp(intercept)), float(sum(rest)))

@@ -111,9 +111,14 @@ def affine(layer: Layer, activation: Inputs, architecture: Architecture) -> Arra
     return layer_scale(layer, architecture) * jnp.matmul(activation, layer.weight) + bias
 
 
-def apply(parameters: Parameters, x: Inputs, architecture: Architecture) -> Outputs:
-    """f_theta(x) (n, n_L) at inputs x (n, n_0)."""
+def last_hidden(parameters: Parameters, x: Inputs, architecture: Architecture) -> Array:
+    """a^{L-1}(x) (n, n_{L-1}) at inputs x (n, n_0)."""
     activation = x
     for layer in parameters[:-1]:
         activation = architecture.activation.function(affine(layer, activation, architecture))
-    return affine(parameters[-1], activation, architecture)
+    return activation
+
+
+def apply(parameters: Parameters, x: Inputs, architecture: Architecture) -> Outputs:
+    """f_theta(x) (n, n_L) at inputs x (n, n_0)."""
+    return affine(parameters[-1], last_hidden(parameters, x, architecture), architecture)

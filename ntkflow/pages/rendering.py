@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ntkflow.measures.common.evidence import FAILS, HOLDS, UNDECIDED
+from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED
 
-MARKS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?"}
-OF_SEVERAL = {HOLDS: "hold", FAILS: "do not hold", UNDECIDED: "not enough data"}
+MARKS = {AGREES: "✓", DISAGREES: "✗", UNDECIDED: "?"}
+OF_SEVERAL = {AGREES: "agree", DISAGREES: "disagree", UNDECIDED: "are undecided"}
 
 Row = Mapping[str, Any]
 
@@ -28,6 +28,7 @@ def render(template: str, **values: Any) -> str:
         undefined=StrictUndefined,
     )
     environment.filters |= {"number": number, "interval": _interval, "expected": _expected}
+    environment.filters["needed"] = _needed
     environment.filters |= {"duration": duration, "memory": memory}
     return environment.get_template(template).render(marks=MARKS, of_several=OF_SEVERAL, **values)
 
@@ -62,7 +63,7 @@ def number(value: float) -> str:
 
 
 def _interval(row: Mapping[str, float]) -> str:
-    """95 % interval as text; empty if there is no sampling error."""
+    """Interval as text; empty if there is no sampling error."""
     low, high = row["low"], row["high"]
     if low == high:
         return ""
@@ -71,7 +72,7 @@ def _interval(row: Mapping[str, float]) -> str:
 
 def _expected(row: Row) -> str:
     """Expected value and margin as text; a bound includes the margin."""
-    value, margin = row["expected"], row["tolerance"]
+    value, margin = row["expected"], row["margin"]
     match row["relation"]:
         case "at most":
             return f"≤ {number(value + margin)}"
@@ -79,6 +80,14 @@ def _expected(row: Row) -> str:
             return f"≥ {number(value - margin)}"
         case _:
             return f"{number(value)} ± {number(margin)}"
+
+
+def _needed(row: Row) -> str:
+    """About how many seeds would decide an undecided number; empty if it is decided."""
+    needed = row["seeds_needed"]
+    if needed is None or not np.isfinite(needed):
+        return ""
+    return f", {row['seeds']:.0f} seeds of about {needed:,.0f}"
 
 
 def duration(seconds: float) -> str:

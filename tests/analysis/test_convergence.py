@@ -58,26 +58,6 @@ def test_squared_bias_is_unbiased_while_the_naive_estimate_is_not():
     assert naive.mean() == pytest.approx(0.35, rel=0.02)
 
 
-def test_replicates_bring_no_variance_back_and_do_not_understate_it():
-    rng = np.random.default_rng(3)
-    trials = [0.1 + rng.normal(size=(100, 10)) for _ in range(200)]
-    found = np.array([convergence.squared_bias(errors) for errors in trials])
-    replicates = np.array([convergence.squared_bias_replicates(e, 200, rng) for e in trials])
-    shift = replicates.mean(axis=1) - found
-    assert abs(shift.mean()) < 0.01  # tr(covariance) / draws would be 0.1
-    inflation = replicates.std(axis=1).mean() / found.std()
-    assert 0.95 < inflation < np.sqrt(3)
-
-
-def test_replicates_against_a_resample_written_out():
-    errors = np.random.default_rng(4).normal(size=(6, 3))
-    weights = np.array([[2, 0, 1, 0, 2, 0]]) / 5
-    picked = [0, 0, 2, 4, 4]
-    products = [errors[a] @ errors[b] for a in picked for b in picked if a != b]
-    found = convergence._mean_product(weights, errors)
-    assert found == pytest.approx(np.mean(products))
-
-
 def test_kernels_on_training_points_take_the_first_points_of_the_limit():
     training = examples.initial_kernels(LIMIT[None].repeat(2, axis=0))
     np.testing.assert_allclose(convergence.initial_spread(training, examples.limiting()), 0)

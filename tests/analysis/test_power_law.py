@@ -1,61 +1,58 @@
-"""Power laws are recovered exactly, and their intervals are those of the refits."""
+"""Fits of power laws, against laws and intervals that are known."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import scipy.stats
 
-from ntkflow.analysis.power_law import estimate_mean, fit_power_law
+from ntkflow.analysis.power_law import fit_power_law
 
-WIDTHS = (16, 32, 64, 128, 256)
-
-
-@given(
-    exponent=st.floats(-3, 3),
-    prefactor=st.floats(1e-3, 1e3),
-    widths=st.lists(st.integers(1, 10_000), min_size=2, max_size=6, unique=True),
-)
-def test_an_exact_power_law_is_fitted_exactly(exponent, prefactor, widths):
-    values = prefactor * np.array(widths, float) ** exponent
-    fit = fit_power_law(np.array(widths), values, np.tile(values, (10, 1)))
-    np.testing.assert_allclose(fit[:3], exponent, atol=1e-6)
-    assert fit.prefactor == pytest.approx(prefactor, rel=1e-4)
+WIDTHS = np.array([8, 16, 32, 64, 128])
 
 
-def test_fit_is_that_of_polyfit_and_its_interval_that_of_the_refits():
-    rng = np.random.default_rng(3)
-    values = rng.uniform(1, 2, size=5)
-    replicates = values * rng.uniform(0.9, 1.1, size=(500, 5))
-    fit = fit_power_law(np.array(WIDTHS), values, replicates)
-    slope, intercept = np.polyfit(np.log(WIDTHS), np.log(values), 1)
-    assert fit.exponent == pytest.approx(slope)
-    assert fit.prefactor == pytest.approx(np.exp(intercept))
-    slopes = [np.polyfit(np.log(WIDTHS), np.log(r), 1)[0] for r in replicates]
-    np.testing.assert_allclose(
-        [fit.exponent_low, fit.exponent_high], np.quantile(slopes, [0.025, 0.975]), rtol=0.02
-    )
+def noisy(values, seeds=12, size=0.1, seed=0):
+    random = np.random.default_rng(seed)
+    return [value * random.lognormal(-(size**2) / 2, size, seeds) for value in values]
 
 
-def test_replicates_of_zero_leave_the_interval_finite():
-    replicates = np.random.default_rng(4).uniform(0.5, 1.5, size=(1000, 3))
-    replicates[:20, 2] = 0
-    assert np.isfinite(fit_power_law(np.array([8, 16, 32]), np.ones(3), replicates)).all()
+@pytest.mark.parametrize("next_order", [False, True])
+def test_an_exact_law_is_found(next_order):
+    values = 3.0 * WIDTHS**-0.5 * np.exp((2.0 if next_order else 0.0) / WIDTHS)
+    law = fit_power_law(WIDTHS, [[v, v] for v in values], next_order=next_order)
+    assert law.exponent.value == pytest.approx(-0.5)
+    assert law.prefactor == pytest.approx(3.0)
+    np.testing.assert_allclose(law(WIDTHS), values)
 
 
-def test_fewer_than_two_widths_give_no_line():
-    assert np.isnan(fit_power_law(np.array([8]), np.ones(1), np.ones((10, 1)))).all()
+def test_a_power_of_the_mean():
+    squares = noisy(4.0 / WIDTHS)
+    law = fit_power_law(WIDTHS, squares, power=0.5)
+    plain = fit_power_law(WIDTHS, squares)
+    assert law.exponent.value == pytest.approx(plain.exponent.value / 2)
+    assert law.exponent.error == pytest.approx(plain.exponent.error / 2)
 
 
-def test_estimate_of_a_mean_holds_its_values_and_an_interval_around_it():
-    values = np.array([1.0, 2.0, 4.0, 5.0, 9.0])
-    mean = estimate_mean(values, 2000, np.random.default_rng(0))
-    assert mean.value == pytest.approx(4.2)
-    assert values.min() <= mean.interval[0] < mean.value < mean.interval[1] <= values.max()
-    assert mean.replicates.mean() == pytest.approx(4.2, rel=0.02)
-    np.testing.assert_array_equal(mean.spread, values)
+def test_the_slope_of_the_next_order_is_that_of_the_leading_one():
+    """Without the term the narrow widths bend the line."""
+    samples = noisy(WIDTHS**-1.0 * np.exp(6.0 / WIDTHS), seeds=40)
+    low, high = fit_power_law(WIDTHS, samples).exponent.interval()
+    assert high < -1.0
+    low, high = fit_power_law(WIDTHS, samples, next_order=True).exponent.interval()
+    assert low < -1.0 < high
 
 
-def test_a_single_initialisation_has_no_interval():
-    mean = estimate_mean(np.ones(1), 10, np.random.default_rng(0))
-    assert mean.value == 1
-    assert np.isnan(mean.interval).all()
+def test_the_error_is_that_of_linear_regression_with_known_noise():
+    """Independent errors of the logarithms give the variance of a slope in closed form."""
+    samples = noisy(WIDTHS**-0.5, seeds=400)
+    found = fit_power_law(WIDTHS, samples).exponent
+    logs = np.log(WIDTHS) - np.log(WIDTHS).mean()
+    errors = [scipy.stats.sem(sample) / np.mean(sample) for sample in samples]
+    expected = np.sqrt(np.sum((logs * errors) ** 2)) / np.sum(logs**2)
+    assert found.error == pytest.approx(expected, rel=0.02)
+    assert abs(found.value + 0.5) < 4 * expected
+
+
+@pytest.mark.parametrize("samples", [[[1.0, 2.0]], [[1.0, 2.0], [0.0, -1.0]]])
+def test_what_has_no_fit(samples):
+    law = fit_power_law(WIDTHS[: len(samples)], samples)
+    assert np.isnan(law.exponent.interval()).all()
+    assert np.isnan(law(WIDTHS)).all()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ntkflow.jobs.log import run
-from ntkflow.measures.common.evidence import EVIDENCE, quantities
+from ntkflow.measures.common.evidence import EVIDENCE, judge, judged
 from ntkflow.measures.common.table import records, tabulate
 from ntkflow.pages.rendering import claims_page
 from ntkflow.stores.zarr import open_store
@@ -17,10 +17,11 @@ def main(smk: Any) -> None:
     inputs = zip(smk.params.labels, smk.params.measures, smk.input.statistics, strict=True)
     for labels, measure, place in inputs:
         store = open_store(place)
-        evidence = quantities
-        if store.attrs["store"] != EVIDENCE.kind:
-            evidence = import_module(f"ntkflow.measures.{measure}.measure").claims
-        found.append((labels, evidence(store)))
+        if store.attrs["store"] == EVIDENCE.kind:
+            numbers = judged(store)
+        else:
+            numbers = judge(import_module(f"ntkflow.measures.{measure}.measure").claims(store))
+        found.append((labels, numbers))
     claims = tabulate(found)
     claims.to_csv(smk.output.csv, index=False)
     # pandas would write ten decimals, and 1e-12 as 0.

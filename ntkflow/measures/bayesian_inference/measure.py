@@ -21,16 +21,16 @@ import numpy as np
 import scipy.linalg
 import scipy.stats
 import xarray as xr
+from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
+from ntkflow.measures.common.exponents import mean
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Kernel
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC
 
 from ntkflow.analysis.blocks import product
-from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampling_weights
 from ntkflow.analysis.regression import fit_kernel_regression
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exponents import mean
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.mlp import seed_keys
 from ntkflow.networks.training import Schedule, train_ensemble

@@ -1,6 +1,7 @@
 """Evidence for a statement of the paper: numbers with intervals and expected values, and curves.
 
-The verdict on every number follows from one rule, `verdict`.
+The verdict on every number follows from one rule, `verdict`, and the intervals of the numbers of a
+claim hold together with probability 0.95 (Bonferroni).
 """
 
 from collections.abc import Sequence
@@ -9,23 +10,37 @@ from itertools import zip_longest
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from ntkflow.analysis.jackknife import Estimate
 from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import SINGLE, TRAINED
 from ntkflow.stores.variables import QUANTITY, Schema, Variable
 
+NUMBERS = {
+    "value": Variable(("quantity",), "measured number"),
+    "low": Variable(("quantity",), "lower end of its interval, simultaneous at 95 %"),
+    "high": Variable(("quantity",), "upper end of its interval, simultaneous at 95 %"),
+    "expected": Variable(("quantity",), "what the theory gives"),
+    "margin": Variable(("quantity",), "distance from it that agrees"),
+    "seeds": Variable(("quantity",), "independent networks or draws, of each width; 0 if none"),
+    "seeds_needed": Variable(
+        ("quantity",), "about how many would decide an undecided number; NaN if none would"
+    ),
+}
+TEXTS = {
+    "relation": Variable(("quantity",), "equals, at most, at least", kinds="UOT"),
+    "kind": Variable(("quantity",), "number, or check of an identity to rounding", kinds="UOT"),
+    "reason": Variable(("quantity",), "reason for the margin", kinds="UOT"),
+    "verdict": Variable(("quantity",), "agrees, disagrees, undecided", kinds="UOT"),
+}
 EVIDENCE = Schema(
     "claim",
     "A statement of the paper: numbers with what is expected of them, and curves",
     {
-        "value": Variable(("quantity",), "measured number"),
-        "low": Variable(("quantity",), "lower end of its 95 % interval"),
-        "high": Variable(("quantity",), "upper end of its 95 % interval"),
-        "expected": Variable(("quantity",), "what the theory gives"),
-        "tolerance": Variable(("quantity",), "distance from it that still agrees"),
-        "resolution": Variable(("quantity",), "largest half-width of a conclusive interval"),
+        **NUMBERS,
         "x": Variable(("series", "point"), "abscissa; NaN beyond the end of a series"),
         "y": Variable(("series", "point"), "ordinate"),
         "y_low": Variable(("series", "point"), "lower end of a bar or band; NaN if none"),
@@ -33,8 +48,7 @@ EVIDENCE = Schema(
     },
     {
         "quantity": QUANTITY,
-        "relation": Variable(("quantity",), "equals, at most, at least", kinds="UOT"),
-        "verdict": Variable(("quantity",), "holds, does not hold, not enough data", kinds="UOT"),
+        **TEXTS,
         "label": Variable(("series",), "what a series is", kinds="UOT"),
         "look": Variable(("series",), "points, line, limit, guide or band", kinds="UOT"),
         "width": Variable(("series",), "network width, 0 if of none", "n", kinds="i"),
@@ -49,12 +63,14 @@ EVIDENCE = Schema(
     float32=TRAINED,
 )
 
-NUMBERS = ("value", "low", "high", "expected", "tolerance", "resolution")
 PANEL_TEXTS = ("title", "x_label", "y_label", "x_scale", "y_scale")
 SERIES_LABELS = ("label", "look", "width")
 CURVES = {"x": "x", "y": "y", "low": "y_low", "high": "y_high"}
 
-HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "not enough data"
+AGREES, DISAGREES, UNDECIDED = "agrees", "disagrees", "undecided"
+NUMBER, CHECK = "number", "check"
+RISK = 0.05
+"""Probability that an interval of a claim misses what it estimates, for all its numbers together."""
 
 Relation = Literal["equals", "at most", "at least"]
 Look = Literal["points", "line", "limit", "guide", "band"]
@@ -63,50 +79,95 @@ Scale = Literal["linear", "log", "symlog"]
 
 @dataclass(frozen=True)
 class Quantity:
-    """A measured number and the value that the paper predicts."""
+    """A measured number and the value that the paper, or the order after it, predicts.
+
+    Values agree within the margin of the expected one, or beyond it on the allowed side. The margin
+    is a next order in 1/n, a difference that matters, or rounding error, as `reason` says.
+    """
 
     name: str
-    value: float
-    low: float  # end of its 95 % interval; the value itself if there is no sampling error
-    high: float
+    estimate: Estimate
     relation: Relation
     expected: float
-    tolerance: float  # distance that counts as agreement: rounding error, or the next order in 1/n
-    resolution: float = np.inf  # largest half-width of a conclusive interval
+    margin: float
+    reason: str
+    seeds: int = 0  # independent networks or draws (of each width) behind the error
+    kind: str = NUMBER
 
     @classmethod
-    def exact(
-        cls, name: str, value: float, relation: Relation, expected: float, tolerance: float
-    ) -> "Quantity":
-        """Quantity without a sampling error."""
-        value = float(value)
-        return cls(name, value, value, value, relation, expected, tolerance)
+    def check(cls, name: str, value: float, rounding: float, reason: str) -> "Quantity":
+        """Identity whose relative error is at most the rounding error of its computation."""
+        return cls(name, Estimate(float(value)), "at most", 0.0, rounding, reason, kind=CHECK)
+
+    @property
+    def agreeing(self) -> tuple[float, float]:
+        """Ends of the values that agree."""
+        low = -np.inf if self.relation == "at most" else self.expected - self.margin
+        high = np.inf if self.relation == "at least" else self.expected + self.margin
+        return low, high
 
 
-def verdict(quantity: Quantity) -> str:
-    """Return `HOLDS`, `FAILS` or `UNDECIDED`.
+def verdict(quantity: Quantity, interval: tuple[float, float]) -> str:
+    """Return `AGREES`, `DISAGREES` or `UNDECIDED`.
 
-    Let A be the values that agree: those within the tolerance of the expected value, or beyond it
-    on the allowed side. The quantity fails if its interval does not intersect A. It is undecided if
-    the interval is longer than 2 x resolution or not finite. Otherwise "equals" holds if the
-    interval intersects A, "at most" and "at least" if A contains it.
+    A quantity agrees if all of its interval agrees, disagrees if none of it does, and is otherwise
+    undecided, as it is if the interval is not finite.
     """
-    low, high, resolution = quantity.low, quantity.high, quantity.resolution
+    (low, high), (bottom, top) = interval, quantity.agreeing
     if not np.isfinite([low, high]).all():
         return UNDECIDED
-    bottom = -np.inf if quantity.relation == "at most" else quantity.expected - quantity.tolerance
-    top = np.inf if quantity.relation == "at least" else quantity.expected + quantity.tolerance
-    if high < bottom or low > top:
-        return FAILS
-    inside = bottom <= low and high <= top
-    if high - low > 2 * resolution or not (inside or quantity.relation == "equals"):
-        return UNDECIDED
-    return HOLDS
+    if bottom <= low and high <= top:
+        return AGREES
+    return DISAGREES if high < bottom or low > top else UNDECIDED
 
 
 def overall(verdicts: Sequence[str]) -> str:
-    """Worst verdict: `FAILS` if present, else `UNDECIDED`, else `HOLDS`."""
-    return next((worst for worst in (FAILS, UNDECIDED) if worst in verdicts), HOLDS)
+    """Worst verdict: `DISAGREES` if present, else `UNDECIDED`, else `AGREES`."""
+    return next((worst for worst in (DISAGREES, UNDECIDED) if worst in verdicts), AGREES)
+
+
+def seeds_needed(quantity: Quantity, interval: tuple[float, float]) -> float:
+    """About how many seeds would decide a quantity if its value stayed; NaN if none would.
+
+    The length of the interval falls like the square root of the seeds, until it no longer crosses
+    the nearest end of the values that agree.
+    """
+    value, ends = quantity.estimate.value, np.array(quantity.agreeing)
+    gap = float(np.min(np.abs(ends - value)))
+    below, above = value - interval[0], interval[1] - value
+    crossed = float(ends[np.argmin(np.abs(ends - value))])
+    reach = above if crossed > value else below
+    if not gap or not np.isfinite(reach):
+        return np.nan
+    return float(np.ceil(quantity.seeds * (reach / gap) ** 2))
+
+
+def judge(quantities: Sequence[Quantity]) -> pd.DataFrame:
+    """One row per quantity of a claim: its number, simultaneous interval, margin and verdict."""
+    uncertain = sum(each.estimate.error != 0 for each in quantities)
+    level = 1 - RISK / max(1, uncertain)
+    rows = []
+    for each in quantities:
+        interval = each.estimate.interval(level)
+        found = verdict(each, interval)
+        needed = seeds_needed(each, interval) if found == UNDECIDED else np.nan
+        rows.append(
+            {
+                "quantity": each.name,
+                "kind": each.kind,
+                "value": float(each.estimate.value),
+                "low": float(interval[0]),
+                "high": float(interval[1]),
+                "relation": each.relation,
+                "expected": float(each.expected),
+                "margin": float(each.margin),
+                "reason": each.reason,
+                "verdict": found,
+                "seeds": float(each.seeds),
+                "seeds_needed": needed,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True)
@@ -141,29 +202,25 @@ class Panel:
 def evidence(quantities: Sequence[Quantity], panels: Sequence[Panel]) -> xr.Dataset:
     """Store of numbers (quantity,) with their verdicts, and curves (series, point)."""
     drawn = [(place, series) for place, panel in enumerate(panels) for series in panel.series]
-    found = [verdict(quantity) for quantity in quantities]
+    judged = judge(quantities)
     variables = {
-        **{name: ("quantity", [float(getattr(q, name)) for q in quantities]) for name in NUMBERS},
+        **{name: ("quantity", judged[name].to_numpy(np.float64)) for name in NUMBERS},
         **{name: (("series", "point"), _curves(drawn, key)) for key, name in CURVES.items()},
     }
     coordinates = {
-        "quantity": ("quantity", [q.name for q in quantities]),
-        "relation": ("quantity", [q.relation for q in quantities]),
-        "verdict": ("quantity", found),
+        **{name: ("quantity", judged[name].tolist()) for name in ("quantity", *TEXTS)},
         **{name: ("panel", [getattr(p, name) for p in panels]) for name in PANEL_TEXTS},
         **{name: ("series", [getattr(s, name) for _, s in drawn]) for name in SERIES_LABELS},
         "in_panel": ("series", [place for place, _ in drawn]),
     }
-    return conform(xr.Dataset(variables, coordinates, {"verdict": overall(found)}), EVIDENCE)
+    attributes = {"verdict": overall(judged["verdict"].tolist())}
+    return conform(xr.Dataset(variables, coordinates, attributes), EVIDENCE)
 
 
-def quantities(store: xr.Dataset) -> list[Quantity]:
-    """Quantities of a store of evidence."""
-    columns = [store[name].values.tolist() for name in ("quantity", "relation", *NUMBERS)]
-    return [
-        Quantity(name=name, relation=relation, **dict(zip(NUMBERS, numbers, strict=True)))
-        for name, relation, *numbers in zip(*columns, strict=True)
-    ]
+def judged(store: xr.Dataset) -> pd.DataFrame:
+    """Rows of `judge` from a store of evidence."""
+    columns = {name: store[name].values.tolist() for name in ("quantity", *TEXTS, *NUMBERS)}
+    return pd.DataFrame(columns)
 
 
 def _curves(drawn: Sequence[tuple[int, Series]], name: str) -> np.ndarray:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from ntkflow.measures.common import table
-from ntkflow.measures.common.evidence import quantities
+from ntkflow.measures.common.evidence import judged
 from ntkflow.plotting import style, width_axes
 
 COLOURS = (style.BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -114,4 +114,4 @@ def _ticks(axes: Axes, panel: xr.Dataset, inches: float) -> None:
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     """One row per number of the evidence, with its verdict."""
-    return table.tabulate([(statistics.attrs, quantities(statistics))])
+    return table.tabulate([(statistics.attrs, judged(statistics))])

@@ -1,30 +1,33 @@
 """Table of claims: one row per number."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
-from ntkflow.measures.common.evidence import Quantity, overall, verdict
+from ntkflow.measures.common.evidence import overall
 
 
-def tabulate(claims: Iterable[tuple[Mapping[str, str], Sequence[Quantity]]]) -> pd.DataFrame:
-    """One row per number of each claim, given by the labels of its experiment and its numbers."""
-    rows = [
-        {
+def tabulate(claims: Iterable[tuple[Mapping[str, str], pd.DataFrame]]) -> pd.DataFrame:
+    """One row per number of each claim, given by the labels of its experiment and its numbers.
+
+    The numbers are rows of `ntkflow.measures.common.evidence.judge`.
+    """
+    tables = [
+        numbers.assign(
             **{name: labels[name] for name in ("experiment", "paper", "statement")},
-            "claim_verdict": overall([verdict(each) for each in quantities]),
-            **asdict(quantity),
-            "verdict": verdict(quantity),
-            "figure": f"figures/{labels['experiment']}.png",
-            "store": f"statistics/{labels['experiment']}.zarr",
-        }
-        for labels, quantities in claims
-        for quantity in quantities
+            claim_verdict=overall(numbers["verdict"].tolist()),
+            figure=f"figures/{labels['experiment']}.png",
+            store=f"statistics/{labels['experiment']}.zarr",
+        )
+        for labels, numbers in claims
     ]
-    return pd.DataFrame(rows).rename(columns={"name": "quantity"})
+    if not tables:
+        return pd.DataFrame()
+    first = ["experiment", "paper", "statement", "claim_verdict"]
+    table = pd.concat(tables, ignore_index=True)
+    return table[[*first, *(name for name in table if name not in first)]]
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from ntkflow.measures.common.exponents import exponent, resampled
 
 from ntkflow.kernels.dynamics import Components, kernel_flow, stepped
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exponents import exponent, resampled
 from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float64"

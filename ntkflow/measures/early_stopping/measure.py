@@ -8,12 +8,12 @@ time: a minimum over their noisy values would bias the numbers in favour of the 
 
 import numpy as np
 import xarray as xr
+from ntkflow.measures.common.exponents import mean
 
 from ntkflow.aliases import AnyArray, Float
 from ntkflow.kernels.dynamics import kernel_flow
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exponents import mean
 from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float32"

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.special import ndtri
 
-from ntkflow.analysis.bootstrap import mean_with_interval
+from ntkflow.analysis.jackknife import mean_with_interval
 from ntkflow.plotting import style
 
 BAND = "#e2e2e2"
@@ -67,7 +67,7 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     """Agreement of networks with the limiting Gaussian, one row per width and time.
 
     - ``inside``: fraction of (network, point) pairs between the lowest and the highest percentile,
-      with its 95 % bootstrap interval over networks (points of one network are not independent),
+      with its 95 % interval over networks (points of one network are not independent),
       and ``inside_expected``, that of the Gaussian
     - ``mean_distance``: root mean square over points of the mean of the ensemble minus that of the
       Gaussian, and ``mean_distance_expected``, that of as many draws from the Gaussian

@@ -11,11 +11,11 @@ and terms of order 1/n reject it if there are enough networks of one width.
 import numpy as np
 import scipy.stats
 import xarray as xr
+from ntkflow.measures.common.exponents import mean
 
 from ntkflow.kernels.dynamics import Components, gaussian_function, stepped
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exponents import mean
 from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float64"

@@ -19,14 +19,14 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampled_means
+from ntkflow.measures.common.exponents import exponent, mean
 
 from ntkflow.aliases import Float
-from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampled_means
 from ntkflow.analysis.ensembles import recorded_kernels
 from ntkflow.analysis.power_law import DRIFT_BOUND
 from ntkflow.analysis.spectrum import decompose_kernel
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exponents import exponent, mean
 from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float32"

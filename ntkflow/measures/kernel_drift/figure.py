@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from ntkflow.analysis.bootstrap import mean_with_interval
+from ntkflow.analysis.jackknife import mean_with_interval
 from ntkflow.plotting import style, width_axes
 
 LEGEND_ROOM = 0.45  # height of the legend over that of the last drifts
@@ -134,7 +134,7 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     """Cost and drift at the end of training, one row per width.
 
     ``time`` is that of the last cost, ``kernel_time`` that of the last kernel. Means over
-    initialisations are followed by their 95 % bootstrap interval.
+    initialisations are followed by their 95 % interval.
     """
     statistics = statistics.compute()
     drift = statistics[["mean_drift", "mean_drift_low", "mean_drift_high"]]

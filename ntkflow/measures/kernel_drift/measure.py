@@ -11,11 +11,11 @@ import numpy as np
 import xarray as xr
 
 from ntkflow.analysis import convergence, power_law
-from ntkflow.analysis.bootstrap import REPLICATES
 from ntkflow.analysis.ensembles import recorded_kernels, stack_widths
-from ntkflow.analysis.power_law import DRIFT, DRIFT_BOUND, Estimate, estimate_mean
+from ntkflow.analysis.jackknife import batches, jackknife
+from ntkflow.analysis.power_law import DRIFT, DRIFT_BOUND, mean_of
 from ntkflow.measures.common.evidence import Quantity
-from ntkflow.measures.common.exponents import recorded
+from ntkflow.measures.common.laws import SLOPE_MARGIN, SLOPE_REASON
 from ntkflow.measures.common.sources import Sources
 from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED
@@ -46,6 +46,8 @@ SCHEMA = Schema(
         "exponent": Variable((), "slope of log mean drift against log n; NaN if not fitted"),
         "exponent_low": Variable((), "lower end of its 95 % interval"),
         "exponent_high": Variable((), "upper end of its 95 % interval"),
+        "exponent_error": Variable((), "standard error of the slope"),
+        "exponent_degrees": Variable((), "degrees of freedom of the error"),
         "prefactor": Variable((), "mean drift of the fitted line at n = 1"),
         "expected": Variable((), "exponent of the theory, an upper bound"),
     },
@@ -75,18 +77,17 @@ def measure(sources: Sources) -> xr.Dataset:
     drift = stack_widths({n: _drift(ensemble, n) for n, ensemble in ensembles.items()})
     cost = {n: each["cost"].astype(np.float64).compute() for n, each in ensembles.items()}
     final = drift.isel(kernel_step=-1)
-    estimates = {}
-    for n in sorted(ensembles):
-        drifts, random = final.sel(width=n).dropna("seed"), np.random.default_rng([0, n])
-        estimates[n] = estimate_mean(drifts.to_numpy(), REPLICATES, random)
+    samples = {n: final.sel(width=n).dropna("seed").to_numpy() for n in sorted(ensembles)}
+    means = {n: jackknife(lambda each: mean_of(each[0]), [v], log=True) for n, v in samples.items()}
+    low, high = np.array([each.interval() for each in means.values()]).T
     statistics = xr.Dataset(
         {
             "cost": stack_widths(cost),
             "drift": drift,
-            "mean_drift": ("width", [e.value for e in estimates.values()]),
-            "mean_drift_low": ("width", [e.interval[0] for e in estimates.values()]),
-            "mean_drift_high": ("width", [e.interval[1] for e in estimates.values()]),
-            **_fit(estimates)._asdict(),
+            "mean_drift": ("width", [each.value for each in means.values()]),
+            "mean_drift_low": ("width", low),
+            "mean_drift_high": ("width", high),
+            **_fit(samples).stored(),
             "expected": DRIFT_BOUND,
         }
     )
@@ -100,17 +101,14 @@ def _drift(ensemble: xr.Dataset, width: int) -> xr.DataArray:
     return xr.DataArray(convergence.kernel_drift(kernels), kept, ("seed", "kernel_step"))
 
 
-def _fit(estimates: Mapping[int, Estimate]) -> power_law.PowerLaw:
-    used = {
-        n: each
-        for n, each in estimates.items()
-        if len(each.spread) >= FEWEST_SEEDS and each.interval[0] > 0
-    }
-    values = np.array([each.value for each in used.values()])
-    replicates = np.array([each.replicates for each in used.values()])
-    return power_law.fit_power_law(np.array(list(used)), values, replicates.T)
+def _fit(samples: Mapping[int, np.ndarray]) -> power_law.PowerLaw:
+    used = {n: v for n, v in samples.items() if len(v) >= FEWEST_SEEDS and (v > 0).all()}
+    return power_law.fit_power_law(list(used), [batches(values) for values in used.values()])
 
 
 def claims(statistics: xr.Dataset) -> list[Quantity]:
     """Exponent of the drift, with its upper bound."""
-    return [recorded(statistics, DRIFT, "at most")]
+    seeds = int(np.isfinite(statistics["drift"].isel(kernel_step=-1)).sum("seed").min())
+    found, expected = power_law.stored_exponent(statistics), float(statistics["expected"])
+    name = f"exponent of the {DRIFT}"
+    return [Quantity(name, found, "at most", expected, SLOPE_MARGIN, SLOPE_REASON, seeds)]

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ntkflow.analysis.bootstrap import mean_with_interval
+from ntkflow.analysis.jackknife import mean_with_interval
 from ntkflow.plotting import style
 
 
@@ -60,7 +60,7 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     """Distance of the profiles from their limit, one row per width and time.
 
     Norms are of L^2 over the circle, by the trapezoidal rule in the angle. Each column is a mean
-    over initialisations, followed by its 95 % bootstrap interval:
+    over initialisations, followed by its 95 % interval:
 
     - ``relative_error``: ||Theta - Theta_inf|| / ||Theta_inf||
     - ``inflation``: <Theta, Theta_inf> / ||Theta_inf||^2, the mean of Theta / Theta_inf with

@@ -2,14 +2,19 @@
 
 Theta^L(theta(0)) -> Theta_inf^L (x) Id: diagonal output blocks tend to the limit, off-diagonal ones
 to zero. For one network both distances are of order n^(-1/2), like the error of a mean of n nearly
-independent terms.
+independent terms; exponents are fitted with a term of the next order. For ReLU at one input the
+mean square of both is exact at any widths (`ntkflow.kernels.moments`), and measured values are
+compared with it at every width.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 
-from ntkflow.measures.common.evidence import Panel, Series, evidence
-from ntkflow.measures.common.exponents import exponent
+from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.exact import exact_means
+from ntkflow.measures.common.laws import exponent, over_theory
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import seed_keys
@@ -18,42 +23,82 @@ PRECISION = "float64"
 EXPECTED = -0.5
 LIMIT = r"limit $\Theta_\infty(x, x')$"
 
+MOMENT_MARGIN = 0.15
+MOMENT_REASON = "another depth or beta, or a factor of two in n, changes it by more"
+
+ByWidth = Mapping[int, np.ndarray]
+
 
 def measure(sources: Sources, *, draws: int) -> xr.Dataset:
     """Size of off-diagonal output blocks and distance of diagonal ones from the limit, by width."""
     x = sources.dataset["x"].values
     limit = np.asarray(sources.limiting["ntk"].values, np.float64)
-    across, along, shown = {}, {}, {}
+    pairs, points, shown = {}, {}, {}
     for width, architecture in sources.architectures.items():
         keys = seed_keys(sources.seed, width, draws)
         ntk = initial_kernels(keys, x, architecture, dtype=np.float64)
-        across[width], along[width] = block_distances(ntk, limit)
+        pairs[width] = block_squares(ntk, limit)
+        points[width] = point_squares(ntk, limit)
         shown[width] = ntk[0]
-    blocks, off = exponent("exponent of the blocks across outputs", across, EXPECTED)
-    spread, on = exponent("exponent of the distance on outputs", along, EXPECTED)
+    across, off = _exponent("blocks across outputs", pairs, 0)
+    along, on = _exponent("distance on outputs", pairs, 1)
+    values, exact = _values(points, sources)
     entries, axes = _entries(shown[max(shown)], limit), (LIMIT, r"$\Theta_{1k}(x, x')$")
+    shared = [Panel("mean squares at one input", "width $n$", "", exact, "log", "log")]
     return evidence(
-        [blocks, spread],
+        [across, along, *values],
         [
             Panel("one network, output 1", *axes, entries),
             Panel("off-diagonal output blocks", "width $n$", "relative size", off, "log", "log"),
             Panel("diagonal output blocks", "width $n$", "relative distance", on, "log", "log"),
+            *(shared if exact else []),
         ],
     )
 
 
-def block_distances(ntk: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Size of off-diagonal blocks of kernels (seed, N, N, k, k) and distance of diagonal ones.
+def block_squares(ntk: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Mean squares of the blocks of kernels (seed, N, N, k, k), relative to the limit, (seed, 2).
 
-    Root mean squares over pairs k != k' of ||Theta_kk'|| / ||Theta_inf||, and over k of
-    ||Theta_kk - Theta_inf|| / ||Theta_inf||, per network.
+    Means over pairs k != k' of ||Theta_kk'||^2 / ||Theta_inf||^2, and over k of
+    ||Theta_kk - Theta_inf||^2 / ||Theta_inf||^2, per network.
     """
-    outputs = ntk.shape[-1]
-    squares = (ntk**2).sum(axis=(1, 2)) / np.sum(limit**2)
+    outputs, scale = ntk.shape[-1], np.sum(limit**2)
+    squares = (ntk**2).sum(axis=(1, 2)) / scale
     off = squares.sum(axis=(1, 2)) - np.trace(squares, axis1=1, axis2=2)
     diagonal = np.einsum("snmkk->skmn", ntk) - limit.T
-    on = (diagonal**2).sum(axis=(2, 3)) / np.sum(limit**2)
-    return np.sqrt(off / (outputs * (outputs - 1))), np.sqrt(on.mean(axis=1))
+    on = (diagonal**2).sum(axis=(2, 3)) / scale
+    return np.stack([off / (outputs * (outputs - 1)), on.mean(axis=1)], axis=1)
+
+
+def point_squares(ntk: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """The same for the entries of one point each, which have one input, (seed, 2)."""
+    alone = np.einsum("snnkj->snkj", ntk) / np.diagonal(limit)[:, None, None]
+    own = np.einsum("snkk->snk", alone)
+    outputs = ntk.shape[-1]
+    off = (np.sum(alone**2, axis=(2, 3)) - np.sum(own**2, axis=2)) / (outputs * (outputs - 1))
+    on = ((own - 1) ** 2).mean(axis=2)
+    return np.stack([off.mean(axis=1), on.mean(axis=1)], axis=1)
+
+
+def _exponent(name: str, squares: ByWidth, which: int) -> tuple[Quantity, list[Series]]:
+    values = {n: each[:, which] for n, each in squares.items()}
+    return exponent(f"exponent of the {name}", values, EXPECTED, power=0.5, next_order=True)
+
+
+def _values(squares: ByWidth, sources: Sources) -> tuple[list[Quantity], list[Series]]:
+    """Mean squares at one input over their exact values, if the activation is ReLU."""
+    if sources.limit.activation.name != "relu":
+        return [], []
+    x, networks = sources.dataset["x"].values, sources.architectures
+    moments = {n: exact_means(networks[n], x, "block_ratio", "ntk_variance") for n in squares}
+    quantities, series = [], []
+    for which, name in enumerate(("square of off-diagonal blocks", "variance of diagonal blocks")):
+        values = {n: each[:, which] for n, each in squares.items()}
+        theory = {n: each[which] for n, each in moments.items()}
+        found, (line, points) = over_theory(name, values, theory, MOMENT_MARGIN, MOMENT_REASON)
+        quantities += found
+        series += [line, points]
+    return quantities, series
 
 
 def _entries(ntk: np.ndarray, limit: np.ndarray) -> list[Series]:

@@ -22,12 +22,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from ntkflow.measures.common.exponents import exponent, mean
 
 from ntkflow.aliases import AnyArray, Array, Float, Inputs, Key, Outputs, SeedKeys
 from ntkflow.analysis.spectrum import leading_eigenvalues
 from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exponents import exponent, mean
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys

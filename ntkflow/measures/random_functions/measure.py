@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import scipy.linalg
 import xarray as xr
+from ntkflow.measures.common.exponents import exponent
 
 from ntkflow.measures.common.evidence import Panel, Quantity, evidence
-from ntkflow.measures.common.exponents import exponent
 from ntkflow.measures.common.linear_models import descent_error
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.costs import LEAST_SQUARES

@@ -25,11 +25,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy.stats
 import xarray as xr
+from ntkflow.measures.common.exponents import mean
 
 from ntkflow.kernels.dynamics import Components, kernel_flow
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exponents import mean
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.mlp import seed_keys
 from ntkflow.networks.training import Schedule, train_ensemble

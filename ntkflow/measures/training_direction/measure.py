@@ -22,12 +22,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from ntkflow.measures.common.exponents import exponent, mean
 
 from ntkflow.aliases import AnyArray, Array, Float, Inputs, OutputGram, SeedKeys
 from ntkflow.analysis.power_law import DRIFT_BOUND
 from ntkflow.kernels.function_space import kernel_map
 from ntkflow.measures.common.evidence import Panel, Series, evidence
-from ntkflow.measures.common.exponents import exponent, mean
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.empirical import empirical_ntk
 from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys

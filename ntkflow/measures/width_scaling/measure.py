@@ -1,21 +1,22 @@
 """Approach to the infinite-width limit over a grid of widths, with fitted exponents.
 
-Intervals and fits are those of `power_law`. Only the bias has the plain percentile interval, since
-it has many draws. Its noise grows with n relative to the bias, but all widths have equal weight:
-weights from the noise would narrow the interval, and favour narrow networks.
+Intervals and fits are those of `jackknife` and `power_law`. All widths of a fit have equal weight.
+The bias is estimated from its square, without the noise of the mean over draws, and fits use it
+where the lower end of the interval of the square is above zero.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from ntkflow.analysis import convergence, power_law
-from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval
 from ntkflow.analysis.ensembles import recorded_kernels
-from ntkflow.analysis.power_law import DRIFT, DRIFT_BOUND, Estimate, estimate_mean
+from ntkflow.analysis.jackknife import Estimate, batches, jackknife
+from ntkflow.analysis.power_law import DRIFT, DRIFT_BOUND, OfSample, mean_of
 from ntkflow.measures.common.evidence import Quantity, Relation
-from ntkflow.measures.common.exponents import recorded
+from ntkflow.measures.common.laws import SLOPE_MARGIN, SLOPE_REASON
 from ntkflow.measures.common.sources import Sources
 from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED
@@ -34,7 +35,10 @@ SCHEMA = Schema(
         "exponent": Variable(("quantity",), "slope of log value against log n"),
         "exponent_low": Variable(("quantity",), "lower end of its 95 % interval"),
         "exponent_high": Variable(("quantity",), "upper end of its 95 % interval"),
+        "exponent_error": Variable(("quantity",), "standard error of the slope"),
+        "exponent_degrees": Variable(("quantity",), "degrees of freedom of the error"),
         "prefactor": Variable(("quantity",), "value of the fitted line at n = 1"),
+        "seeds": Variable(("quantity",), "fewest initialisations of a fitted width"),
         "expected": Variable(("quantity",), "exponent the theory gives"),
     },
     {"width": WIDTH, "seed": SEED, "quantity": QUANTITY},
@@ -53,66 +57,78 @@ DRAWN = 50
 """Largest number of initialisations stored one by one for drawing."""
 
 
+class Sample(NamedTuple):
+    """Independent units (unit, ...) of one width, and the statistic of them."""
+
+    units: np.ndarray
+    statistic: OfSample = mean_of
+    power: float = 1.0
+    networks: np.ndarray = np.empty(0)  # the statistic of each initialisation, if it has one
+
+    @property
+    def estimate(self) -> Estimate:
+        """The statistic, to be raised to `power`."""
+        log = self.power == 1  # a mean of norms
+        return jackknife(lambda groups: self.statistic(groups[0]), [self.units], log=log)
+
+
 def measure(sources: Sources) -> xr.Dataset:
     """The four quantities of `EXPECTED` at each width, and the exponent of each in the width.
 
     Spread, drift and distance are means over initialisations of `convergence.initial_spread`,
     `kernel_drift` and `distance_from_dynamics`. The spread uses the initial kernels or, at widths
     without them, the first kernels recorded in training. The bias is the square root of
-    `convergence.squared_bias`. The fit uses the widths at which the lower end of the interval is
-    above zero. A bias below its noise is not used. The other quantities are means of norms, whose
-    lower end is positive if there are two initialisations and no norm is 0; a single
-    initialisation has no interval and is not used. A quantity is NaN, and not used, at widths
-    without it.
+    `convergence.squared_bias`. The fit uses widths at which the lower end of the interval is above
+    zero, which excludes single initialisations. A quantity is NaN, and not used, at widths without
+    it.
     """
     widths = sorted({*sources.ensembles, *sources.initial})
-    by_width = [_estimates(sources, n) for n in widths]
+    by_width = [_samples(sources, n) for n in widths]
     return _assemble(widths, list(zip(*by_width, strict=True)))
 
 
-def _estimates(sources: Sources, width: int) -> tuple[Estimate, ...]:
+def _samples(sources: Sources, width: int) -> tuple[Sample | None, ...]:
     """The quantities of `EXPECTED` at one width."""
-    rng = np.random.default_rng([0, width])
-    missing = Estimate(np.nan, np.full(2, np.nan), np.full(REPLICATES, np.nan), np.empty(0))
-    bias, drift, distance = missing, missing, missing
+    bias, drift, distance = None, None, None
     ensemble, limiting = sources.ensembles.get(width), sources.limiting
     if width in sources.initial:
         untrained = sources.initial[width].compute()
-        bias = _bias(untrained, limiting, rng)
+        errors = batches(convergence.mean_errors(untrained, limiting))
+        bias = Sample(errors, convergence.squared_bias, 0.5)
     else:
         untrained = sources.ensembles[width].isel(kernel_step=0).compute()
-    spread = estimate_mean(convergence.initial_spread(untrained, limiting), REPLICATES, rng)
+    spread = _of_networks(convergence.initial_spread(untrained, limiting))
     if ensemble is not None:
         drifts = convergence.kernel_drift(recorded_kernels(ensemble, width))
-        distances = convergence.distance_from_dynamics(ensemble, sources.dynamics[width])
-        drift = estimate_mean(drifts[:, -1], REPLICATES, rng)
-        distance = estimate_mean(distances, REPLICATES, rng)
+        drift = _of_networks(drifts[:, -1])
+        dynamics = sources.dynamics[width]
+        distance = _of_networks(convergence.distance_from_dynamics(ensemble, dynamics))
     return spread, bias, drift, distance
 
 
-def _bias(initial: xr.Dataset, limiting: xr.Dataset, rng: np.random.Generator) -> Estimate:
-    errors = convergence.mean_errors(initial, limiting)
-    squares = convergence.squared_bias_replicates(errors, REPLICATES, rng)
-    roots = np.sqrt(np.maximum(squares, 0))
-    value = float(np.sqrt(max(convergence.squared_bias(errors), 0)))
-    return Estimate(value, percentile_interval(roots), roots, np.empty(0))
+def _of_networks(values: np.ndarray) -> Sample:
+    return Sample(batches(values), networks=values)
 
 
-def _assemble(widths: Sequence[int], by_quantity: Sequence[Sequence[Estimate]]) -> xr.Dataset:
-    """Store from estimates by quantity and width."""
-    value = np.array([[e.value for e in row] for row in by_quantity])
-    replicates = np.array([[e.replicates for e in row] for row in by_quantity])
-    low, high = np.array([[e.interval for e in row] for row in by_quantity]).transpose(2, 0, 1)
+def _assemble(widths: Sequence[int], by_quantity: Sequence[Sequence[Sample | None]]) -> xr.Dataset:
+    """Store from samples by quantity and width."""
+    rows = [[_values(sample) for sample in row] for row in by_quantity]
+    value, low, high = np.moveaxis(np.array(rows), 2, 0)
     used = low > 0
-    fits = [
-        power_law.fit_power_law(np.array(widths)[u], v[u], r[u].T)
-        for u, v, r in zip(used, value, replicates, strict=True)
+    laws = [
+        _fit(np.array(widths)[u], [each for each, kept in zip(row, u, strict=True) if kept])
+        for row, u in zip(by_quantity, used, strict=True)
     ]
-    drawn = min(DRAWN, max(len(e.spread) for row in by_quantity for e in row))
+    networks = [[np.empty(0) if s is None else s.networks for s in row] for row in by_quantity]
+    drawn = min(DRAWN, max(len(each) for row in networks for each in row))
     spread = np.full((*value.shape, drawn), np.nan)
     for q, w in np.ndindex(value.shape):
-        kept = by_quantity[q][w].spread[:drawn]
+        kept = networks[q][w][:drawn]
         spread[q, w, : len(kept)] = kept
+    seeds = [
+        min((max(len(n), len(s.units)) for n, s, u in zip(*each, strict=True) if u), default=0)
+        for each in zip(networks, by_quantity, used, strict=True)
+    ]
     variables = {
         "value": (BY_WIDTH, value),
         "value_low": (BY_WIDTH, low),
@@ -120,17 +136,45 @@ def _assemble(widths: Sequence[int], by_quantity: Sequence[Sequence[Estimate]]) 
         "used": (BY_WIDTH, used),
         "spread": ((*BY_WIDTH, "seed"), spread),
         "expected": ("quantity", list(EXPECTED.values())),
+        "seeds": ("quantity", np.array(seeds, np.float64)),
     }
-    for name in power_law.PowerLaw._fields:
-        variables[name] = ("quantity", [getattr(fit, name) for fit in fits])
+    for name in power_law.STORED:
+        variables[name] = ("quantity", [law.stored()[name] for law in laws])
     coordinates = {"quantity": list(EXPECTED), "width": list(widths), "seed": np.arange(drawn)}
     return conform(xr.Dataset(variables, coordinates), SCHEMA)
 
 
+def _values(sample: Sample | None) -> tuple[float, float, float]:
+    """Value and interval of one width; NaN if there is no sample."""
+    if sample is None:
+        return np.nan, np.nan, np.nan
+    found = sample.estimate
+    ends = np.maximum([found.value, *found.interval()], 0) ** sample.power
+    return float(ends[0]), float(ends[1]), float(ends[2])
+
+
+def _fit(widths: np.ndarray, samples: Sequence[Sample | None]) -> power_law.PowerLaw:
+    there = [sample for sample in samples if sample is not None]
+    if not there:
+        return power_law.NO_FIT
+    units, (statistic, power) = [s.units for s in there], (there[0].statistic, there[0].power)
+    return power_law.fit_power_law(widths, units, statistic, power=power)
+
+
 def claims(statistics: xr.Dataset) -> list[Quantity]:
     """Exponents that the theorems predict; for the drift, only an upper bound."""
-    relations: dict[str, Relation] = {DRIFT: "at most"}
-    return [
-        recorded(statistics.sel(quantity=name), name, relations.get(name, "equals"))
-        for name in statistics["quantity"].values.tolist()
-    ]
+    return [_exponent(statistics.sel(quantity=name)) for name in statistics["quantity"].values]
+
+
+def _exponent(row: xr.Dataset) -> Quantity:
+    name = str(row["quantity"].item())
+    relation: Relation = "at most" if name == DRIFT else "equals"
+    return Quantity(
+        f"exponent of the {name}",
+        power_law.stored_exponent(row),
+        relation,
+        float(row["expected"]),
+        SLOPE_MARGIN,
+        SLOPE_REASON,
+        seeds=int(row["seeds"]),
+    )

