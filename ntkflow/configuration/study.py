@@ -1,5 +1,6 @@
 """Model of a whole configuration, and the function that reads one."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -33,7 +34,7 @@ class Study(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**64), NotBoolean] = Field(
         0,
         description="root of the random keys of all networks; each key is derived from it, the "
-        "width and the initialisation",
+        "name of the experiment, the width and the initialisation",
     )
     device: Literal["auto", "cpu", "gpu"] = Field(
         "auto",
@@ -70,6 +71,11 @@ class Study(Strict):
         """The experiments to run, by name."""
         names = list(self.experiments) if self.run is None else self.run
         return {name: self.experiments[name] for name in names}
+
+    def seed_of(self, experiment: str) -> int:
+        """Root of the random keys of one experiment: no two experiments share networks."""
+        digest = hashlib.sha256(f"{self.seed} {experiment}".encode()).digest()
+        return int.from_bytes(digest[:8], "big")
 
 
 @cache

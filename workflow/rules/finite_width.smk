@@ -24,7 +24,7 @@ rule train_networks:
     params:
         device=study.device,
         architecture=architecture_of,
-        seed=study.seed,
+        seed=lambda wildcards: study.seed_of(wildcards.experiment),
         seeds=lambda wildcards: experiment_of(wildcards).seeds,
         training=training_of,
         goal=lambda wildcards: experiment_of(wildcards).goal,
@@ -53,7 +53,7 @@ rule compute_initial_kernels:
     params:
         device=study.device,
         architecture=architecture_of,
-        seed=study.seed,
+        seed=lambda wildcards: study.seed_of(wildcards.experiment),
         seeds=lambda wildcards: experiment_of(wildcards).initial.draws,
         precision=lambda wildcards: experiment_of(wildcards).training.precision,
     script:

@@ -25,7 +25,7 @@ rule measure:
         settings=lambda wildcards: experiment_of(wildcards).settings,
         widths=widths_by_kind,
         networks=networks_of,
-        seed=study.seed,
+        seed=lambda wildcards: study.seed_of(wildcards.experiment),
         device=lambda wildcards: study.device if uses_jax(wildcards) else "",
         memory=solver_memory,
     script:

@@ -70,7 +70,7 @@ CURVES = {"x": "x", "y": "y", "low": "y_low", "high": "y_high"}
 AGREES, DISAGREES, UNDECIDED = "agrees", "disagrees", "undecided"
 NUMBER, CHECK = "number", "check"
 RISK = 0.05
-"""Probability that an interval of a claim misses what it estimates, for all its numbers together."""
+"""Probability that any interval of a claim misses what it estimates."""
 
 Relation = Literal["equals", "at most", "at least"]
 Look = Literal["points", "line", "limit", "guide", "band"]
@@ -98,6 +98,19 @@ class Quantity:
     def check(cls, name: str, value: float, rounding: float, reason: str) -> "Quantity":
         """Identity whose relative error is at most the rounding error of its computation."""
         return cls(name, Estimate(float(value)), "at most", 0.0, rounding, reason, kind=CHECK)
+
+    @classmethod
+    def exact(
+        cls,
+        name: str,
+        value: float,
+        relation: Relation,
+        expected: float,
+        margin: float,
+        reason: str,
+    ) -> "Quantity":
+        """Number without sampling error, for example of a limiting kernel."""
+        return cls(name, Estimate(float(value)), relation, expected, margin, reason)
 
     @property
     def agreeing(self) -> tuple[float, float]:

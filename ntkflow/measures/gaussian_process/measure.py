@@ -155,7 +155,9 @@ def _directly(f: np.ndarray, width: int, sources: Sources, x: np.ndarray) -> lis
 def _covariance(f: np.ndarray, nngp: np.ndarray) -> tuple[Quantity, list[Series]]:
     """Squared relative distance of E f f^T from Sigma^L, and the entries of both."""
     rows, columns = np.triu_indices(len(nngp))
-    products = batches(np.stack([f[:, r] * f[:, c] for r, c in zip(rows, columns)], axis=1))
+    products = batches(
+        np.stack([f[:, r] * f[:, c] for r, c in zip(rows, columns, strict=True)], axis=1)
+    )
     # Entries off the diagonal count twice.
     weight = np.where(rows == columns, 1, np.sqrt(2)) / np.linalg.norm(nngp)
     errors = (products - nngp[rows, columns]) * weight
