@@ -67,7 +67,7 @@ def jackknife(statistic: Statistic, groups: Sequence[ArrayLike], *, log: bool = 
     """Estimate a statistic of groups of independent units, each (unit, ...).
 
     `statistic` takes the groups, of which one may lack a unit. The error is NaN if a group has a
-    single unit, and all is NaN if `log` and the statistic is not positive.
+    single unit, or `log` and the statistic is not positive.
     """
     samples = [np.asarray(group, np.float64) for group in groups]
 
@@ -77,18 +77,20 @@ def jackknife(statistic: Statistic, groups: Sequence[ArrayLike], *, log: bool = 
             return found
         return float(np.log(found)) if found > 0 else np.nan
 
-    whole = on_scale(samples)
-    value = float(np.exp(whole)) if log else whole
+    value = float(statistic(samples))
     variances, degrees = [], []
     for place, sample in enumerate(samples):
         size = len(sample)
         if size < 2:
             return Estimate(value, np.nan, np.nan, log)
-        without = [
-            on_scale([*samples[:place], np.delete(sample, unit, axis=0), *samples[place + 1 :]])
-            for unit in range(size)
-        ]
-        spread = np.sum((without - np.mean(without)) ** 2)
+        rest = samples[:place], samples[place + 1 :]
+        without = np.array(
+            [
+                on_scale([*rest[0], np.delete(sample, unit, axis=0), *rest[1]])
+                for unit in range(size)
+            ]
+        )
+        spread = np.sum((without - without.mean()) ** 2)
         variances.append((size - 1) / size * spread)
         degrees.append(size - 1)
     v, total = np.array(variances), float(np.sum(variances))

@@ -57,7 +57,7 @@ def nngp_for_ntk(sources: Sources) -> Sources | None:
 
 
 def other_network(**changes: Any) -> Callable[[Sources], Sources | None]:
-    """Limiting kernels of another depth, beta or activation; numbers are changed by what is given."""
+    """Limiting kernels of another depth (layers more), beta (factor) or activation (name)."""
 
     def apply(sources: Sources) -> Sources | None:
         if not sources.limiting or sources.limit is None:
@@ -87,7 +87,7 @@ def no_order_in_width(sources: Sources) -> Sources | None:
     """Networks of the smallest width in place of those of every width."""
     by_width = ("ensembles", "dynamics", "initial", "architectures")
     found = {name: getattr(sources, name) for name in by_width}
-    same = {
+    same: dict[str, Any] = {
         name: dict.fromkeys(values, values[min(values)])
         for name, values in found.items()
         if len(values) > 1
@@ -149,12 +149,9 @@ def with_limiting(sources: Sources, limiting: xr.Dataset) -> Sources:
         samples = int(sources.dataset["is_train"].sum())
         target, times = sources.dataset["y"].values[:samples], gaussian["time"].values
         law = gaussian_function(components, limiting["nngp"].values, target, times)
-        gaussian = gaussian.assign(
-            {
-                name: (gaussian[name].dims, np.asarray(getattr(law, name)).reshape(gaussian[name].shape))
-                for name in ("mean", "variance")
-            }
-        )
+        parts = {"mean": law.mean, "variance": law.variance}
+        shaped = {k: np.asarray(v).reshape(gaussian[k].shape) for k, v in parts.items()}
+        gaussian = gaussian.assign({k: (gaussian[k].dims, v) for k, v in shaped.items()})
     spectrum = spectrum if sources.spectrum else sources.spectrum
     return replace(changed, spectrum=spectrum, dynamics=dynamics, gaussian=gaussian)
 
@@ -167,7 +164,7 @@ def _flow(components: Components, ensemble: xr.Dataset) -> np.ndarray:
 
 
 def read_sources(study: Study, name: str, results: Path) -> Sources:
-    """What the measure of an experiment reads, from the stores of a run, and its limiting kernels."""
+    """What the measure of an experiment reads, from the stores of a run."""
     experiment = study.experiments[name]
     found: dict[str, Any] = {}
     for kind in {*experiment.reads} - {"networks"}:
