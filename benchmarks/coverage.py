@@ -52,6 +52,7 @@ def covered_slopes(law: Law, seeds: int, trials: int, random: np.random.Generato
 
 
 def main() -> None:
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=4000)
     trials = parser.parse_args().trials
