@@ -5,6 +5,9 @@ with. It detects the error if one of its numbers disagrees that did not before. 
 networks themselves train them again each time, so this takes an hour on the default study.
 """
 
+import argparse
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -14,10 +17,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+import yaml
 
 from ntkflow.analysis.spectrum import decompose_kernel
 from ntkflow.configuration.products import STORES, networks_of, widths_by_kind
-from ntkflow.configuration.study import Study
+from ntkflow.configuration.study import Study, read_study
+from ntkflow.device import configure_jax
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.dynamics import Components, gaussian_function, kernel_flow
 from ntkflow.kernels.limiting import limiting_kernels
@@ -229,3 +234,29 @@ def table(rows: Mapping[str, Mapping[str, str]]) -> str:
         values = " | ".join(cells.get(kind, "") for kind in kinds)
         lines.append(f"| `{name}` | {values} |")
     return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table for a finished run, as Markdown; a line of progress for each mutation."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    parser.add_argument("--experiments", nargs="+", help="claims to try (default: all of the run)")
+    given = parser.parse_args(arguments)
+    text = (given.results / "configuration.yaml").read_text(encoding="utf-8")
+    study = read_study(yaml.safe_load(text), [given.results])
+    configure_jax(os.cpu_count() or 1, study.device)
+    claims = [name for name, experiment in study.selected.items() if experiment.paper]
+    rows: dict[str, dict[str, str]] = {}
+    for name in given.experiments or claims:
+        rows[name] = {}
+        sources = read_sources(study, name, given.results)
+        for mutation, lost in detected(study, name, sources, mutations()):
+            found = "; ".join(lost) or "not detected"
+            print(f"{name}: {mutation.kind} {mutation.size}: {found}", file=sys.stderr, flush=True)
+            rows[name][mutation.kind] = mutation.size if lost else "–"
+    print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -48,7 +48,7 @@ CHANGED: dict[str, set[str]] = {
     "ntkflow/measures/kernel_profile/measure.py": {"measure", "plot", *RECORD},
     "ntkflow/measures/random_functions/measure.py": MEASURE - {"tabulate_widths"},
     "ntkflow/analysis/nystroem.py": {"measure", "plot", *RECORD},
-    "ntkflow/analysis/bootstrap.py": MEASURE,
+    "ntkflow/analysis/jackknife.py": MEASURE,
     "workflow/scripts/measure.py": MEASURE,
     # Computations, with all that follows.
     "workflow/scripts/solve_dynamics.py": SOLVE,

@@ -60,7 +60,7 @@ def exponent(
     theory = {"equals": "expected slope", "at most": "bound", "at least": "bound"}[relation]
     low, high = law.exponent.interval()
     slope = f"slope {law.exponent.value:.2f} [{low:.2f}, {high:.2f}]"
-    grid = np.geomspace(*ends, 40 if next_order else 2)
+    grid = np.geomspace(ends[0], ends[1], 40 if next_order else 2)
     return quantity, [
         Series(f"{theory} {expected:g}".replace("-", "−"), ends, guide, look="guide"),
         Series(slope.replace("-", "−"), grid, law(grid)),
