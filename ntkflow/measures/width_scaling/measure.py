@@ -38,9 +38,6 @@ SCHEMA = Schema(
         "exponent_error": Variable(("quantity",), "standard error of the slope"),
         "exponent_degrees": Variable(("quantity",), "degrees of freedom of the error"),
         "prefactor": Variable(("quantity",), "value of the fitted line at n = 1"),
-        "next_order": Variable(
-            ("quantity",), "coefficient of 1/n in the logarithm; 0 if not fitted"
-        ),
         "seeds": Variable(("quantity",), "fewest initialisations of a fitted width"),
         "expected": Variable(("quantity",), "exponent the theory gives"),
     },
