@@ -9,8 +9,8 @@ at any width, have Cov(f_i^2, f_j^2) = Var(q).
   the noise of the draws.
 - Kurtosis at each width, from q. For ReLU it is compared with its exact value
   (`ntkflow.kernels.moments`), else its exponent in n is -1, with a term of the next order.
-- Kurtosis and dependence of two outputs at the middle one of the widths, from f itself. (At smaller
-  widths the tails of f are heavy, at larger ones both are small.)
+- Kurtosis and dependence of two outputs at one of the narrower widths, from f itself. (At the
+  smallest widths the tails of f are heavy, at large ones both numbers are small.)
 """
 
 import dataclasses
@@ -58,7 +58,7 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
     narrow, wide = min(f), max(f)
     covariance, entries = _covariance(f[wide][..., 0], nngp)
     kurtosis, shown = _kurtosis(q, x, sources)
-    middle = sorted(f)[len(f) // 2]
+    middle = sorted(f)[len(f) // 3]
     direct = _directly(f[middle], middle, sources, x)
     deviation = np.sqrt(nngp[0, 0])
     grid = np.linspace(-4, 4, 81)

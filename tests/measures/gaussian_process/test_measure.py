@@ -27,7 +27,7 @@ def test_other_activations_have_an_exponent():
     networks = sources(X, np.zeros((3, 1)), widths=(16, 32, 64, 128), depth=2, name="tanh")
     found = verdicts(gaussian_process.measure(networks, draws=40000))
     assert set(found.values()) <= {AGREES, UNDECIDED}
-    assert found["Cov(f_1^2, f_2^2) / K^2 at n = 64"] == AGREES
+    assert found["Cov(f_1^2, f_2^2) / K^2 at n = 32"] == AGREES
 
 
 def test_another_covariance_is_refused():

@@ -158,7 +158,7 @@ def test_tables(statistics):
     assert list(table.index) == [f"exponent of the {name}" for name in EXPECTED]
     np.testing.assert_allclose(table["value"], statistics["exponent"])
     assert (table["low"] < statistics["exponent_low"].values).all()  # simultaneous over the four
-    assert table["relation"].tolist() == ["equals", "equals", "at most", "equals"]
+    assert table["relation"].tolist() == ["equals", "equals", "at most", "at most"]
     widths = tabulate_widths(statistics.chunk())
     assert len(widths) == 4 * len(WIDTHS)
     row = widths.set_index(["quantity", "width"]).loc[BIAS, 64]
