@@ -4,7 +4,7 @@ Theta^L(theta(0)) -> Theta_inf^L (x) Id: diagonal output blocks tend to the limi
 to zero. For one network both distances are of order n^(-1/2), like the error of a mean of n nearly
 independent terms; exponents are fitted with a term of the next order. For ReLU at one input the
 mean square of both is exact at any widths (`ntkflow.kernels.moments`), and measured values are
-compared with it at every width.
+compared with it at every width. So is the mean, which is the limit itself.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import xarray as xr
 
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.exact import exact_means
-from ntkflow.measures.common.laws import exponent, over_theory
+from ntkflow.measures.common.laws import exponent, mean, over_theory
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import seed_keys
@@ -25,6 +25,8 @@ LIMIT = r"limit $\Theta_\infty(x, x')$"
 
 MOMENT_MARGIN = 0.15
 MOMENT_REASON = "another depth or beta, or a factor of two in n, changes it by more"
+MEAN_MARGIN = 0.03
+MEAN_REASON = "it is exact at any width; limits of another depth or beta differ by more"
 
 ByWidth = Mapping[int, np.ndarray]
 
@@ -71,13 +73,13 @@ def block_squares(ntk: np.ndarray, limit: np.ndarray) -> np.ndarray:
 
 
 def point_squares(ntk: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """The same for the entries of one point each, which have one input, (seed, 2)."""
+    """The same for entries of one point each, and the mean of Theta_kk / Theta_inf, (seed, 3)."""
     alone = np.einsum("snnkj->snkj", ntk) / np.diagonal(limit)[:, None, None]
     own = np.einsum("snkk->snk", alone)
     outputs = ntk.shape[-1]
     off = (np.sum(alone**2, axis=(2, 3)) - np.sum(own**2, axis=2)) / (outputs * (outputs - 1))
     on = ((own - 1) ** 2).mean(axis=2)
-    return np.stack([off.mean(axis=1), on.mean(axis=1)], axis=1)
+    return np.stack([off.mean(axis=1), on.mean(axis=1), own.mean(axis=(1, 2))], axis=1)
 
 
 def _exponent(name: str, squares: ByWidth, which: int) -> tuple[Quantity, list[Series]]:
@@ -98,7 +100,10 @@ def _values(squares: ByWidth, sources: Sources) -> tuple[list[Quantity], list[Se
         found, (line, points) = over_theory(name, values, theory, MOMENT_MARGIN, MOMENT_REASON)
         quantities += found
         series += [line, points]
-    return quantities, series
+    widest = max(squares)
+    name, mean_values = f"mean of diagonal blocks at n = {widest}, over the limit", squares[widest]
+    of_limit = mean(name, mean_values[:, 2], "equals", 1.0, MEAN_MARGIN, MEAN_REASON)
+    return [of_limit, *quantities], series
 
 
 def _entries(ntk: np.ndarray, limit: np.ndarray) -> list[Series]:
