@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ntkflow.analysis.spectrum import decompose_kernel
 from ntkflow.kernels.dynamics import Components, kernel_flow
-from ntkflow.measures.common.evidence import FAILS, HOLDS
+from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED
 from ntkflow.measures.common.sources import Sources
 from ntkflow.measures.early_stopping import measure as early_stopping
 from ntkflow.stores import labels
@@ -65,26 +65,43 @@ def measured(noise=0.5, slower=1.0, steps=STEPS):
     return early_stopping.measure(replace(given, ensembles={64: ensemble}))
 
 
+RISE = "last error / at the kernel's time"
+
+
 def test_networks_turn_where_the_kernel_does():
-    assert set(verdicts(measured()).values()) == {HOLDS}
+    assert set(verdicts(measured()).values()) == {AGREES}
+
+
+@pytest.mark.parametrize("slower", [0.4, 2.5])
+def test_the_curve_of_another_kernel_is_noticed(slower):
+    found = verdicts(measured(slower=slower))
+    ratios = [verdict for name, verdict in found.items() if name.startswith("n to infinity")]
+    assert DISAGREES in ratios
+
+
+def test_what_falls_like_one_over_n_is_extrapolated():
+    weights = early_stopping.in_the_limit([64, 128, 256])
+    errors = 1.0 + 30 / np.array([64, 128, 256])
+    assert weights @ errors == pytest.approx(1.0)
+    assert early_stopping.in_the_limit([64]) == pytest.approx([1.0])
 
 
 @pytest.mark.parametrize("slower", [0.2, 5.0])
 def test_a_kernel_of_another_size_turns_elsewhere(slower):
     found = measured(slower=slower)
-    assert verdicts(found)[LATENESS] == FAILS
+    assert verdicts(found)[LATENESS] == DISAGREES
     lateness = float(found["value"].sel(quantity=LATENESS))
     assert lateness == pytest.approx(np.log(slower), abs=0.15)
 
 
 def test_without_noise_there_is_no_minimum():
     found = verdicts(measured(noise=0.0))
-    assert found["last error / at the kernel's time"] != HOLDS
+    assert found[RISE] != AGREES
 
 
 def test_training_that_ends_too_soon_shows_none():
     found = verdicts(measured(steps=STEPS[:15]))
-    assert found["last error / at the kernel's time"] == FAILS
+    assert found[RISE] in (DISAGREES, UNDECIDED)
 
 
 def test_errors_are_those_of_a_loop():
