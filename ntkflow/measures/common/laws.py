@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ntkflow.analysis.jackknife import Estimate, batches, jackknife
 from ntkflow.analysis.power_law import OfSample, fit_power_law, mean_of
@@ -97,6 +97,13 @@ def over_theory(
         points.append(found)
     values = [theory[n] for n in widths]
     return quantities, [Series("theory", widths, values, look="limit"), bars("", widths, points)]
+
+
+def weights_of_limit(widths: Sequence[int]) -> NDArray[np.float64]:
+    """Weights of the values at each width whose weighted sum is the limit of a fit c + b / n."""
+    n = np.array(widths, np.float64)
+    columns = [np.ones_like(n), 1 / n][: len(n)]
+    return np.asarray(np.linalg.pinv(np.stack(columns, axis=1))[0])
 
 
 def bars(label: str, x: ArrayLike, estimates: Sequence[Estimate]) -> Series:

@@ -15,8 +15,11 @@ class Settings(OffTraining):
 
     paper = "Section 5"
     statement = (
-        "On least squares the leading kernel principal components of the error decay at the rates "
-        "of their eigenvalues, and f approaches the limiting dynamics as n^(-1/2)."
+        "On least squares kernel principal components of the error decay at the rates of their "
+        "eigenvalues as n grows, and f approaches the limiting dynamics at least as fast as "
+        "n^(-1/2)."
     )
 
-    components: Count = Field(3, description="number of components, largest eigenvalues first")
+    components: Count = Field(
+        3, description="number of components at most, largest eigenvalues first"
+    )

@@ -20,7 +20,7 @@ from ntkflow.analysis.jackknife import jackknife
 from ntkflow.kernels.dynamics import kernel_flow, stepped
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.laws import bars, mean
+from ntkflow.measures.common.laws import bars, mean, weights_of_limit
 from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float32"
@@ -106,19 +106,12 @@ def records(curve: Float[np.ndarray, " t"], time: Float[np.ndarray, " t"]) -> di
     }
 
 
-def in_the_limit(widths: Sequence[int]) -> Float[np.ndarray, " w"]:
-    """Weights of the values at each width, whose sum is the limit of a fit c + b / n."""
-    n = np.array(widths, np.float64)
-    design = np.stack([np.ones_like(n), 1 / n][: len(n)], axis=1)
-    return np.asarray(np.linalg.pinv(design)[0])
-
-
 def _ratios(
     ratios: Errors, curve: Float[np.ndarray, " t"], time: Float[np.ndarray, " t"]
 ) -> list[Quantity]:
     """Test error over that of the kernel, in the limit of a fit in 1/n."""
     widths = sorted(ratios)
-    weights, seeds = in_the_limit(widths), min(len(each) for each in ratios.values())
+    weights, seeds = weights_of_limit(widths), min(len(each) for each in ratios.values())
     quantities = []
     for when, record in records(curve, time).items():
 

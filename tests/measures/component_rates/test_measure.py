@@ -6,7 +6,7 @@ import numpy as np
 
 from ntkflow.analysis.spectrum import decompose_kernel
 from ntkflow.kernels.dynamics import Components, kernel_flow, stepped
-from ntkflow.measures.common.evidence import FAILS, HOLDS
+from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED
 from ntkflow.measures.component_rates import measure as component_rates
 from tests.measures.examples import ensemble, sources, verdicts
 
@@ -36,11 +36,14 @@ def networks(scale):
 
 
 def test_networks_near_theory():
-    found = component_rates.measure(networks(1.0), components=2)
-    assert set(verdicts(found).values()) == {HOLDS}
+    found = component_rates.measure(networks(1.0), components=5)
+    assert set(verdicts(found).values()) <= {AGREES, UNDECIDED}
+    values = found["value"].values
+    np.testing.assert_allclose(values[: len(values) - 2], 1.0, atol=0.15)
+    assert len(values) == 8  # the mean, five components, two distances
 
 
 def test_networks_with_another_kernel():
-    found = verdicts(component_rates.measure(networks(1.5), components=2))
-    assert found["rate of component 1 over its eigenvalue"] == FAILS
-    assert found["exponent of the distance on the data"] == FAILS
+    found = verdicts(component_rates.measure(networks(1.3), components=2))
+    assert found["n to infinity: mean rate over its eigenvalue"] == DISAGREES
+    assert found["exponent of the distance on the data"] == DISAGREES

@@ -79,13 +79,6 @@ def test_the_curve_of_another_kernel_is_noticed(slower):
     assert DISAGREES in ratios
 
 
-def test_what_falls_like_one_over_n_is_extrapolated():
-    weights = early_stopping.in_the_limit([64, 128, 256])
-    errors = 1.0 + 30 / np.array([64, 128, 256])
-    assert weights @ errors == pytest.approx(1.0)
-    assert early_stopping.in_the_limit([64]) == pytest.approx([1.0])
-
-
 @pytest.mark.parametrize("slower", [0.2, 5.0])
 def test_a_kernel_of_another_size_turns_elsewhere(slower):
     found = measured(slower=slower)
