@@ -13,8 +13,8 @@ from logarithms of errors, at the widest networks:
   widths of the study it is too large by a term of order 1/n, since the kernel moves most at late
   times, so the difference is extrapolated by 1/n.
 
-ReLU networks of four layers and 256 units are 3 to 7 % worse than the kernel around the minimum, and
-their error rises by 27 % where that of the kernel rises by 9 %: the kernel moves in training.
+ReLU networks of four layers and 256 units are 3 to 7 % worse than the kernel around the minimum,
+and their error rises by 27 % where that of the kernel rises by 9 %: the kernel moves in training.
 """
 
 import numpy as np

@@ -7,9 +7,8 @@ g_t = g_0 exp(-lambda_i t). With v = f^(i)(X) / sqrt(N), the inflation of a netw
 
 with mean 1 at t = 0 up to 1/n, and its speed is -log(|g_T| / |g_0|) / (lambda_i T). The speed
 equals the mean of the inflation over time if the error stays along f^(i); other components
-contribute at order 1/n, so the ratio is also extrapolated by 1/n. T is the last record with lambda_i T <= 1, since later
-these contributions
-dominate g.
+contribute at order 1/n, so the ratio is also extrapolated by 1/n. T is the last record
+with lambda_i T <= 1, since later these contributions dominate g.
 
 The growth of the inflation since t = 0, mean over time, does not contain the spread of Theta_0 over
 initialisations, of order n^(-1/2). Theorem 2 bounds it by n^(-1/2), and its sharp order is 1/n. The
