@@ -2,8 +2,9 @@
 
 f_n - f_inf = (f_n - f_lin) + (f_lin - f_inf), all from the same f_0, where f_lin follows the
 empirical NTK at t = 0 of the same network. Each part is the largest distance over the recorded
-times, a root mean square over all points and a geometric mean over networks, whose squares have
-heavy tails.
+times, a root mean square over all points, relative to r = ||f* - f_0||_pin for the first part and to
+r^2 for the second (the kernel moves by r, and f with it by r again), which halves the noise. Means
+over networks are geometric, because the tails are heavy.
 
 - f_lin - f_inf: Theta(0) fluctuates about its limit by n^(-1/2) (JGH Theorem 1).
 - f_n - f_lin: the kernel moves in training, by 1/n for smooth activations (Huang & Yau 2019; Dyer
@@ -39,22 +40,24 @@ def measure(sources: Sources) -> xr.Dataset:
     movement, second = _exponent(
         "f_n - f_lin", parts, 1, MOVEMENT if smooth else BOUND, bound=not smooth
     )
-    axes = "width $n$", "distance"
+    x, labels = "width $n$", ("distance / $r$", "distance / $r^2$")
     titles = r"$f_{\mathrm{lin}}$ from the limit", r"networks from $f_{\mathrm{lin}}$"
     return evidence(
         [fluctuation, movement],
         [
-            Panel(title, *axes, drawn, "log", "log")
-            for title, drawn in zip(titles, (first, second), strict=True)
+            Panel(title, x, label, drawn, "log", "log")
+            for title, label, drawn in zip(titles, labels, (first, second), strict=True)
         ],
     )
 
 
 def _squares(networks: Networks) -> np.ndarray:
-    """Largest mean squares of f_lin - f_inf and of f_n - f_lin over time, (seed, 2)."""
-    linear = networks.linear
+    """Largest mean squares over time, relative to r^2 and r^4, (seed, 2)."""
+    samples, linear = networks.goal.shape[1], networks.linear
+    scale = np.mean((networks.goal - networks.f[:, 0, :samples]) ** 2, axis=1)
     parts = (linear - networks.limiting, networks.f - linear)
-    return np.stack([(part**2).mean(axis=2).max(axis=1) for part in parts], axis=1)
+    squares = np.stack([(part**2).mean(axis=2).max(axis=1) for part in parts], axis=1)
+    return squares / np.stack([scale, scale**2], axis=1)
 
 
 def _geometric_mean(logs: np.ndarray) -> float:

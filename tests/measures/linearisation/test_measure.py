@@ -23,11 +23,12 @@ def networks(moving=-1.0, faster=1.0, name="tanh"):
     limit, random, found = points.limiting["ntk"].values, np.random.default_rng(1), {}
     for n in points.architectures:
         noise = random.standard_normal((SEEDS, 6, 6))
-        ntk = limit * (1 + 0.3 * (noise + noise.transpose(0, 2, 1)) / n**0.5)
+        ntk = limit * (1 + 0.1 * (noise + noise.transpose(0, 2, 1)) / n**0.5)
         start = random.standard_normal((SEEDS, 6))
         goal = np.broadcast_to(points.dataset["y"].values[:, 0], (SEEDS, 6))
         f = descent(start, goal[:, :4], ntk, faster * RATE, STEPS)
-        f = f + n**moving * STEPS[:, None] * random.standard_normal((SEEDS, 1, 6))
+        square = ((goal - start)[:, :4] ** 2).mean(axis=1)[:, None, None]
+        f = f + n**moving * square * STEPS[:, None] * random.standard_normal((SEEDS, 1, 6))
         found[n] = labels.ensemble(
             points.dataset,
             f=f[..., None],
