@@ -6,8 +6,9 @@ initial one, at the record where 1/e remains in theory, or at the last record. T
 slope over that of theory is the measured rate over lambda_i.
 
 Two effects make rates differ from lambda_i. Theta(0) fluctuates by n^(-1/2). What it changes to
-first order has a mean of order 1/n, so it is subtracted from f, and the limit stays the same. What
-remains is of order 1/n: eigenvalues repel each other (second order in the fluctuations), and the
+first order has a mean of order 1/n if Theta_inf is the limit of Theta(0), so it is subtracted from f
+and the limit stays the same. The first number tests that condition: the subtraction hides an error
+of Theta_inf to first order. What remains is of order 1/n: eigenvalues repel each other (second order in the fluctuations), and the
 kernel moves in training. Rates at the widths are therefore extrapolated by a term b / n in their
 logarithm. For smooth activations both effects are measured as 1/n. For ReLU the movement of the
 kernel slows small components by 6 to 10 % at n = 512 and falls no faster than n^(-1/2) up to there,
@@ -24,7 +25,7 @@ from ntkflow.analysis.jackknife import Estimate, jackknife
 from ntkflow.kernels.dynamics import Components
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.laws import bars
+from ntkflow.measures.common.laws import bars, mean
 from ntkflow.measures.common.linearised import networks_of
 from ntkflow.measures.common.sources import Sources
 
@@ -43,7 +44,8 @@ class Errors(NamedTuple):
     """Components of the error of networks of one width, (seed, step, component)."""
 
     left: np.ndarray
-    controlled: np.ndarray  # without the first-order effect of the fluctuations of Theta(0)
+    controlled: np.ndarray  # without the first-order effect of Theta(0) - Theta_inf
+    initial: np.ndarray  # v_i^T Theta(0) v_i / (N lambda_i), (seed, component)
 
 
 def measure(sources: Sources, *, components: int) -> xr.Dataset:
@@ -58,7 +60,7 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
     first = next(iter(stores.values()))
     steps, times = first["step"].values, first["time"].values
     logs = steps[:, None] * np.log1p(-times[-1] / steps[-1] * basis.eigenvalues)
-    measured = np.flatnonzero(logs[-1] < np.log(MEASURABLE))
+    measured = np.flatnonzero(logs[-1] < np.log(MEASURABLE)).tolist()
     record = np.abs(logs + 1).argmin(axis=0)
     rates = np.take_along_axis(logs, record[None], axis=0)[0]
     units = [_pairs(each.controlled, record) for each in errors]
@@ -66,19 +68,24 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
         _quantity(f"rate of component {i + 1} over its eigenvalue", units, widths, rates, [i])
         for i in measured[:components]
     ]
+    size = errors[-1].initial[:, measured].mean(axis=1)
+    name = f"initial NTK along the components over eigenvalues, n = {max(stores)}"
+    quantities.insert(0, mean(name, size, "equals", 1.0, RATE_MARGIN, RATE_REASON))
     if len(rest := measured[components:]):
         name = f"mean rate of components {rest[0] + 1} to {rest[-1] + 1} over their eigenvalues"
         quantities.append(_quantity(name, units, widths, rates, rest))
     shown = [series for i in measured for series in _curves(i, errors, times, logs)]
     title = f"error left by component, $n = {max(stores)}$"
     found = [
-        Series(r"eigenvalue", measured[[0, -1]] + 1, [1.0, 1.0], look="limit"),
+        Series(r"eigenvalue", [1, max(measured) + 1], [1.0, 1.0], look="limit"),
         bars(
-            f"$n = {max(stores)}$", measured + 1, [_rate([units[-1]], rates, i) for i in measured]
+            f"$n = {max(stores)}$",
+            np.add(measured, 1),
+            [_rate([units[-1]], rates, i) for i in measured],
         ),
         bars(
             r"$n \to \infty$",
-            measured + 1.2,
+            np.add(measured, 1.2),
             [_extrapolated(units, widths, rates, [i]) for i in measured],
         ),
     ]
@@ -95,9 +102,12 @@ def _errors(store: xr.Dataset, sources: Sources, basis: Components, width: int) 
     networks = networks_of(store, sources.limiting, width)
     samples = networks.goal.shape[1]
     functions = np.asarray(basis.eigenfunctions)[:samples] / samples
+    kernels = networks.ntk[:, :samples, :samples]
+    initial = np.einsum("ni,snm,mi->si", functions, kernels, functions) / basis.eigenvalues
     error = networks.goal[:, None] - networks.f[..., :samples]
     left = error @ functions
-    return Errors(left, left + networks.response[..., :samples] @ functions)
+    controlled = left + networks.response[..., :samples] @ functions
+    return Errors(left, controlled, initial)
 
 
 def _pairs(left: np.ndarray, record: np.ndarray) -> np.ndarray:

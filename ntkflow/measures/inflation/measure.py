@@ -35,7 +35,7 @@ HORIZON = 1.0
 """Largest lambda_i t, at which the error of the limit has fallen to 1/e."""
 
 START = (
-    *("equals", 1.0, 0.1),
+    0.1,
     "terms of order 1/n from pairs of points; on the diagonal ReLU has none",
 )
 SPEED = (
@@ -82,7 +82,13 @@ def measure(sources: Sources, *, component: int, amplitude: float) -> xr.Dataset
         )
     return evidence(
         [
-            mean(f"inflation at t = 0, n = {max(flights)}", wide.inflation[:, 0], *START),
+            mean(
+                f"inflation at t = 0, n = {max(flights)}",
+                wide.inflation[:, 0],
+                "equals",
+                1.0,
+                *START,
+            ),
             mean(f"growth, n = {min(flights)}", narrow.growth, "at least", 0.0, 0.0, SIGN),
             growth,
             mean(f"speed / mean inflation, n = {max(flights)}", explained, "equals", 1.0, *SPEED),

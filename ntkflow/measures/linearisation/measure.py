@@ -2,9 +2,9 @@
 
 f_n - f_inf = (f_n - f_lin) + (f_lin - f_inf), all from the same f_0, where f_lin follows the
 empirical NTK at t = 0 of the same network. Each part is the largest distance over the recorded
-times, a root mean square over all points, relative to r = ||f* - f_0||_pin for the first part and to
-r^2 for the second (the kernel moves by r, and f with it by r again), which halves the noise. Means
-over networks are geometric, because the tails are heavy.
+times, a root mean square over all points, relative to r = ||f* - f_0||_pin for the first part and
+to r^2 for the second (the kernel moves by r, and f with it by r again), which halves the noise.
+Means over networks are geometric, because the tails are heavy.
 
 - f_lin - f_inf: Theta(0) fluctuates about its limit by n^(-1/2) (JGH Theorem 1).
 - f_n - f_lin: the kernel moves in training, by 1/n for smooth activations (Huang & Yau 2019; Dyer
