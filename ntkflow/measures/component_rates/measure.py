@@ -6,13 +6,14 @@ initial one, at the record where 1/e remains in theory, or at the last record. T
 slope over that of theory is the measured rate over lambda_i.
 
 Two effects make rates differ from lambda_i. Theta(0) fluctuates by n^(-1/2). What it changes to
-first order has a mean of order 1/n if Theta_inf is the limit of Theta(0), so it is subtracted from f
-and the limit stays the same. The first number tests that condition: the subtraction hides an error
-of Theta_inf to first order. What remains is of order 1/n: eigenvalues repel each other (second order in the fluctuations), and the
-kernel moves in training. Rates at the widths are therefore extrapolated by a term b / n in their
-logarithm. For smooth activations both effects are measured as 1/n. For ReLU the movement of the
-kernel slows small components by 6 to 10 % at n = 512 and falls no faster than n^(-1/2) up to there,
-so that the extrapolation does not apply; eigenvalues of linearised ReLU networks do extrapolate.
+first order has a mean of order 1/n if Theta_inf is the limit of Theta(0), so it is subtracted from
+f and the limit stays the same. The first number tests that condition: the subtraction hides an
+error of Theta_inf to first order. What remains is of order 1/n: eigenvalues repel each other
+(second order in the fluctuations), and the kernel moves in training. Rates at the widths are
+therefore extrapolated by a term b / n in their logarithm. For smooth activations both effects are
+measured as 1/n. For ReLU the movement of the kernel slows small components by 6 to 10 % at n = 512
+and falls no faster than n^(-1/2) up to there, so that the extrapolation does not apply; eigenvalues
+of linearised ReLU networks do extrapolate.
 """
 
 from collections.abc import Sequence
