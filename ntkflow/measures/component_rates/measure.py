@@ -77,10 +77,24 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
         quantities.append(_quantity(name, units, widths, rates, rest))
     shown = [series for i in measured for series in _curves(i, errors, times, logs)]
     title = f"error left by component, $n = {max(stores)}$"
-    found = [
+    found = _rates_drawn(units, widths, rates, measured)
+    return evidence(
+        quantities,
+        [
+            Panel(title, "time $t$", "fraction left", shown, "linear", "log"),
+            Panel("rate over eigenvalue", "component", "rate / eigenvalue", found),
+        ],
+    )
+
+
+def _rates_drawn(
+    units: Sequence[np.ndarray], widths: np.ndarray, rates: np.ndarray, measured: Sequence[int]
+) -> list[Series]:
+    """Rates of all measured components over their eigenvalues, at the widest n and in the limit."""
+    return [
         Series(r"eigenvalue", [1, max(measured) + 1], [1.0, 1.0], look="limit"),
         bars(
-            f"$n = {max(stores)}$",
+            f"$n = {int(widths[-1])}$",
             np.add(measured, 1),
             [_rate([units[-1]], rates, i) for i in measured],
         ),
@@ -90,13 +104,6 @@ def measure(sources: Sources, *, components: int) -> xr.Dataset:
             [_extrapolated(units, widths, rates, [i]) for i in measured],
         ),
     ]
-    return evidence(
-        quantities,
-        [
-            Panel(title, "time $t$", "fraction left", shown, "linear", "log"),
-            Panel("rate over eigenvalue", "component", "rate / eigenvalue", found),
-        ],
-    )
 
 
 def _errors(store: xr.Dataset, sources: Sources, basis: Components, width: int) -> Errors:
