@@ -18,7 +18,7 @@ from ntkflow.measures.common.evidence import (
     judge,
     verdict,
 )
-from tests.measures.examples import verdicts
+from tests.measures.examples import sources, verdicts
 from tests.measures.random_labels.test_measure import classes
 
 FEW = {"seeds": 4, "learning_rate": 0.5, "steps": 200, "noise": 0.01}
@@ -46,8 +46,9 @@ def test_kernels_do_as_well_and_others_find_the_same(store):
 
 
 def test_networks_that_were_stopped_are_no_match():
-    noisy = classes(60, 30, 2.0)
-    found = verdicts(bayesian_inference.measure(noisy, **{**FEW, "steps": 1}))
+    y = np.eye(10)[np.random.default_rng(0).integers(10, size=90)]
+    points = sources(POINTS.dataset["x"].values, y, train=60, widths=(64,), depth=2)
+    found = verdicts(bayesian_inference.measure(points, **{**FEW, "steps": 1}))
     assert found["networks: training accuracy"] == DISAGREES
 
 
@@ -77,8 +78,8 @@ def test_networks_follow_no_other_kernel(other, factor):
             bayesian_inference.limiting_components(limiting),
             np.zeros((1, *y.shape)),
             y[None, train],
-            few[1],
-            few[0],
+            0.2,
+            5,
         )[0]
         for limiting in (POINTS.limiting, kernels)
     )
