@@ -48,6 +48,10 @@ ROUNDING = 1e-7
 ROUNDING_REASON = "rounding of solves with condition numbers up to 1e7"
 
 
+LEARNT = 40
+"""Training sets whose learnabilities are measured, which takes longer than the regression."""
+
+
 class Theory(NamedTuple):
     """Learnabilities (component,) and the mean square error over all points, test and training."""
 
@@ -76,17 +80,15 @@ def measure(
     for size in sorted(sizes):
         rest = points / (points - size)
         theory[size] = rest * eigenlearning(spectrum.values, squares, size).error
-        found = [
-            regression(kernel, y, random.choice(points, size, replace=False))
-            for _ in range(training_sets)
-        ]
-        errors[size] = np.array([rest * error for error, _ in found])
-        # All learnabilities take longer than the regression: of one set, but at the middle size.
-        shown = found if size == middle else found[:1]
-        diagonals = np.array([learnabilities(spectrum, fit) for _, fit in shown])
-        sums.append(np.abs(diagonals.sum(axis=1) / size - 1).max())
-        if size == middle:
-            learnt = diagonals
+        found, diagonals = [], []
+        for number in range(training_sets):
+            error, fit = regression(kernel, y, random.choice(points, size, replace=False))
+            found.append(rest * error)
+            if number < (LEARNT if size == middle else 1):
+                diagonals.append(learnabilities(spectrum, fit))
+        errors[size], each = np.array(found), np.array(diagonals)
+        sums.append(np.abs(each.sum(axis=1) / size - 1).max())
+        learnt = each if size == middle else learnt
         sources.progress(f"{size} training points: error {errors[size].mean():.4g}")
     numbers, drawn = over_theory("test error", errors, theory, MARGIN, REASON)
     exact = eigenlearning(spectrum.values, squares, middle).learnabilities

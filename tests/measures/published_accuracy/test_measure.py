@@ -18,7 +18,7 @@ def digits():
     """Points around ten centres, of which about a tenth is misclassified."""
     random = np.random.default_rng(0)
     label = random.integers(10, size=900)
-    x = 3 * np.eye(10)[label] + 0.8 * random.standard_normal((900, 10))
+    x = 3 * np.eye(10)[label] + 0.6 * random.standard_normal((900, 10))
     points = sources(x, np.eye(10)[label], depth=2)
     nngp = ("sample", "sample_prime"), RBF(2.0)(x)
     return replace(points, limiting=points.limiting.assign(nngp=nngp)), x, label
@@ -41,9 +41,9 @@ def test_accuracy_is_that_of_scikit_learn():
     assert published_accuracy.accuracy(nngp, y, subset) == pytest.approx(theirs(subset))
 
 
-@pytest.mark.parametrize(("shift", "expected"), [(0.0, AGREES), (0.05, DISAGREES)])
+@pytest.mark.parametrize(("shift", "expected"), [(0.0, AGREES), (0.06, DISAGREES)])
 def test_another_published_value_is_refused(shift, expected):
-    order = np.random.default_rng(2).permutation(900)
+    order = np.random.default_rng(POINTS.seed).permutation(900)
     mean = np.mean([theirs(subset) for subset in order.reshape(-1, SIZE)])
     found = published_accuracy.measure(POINTS, size=SIZE, published=mean - shift, tested=10000)
     assert set(verdicts(found).values()) == {expected}
