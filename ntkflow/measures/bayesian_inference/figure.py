@@ -22,7 +22,8 @@ def draw(statistics: xr.Dataset) -> Figure:
     with style.paper():
         figure.set_layout_engine("constrained")
         axes = figure.axes[0]
-        axes.get_legend().remove()
+        if legend := axes.get_legend():
+            legend.remove()
         lines = [textwrap.fill(name, CHARACTERS) for name in names]
         axes.set_xticks(np.arange(1, len(names) + 1), lines, fontsize=5.5)
         return style.fixed_layout(figure)

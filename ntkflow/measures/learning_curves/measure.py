@@ -98,7 +98,13 @@ def measure(
         [*numbers, *modal, Quantity.check(name, max(sums), ROUNDING, ROUNDING_REASON)],
         [
             Panel("test error", "training-set size $n$", "mean square", drawn, "log", "log"),
-            Panel(f"learnability at $n = {middle}$", "eigenfunction", "learnability", curve, "log"),
+            Panel(
+                f"learnability at $n = {middle}$",
+                "eigenfunctions, in groups",
+                "learnability",
+                curve,
+                "log",
+            ),
         ],
     )
 
@@ -154,13 +160,11 @@ def _modes(
     groups = [*zip([0, *ends[:-1]], ends, strict=True)]
     by_group = {int(stop): learnt[:, start:stop].mean(axis=1) for start, stop in groups}
     theory = {int(stop): float(exact[start:stop].mean()) for start, stop in groups}
-    found, (_, points) = over_theory("learnability", by_group, theory, MARGIN, REASON)
+    found, (line, points) = over_theory("learnability", by_group, theory, MARGIN, REASON)
     numbers = [
         replace(each, name=f"learnability of eigenfunctions {start + 1} to {stop} over theory")
         for each, (start, stop) in zip(found, groups, strict=True)
     ]
-    last = min(4 * size, len(exact))
-    component = np.arange(1, last + 1)
     centre = [np.sqrt((start + 1) * stop) for start, stop in groups]
-    shown = Series("groups of eigenfunctions", centre, points.y, points.low, points.high, "points")
-    return numbers, [Series("theory", component, exact[:last], look="limit"), shown]
+    shown = Series("training sets", centre, points.y, points.low, points.high, "points")
+    return numbers, [Series("theory", centre, line.y, look="limit"), shown]
