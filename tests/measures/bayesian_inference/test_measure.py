@@ -39,18 +39,9 @@ def store():
 
 def test_kernels_do_as_well_and_others_find_the_same(store):
     found = verdicts(store)
-    assert (
-        len(
-            [
-                name
-                for name in found
-                if "minus that of the mean network" in name and "single" not in name
-            ]
-        )
-        == 5
-    )
+    assert len([name for name in found if "minus that of networks" in name]) == 5
     assert (store["kind"] == CHECK).sum() == 3
-    assert len(found) == 14
+    assert len(found) == 13
     assert set(found.values()) == {AGREES}
 
 
@@ -66,9 +57,7 @@ def test_a_kernel_that_knows_nothing_does_worse():
     names = {name: (("sample", "sample_prime"), root @ root.T) for name in ("nngp", "ntk")}
     points = replace(POINTS, limiting=POINTS.limiting.assign(names))
     found = verdicts(bayesian_inference.measure(points, **FEW))
-    compared = [
-        name for name in found if "minus that of the mean network" in name and "single" not in name
-    ]
+    compared = [name for name in found if "minus that of networks" in name]
     assert {found[name] for name in (*compared, DISTANCE, COVERAGE)} == {DISAGREES}
 
 
@@ -78,17 +67,8 @@ def test_a_difference_of_five_points_is_refused_on_both_sides(accuracy):
     f = np.eye(10)[np.where(np.arange(1000) < 910, label, (label + 1) % 10)]
     f = f + 0.1 * np.random.default_rng(0).standard_normal((6, *f.shape))
     values = np.arange(1000) < accuracy * 1000
-    found, single = bayesian_inference._comparisons({"method": values}, f, label)
+    (found,) = bayesian_inference._comparisons({"method": values}, f, f.mean(axis=0), label)
     assert judged(found) == DISAGREES
-    assert judged(single) == AGREES
-
-
-def test_single_networks_better_than_their_mean_are_refused():
-    """Two of three classes each, and a mean that prefers a class that none has."""
-    f = np.zeros((6, 100, 3))
-    f[:, :, 0], f[:, :, 1] = 1.0, np.where(np.arange(6) < 1, 9.0, 0.0)[:, None]
-    *_, single = bayesian_inference._comparisons({}, f, np.zeros(100, int))
-    assert single.estimate.value == pytest.approx(5 / 6)
 
 
 @pytest.mark.parametrize(("other", "factor"), [("nngp", 1.0), ("ntk", 0.5), ("ntk", 2.0)])
