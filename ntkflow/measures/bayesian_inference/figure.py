@@ -12,7 +12,7 @@ from ntkflow.plotting import style
 
 __all__ = ["draw", "tabulate"]
 
-CHARACTERS = 12  # of a line of a method's name
+CHARACTERS = 10  # of a line of a method's name
 
 
 def draw(statistics: xr.Dataset) -> Figure:
@@ -25,5 +25,5 @@ def draw(statistics: xr.Dataset) -> Figure:
         if legend := axes.get_legend():
             legend.remove()
         lines = [textwrap.fill(name, CHARACTERS) for name in names]
-        axes.set_xticks(np.arange(1, len(names) + 1), lines, fontsize=5.5)
+        axes.set_xticks(np.arange(1, len(names) + 1), lines, fontsize=5.0)
         return style.fixed_layout(figure)

@@ -8,8 +8,8 @@ L = 21, weight_gain = sigma_w and beta = sigma_b, which enters the first layer a
 The published value is of one training set. Its own error has two parts: the deviation of the
 accuracy between training sets, which is measured here, and the binomial one of its test points.
 Together they are about 0.004, the band in the panel. Here S disjoint training sets give a mean,
-whose error is smaller by the root of S; test sets overlap, which correlates the accuracies by little. The
-configuration takes MNIST's test split, which is not the split that Lee et al. trained on.
+whose error is smaller by the root of S; test sets overlap, which correlates the accuracies by
+little. The configuration takes MNIST's test split, which is not the one Lee et al. trained on.
 """
 
 import numpy as np
