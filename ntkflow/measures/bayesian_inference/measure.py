@@ -337,6 +337,8 @@ def _accuracies(right: Mapping[str, np.ndarray], networks: np.ndarray) -> Panel:
         share, points = values.mean(axis=1), values.shape[1]
         tests = [scipy.stats.binomtest(int(each.sum()), points) for each in values]
         low, high = np.array([test.proportion_ci(method="wilson") for test in tests]).T
+        if len(values) > 1:  # bars of many networks would cover each other
+            low = high = share
         x = place + np.linspace(-0.3, 0.3, len(values) + 2)[1:-1]
         series.append(Series(name, x, share, low, high, look="points"))
     return Panel("test accuracy, intervals over test points", "", "accuracy", series)
