@@ -50,6 +50,7 @@ class Experiment(Strict):
     caption: ClassVar[str] = ""  # below the figure
     alt: ClassVar[str] = ""  # description of the figure for those who cannot see it
     paper: ClassVar[str] = ""  # place of the statement that the measure tests; empty if none
+    source: ClassVar[str] = PAPER  # publication of the statement
     statement: ClassVar[str] = ""  # the docstring by default
 
     measure: str = Field(description="name of the measure")
@@ -90,6 +91,12 @@ class Experiment(Strict):
         """Yield a complaint unless the points are labelled by class and some are test points."""
         if dataset.target.kind != "one_hot" or dataset.test is None:
             yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
+
+
+def place(experiment: Experiment | type[Experiment]) -> str:
+    """Place of the statement of a claim, with its publication unless that is JGH."""
+    jgh = experiment.source == PAPER
+    return experiment.paper if jgh else f"{experiment.source}, {experiment.paper}"
 
 
 def repeated(key: str, values: Sequence[object], what: str) -> Problems:

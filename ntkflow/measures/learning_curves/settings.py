@@ -17,11 +17,12 @@ class Settings(Experiment):
     which together are the population; eigenvalues are those of the kernel between all of them.
     """
 
-    paper = "Section 5"
+    source = "Simon et al. (2023)"
+    paper = "eigenlearning equations and conservation law"
     statement = (
         "The test error of regression with the limiting NTK, the limit of networks at infinite "
         "time, is within 10 % of its theory at every training-set size, and the learnabilities of "
-        "all eigenfunctions sum to that size (Simon et al. 2023)."
+        "all eigenfunctions sum to that size."
     )
 
     sizes: list[Annotated[int, Field(ge=2), NotBoolean]] = Field(

@@ -17,10 +17,9 @@ class Settings(Experiment):
     tested on all the others. Needs the target `one_hot`.
     """
 
-    paper = "Introduction"
-    statement = (
-        "Regression with the NNGP kernel has the test accuracy that Lee et al. (2018) publish."
-    )
+    source = "Lee et al. (2018)"
+    paper = "Table 1"
+    statement = "Regression with the NNGP kernel has the published test accuracy."
 
     size: Count = Field(1000, description="training-set size; the data set has at least two")
     published: Annotated[float, Field(gt=0, lt=1), NotBoolean] = Field(
