@@ -1,7 +1,7 @@
 # What an experiment reads, how it is labelled, and what it leaves.
 from copy import deepcopy
 
-from ntkflow.measures.common.experiment import place
+from ntkflow.measures.common.experiment import place_of
 from ntkflow.pages.captions import caption
 from ntkflow.pages.settings import settings
 
@@ -51,7 +51,7 @@ def labels_of(name):
         "network_label": study.networks[experiment.network].label,
         "dataset_label": experiment.dataset,
         "statement": experiment.statement,
-        "paper": place(experiment),
+        "paper": place_of(experiment),
     }
 
 

@@ -93,7 +93,7 @@ class Experiment(Strict):
             yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
 
 
-def place(experiment: Experiment | type[Experiment]) -> str:
+def place_of(experiment: Experiment | type[Experiment]) -> str:
     """Place of the statement of a claim, with its publication unless that is JGH."""
     jgh = experiment.source == PAPER
     return experiment.paper if jgh else f"{experiment.source}, {experiment.paper}"
