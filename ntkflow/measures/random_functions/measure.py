@@ -15,6 +15,7 @@ each distribution of f_p:
   moments of one function f. The measured value has a next order in 1/P.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple, Protocol
@@ -78,10 +79,11 @@ def measure(sources: Sources, *, functions: Sequence[int], draws: int) -> xr.Dat
     eigenvalues, vectors = scipy.linalg.eigh(kernel)
     root = (vectors * np.sqrt(np.maximum(eigenvalues, 0))).T
     task = halving(kernel, target)
-    kernel_axes = "functions $P$", r"$\|\tilde K - K\|^2 / \|K\|^2$, mean"
-    flow_axes = "functions $P$", r"rms of $F_t - F_{\infty,t}$ over $|f^*|$"
+    kernel_axes = "functions $P$", r"mean of $\|\tilde K - K\|^2 / \|K\|^2$"
+    flow_axes = "functions $P$", r"rms of $F_t - F_{\infty, t}$, relative"
     quantities: list[Quantity] = []
-    panels, flows = [], []
+    kernels: list[Series] = []
+    flows: list[Series] = []
     for place, (name, law) in enumerate(LAWS.items()):
         random = np.random.default_rng([sources.seed, place])
         f = law(root, min(functions), random)
@@ -99,9 +101,20 @@ def measure(sources: Sources, *, functions: Sequence[int], draws: int) -> xr.Dat
         )
         follows, curves = _flow(name, squares, response(name, kernel, root, task))
         quantities += [Quantity.check(same, error, ROUNDING, ROUNDING_REASON), *values, *follows]
-        panels.append(Panel(name, *kernel_axes, shown, "log", "log"))
-        flows.append(Panel(f"{name}: flow", *flow_axes, curves, "log", "log"))
-    return evidence(quantities, [*panels, flows[0]])
+        kernels += _named(name, shown)
+        flows += _named(name, curves)
+    return evidence(
+        quantities,
+        [
+            Panel("kernel of P random functions", *kernel_axes, kernels, "log", "log"),
+            Panel("flow of their linear model", *flow_axes, flows, "log", "log"),
+        ],
+    )
+
+
+def _named(name: str, shown: Sequence[Series]) -> list[Series]:
+    line, points = shown
+    return [line, dataclasses.replace(points, label=name)]
 
 
 def halving(kernel: np.ndarray, target: np.ndarray) -> Task:
@@ -205,4 +218,4 @@ def _flow(
     )
     counts = np.array([min(apart), most])
     line = Series("leading order", counts, np.sqrt(leading / counts), look="limit")
-    return [value, slope], [line, *shown[1:]]
+    return [value, slope], [line, shown[-1]]
