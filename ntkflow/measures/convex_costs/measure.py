@@ -11,8 +11,8 @@ eigenvalue of K(X, X)/N. Numbers:
 - a kernel without the smaller half of its eigenvalues is not definite, and least squares stalls at
   the cost of the part outside its range, (1/2) ||(f* - f_0) off its range||^2_pin;
 - costs that are not convex: along the flow dC/dt = -||d||_K^2, so that with a definite kernel a
-  cost bounded below falls until ||d||_pin = 0. The paper promises a critical point and no more: from f = 0
-  the tilted wells of the default study lead to a local minimum, above the global one.
+  cost bounded below falls until ||d||_pin = 0. The paper promises a critical point and no more:
+  from f = 0 the tilted wells of the default study lead to a local minimum, above the global one.
 """
 
 import dataclasses
