@@ -264,8 +264,7 @@ def _movement(runs: dict[int, Runs]) -> tuple[list[Quantity], list[Series]]:
     for name, (layers, expected) in groups.items():
         values = {n: (run.moved[:, layers] ** 2).mean(axis=1) for n, run in runs.items()}
         label = f"exponent of {name} weights"
-        many = len(values) > 2
-        found, shown = exponent(label, values, expected, power=0.5, next_order=many)
+        found, shown = exponent(label, values, expected, power=0.5)
         _, line, points = shown
         slope = f"{name}: slope {found.estimate.value:.2f}".replace("-", "−")
         quantities.append(found)
