@@ -98,17 +98,21 @@ def jackknife(statistic: Statistic, groups: Sequence[ArrayLike], *, log: bool = 
     return Estimate(value, float(np.sqrt(total)), freedom, log)
 
 
-def mean_with_interval(values: xr.DataArray, name: str) -> xr.Dataset:
+def mean_with_interval(values: xr.DataArray, name: str, *, log: bool = False) -> xr.Dataset:
     """Mean over `seed` as `name`, with the ends of its 95 % interval as `name`_low and `name`_high.
 
-    The interval is that of Student's t. `values` has one number per initialisation along `seed`,
-    NaN for an initialisation that does not exist; a single one has no interval.
+    The interval is that of Student's t, for values from 0 with `log` on the scale of the logarithm.
+    `values` has one number per initialisation along `seed`, NaN for an initialisation that does not
+    exist; a single one has no interval.
     """
-    seeds = values.notnull().sum("seed")
+    seeds, mean = values.notnull().sum("seed"), values.mean("seed")
     deviation = values.std("seed", ddof=1) / np.sqrt(seeds)
     reach = deviation * xr.apply_ufunc(lambda size: stdtrit(size - 1, 0.975), seeds)
-    mean = values.mean("seed")
-    return xr.Dataset({name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach})
+    low, high = mean - reach, mean + reach
+    if log:
+        factor = np.exp((reach / mean).where(mean > 0, reach))  # a mean of 0 has no deviation
+        low, high = mean / factor, mean * factor
+    return xr.Dataset({name: mean, f"{name}_low": low, f"{name}_high": high})
 
 
 def batches(values: ArrayLike, units: int = UNITS) -> NDArray[np.float64]:

@@ -99,7 +99,7 @@ def over_theory(
     return quantities, [Series("theory", widths, values, look="limit"), bars("", widths, points)]
 
 
-def weights_of_limit(widths: Sequence[int]) -> NDArray[np.float64]:
+def weights_of_limit(widths: ArrayLike) -> NDArray[np.float64]:
     """Weights of the values at each width whose weighted sum is the limit of a fit c + b / n."""
     n = np.array(widths, np.float64)
     columns = [np.ones_like(n), 1 / n][: len(n)]

@@ -26,7 +26,7 @@ from ntkflow.analysis.jackknife import Estimate, jackknife
 from ntkflow.kernels.dynamics import Components
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.laws import bars, mean
+from ntkflow.measures.common.laws import bars, mean, weights_of_limit
 from ntkflow.measures.common.linearised import networks_of
 from ntkflow.measures.common.sources import Sources
 
@@ -138,8 +138,7 @@ def _extrapolated(
     units: Sequence[np.ndarray], widths: np.ndarray, rates: np.ndarray, which: Sequence[int]
 ) -> Estimate:
     """Mean over components of the rate at n = infinity, from log rate = log r + b / n."""
-    columns = [np.ones_like(widths), *([1 / widths] if len(widths) > 1 else [])]
-    intercept = np.linalg.pinv(np.stack(columns, axis=1))[0]
+    intercept = weights_of_limit(widths)
 
     def statistic(groups: Sequence[np.ndarray]) -> float:
         found = np.array([[_ratio(group, rates, i) for i in which] for group in groups])

@@ -26,7 +26,7 @@ from ntkflow.analysis.jackknife import jackknife
 from ntkflow.kernels.dynamics import kernel_flow, stepped
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.laws import mean
+from ntkflow.measures.common.laws import mean, weights_of_limit
 from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float32"
@@ -136,8 +136,7 @@ def _extrapolated(rises: dict[int, Float[np.ndarray, " s"]]) -> list[Quantity]:
     """Mean of the rises at n = infinity, from a term of order 1/n; none of a single width."""
     if len(rises) < 2:
         return []
-    design = np.stack([np.ones(len(rises)), 1 / np.array([*rises], np.float64)], axis=1)
-    weights = np.linalg.pinv(design)[0]
+    weights = weights_of_limit([*rises])
     found = jackknife(
         lambda groups: float(weights @ [group.mean() for group in groups]), [*rises.values()]
     )

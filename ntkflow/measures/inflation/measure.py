@@ -26,7 +26,7 @@ from ntkflow.analysis.jackknife import jackknife
 from ntkflow.analysis.power_law import DRIFT_BOUND
 from ntkflow.analysis.spectrum import decompose_kernel
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.laws import exponent, mean
+from ntkflow.measures.common.laws import exponent, mean, weights_of_limit
 from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float32"
@@ -146,9 +146,7 @@ def _along(kernel: xr.DataArray, function: Float[np.ndarray, " n"]) -> float:
 
 def _extrapolated(name: str, flights: dict[int, Flight]) -> Quantity:
     """Mean of speed / inflation at n = infinity, from log ratio = log r + b / n."""
-    widths = np.array([*flights], np.float64)
-    columns = [np.ones_like(widths), *([1 / widths] if len(widths) > 1 else [])]
-    weights = np.linalg.pinv(np.stack(columns, axis=1))[0]
+    weights = weights_of_limit([*flights])
     groups = [flight.speed / flight.mean for flight in flights.values()]
     found = jackknife(
         lambda each: float(np.exp(weights @ np.log([g.mean() for g in each]))), groups

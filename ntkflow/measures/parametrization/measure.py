@@ -34,7 +34,7 @@ from ntkflow.analysis.spectrum import leading_eigenvalues
 from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.kernels.tiles import Network
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.laws import bars, exponent, mean
+from ntkflow.measures.common.laws import bars, exponent, mean, weights_of_limit
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
@@ -107,7 +107,9 @@ def measure(
     same = Quantity.check("distance with equivalent rates", matched, ROUNDING, ROUNDING_REASON)
     movement, weights = _movement(runs)
     expected = {
-        n: first_step_ratio(np.asarray(x), np.asarray(y), run.path[:, 0], network, sources.limit)
+        n: first_step_ratio(
+            np.asarray(x), np.asarray(y), np.asarray(run.path)[:, 0], network, sources.limit
+        )
         / widest
         for (n, run), network in zip(
             runs.items(), (sources.architectures[n] for n in runs), strict=True
@@ -241,10 +243,8 @@ def along_the_limit(
 
 def _change(runs: dict[int, Runs], y: np.ndarray, ntk: np.ndarray, rate: float) -> Quantity:
     """Change of f along that of the limit in NTK parametrization, extrapolated to 1/n = 0."""
-    along = [along_the_limit(run.path, y, ntk, rate) for run in runs.values()]
-    inverse = 1 / np.array([*runs], np.float64)
-    # Intercept of the least-squares line through the means at the widths.
-    weights = np.linalg.pinv(np.stack([np.ones_like(inverse), inverse], axis=1))[0]
+    along = [along_the_limit(np.asarray(run.path), y, ntk, rate) for run in runs.values()]
+    weights = weights_of_limit([*runs])
     found = jackknife(
         lambda groups: float(weights @ [np.mean(group) for group in groups]),
         [batches(values) for values in along],
