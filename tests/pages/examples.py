@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from ntkflow.jobs.provenance import record
 from ntkflow.analysis.jackknife import Estimate
+from ntkflow.jobs.provenance import record
 from ntkflow.measures.common.evidence import Panel, Quantity, judge
 from ntkflow.measures.common.table import tabulate
 from ntkflow.pages.captions import caption

@@ -3,8 +3,8 @@
 Theta^L(theta(0)) -> Theta_inf^L (x) Id: diagonal output blocks tend to the limit, off-diagonal ones
 to zero. For one network both distances are of order n^(-1/2), like the error of a mean of n nearly
 independent terms; exponents are fitted with a term of the next order. For ReLU at one input the
-mean square of both is exact at any widths (`ntkflow.kernels.moments`), and measured values are
-compared with it at every width. So is the mean, which is the limit itself.
+mean square of both is exact at any widths (`ntkflow.kernels.moments`), and so is the mean, which is
+the limit. There values are compared at every width in place of exponents.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
     entries, axes = _entries(shown[max(shown)], limit), (LIMIT, r"$\Theta_{1k}(x, x')$")
     shared = [Panel("mean squares at one input", "width $n$", "", exact, "log", "log")]
     return evidence(
-        [across, along, *values],
+        values or [across, along],
         [
             Panel("one network, output 1", *axes, entries),
             Panel("off-diagonal output blocks", "width $n$", "relative size", off, "log", "log"),

@@ -21,7 +21,8 @@ def test_blocks_tend_to_their_limits():
 def test_relu_blocks_have_their_exact_moments_at_one_input():
     networks = sources(X, np.zeros((4, 3)), widths=(8, 32), depth=3)
     found = output_blocks.measure(networks, draws=3000)
-    ratios = found.isel(quantity=[2, 3, 4, 5, 6])
+    assert found.sizes["quantity"] == 5
+    ratios = found
     assert (np.abs(ratios["value"] - 1) < 0.15).all()
     assert ((ratios["low"] < 1) & (ratios["high"] > 1)).all()
 
