@@ -139,6 +139,7 @@ def test_words_redraw_and_values_repeat(
     assert rules <= planned.keys() <= {*rules, "tabulate_claims", *RECORD}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", slow_unless(["figures"], ["figures", "claims", "report", "all"]))
 def test_no_target_takes_a_figure_of_failed_data_for_current(
     finished: Clone, tmp_path: Path, target: str

@@ -259,6 +259,7 @@ def test_a_bad_configuration_is_refused_before_any_job(
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_jobs_share_compiled_programs_beside_the_results(finished: Clone, tmp_path: Path) -> None:
     target = "results/limiting/four_points/relu_4.zarr/zarr.json"
     unset = {"JAX_COMPILATION_CACHE_DIR": ""}  # as users have it, unlike tests
