@@ -42,18 +42,23 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
         pairs[width] = block_squares(ntk, limit)
         points[width] = point_squares(ntk, limit)
         shown[width] = ntk[0]
-    across, off = _exponent("blocks across outputs", pairs, 0)
-    along, on = _exponent("distance on outputs", pairs, 1)
-    values, exact = _values(points, sources)
+    if sources.limit.activation.name == "relu":
+        quantities, off, on = _values(points, sources)
+        sizes = "mean square, over $\\Theta_\\infty^2$", "variance, over $\\Theta_\\infty^2$"
+        titles = "off-diagonal blocks, one input", "diagonal blocks, one input"
+    else:
+        across, off = _exponent("blocks across outputs", pairs, 0)
+        along, on = _exponent("distance on outputs", pairs, 1)
+        quantities = [across, along]
+        sizes = "relative size", "relative distance"
+        titles = "off-diagonal output blocks", "diagonal output blocks"
     entries, axes = _entries(shown[max(shown)], limit), (LIMIT, r"$\Theta_{1k}(x, x')$")
-    shared = [Panel("mean squares at one input", "width $n$", "", exact, "log", "log")]
     return evidence(
-        values or [across, along],
+        quantities,
         [
             Panel("one network, output 1", *axes, entries),
-            Panel("off-diagonal output blocks", "width $n$", "relative size", off, "log", "log"),
-            Panel("diagonal output blocks", "width $n$", "relative distance", on, "log", "log"),
-            *(shared if exact else []),
+            Panel(titles[0], "width $n$", sizes[0], off, "log", "log"),
+            Panel(titles[1], "width $n$", sizes[1], on, "log", "log"),
         ],
     )
 
@@ -87,23 +92,22 @@ def _exponent(name: str, squares: ByWidth, which: int) -> tuple[Quantity, list[S
     return exponent(f"exponent of the {name}", values, EXPECTED, power=0.5, next_order=True)
 
 
-def _values(squares: ByWidth, sources: Sources) -> tuple[list[Quantity], list[Series]]:
-    """Mean squares at one input over their exact values, if the activation is ReLU."""
-    if sources.limit.activation.name != "relu":
-        return [], []
+def _values(
+    squares: ByWidth, sources: Sources
+) -> tuple[list[Quantity], list[Series], list[Series]]:
+    """Mean squares at one input over their exact values, for ReLU."""
     x, networks = sources.dataset["x"].values, sources.architectures
     moments = {n: exact_means(networks[n], x, "block_ratio", "ntk_variance") for n in squares}
-    quantities, series = [], []
+    found = []
     for which, name in enumerate(("square of off-diagonal blocks", "variance of diagonal blocks")):
         values = {n: each[:, which] for n, each in squares.items()}
         theory = {n: each[which] for n, each in moments.items()}
-        found, (line, points) = over_theory(name, values, theory, MOMENT_MARGIN, MOMENT_REASON)
-        quantities += found
-        series += [line, points]
+        found.append(over_theory(name, values, theory, MOMENT_MARGIN, MOMENT_REASON))
+    (across, off), (along, on) = found
     widest = max(squares)
-    name, mean_values = f"mean of diagonal blocks at n = {widest}, over the limit", squares[widest]
-    of_limit = mean(name, mean_values[:, 2], "equals", 1.0, MEAN_MARGIN, MEAN_REASON)
-    return [of_limit, *quantities], series
+    name, means = f"mean of diagonal blocks at n = {widest}, over the limit", squares[widest][:, 2]
+    of_limit = mean(name, means, "equals", 1.0, MEAN_MARGIN, MEAN_REASON)
+    return [of_limit, *across, *along], off, on
 
 
 def _entries(ntk: np.ndarray, limit: np.ndarray) -> list[Series]:
