@@ -72,37 +72,32 @@ def measure(
         found[n] = follow(keys[:seeds], x, direction, learning_rate, network, ntk)
         kernels = initial_kernels(keys[:draws], x, network)
         start[n] = linear_squares(kernels, ntk, direction, learning_rate)
-    slope, drifted = exponent(
-        "exponent of the drift",
-        {n: each.drift for n, each in found.items()},
-        DRIFT_BOUND,
-        "at most",
-    )
-    bent, lower = exponent(
-        "exponent of the distance from the linearised network",
-        {n: each.bent for n, each in found.items()},
-        DRIFT_BOUND,
-        "at most",
-        power=0.5,
-    )
+    drifts, bends = ({n: getattr(f, k) for n, f in found.items()} for k in ("drift", "bent"))
+    slope, drifted = exponent("exponent of the drift", drifts, DRIFT_BOUND, "at most")
+    name = "exponent of the distance from the linearised network"
+    bent, lower = exponent(name, bends, DRIFT_BOUND, "at most", power=0.5)
     name = "exponent of the distance of the linearised network from the limit"
     near, upper = exponent(name, start, -0.5, power=0.5)
     widest = max(found)
     name = f"movement of f along that of the limit, n = {widest}"
     far = mean(name, found[widest].moved, "equals", 1.0, MOVEMENT_MARGIN, MOVEMENT_REASON)
-    size = float(np.mean(np.sqrt(np.mean(direction**2, axis=1))))
-    integral = "integral of ||d_t||_pin, over the time"
-    bounded = Quantity.exact(integral, size, "at most", np.sqrt(2), 0.0, INTEGRAL_REASON)
     paths = _paths(found, learning_rate * _marks(steps))
     parts = _named(r"$f_{lin} - f_\infty$", near, upper) + _named(r"$f - f_{lin}$", bent, lower)
     return evidence(
-        [bounded, slope, far, near, bent],
+        [_integral(direction), slope, far, near, bent],
         [
             Panel("one network per width", "time $t$", r"$f_\theta(x_1)$", paths),
             Panel("largest drift", "width $n$", DRIFT, drifted, "log", "log"),
             Panel(r"parts of $f - f_\infty$", "width $n$", DISTANCE, parts, "log", "log"),
         ],
     )
+
+
+def _integral(direction: np.ndarray) -> Quantity:
+    """Integral of ||d_t||_pin over the time, which the theorem assumes to be bounded."""
+    size = float(np.mean(np.sqrt(np.mean(direction**2, axis=1))))
+    name = "integral of ||d_t||_pin, over the time"
+    return Quantity.exact(name, size, "at most", np.sqrt(2), 0.0, INTEGRAL_REASON)
 
 
 def _named(label: str, found: Quantity, shown: Sequence[Series]) -> list[Series]:
