@@ -221,6 +221,7 @@ PathFinder.find_spec = lambda name, *rest: (
 )
 script = runpy.run_path("workflow/scripts/plot.py")
 labels = {{"network_label": "ReLU, L = 4, β = 0.1", "dataset_label": "sphere_product"}}
+labels |= {{"experiment": "approach_to_the_limit", "paper": "", "statement": ""}}
 script["main"](
     SimpleNamespace(
         params=SimpleNamespace(figure="ntkflow.measures.width_scaling.figure", labels=labels),
