@@ -1,7 +1,7 @@
 """Margins and settings of the claims, fixed on a date, before the numbers of fresh seeds are seen.
 
 ``python -m ntkflow.verification.registration results`` compares the claims of a run with the latest
-registration, ``references/registration-DATE.json``; ``--write`` makes one.
+registration, ``references/registration-DATE.yaml``; ``--write`` makes one.
 """
 
 import argparse
@@ -42,10 +42,10 @@ def register(results: Path, date: str) -> Registration:
 
 def latest(folder: Path = REFERENCES) -> Registration:
     """The registration with the latest date. FolderError if there is none."""
-    files = sorted(folder.glob("registration-*.json"))
+    files = sorted(folder.glob("registration-*.yaml"))
     if not files:
-        raise FolderError(f"{folder}: found no registration-DATE.json, expected one")
-    found: Registration = json.loads(files[-1].read_text(encoding="utf-8"))
+        raise FolderError(f"{folder}: found no registration-DATE.yaml, expected one")
+    found: Registration = yaml.safe_load(files[-1].read_text(encoding="utf-8"))
     return found
 
 
@@ -77,9 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         found = register(given.results, date)
         if given.write:
-            file = given.write / f"registration-{date}.json"
-            text = json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False)
-            file.write_text(text + "\n", encoding="utf-8")
+            file = given.write / f"registration-{date}.yaml"
+            text = yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=100)
+            file.write_text(text, encoding="utf-8")
             print(file)
             return 0
         registered = latest()

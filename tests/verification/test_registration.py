@@ -34,8 +34,8 @@ def test_a_run_agrees_with_its_own_registration(results, capsys, monkeypatch):
 
 
 def registration_of(folder):
-    (file,) = folder.glob("registration-*.json")
-    return json.loads(file.read_text())
+    (file,) = folder.glob("registration-*.yaml")
+    return yaml.safe_load(file.read_text())
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,10 @@ def test_later_settings_are_named(results):
 def test_a_folder_without_claims_is_one_error(tmp_path, capsys):
     assert registration.main([str(tmp_path)]) == 2
     assert "found no claims of a run" in capsys.readouterr().err
+
+
+def test_settings_of_the_default_study_are_those_that_are_registered():
+    """A change of data, networks or experiments needs a new registration, with its date."""
+    registered = registration.latest()["settings"]
+    for kind in registration.SETTINGS:
+        assert registered[kind] == DEFAULT[kind], "register a run of the changed study"
