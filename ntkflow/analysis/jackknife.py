@@ -118,9 +118,10 @@ def mean_with_interval(values: xr.DataArray, name: str, *, log: bool = False) ->
 def batches(values: ArrayLike, units: int = UNITS) -> NDArray[np.float64]:
     """Means (unit, ...) of consecutive draws (draw, ...), in at most `units` batches of equal size.
 
-    Draws that do not fill a batch are left out.
+    The batches are as small as possible. Draws that do not fill one, fewer than its size, are left
+    out.
     """
     draws = np.asarray(values, np.float64)
-    size = max(1, len(draws) // units)
-    count = min(units, len(draws))
+    size = max(1, -(-len(draws) // units))
+    count = len(draws) // size
     return draws[: count * size].reshape(count, size, *draws.shape[1:]).mean(axis=1)
