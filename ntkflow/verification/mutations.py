@@ -1,4 +1,4 @@
-"""What a wrong theory changes: the smallest error of each kind that a claim detects.
+"""Mutation tests of the claims: the smallest error of the theory that each of them detects.
 
 A claim is measured again from the stores of a finished run, with an error in what it is compared
 with. It detects the error if one of its numbers disagrees that did not before. Claims that train
@@ -28,10 +28,9 @@ from ntkflow.kernels.dynamics import Components, gaussian_function, kernel_flow
 from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.measures.common.evidence import DISAGREES, EVIDENCE, judge, judged
 from ntkflow.measures.common.networks import networks
-from ntkflow.measures.common.sources import Sources
+from ntkflow.measures.common.sources import BY_WIDTH, Sources
 from ntkflow.stores.zarr import open_store
 
-KIND = {"ensembles": "ensemble", "dynamics": "dynamics", "initial": "initial_kernels"}
 FACTORS = (1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2.0)
 
 
@@ -169,7 +168,7 @@ def _flow(components: Components, ensemble: xr.Dataset) -> np.ndarray:
 
 
 def read_sources(study: Study, name: str, results: Path) -> Sources:
-    """What the measure of an experiment reads, from the stores of a run."""
+    """Read the sources of an experiment's measure from the stores of a run."""
     experiment = study.experiments[name]
     found: dict[str, Any] = {}
     for kind in {*experiment.reads} - {"networks"}:
@@ -177,7 +176,7 @@ def read_sources(study: Study, name: str, results: Path) -> Sources:
         if isinstance(paths, str):
             found[kind] = open_store(results / f"{paths}.zarr", kind).load()
         else:
-            stores = [open_store(results / f"{each}.zarr", KIND[kind]) for each in paths]
+            stores = [open_store(results / f"{each}.zarr", BY_WIDTH[kind]) for each in paths]
             found[kind] = dict(zip(widths_by_kind(experiment)[kind], stores, strict=True))
     if settings := networks_of(study, experiment):
         found |= networks(**settings)

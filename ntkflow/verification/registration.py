@@ -24,7 +24,7 @@ Registration = Mapping[str, Any]
 
 
 def register(results: Path, date: str) -> Registration:
-    """What a run fixes: settings of its claims, and margins of each number, by experiment."""
+    """Settings of a run's claims, and the margin of each number by experiment."""
     try:
         rows = json.loads((results / "claims.json").read_text(encoding="utf-8"))
         text = (results / "configuration.yaml").read_text(encoding="utf-8")

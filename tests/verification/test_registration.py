@@ -1,4 +1,4 @@
-"""What was registered before fresh seeds were drawn is what a run is held against."""
+"""Runs are compared with the settings and margins registered before them."""
 
 import json
 import re

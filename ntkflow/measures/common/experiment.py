@@ -166,6 +166,13 @@ class Trained(Widths):
         if self.drift and (len(found) < 2 or found[0] != 0):
             yield "training.kernel_steps", f"found {found}, expected 0 and a later step"
 
+    def linearised_problems(self, network: NetworkConfig) -> Problems:
+        """Yield a complaint unless networks have one output, and Theta(0) is recorded."""
+        if network.outputs > 1:
+            yield "network", f"{self.network!r} has {network.outputs} outputs, expected one"
+        if 0 not in self.training.recorded_kernels:
+            yield "training.kernel_steps", "expected 0 among them, for Theta(0) of each network"
+
     def _departures(self) -> Problems:
         limit = "this measure compares networks with the limit of full-batch gradient "
         reasons = {"probe": "this measure needs the records of all points"}

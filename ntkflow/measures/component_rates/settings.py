@@ -29,7 +29,4 @@ class Settings(OffTraining):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        if network.outputs > 1:
-            yield "network", f"{self.network!r} has {network.outputs} outputs, expected one"
-        if 0 not in self.training.recorded_kernels:
-            yield "training.kernel_steps", "expected 0 among them, for Theta(0) of each network"
+        yield from self.linearised_problems(network)

@@ -54,11 +54,12 @@ def measure(sources: Sources) -> xr.Dataset:
     }
     widest = max(networks)
     time = np.asarray(sources.ensembles[widest]["time"].values, np.float64)
-    limit = _kernel(sources, widest)
+    kernels = {n: _kernel(sources, n) for n in networks}
+    limit = kernels[widest]
     training, test = ({n: errors[i] for n, errors in networks.items()} for i in (0, 1))
-    rises = {n: _rise(np.log(test[n]), np.log(_kernel(sources, n)[1]), time) for n in networks}
+    rises = {n: _rise(np.log(test[n]), np.log(kernels[n][1]), time) for n in networks}
     axes = "time $t$", r"mean of $|f_t - y|^2$"
-    tested, learnt = _curves(time, test, limit[1]), _curves(time, training, limit[0])
+    tested, fitted = _curves(time, test, limit[1]), _curves(time, training, limit[0])
     return evidence(
         [
             *_quantities(np.log(test[widest]), np.log(limit[1]), time, widest),
@@ -66,7 +67,7 @@ def measure(sources: Sources) -> xr.Dataset:
         ],
         [
             Panel("test points", *axes, tested, "log", "log"),
-            Panel("training points, noisy labels", *axes, learnt, "log", "log"),
+            Panel("training points, noisy labels", *axes, fitted, "log", "log"),
         ],
     )
 

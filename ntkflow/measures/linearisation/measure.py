@@ -25,8 +25,6 @@ from ntkflow.measures.common.sources import Sources
 PRECISION = "float64"
 
 FLUCTUATION, MOVEMENT, BOUND = -0.5, -1.0, -0.5
-KINKED = ("relu", "leaky_relu", "abs")
-"""Activations without a bounded second derivative, for which only the bound is tested."""
 
 
 def measure(sources: Sources) -> xr.Dataset:
@@ -35,7 +33,7 @@ def measure(sources: Sources) -> xr.Dataset:
         n: _squares(networks_of(store, sources.limiting, n))
         for n, store in sorted(sources.ensembles.items())
     }
-    smooth = sources.limit.activation.name not in KINKED
+    smooth = sources.limit.activation.smooth  # for others the theory is a bound
     fluctuation, first = _exponent("f_lin - f_inf", parts, 0, FLUCTUATION)
     movement, second = _exponent(
         "f_n - f_lin", parts, 1, MOVEMENT if smooth else BOUND, bound=not smooth

@@ -37,7 +37,7 @@ def test_another_covariance_is_refused():
 
 
 def test_other_widths_have_other_moments():
-    """Where all networks have 16 units, those that are called wider are refused."""
+    """Networks of 16 units have a kurtosis that is too large for wider ones."""
     wrong = {n: NETWORKS.architectures[16] for n in (24, 64)}
     true = {n: replace(NETWORKS.architectures[16], hidden_widths=(n,)) for n in (24, 64)}
     found = {
