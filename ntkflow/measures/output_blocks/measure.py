@@ -96,7 +96,7 @@ def _values(
     squares: ByWidth, sources: Sources
 ) -> tuple[list[Quantity], list[Series], list[Series]]:
     """Mean squares at one input over their exact values, for ReLU."""
-    x, networks = sources.dataset["x"].values, sources.architectures
+    x, networks = sources.dataset["x"].values, sources.theory
     moments = {n: exact_means(networks[n], x, "block_ratio", "ntk_variance") for n in squares}
     found = []
     for which, name in enumerate(("square of off-diagonal blocks", "variance of diagonal blocks")):

@@ -189,7 +189,7 @@ def _expected(
     x, y = (np.asarray(points[name].values, np.float64) for name in ("x", "y"))
     found = {}
     for n, run in runs.items():
-        widths = (x.shape[1], *sources.architectures[n].hidden_widths)
+        widths = (x.shape[1], *sources.theory[n].hidden_widths)
         standard = standard_kernel(x, sources.limit, widths)
         found[n] = first_step_ratio(np.asarray(run.path)[:, 0] - y, standard, ntk) / max(runs)
     return found
