@@ -161,8 +161,8 @@ def mutations() -> list[Mutation]:
     found += [of_network("depth", "L + 1", deeper)]
     found += [of_network("beta", f"x {f:g}", beta_times(f)) for f in (1.5, 2.0, 5.0)]
     found += [of_network("activation", name, of_activation(name)) for name in ("gelu", "tanh")]
-    found += [of_kernels("NNGP for NTK", "yes", nngp_for_ntk)]
-    found += [Mutation("no 1/n", "yes", no_order_in_width)]
+    found += [of_kernels("NNGP for NTK", "detected", nngp_for_ntk)]
+    found += [Mutation("no 1/n", "detected", no_order_in_width)]
     return found + [Mutation("learning rate", f"x {f:g}", other_rate(f)) for f in (1.1, 1.5, 2.0)]
 
 
@@ -291,12 +291,12 @@ def mutations_of(measure: str) -> list[Mutation]:
     return own + [mutation for mutation in mutations() if mutation.kind not in kinds]
 
 
-def table(rows: Mapping[str, Mapping[str, str]]) -> str:
+def table(rows: Mapping[str, Mapping[str, str | None]]) -> str:
     """Markdown table of the smallest size detected, by claim and kind; – if none of them was."""
     kinds = list(dict.fromkeys(mutation.kind for mutation in mutations()))
     lines = [f"| claim | {' | '.join(kinds)} |", "| --- " * (len(kinds) + 1) + "|"]
     for name, cells in rows.items():
-        values = " | ".join(cells.get(kind, "") for kind in kinds)
+        values = " | ".join(cells[kind] or "–" if kind in cells else "" for kind in kinds)
         lines.append(f"| `{name}` | {values} |")
     return "\n".join(lines)
 
@@ -306,19 +306,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
     parser.add_argument("--experiments", nargs="+", help="claims to try (default: all of the run)")
+    parser.add_argument(
+        "--write", type=Path, help="file for the table as YAML, updated if it exists"
+    )
     given = parser.parse_args(arguments)
     text = (given.results / "configuration.yaml").read_text(encoding="utf-8")
     study = read_study(yaml.safe_load(text), [given.results])
     configure_jax(os.cpu_count() or 1, study.device)
     claims = [name for name, experiment in study.selected.items() if experiment.paper]
-    rows: dict[str, dict[str, str]] = {}
+    rows: dict[str, dict[str, str | None]] = {}
     for name in given.experiments or claims:
         rows[name] = {}
         sources = read_sources(study, name, given.results)
         for mutation, lost in detected(study, name, sources):
             found = "; ".join(sorted(lost)) or "not detected"
             print(f"{name}: {mutation.kind} {mutation.size}: {found}", file=sys.stderr, flush=True)
-            rows[name][mutation.kind] = mutation.size if lost else "–"
+            rows[name][mutation.kind] = mutation.size if lost else None
+    if given.write:
+        known = yaml.safe_load(given.write.read_text("utf-8")) if given.write.exists() else {}
+        rows = {name: each for name, each in {**known, **rows}.items() if name in claims}
+        text = yaml.safe_dump(rows, sort_keys=False, allow_unicode=True)
+        given.write.write_text(text, encoding="utf-8")
     print(table(rows))
     return 0
 

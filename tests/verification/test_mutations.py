@@ -64,12 +64,12 @@ def test_kernels_and_moments_are_those_of_another_network(kind, size, other):
 
 
 def test_nngp_takes_the_place_of_the_ntk():
-    changed = applied("NNGP for NTK", "yes")
+    changed = applied("NNGP for NTK", "detected")
     np.testing.assert_allclose(changed.limiting["ntk"], POINTS.limiting["nngp"])
 
 
 def test_the_order_in_width_is_lost_in_networks_only():
-    changed = applied("no 1/n", "yes")
+    changed = applied("no 1/n", "detected")
     assert changed.architectures[64] == POINTS.architectures[16]
     assert changed.theory == POINTS.architectures
 
@@ -130,7 +130,7 @@ def test_an_error_too_small_is_not_detected(study, monkeypatch):
 
 
 def test_table_has_a_row_for_each_claim():
-    rows = {"one": {"depth": "L + 1", "beta": "–"}, "other": {}}
+    rows = {"one": {"depth": "L + 1", "beta": None}, "other": {}}
     head, _, one, other = mutations.table(rows).splitlines()
     cells = dict(zip(head.split(" | "), one.split(" | "), strict=True))
     assert (cells["depth"], cells["beta"]) == ("L + 1", "–")
