@@ -293,7 +293,8 @@ def mutations_of(measure: str) -> list[Mutation]:
 
 def table(rows: Mapping[str, Mapping[str, str | None]]) -> str:
     """Markdown table of the smallest size detected, by claim and kind; – if none of them was."""
-    kinds = list(dict.fromkeys(mutation.kind for mutation in mutations()))
+    known = [mutation.kind for mutation in mutations()]
+    kinds = list(dict.fromkeys(known + [kind for cells in rows.values() for kind in cells]))
     lines = [f"| claim | {' | '.join(kinds)} |", "| --- " * (len(kinds) + 1) + "|"]
     for name, cells in rows.items():
         values = " | ".join(cells[kind] or "–" if kind in cells else "" for kind in kinds)

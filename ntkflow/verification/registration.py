@@ -1,7 +1,7 @@
 """Margins and settings of the claims, fixed on a date, before the numbers of fresh seeds are seen.
 
 ``python -m ntkflow.verification.registration results`` compares the claims of a run with the latest
-registration, ``references/registration-DATE.yaml``; ``--write`` makes one.
+registration, ``references/registration-DATE.yaml``; ``--write`` adds one.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="register this run there")
     given = parser.parse_args(arguments)
-    date = f"{datetime.now(UTC):%Y-%m-%d}"
+    date = f"{datetime.now(UTC):%Y-%m-%dT%H%M}"  # of UTC; no registration replaces another
     try:
         found = register(given.results, date)
         if given.write:
