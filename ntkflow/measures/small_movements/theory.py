@@ -63,9 +63,7 @@ def theory(x: np.ndarray, samples: int, network: Network, seed: int) -> Theory:
     for slope in slopes[::-1]:
         backward.insert(0, slope * backward[0])
     own = slice(samples)
-    weights = [
-        ((sigma - beta**2) * b)[own, own] for sigma, b in zip(nngp, backward, strict=True)
-    ]
+    weights = [((sigma - beta**2) * b)[own, own] for sigma, b in zip(nngp, backward, strict=True)]
     units, random = [], np.zeros((len(x), samples, samples))
     for k, slope in enumerate(slopes):
         near = ntk[k][:, own]
