@@ -29,9 +29,8 @@ import numpy as np
 import xarray as xr
 
 from ntkflow.aliases import Array, Float, Inputs, Outputs, SeedKeys
-from ntkflow.kernels.activations import ClosedForm, activation
+from ntkflow.kernels.activations import activation
 from ntkflow.kernels.dual import Activation
-from ntkflow.kernels.hermite import HermiteSeries
 from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.laws import exponent
@@ -47,7 +46,7 @@ REASON = "half of the distance between the orders n^(-3/4) and n^(-1)"
 
 RATE = 0.5
 """Learning rate times lambda_1, a quarter of the largest stable one."""
-RECORDS = 4
+RECORDS = 3
 AT_ONCE = 10  # networks at once, so that their parameters stay in the cache
 DRIFT = r"$\sup_t \|\Theta(t) - \Theta(0)\| / \|\Theta(0)\|$"
 
@@ -100,20 +99,15 @@ def largest_eigenvalue(x: Inputs, sigma: Activation, depth: int, sources: Source
     return float(np.linalg.eigvalsh(np.asarray(kernels.ntk))[-1]) / len(points)
 
 
-def smooth(sigma: Activation) -> bool:
-    """Whether an activation has derivatives of all orders; those of the other classes have none."""
-    return isinstance(sigma, ClosedForm | HermiteSeries)
-
-
 def _laws(
     squares: Mapping[str, Mapping[int, np.ndarray]], depth: int, choices: Sequence[Activation]
 ) -> tuple[list[Quantity], list[Series]]:
     """Exponent of each activation, with fitted lines, measured points and two slopes."""
     quantities, series = [], []
     for sigma in choices:
-        expected = SMOOTH if smooth(sigma) else KINKED
+        expected = SMOOTH if sigma.smooth else KINKED
         name = f"L = {depth}, {sigma.name}: exponent of the drift"
-        name += "" if smooth(sigma) else " (heuristic)"
+        name += "" if sigma.smooth else " (heuristic)"
         quantity, (guide, line, points) = exponent(
             name, squares[sigma.name], expected, margin=MARGIN, reason=REASON, power=0.5
         )
@@ -159,7 +153,7 @@ def drifts(
             return theta, empirical_ntk(theta, x, x, here, outputs=0).ravel()
 
         _, kernels = jax.lax.scan(record, start, counts)
-        changes = jnp.linalg.norm(kernels - kernels[0], axis=1)
+        changes = jnp.linalg.norm(kernels - kernels[:1], axis=1)
         return jnp.max(changes) / jnp.linalg.norm(kernels[0])
 
     return jax.lax.map(follow, keys, batch_size=min(AT_ONCE, len(keys)))

@@ -15,7 +15,7 @@ a mean square over its value to leading order (module `theory`), from a fit with
 The theory needs a bounded second derivative, as that of the paper.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import jax
@@ -24,10 +24,9 @@ import numpy as np
 import xarray as xr
 
 from ntkflow.aliases import Array, Inputs, Outputs, SeedKeys
-from ntkflow.analysis.jackknife import batches, jackknife
+from ntkflow.analysis.jackknife import Estimate, batches, jackknife
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.extrapolation import limit_of_ratio
-from ntkflow.measures.common.laws import bars
+from ntkflow.measures.common.laws import bars, weights_of_limit
 from ntkflow.measures.common.sources import Sources
 from ntkflow.measures.small_movements.theory import Theory, theory
 from ntkflow.networks.mlp import Architecture, Parameters, affine, apply, init, seed_keys
@@ -44,6 +43,9 @@ Movements = dict[str, np.ndarray]
 
 def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -> xr.Dataset:
     """Movements at each width over their leading order, and both against n."""
+    if not sources.limit.activation.smooth:
+        name = sources.limit.activation.name
+        raise ValueError(f"network: found the activation {name!r}, expected one without kinks")
     x = np.asarray(sources.dataset["x"].values, np.float32)
     y = np.asarray(sources.dataset["y"].values[: sources.samples, 0], np.float64)
     expected = theory(x.astype(np.float64), sources.samples, sources.limit, sources.seed % 2**32)
@@ -60,7 +62,7 @@ def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -
     quantities = [
         Quantity(
             f"movement of {name} over its leading order, n to infinity",
-            limit_of_ratio({n: each[name] for n, each in found.items()}),
+            _limit({n: each[name] for n, each in found.items()}),
             *("equals", 1.0, MARGIN, REASON, seeds),
         )
         for name in names
@@ -137,6 +139,16 @@ def compared(
         theory = -rho @ kernel.T
         found[name] = np.stack([(function * theory).mean(axis=1), (theory**2).mean(axis=1)], axis=1)
     return found
+
+
+def _limit(squares: Mapping[int, np.ndarray]) -> Estimate:
+    """Measured over expected mean square at n = infinity, from a fit with a term in 1/n."""
+    weights = weights_of_limit([*squares])
+
+    def intercept(groups: Sequence[np.ndarray]) -> float:
+        return float(weights @ [np.divide(*group.mean(axis=0)) for group in groups])
+
+    return jackknife(intercept, [batches(each) for each in squares.values()])
 
 
 def _panel(title: str, key: str, found: Mapping[int, Movements]) -> Panel:
