@@ -8,7 +8,7 @@ needs a drift far below 1. Time is in units of 1 / lambda_1 of the limiting NTK.
 What theorems assume, and the exponent that is expected:
 
 - JGH prove a bound of n^(-1/2) (with the rate of Lee et al. 2019) for Lipschitz activations with a
-  bounded second derivative. ReLU and |z| have none, and no exponent is proved for them here.
+  bounded second derivative. ReLU and |z| have none, so it is tested for them without a proof.
 - Huang & Yau (2019, Corollary 2.4) and Dyer & Gur-Ari (2020) derive n^(-1) for smooth activations.
   Both assume smoothness, the second also a conjecture on correlation functions.
 - For activations with a kink n^(-3/4) is a heuristic, not a theorem. Pre-activations move by
@@ -29,6 +29,7 @@ import numpy as np
 import xarray as xr
 
 from ntkflow.aliases import Array, Float, Inputs, Outputs, SeedKeys
+from ntkflow.analysis.power_law import DRIFT_BOUND
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.limiting import limiting_kernels
@@ -43,6 +44,8 @@ PRECISION = "float32"
 SMOOTH, KINKED = -1.0, -0.75
 MARGIN = 0.125
 REASON = "half of the distance between the orders n^(-3/4) and n^(-1)"
+HEURISTIC = f"{REASON}; the order is a heuristic"
+BOUNDED = "a bound, proved for a bounded second derivative, which this activation does not have"
 
 RATE = 0.5
 """Learning rate times lambda_1, a quarter of the largest stable one."""
@@ -81,7 +84,7 @@ def measure(
             sources.progress(f"L = {depth}, n = {width}")
         numbers, series = _laws(drift, depth, choices)
         quantities += numbers
-        title = f"drift in training, $L = {depth}$"
+        title = f"drift in training and slopes, $L = {depth}$"
         panels.append(Panel(title, "width $n$", DRIFT, series, "log", "log"))
     return evidence(quantities, panels)
 
@@ -105,14 +108,17 @@ def _laws(
     """Exponent of each activation, with fitted lines, measured points and two slopes."""
     quantities, series = [], []
     for sigma in choices:
-        expected = SMOOTH if sigma.smooth else KINKED
         name = f"L = {depth}, {sigma.name}: exponent of the drift"
-        name += "" if sigma.smooth else " (heuristic)"
-        quantity, (guide, line, points) = exponent(
-            name, squares[sigma.name], expected, margin=MARGIN, reason=REASON, power=0.5
+        expected, reason = (SMOOTH, REASON) if sigma.smooth else (KINKED, HEURISTIC)
+        found, (guide, line, points) = exponent(
+            name, squares[sigma.name], expected, margin=MARGIN, reason=reason, power=0.5
         )
-        quantities.append(quantity)
-        label = f"{sigma.name}, {line.label}"
+        quantities.append(found)
+        if not sigma.smooth:
+            bound = {"relation": "at most", "expected": DRIFT_BOUND, "margin": 0.0}
+            bound |= {"name": f"{name}, bound", "reason": BOUNDED}
+            quantities.append(dataclasses.replace(found, **bound))
+        label = f"{sigma.name}: {found.estimate.value:.2f}".replace("-", "−")
         drawn = dataclasses.replace(guide, label="")
         series += [drawn, dataclasses.replace(line, label=label), points]
     return quantities, series

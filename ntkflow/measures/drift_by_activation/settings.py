@@ -28,9 +28,9 @@ class Settings(Untrained):
 
     paper = "Theorem 2"
     statement = (
-        "In training, the NTK of the networks tested drifts by n^(-1) for smooth activations and, "
-        "as a heuristic gives, by n^(-3/4) for activations with a kink; both are below the bound "
-        "n^(-1/2)."
+        "In training, the NTK of the networks tested drifts by n^(-1) for smooth activations. For "
+        "activations with a kink it drifts by less than the bound n^(-1/2), and by n^(-3/4), as a "
+        "heuristic gives."
     )
     fewest_widths = 2
 

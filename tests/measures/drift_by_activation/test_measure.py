@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ntkflow.kernels.activations import activation
-from ntkflow.measures.common.evidence import AGREES, DISAGREES, judge
+from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED, judge
 from ntkflow.measures.drift_by_activation import measure as drift_by_activation
 from ntkflow.networks.empirical import empirical_ntk
 from ntkflow.networks.mlp import apply, init, seed_keys
@@ -46,9 +46,10 @@ def test_only_the_order_that_is_expected_agrees(order):
     spread = 1 + 0.1 * np.random.default_rng(0).standard_normal(200) ** 2
     squares = {n: spread * n ** (2 * order) for n in (32, 128, 512)}
     laws, _ = drift_by_activation._laws({"relu": squares, "erf": squares}, 2, CHOICES)
-    kinked, smooth = judge(laws)["verdict"]
+    kinked, bound, smooth = judge(laws)["verdict"]
     assert kinked == (AGREES if order == -0.75 else DISAGREES)
     assert smooth == (AGREES if order == -1.0 else DISAGREES)
+    assert bound == (UNDECIDED if order == -0.5 else AGREES)
 
 
 def test_rates_are_relative_to_the_limit():
