@@ -1,0 +1,54 @@
+"""Settings of the measure `drift_by_activation`."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.datasets.config import DatasetConfig
+from ntkflow.kernels.names import check_parameters
+from ntkflow.keys import Count, PositiveFinite
+from ntkflow.measures.common.experiment import Problems, Seeds, Untrained, repeated
+
+
+def _named(names: Sequence[str]) -> Sequence[str]:
+    """Raise ValueError unless each is the name of an activation without parameters."""
+    for name in names:
+        check_parameters(name, {})
+    return names
+
+
+class Settings(Untrained):
+    """Exponent in n of the drift of the NTK in training, by activation and depth.
+
+    The goal is f_theta(0) plus the target of the data set, scaled. Of the network, the activation
+    and the depth are not used. Needs two widths.
+    """
+
+    paper = "Theorem 2"
+    statement = (
+        "In training, the NTK of the networks tested drifts by n^(-1) for smooth activations. For "
+        "activations with a kink it drifts by less than the bound n^(-1/2), and by n^(-3/4), as a "
+        "heuristic gives."
+    )
+    fewest_widths = 2
+
+    activations: Annotated[list[str], AfterValidator(_named)] = Field(
+        min_length=1, description="names of activations"
+    )
+    depths: list[Annotated[Count, Field(ge=2)]] = Field(
+        min_length=1, description="numbers L of weight layers; that of the network is not used"
+    )
+    seeds: Seeds = Field(300, description="number of initialisations of each width")
+    time: PositiveFinite = Field(4.0, description="end of training, in units of 1 / λ₁")
+    amplitude: PositiveFinite = Field(
+        0.1, description="root mean square of the distance to the goal, over training points"
+    )
+
+    def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        yield from super().problems(dataset, network)
+        yield from repeated("activations", self.activations, "activation")
+        yield from repeated("depths", self.depths, "depth")
+        if dataset.target.kind == "zero":
+            yield "dataset", f"found {self.dataset!r} with target zero, expected a target to learn"
