@@ -104,7 +104,9 @@ def _variants(
     given, limit = sources.architectures, np.asarray(sources.limiting["ntk"].values, np.float64)
     for written in ({}, *variants):
         changes = {key: value for key, value in written.items() if value is not None}
-        new = {key: changes[key] for key in ("beta", "weight_gain") if key in changes}
+        new: dict[str, Any] = {
+            key: changes[key] for key in ("beta", "weight_gain") if key in changes
+        }
         if "activation" in changes:
             new["activation"] = activation(**changes["activation"])
         first = given[min(given)]
@@ -114,7 +116,7 @@ def _variants(
             for n, network in sorted(given.items())
         }
         depth = {"depth": changes["depth"]} if "depth" in changes else {}
-        kernel = limit
+        kernel: Any = limit
         if new or depth:
             kernel = limiting_kernels(x, x, **vars(replace(sources.limit, **new, **depth))).ntk
         label = _label(changes) or f"L = {first.depth}, {first.activation.name}"

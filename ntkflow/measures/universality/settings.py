@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ntkflow.configuration.networks import ActivationConfig, NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
-from ntkflow.keys import Count, NotBoolean, PositiveFinite, Strict, shorthand
+from ntkflow.keys import NotBoolean, PositiveFinite, Strict, shorthand
 from ntkflow.measures.common.experiment import Draws, Problems, Untrained
 
 Depth = Annotated[int, Field(ge=2), NotBoolean]
