@@ -4,7 +4,7 @@
   the smallest eigenvalue of the Gram matrix between points of the sphere, over the rounding error
   of eigenvalues, N eps lambda_1. Above 1 the matrix is certainly positive definite. Eigenvalues of
   smooth kernels on S^2 fall geometrically and reach rounding error at about a hundred points, so
-  erf is checked only for the smallest number of points. In R^10 they fall slowly enough.
+  erf and tanh are checked in R^10, where they fall slowly enough.
 - Polynomial activations: the kernel is a polynomial in the cosine, of degree d^(L-1) at most for
   the degree d, and its part of degree k in Gegenbauer polynomials spans the spherical harmonics of
   that degree. Its rank is the sum of their dimensions over the degrees that occur, which follow
@@ -33,6 +33,9 @@ PRECISION = "float64"
 
 FEATURES = 10
 """Largest dimension of inputs."""
+
+SMOOTH = {"erf": 2, "tanh": 3}
+"""Depths of the smooth activations, which are checked in the largest dimension."""
 
 POLYNOMIALS = {
     "z² without bias": ((0.0, 0.0, 1.0), 0.0, ((2, 3), (3, 3), (3, 5))),
@@ -85,19 +88,18 @@ def _definite(
     points = {d: sphere(sources.seed, largest, d) for d in (2, FEATURES)} | {x.shape[1]: x}
     cases = [(replace(limit, depth=depth), x.shape[1]) for depth in sorted({2, limit.depth})]
     cases += [(limit, features) for features in points if features != x.shape[1]]
-    if limit.activation.name != "erf":
-        cases.append((replace(limit, activation=activation("erf"), depth=2), x.shape[1]))
-    if limit.activation.name != "tanh":
-        cases.append((replace(limit, activation=activation("tanh"), depth=3), FEATURES))
+    cases += [
+        (replace(limit, activation=activation(name), depth=depth), FEATURES)
+        for name, depth in SMOOTH.items()
+        if name != limit.activation.name
+    ]
     quantities, series = [], []
     for network, features in cases:
-        sigma = network.activation.name
-        name = f"{sigma}, L = {network.depth}, R{raised(features)}"
+        name = f"{network.activation.name}, L = {network.depth}, R{raised(features)}"
         smallest, floor = _smallest(points[features], sizes, network)
-        count = 1 if sigma == "erf" and features < FEATURES else len(sizes)
-        label = f"{name}, up to {sizes[count - 1]} points: smallest eigenvalue over rounding"
+        label = f"{name}, up to {largest} points: smallest eigenvalue over rounding"
         # An eigenvalue is known to within one unit of rounding.
-        least = float(np.min(smallest[:count] / floor[:count]))
+        least = float(np.min(smallest / floor))
         quantities.append(Quantity.exact(label, least, "at least", 1.0, 0.0, ROUNDING_REASON))
         shown = np.maximum(smallest, floor / 10)
         series += [Series(name, sizes, shown), Series("", sizes, shown, look="points")]
