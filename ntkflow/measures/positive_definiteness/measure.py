@@ -27,7 +27,6 @@ from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.kernels.tiles import Network
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.sources import Sources
-from ntkflow.words import raised
 
 PRECISION = "float64"
 
@@ -95,7 +94,7 @@ def _definite(
     ]
     quantities, series = [], []
     for network, features in cases:
-        name = f"{network.activation.name}, L = {network.depth}, R{raised(features)}"
+        name = f"{network.activation.name}, L = {network.depth}, d = {features}"
         smallest, floor = _smallest(points[features], sizes, network)
         label = f"{name}, up to {largest} points: smallest eigenvalue over rounding"
         # An eigenvalue is known to within one unit of rounding.
@@ -155,7 +154,7 @@ def _polynomials(seed: int) -> tuple[list[Quantity], list[Series]]:
             kernel = gram(sphere(seed, count, features), Network(sigma, depth, beta))
             eigenvalues = np.linalg.eigvalsh(kernel)[::-1]
             share = eigenvalues / eigenvalues[0]
-            case = f"{name}, L = {depth}, R{raised(features)}"
+            case = f"{name}, L = {depth}, d = {features}"
             rank = float(np.sum(share > ZERO)) - expected
             label = f"{case}: rank less its prediction, {expected}"
             quantities.append(Quantity.exact(label, rank, "equals", 0.0, 0.0, RANK_REASON))

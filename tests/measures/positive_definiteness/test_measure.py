@@ -134,9 +134,9 @@ def test_another_depth_has_another_rank(monkeypatch):
     monkeypatch.setattr(positive_definiteness, "limiting_kernels", shallow)
     found = [name for name, verdict in verdicts(measured()).items() if verdict == DISAGREES]
     assert [name.partition(":")[0] for name in found] == [
-        "z² without bias, L = 3, R³",
-        "z² without bias, L = 3, R⁵",
-        "z + z² with bias, L = 3, R³",
+        "z² without bias, L = 3, d = 3",
+        "z² without bias, L = 3, d = 5",
+        "z + z² with bias, L = 3, d = 3",
     ]
 
 
