@@ -9,7 +9,7 @@ import pytest
 
 from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.kernels.activations import activation
-from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED
+from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED, judge
 from ntkflow.measures.universality import measure as universality
 from ntkflow.measures.universality.settings import Settings, Variant
 from ntkflow.networks.mlp import Architecture, apply, as_layers
@@ -98,6 +98,26 @@ def test_a_kernel_that_depends_on_ratios_is_refused(monkeypatch):
     given, unequal = distances(measured(UNEQUAL)).values()
     jax.clear_caches()
     assert (given, unequal) == (AGREES, DISAGREES)
+
+
+def test_variances_that_do_not_add_are_refused(monkeypatch):
+    """The variance of both layers is not the sum of theirs if one multiplies the other."""
+
+    def product(network, *_):
+        first, second = network.hidden_widths
+        return [1 / first / second]
+
+    monkeypatch.setattr(universality, "exact_means", product)
+    number, _ = universality._order(X, NETWORKS.architectures)
+    assert judge([number])["verdict"].tolist() == [DISAGREES]
+
+
+def test_the_order_of_limits_does_not_matter():
+    """With one finite layer the variance falls like 1/n, whichever layer it is."""
+    number, lines = universality._order(X, NETWORKS.architectures)
+    assert judge([number])["verdict"].tolist() == [AGREES]
+    for line in lines:
+        np.testing.assert_allclose(np.multiply(line.x, line.y), line.x[0] * line.y[0], rtol=0.1)
 
 
 def test_without_relu_only_distances_are_measured():
