@@ -84,12 +84,18 @@ def init(
     network and can be compared. All are drawn in one call, because each call adds seconds of
     compilation.
     """
-    widths = (features, *architecture.hidden_widths, architecture.outputs)
     count = parameter_count(features, architecture)
-    rest = jax.random.normal(key, (count,), jnp.float32).astype(dtype)
-    layers = []
+    entries = jax.random.normal(key, (count,), jnp.float32).astype(dtype)
+    return as_layers(entries, features, architecture)
+
+
+def as_layers(
+    entries: Float[AnyArray, " count"], features: int, architecture: Architecture
+) -> Parameters:
+    """Parameters with these entries, of which there are `parameter_count`, in order."""
+    widths, layers = (features, *architecture.hidden_widths, architecture.outputs), []
     for fan_in, fan_out in pairwise(widths):
-        weight, bias, rest = jnp.split(rest, (fan_in * fan_out, (fan_in + 1) * fan_out))
+        weight, bias, entries = jnp.split(entries, (fan_in * fan_out, (fan_in + 1) * fan_out))
         layers.append(Layer(weight.reshape(fan_in, fan_out), bias))
     return layers
 

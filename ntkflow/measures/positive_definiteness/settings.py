@@ -9,16 +9,16 @@ from ntkflow.measures.common.experiment import Experiment, Problems
 
 
 class Settings(Experiment):
-    """Spectrum of the limiting NTK on the sphere, for the network's and for other activations.
+    """Spectrum of the limiting NTK on spheres, for the network's and for other activations.
 
     Measures smallest eigenvalues, ranks for polynomial activations, and the decay of the spectrum
-    on the circle. Needs points on a sphere.
+    on the circle. Needs points on a sphere; those in other dimensions are drawn.
     """
 
     paper = "Proposition 2"
     statement = (
-        "On sampled points of the sphere the limiting NTK is positive definite for the "
-        "non-polynomial activations tested."
+        "On sampled points of spheres the limiting NTK is positive definite for the non-polynomial "
+        "activations tested, and singular with the predicted rank for the polynomials."
     )
     reads = ("dataset", "limiting", "networks")
 

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.polynomial import Polynomial
 
+from ntkflow.kernels.activations import activation
 from ntkflow.kernels.limiting import limiting_kernels
+from ntkflow.kernels.tiles import Network
 from ntkflow.measures.common.evidence import AGREES, DISAGREES
 from ntkflow.measures.positive_definiteness import measure as positive_definiteness
 from tests.measures.examples import sources, verdicts
@@ -22,7 +24,7 @@ def measured(name="relu", depth=3):
 
 def test_relu_is_definite_and_polynomials_have_their_ranks():
     found = verdicts(measured())
-    assert len(found) == 9
+    assert len(found) == 14
     assert set(found.values()) == {AGREES}
 
 
@@ -53,7 +55,7 @@ def test_a_kernel_with_a_constant_off_it_is_not_definite(monkeypatch):
 
     found = failing(monkeypatch, less)
     assert [name for name in found if "smallest eigenvalue" in name]
-    assert [name for name in found if name.startswith("z² without bias: rank")]
+    assert [name for name in found if name.startswith("z² without bias, L = 2")]
 
 
 def test_noise_on_the_kernel_raises_the_ranks(monkeypatch):
@@ -62,37 +64,80 @@ def test_noise_on_the_kernel_raises_the_ranks(monkeypatch):
         return kernels._replace(ntk=kernels.ntk * (1 + 1e-3 * noise))
 
     found = failing(monkeypatch, noisy)
-    assert len([name for name in found if "rank less its prediction" in name]) == 3
+    assert len([name for name in found if "rank less its prediction" in name]) == 6
 
 
-def projected_degrees(coefficients, beta, features):
+def test_kernels_of_few_dimensions_are_those_without_zeros():
+    network = Network(activation("relu"), 3, 0.2, 1.1)
+    expected = limiting_kernels(X, X, **vars(network)).ntk
+    np.testing.assert_allclose(positive_definiteness.gram(X, network), expected, rtol=1e-12)
+
+
+def projected_degrees(coefficients, beta, features, depth):
     """From the kernel's recursion by quadrature, projected on Gegenbauer polynomials."""
-    sigma, alpha = Polynomial(coefficients), features / 2 - 1
-    u, weights = scipy.special.roots_gegenbauer(2 * len(coefficients), alpha)
-    q, c = 1 / features + beta**2, u / features + beta**2
+    sigma, alpha, degree = Polynomial(coefficients), features / 2 - 1, len(coefficients) - 1
+    most = degree ** (depth - 1) + 1
+    u, weights = scipy.special.roots_gegenbauer(most + 1, alpha)
     z, share = np.polynomial.hermite_e.hermegauss(10)
     first, second = np.meshgrid(z, z, indexing="ij")
-    other = (c[:, None, None] * first + np.sqrt(q**2 - c[:, None, None] ** 2) * second) / q**0.5
 
-    def dual(function):
+    def dual(function, q, c):
+        other = (c[:, None, None] * first + np.sqrt(q**2 - c[:, None, None] ** 2) * second) / q**0.5
         values = function(q**0.5 * first) * function(other)
         return np.einsum("i,j,uij->u", share, share, values) / (2 * np.pi)
 
-    values = c * dual(sigma.deriv()) + dual(sigma) + beta**2
+    q, c = 1 / features + beta**2, u / features + beta**2
+    ntk = c
+    for _ in range(depth - 1):
+        slope, nngp = dual(sigma.deriv(), q, c), dual(sigma, q, c) + beta**2
+        q = np.sum(share * sigma(q**0.5 * z) ** 2) / np.sqrt(2 * np.pi) + beta**2
+        c, ntk = nngp, ntk * slope + nngp
     parts = []
-    for k in range(len(coefficients) + 1):
+    for k in range(most + 1):
         circle = np.cos(k * np.arccos(u))  # Chebyshev's, where alpha = 0
         basis = scipy.special.eval_gegenbauer(k, alpha, u) if alpha else circle
-        parts.append(np.sum(weights * values * basis) / np.sqrt(np.sum(weights * basis**2)))
+        parts.append(np.sum(weights * ntk * basis) / np.sqrt(np.sum(weights * basis**2)))
     return np.flatnonzero(np.abs(parts) > 1e-9 * np.max(np.abs(parts))).tolist()
 
 
 @pytest.mark.parametrize("features", [2, 3, 5])
 @pytest.mark.parametrize("beta", [0.0, 0.5])
-@pytest.mark.parametrize("coefficients", [(0, 1), (0, 0, 1), (0, 1, 0, 1), (1, 0, 2, 0, 1)])
-def test_degrees_are_those_of_the_kernel(coefficients, beta, features):
-    found = positive_definiteness.harmonic_degrees(coefficients, beta, features)
-    assert found == projected_degrees(coefficients, beta, features)
+@pytest.mark.parametrize(
+    ("coefficients", "depth"),
+    [
+        *(((0, 1), 2), ((0, 0, 1), 2), ((0, 1, 0, 1), 2), ((1, 0, 2, 0, 1), 2)),
+        *(((0, 1), 4), ((0, 0, 1), 3), ((0, 1, 1), 3), ((0, 1, 1), 1)),
+    ],
+)
+def test_degrees_are_those_of_the_kernel(coefficients, depth, beta, features):
+    found = positive_definiteness.harmonic_degrees(coefficients, beta, features, depth)
+    assert found == projected_degrees(coefficients, beta, features, depth)
+
+
+@pytest.mark.parametrize(
+    ("depth", "features", "rank"),
+    [(2, 3, 1 + 5), (3, 3, 1 + 5 + 9), (4, 3, 1 + 5 + 9 + 13 + 17), (3, 5, 1 + 14 + 55)],
+)
+def test_squares_span_harmonics_of_even_degree(depth, features, rank):
+    """Dimensions on S^2 are 2 k + 1."""
+    degrees = positive_definiteness.harmonic_degrees((0, 0, 1), 0.0, features, depth)
+    assert degrees == [*range(0, 2 ** (depth - 1) + 1, 2)]
+    assert sum(positive_definiteness.harmonic_dimension(k, features) for k in degrees) == rank
+
+
+def test_another_depth_has_another_rank(monkeypatch):
+    """Kernels of two layers in place of three have the ranks of two layers."""
+
+    def shallow(*points, **network):
+        return limiting_kernels(*points, **{**network, "depth": min(2, network["depth"])})
+
+    monkeypatch.setattr(positive_definiteness, "limiting_kernels", shallow)
+    found = [name for name, verdict in verdicts(measured()).items() if verdict == DISAGREES]
+    assert [name.partition(":")[0] for name in found] == [
+        "z² without bias, L = 3, d = 3",
+        "z² without bias, L = 3, d = 5",
+        "z + z² with bias, L = 3, d = 3",
+    ]
 
 
 @pytest.mark.parametrize(("features", "count"), [(2, 2), (3, 5), (4, 9), (5, 14)])
