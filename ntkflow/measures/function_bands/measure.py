@@ -7,7 +7,7 @@ The claim has, for the widest networks at each time, over the points at which f 
   the Gaussian and most of the noise of f_0;
 - the fraction of points at which a network is between the 10th and the 90th percentile.
 
-The distance of f from these dynamics falls at least as n^(-1/2) from the narrowest to the widest.
+The distance of f from these dynamics at the last time falls at least as n^(-1/2).
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from ntkflow.analysis.jackknife import batches, jackknife
 from ntkflow.kernels.dynamics import Components, kernel_flow
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Quantity
-from ntkflow.measures.common.laws import mean
+from ntkflow.measures.common.laws import exponent, mean
 from ntkflow.measures.common.sources import Sources
 from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED
@@ -62,7 +62,6 @@ LEAST_DEVIATION = 0.1
 
 MEAN = 0.1**2, "the square of a tenth of a deviation"
 SHARE = 0.1, "it changes by a tenth if the deviation does by a quarter"
-BOUND = 0.0, "none: an upper bound"
 FUNCTIONS = ("f", "limiting_f")
 
 
@@ -135,7 +134,11 @@ def claims(statistics: xr.Dataset) -> list[Quantity]:
     widest = statistics.isel(width=-1).dropna("seed", subset=["f"])
     found = [each for time in range(widest.sizes["time"]) for each in _at(widest.isel(time=time))]
     if statistics.sizes["width"] > 1:
-        found.append(_distance_ratio(statistics.isel(time=-1)))
+        last = statistics.isel(time=-1)
+        distances = ((last["f"] - last["limiting_f"]) ** 2).mean("sample", skipna=False) ** 0.5
+        by_width = {int(n): distances.sel(width=n).dropna("seed").values for n in last["width"]}
+        name = "exponent of the distance from the limiting dynamics at the end"
+        found.append(exponent(name, by_width, -0.5, "at most")[0])
     return found
 
 
@@ -153,16 +156,3 @@ def _at(networks: xr.Dataset) -> Iterator[Quantity]:
     inside = ((low[free] < f) & (f < high[free])).mean(axis=1)
     share = QUANTILES[-1] - QUANTILES[0]
     yield mean(f"{when}: share in the 10-90 % band", inside, "equals", share, *SHARE)
-
-
-def _distance_ratio(statistics: xr.Dataset) -> Quantity:
-    """Distance from the limiting dynamics of the widest over that of the narrowest networks."""
-    narrow, wide = (int(statistics["width"].values[place]) for place in (0, -1))
-    distance = ((statistics["f"] - statistics["limiting_f"]) ** 2).mean("sample") ** 0.5
-    groups = [distance.sel(width=n).dropna("seed").values for n in (wide, narrow)]
-    ratio = jackknife(
-        lambda each: float(each[0].mean() / each[1].mean()), [*map(batches, groups)], log=True
-    )
-    name = f"distance from the limiting dynamics at the end, n = {wide} over n = {narrow}"
-    bound, seeds = (narrow / wide) ** 0.5, min(map(len, groups))
-    return Quantity(name, ratio, "at most", bound, *BOUND, seeds)

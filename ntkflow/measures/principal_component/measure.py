@@ -7,7 +7,8 @@ component k and a part h_t = r_t - g_t f^(k) across it. In the limit h_t = 0 and
 The claim has, at t = 0 and from many untrained networks (`initial`):
 
 - the rate of |g_t| over lambda_k, extrapolated by 1/n;
-- the exponent of the speed of ||h_t|| in n, which is -1/2.
+- the exponent in n of d||h_t|| / d|g_t|, the tangent of the angle between the first step and the
+  straight line. It is -1/2.
 
 In training, where the kernel grows by a factor of order 1 at the smallest width, from the widest
 and the narrowest networks:
@@ -16,8 +17,9 @@ and the narrowest networks:
   inflation v^T Theta_0 v / (N lambda_k) - 1 of each network, with v = f^(k)(X) / sqrt(N), is
   subtracted: to first order it is the part of Theta_0 - Theta_inf, and its mean is of order 1/n.
   The rest is the movement of the kernel, at most of order n^(-1/2) by Theorem 2;
-- sup_t ||h_t||, with that of the same networks linearised at theta(0). The latter is of order
-  n^(-1/2) with higher orders that are large at these widths; the former falls at least as fast.
+- the exponent in n of sup_t ||h_t||, minus that of the same networks linearised at theta(0). The
+  latter is -1/2 to leading order, with higher orders that are large at these widths. The kernel
+  grows in training, which makes sup_t ||h_t|| smaller: by 0.78, 0.80 and 0.84 at n = 100, 250, 600.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,10 +30,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ntkflow.analysis.ensembles import recorded_kernels, stack_widths
-from ntkflow.analysis.jackknife import Estimate, batches, jackknife
+from ntkflow.analysis.jackknife import batches, jackknife
 from ntkflow.analysis.spectrum import eigenfunction, leading_eigenvalues
 from ntkflow.measures.common.evidence import Quantity
-from ntkflow.measures.common.laws import exponent, mean, weights_of_limit
+from ntkflow.measures.common.laws import (
+    SLOPE_MARGIN,
+    SLOPE_REASON,
+    exponent,
+    mean,
+    weights_of_limit,
+)
 from ntkflow.measures.common.linearised import descent
 from ntkflow.measures.common.sources import Sources
 from ntkflow.measures.principal_component.initial import speeds
@@ -70,9 +78,9 @@ SCHEMA = Schema(
             "rate along the component at t = 0 of untrained networks, over its eigenvalue",
             optional=True,
         ),
-        "initial_speed": Variable(
+        "initial_slope": Variable(
             ("initial_width", "draw"),
-            "speed of the deviation from the straight line at t = 0, in the same units",
+            "speed of the deviation from the straight line at t = 0, over that along it",
             optional=True,
         ),
     },
@@ -96,9 +104,7 @@ LEADING = 10
 PRECISION = "float32"
 
 RATE = 0.1, "half the difference that a kernel makes which is a fifth too large"
-START = 0.3, "three times the spread of a network's rate at n = 600"
 BOUND = 0.0, "none: an upper bound"
-RELATIVE = 0.1, "a tenth: terms of order 1/n beyond those of linearised networks"
 
 
 def measure(
@@ -159,14 +165,15 @@ def _untrained(
     widths: Sequence[int],
     draws: int,
 ) -> xr.Dataset:
-    """Rates and speeds at t = 0 of untrained networks, over the eigenvalue."""
+    """Rates and directions at t = 0 of untrained networks."""
     x, found = sources.dataset["x"].values[train], []
     for n in sorted(widths):
         keys = seed_keys(sources.seed, n, draws)
-        found.append(speeds(keys, x, mode, sources.architectures[n]) / eigenvalue)
+        along, across = speeds(keys, x, mode, sources.architectures[n]).T
+        found.append([along / eigenvalue, across / along])
         sources.progress(f"{draws} untrained networks of width {n}")
     dims = ("initial_width", "draw")
-    parts = dict(zip(("initial_rate", "initial_speed"), np.moveaxis(found, 2, 0), strict=True))
+    parts = dict(zip(("initial_rate", "initial_slope"), np.moveaxis(found, 1, 0), strict=True))
     variables = {name: (dims, values) for name, values in parts.items()}
     return xr.Dataset(variables, {"initial_width": sorted(widths)})
 
@@ -250,8 +257,7 @@ def claims(statistics: xr.Dataset) -> list[Quantity]:
     name = f"excess of the rate along the component, {between}"
     found.append(Quantity(name, ratio, "at most", bound, *BOUND, seeds))
     if "linear_across" in statistics:
-        name = f"sup ||h||, {between}, over that of linearised networks"
-        found.append(Quantity(name, _fall(pair), "at most", 1.0, *RELATIVE, seeds))
+        found.append(_fall(statistics))
     return found
 
 
@@ -262,10 +268,9 @@ def _initial_claims(statistics: xr.Dataset) -> list[Quantity]:
     rate = jackknife(lambda each: float(weights @ [g.mean() for g in each]), [*map(batches, rates)])
     name = "rate along the component at t = 0 as n → ∞, over its eigenvalue"
     found = [Quantity(name, rate, "equals", 1.0, *RATE, len(rates[0]))]
-    if len(widths) > 2:
-        speed = dict(zip(widths, statistics["initial_speed"].values, strict=True))
-        name = "exponent of the speed of ||h|| at t = 0"
-        found.append(exponent(name, speed, -0.5, next_order=True)[0])
+    if len(widths) > 1:
+        slopes = dict(zip(widths, statistics["initial_slope"].values, strict=True))
+        found.append(exponent("exponent of d||h|| / d|g| at t = 0", slopes, -0.5)[0])
     return found
 
 
@@ -274,21 +279,20 @@ def _first_record(statistics: xr.Dataset) -> list[Quantity]:
     width = int(statistics["width"].values[-1])
     rates = statistics["inflation"].sel(width=width).dropna("seed").values
     name = f"rate along the component at the first record, n = {width}, over its eigenvalue"
-    return [mean(name, rates, "equals", 1.0, *START)]
+    return [mean(name, rates, "equals", 1.0, *RATE)]
 
 
-def _fall(pair: Sequence[xr.Dataset]) -> Estimate:
-    """Ratio of the mean sup ||h|| of two widths, over that of their linearised networks."""
-    largest = [
-        np.stack([each[name].max("step").values for name in ("across", "linear_across")], axis=1)
-        for each in pair
-    ]
-
-    def statistic(groups: Sequence[np.ndarray]) -> float:
-        wide, narrow = (group.mean(axis=0) for group in groups)
-        return float(wide[0] / wide[1] / (narrow[0] / narrow[1]))
-
-    return jackknife(statistic, largest, log=True)
+def _fall(statistics: xr.Dataset) -> Quantity:
+    """Exponent of sup ||h|| minus that of linearised networks, from the ratio of each network."""
+    both = [statistics[name].max("step") for name in ("across", "linear_across")]
+    ratios = np.log(both[0] / both[1])
+    logs = np.log(statistics["width"].values.astype(np.float64))
+    weights = (logs - logs.mean()) / np.sum((logs - logs.mean()) ** 2)
+    groups = [ratios.isel(width=place).dropna("seed").values for place in range(len(logs))]
+    slope = jackknife(lambda each: float(weights @ [group.mean() for group in each]), groups)
+    name = "exponent of sup ||h|| minus that of linearised networks"
+    seeds = min(map(len, groups))
+    return Quantity(name, slope, "equals", 0.0, SLOPE_MARGIN, SLOPE_REASON, seeds)
 
 
 def _excess(networks: xr.Dataset) -> np.ndarray:

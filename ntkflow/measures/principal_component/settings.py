@@ -15,8 +15,8 @@ class Settings(AlongComponent, WithUntrained):
     paper = "Section 6.3, Figure 3"
     statement = (
         "Towards a goal along a kernel principal component, f starts at the rate of its eigenvalue "
-        "as n grows and leaves the straight line at a speed of order n^(-1/2). In training, rate "
-        "and deviation approach their limits with n."
+        "as n grows, and at an angle of order n^(-1/2) to the straight line. In training the rate "
+        "approaches its limit with n, and the deviation falls as in networks with fixed kernels."
     )
     title = "Training along one kernel principal component"
     caption = (

@@ -15,7 +15,7 @@ from ntkflow.networks.mlp import seed_keys
 from tests.analysis import examples as stores
 from tests.measures import examples
 
-INITIAL = {"widths": [64, 16], "draws": 3000}
+INITIAL = {"widths": [96, 32], "draws": 3000}
 X = np.stack([np.cos(stores.ANGLE), np.sin(stores.ANGLE)], axis=1)
 
 
@@ -64,13 +64,13 @@ def _found(measured):
 def test_untrained_networks_have_the_mean_and_the_variance_of_theory(measured, found):
     assert list(found["verdict"]) == ["agrees"] * 6
     assert (found["seeds"][:4] == INITIAL["draws"]).all()
-    moments = [relu_moments(1.0, (n, n), features=2, beta=0.1).ntk_variance for n in (16, 64)]
+    moments = [relu_moments(1.0, (n, n), features=2, beta=0.1).ntk_variance for n in (32, 96)]
     np.testing.assert_allclose(measured["exact_variance"], moments)
 
 
 def test_profiles_are_rows_of_the_kernels(made):
-    keys = seed_keys(5, 16, 3)
-    network = made.architectures[16]
+    keys = seed_keys(5, 32, 3)
+    network = made.architectures[32]
     found = kernel_profile.profiles(keys, X[6], X[4:], network)
     whole = initial_kernels(keys, X, network)
     np.testing.assert_allclose(found, whole[:, 6, 4:, 0, 0], rtol=1e-4)
@@ -118,9 +118,9 @@ def test_a_limit_of_another_shape_and_the_same_size_disagrees(measured):
     assert found["verdict"].iloc[1] == "disagrees"
 
 
-@pytest.mark.parametrize("width", [16, 64])
+@pytest.mark.parametrize("width", [32, 96])
 def test_the_variance_of_half_the_width_disagrees(measured, width):
-    wrong = [relu_moments(1.0, (n // 2,) * 2, features=2, beta=0.1) for n in (16, 64)]
+    wrong = [relu_moments(1.0, (n // 2,) * 2, features=2, beta=0.1) for n in (32, 96)]
     variances = "initial_width", [each.ntk_variance for each in wrong]
     found = judged(measured.assign(exact_variance=variances))
     assert found["verdict"][f"variance of Theta(x_0, x_0) at n = {width}, over theory"] == (
