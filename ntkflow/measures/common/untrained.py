@@ -18,17 +18,17 @@ class UntrainedNetworks(Strict):
 class WithUntrained(Trained):
     """Base class of measures of trained networks that may also draw untrained ones."""
 
-    initial: UntrainedNetworks | None = Field(
+    untrained: UntrainedNetworks | None = Field(
         None,
-        description="untrained networks, for the numbers of the claim at initialisation; `null` "
+        description="more networks, at initialisation, for the numbers of the claim there; `null` "
         "takes the trained ones at the first record",
     )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        yield from repeated("initial.widths", self.drawn_widths, "width")
+        yield from repeated("untrained.widths", self.drawn_widths, "width")
 
     @property
     def drawn_widths(self) -> list[int]:
         """Widths of the untrained networks."""
-        return self.initial.widths if self.initial else []
+        return self.untrained.widths if self.untrained else []

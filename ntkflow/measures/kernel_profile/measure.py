@@ -90,13 +90,13 @@ BOUND = 0.0, "none: an upper bound"
 
 
 def measure(
-    sources: Sources, *, reference_angle: float, initial: Mapping[str, Any] | None = None
+    sources: Sources, *, reference_angle: float, untrained: Mapping[str, Any] | None = None
 ) -> xr.Dataset:
     """Theta(x_0, x) of each network and its limit, for all test points x.
 
     x_0 is the test point whose angle is nearest to `reference_angle` (radians, modulo 2 pi). The
     attribute ``reference_angle`` is the angle of x_0. Steps are those at which kernels were
-    recorded. Only the first output is used. `initial` has the widths and the number of untrained
+    recorded. Only the first output is used. `untrained` has the widths and the number of untrained
     networks, of which batch means are stored.
     """
     limiting = sources.limiting
@@ -116,10 +116,10 @@ def measure(
         coords={"angle": ("sample", angles)},
         attrs={"reference_angle": float(angles[nearest])},
     )
-    if initial:
+    if untrained:
         x = np.asarray(sources.dataset["x"].values[points], np.float64)
-        profile = profile.merge(_untrained(sources, x, nearest, limit[nearest], **initial))
-        profile.attrs["draws"] = initial["draws"]
+        profile = profile.merge(_untrained(sources, x, nearest, limit[nearest], **untrained))
+        profile.attrs["draws"] = untrained["draws"]
     return conform(profile, SCHEMA)
 
 

@@ -4,7 +4,7 @@ The residual r_t = f_t - f* on the training points has a part g_t = <r_t, f^(k)>
 component k and a part h_t = r_t - g_t f^(k) across it. In the limit h_t = 0 and
 |g_t| = |g_0| exp(-lambda_k t): the network function moves along a straight line.
 
-The claim has, at t = 0 and from many untrained networks (`initial`):
+The claim has, at t = 0 and from many `untrained` networks:
 
 - the rate of |g_t| over lambda_k, extrapolated by 1/n;
 - the exponent in n of d||h_t|| / d|g_t|, the tangent of the angle between the first step and the
@@ -112,7 +112,7 @@ def measure(
     *,
     component: int,
     amplitude: float,
-    initial: Mapping[str, Any] | None = None,
+    untrained: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
     """Distances to the goal along and across the component, and eigenvalues of the networks.
 
@@ -148,9 +148,9 @@ def measure(
         },
         attrs={"component": component, "amplitude": float(amplitude)},
     )
-    if initial:
+    if untrained:
         eigenvalue = float(spectrum["eigenvalue"].sel(component=component))
-        statistics.update(_untrained(sources, train, mode.values, eigenvalue, **initial))
+        statistics.update(_untrained(sources, train, mode.values, eigenvalue, **untrained))
     if outputs == 1:
         linear = {n: _linear(e, n, mode, train) for n, e in ensembles.items()}
         statistics["linear_across"] = stack_widths(linear)
@@ -166,15 +166,18 @@ def _untrained(
     draws: int,
 ) -> xr.Dataset:
     """Rates and directions at t = 0 of untrained networks."""
-    x, found = sources.dataset["x"].values[train], []
+    x, rates, slopes = sources.dataset["x"].values[train], [], []
     for n in sorted(widths):
         keys = seed_keys(sources.seed, n, draws)
         along, across = speeds(keys, x, mode, sources.architectures[n]).T
-        found.append([along / eigenvalue, across / along])
+        rates.append(along / eigenvalue)
+        slopes.append(across / along)
         sources.progress(f"{draws} untrained networks of width {n}")
     dims = ("initial_width", "draw")
-    parts = dict(zip(("initial_rate", "initial_slope"), np.moveaxis(found, 1, 0), strict=True))
-    variables = {name: (dims, values) for name, values in parts.items()}
+    variables = {
+        "initial_rate": (dims, np.array(rates)),
+        "initial_slope": (dims, np.array(slopes)),
+    }
     return xr.Dataset(variables, {"initial_width": sorted(widths)})
 
 
@@ -284,11 +287,11 @@ def _first_record(statistics: xr.Dataset) -> list[Quantity]:
 
 def _fall(statistics: xr.Dataset) -> Quantity:
     """Exponent of sup ||h|| minus that of linearised networks, from the ratio of each network."""
-    both = [statistics[name].max("step") for name in ("across", "linear_across")]
-    ratios = np.log(both[0] / both[1])
     logs = np.log(statistics["width"].values.astype(np.float64))
     weights = (logs - logs.mean()) / np.sum((logs - logs.mean()) ** 2)
-    groups = [ratios.isel(width=place).dropna("seed").values for place in range(len(logs))]
+    across, linear = (statistics[name].max("step") for name in ("across", "linear_across"))
+    ratios = across / linear
+    groups = [np.log(ratios.isel(width=i).dropna("seed").values) for i in range(len(logs))]
     slope = jackknife(lambda each: float(weights @ [group.mean() for group in each]), groups)
     name = "exponent of sup ||h|| minus that of linearised networks"
     seeds = min(map(len, groups))

@@ -15,14 +15,14 @@ from ntkflow.networks.mlp import seed_keys
 from tests.analysis import examples as stores
 from tests.measures import examples
 
-INITIAL = {"widths": [96, 32], "draws": 3000}
+UNTRAINED = {"widths": [96, 32], "draws": 3000}
 X = np.stack([np.cos(stores.ANGLE), np.sin(stores.ANGLE)], axis=1)
 
 
 def sources(**options):
     """Untrained networks on the circle, and an ensemble whose kernels grow by 20/n."""
     y, train = np.zeros((len(X), 1)), len(stores.TRAIN)
-    made = examples.sources(X, y, train=train, widths=INITIAL["widths"], **options)
+    made = examples.sources(X, y, train=train, widths=UNTRAINED["widths"], **options)
     limiting = made.limiting.assign_coords(angle=("sample", stores.ANGLE))
     return dataclasses.replace(made, limiting=limiting, ensembles=ensembles(20.0))
 
@@ -53,7 +53,7 @@ def _made():
 
 @pytest.fixture(scope="module", name="measured")
 def _measured(made):
-    return kernel_profile.measure(made, reference_angle=0.0, initial=INITIAL)
+    return kernel_profile.measure(made, reference_angle=0.0, untrained=UNTRAINED)
 
 
 @pytest.fixture(scope="module", name="found")
@@ -63,7 +63,7 @@ def _found(measured):
 
 def test_untrained_networks_have_the_mean_and_the_variance_of_theory(measured, found):
     assert list(found["verdict"]) == ["agrees"] * 6
-    assert (found["seeds"][:4] == INITIAL["draws"]).all()
+    assert (found["seeds"][:4] == UNTRAINED["draws"]).all()
     moments = [relu_moments(1.0, (n, n), features=2, beta=0.1).ntk_variance for n in (32, 96)]
     np.testing.assert_allclose(measured["exact_variance"], moments)
 

@@ -16,7 +16,7 @@ from tests.measures import examples
 
 N = len(stores.TRAIN)
 X = np.stack([np.cos(stores.ANGLE), np.sin(stores.ANGLE)], axis=1)
-INITIAL = {"widths": [16, 32, 96], "draws": 3000}
+UNTRAINED = {"widths": [16, 32, 96], "draws": 3000}
 COMPONENT, AMPLITUDE, RATE = 2, 0.5, 0.5
 
 
@@ -73,12 +73,12 @@ def _spectrum():
 def _measured():
     """Untrained networks with their limit; trained ones of the limiting kernel of the examples."""
     y = np.zeros((len(X), 1))
-    given = examples.sources(X, y, train=N, widths=INITIAL["widths"])
+    given = examples.sources(X, y, train=N, widths=UNTRAINED["widths"])
     spectrum = decompose_kernel(given.limiting)
     trained = ensembles(decompose_kernel(stores.limiting()))
     given = dataclasses.replace(given, spectrum=spectrum, ensembles=trained)
     return principal_component.measure(
-        given, component=COMPONENT, amplitude=AMPLITUDE, initial=INITIAL
+        given, component=COMPONENT, amplitude=AMPLITUDE, untrained=UNTRAINED
     )
 
 
