@@ -40,4 +40,5 @@ def networks_of(study: Study, experiment: Any) -> dict[str, Any]:
     if "networks" not in experiment.reads:
         return {}
     network, widths = study.networks[experiment.network], getattr(experiment, "widths", [])
+    widths = [*widths, *getattr(experiment, "drawn_widths", [])]  # those that a measure draws
     return {"finite": {n: network.finite(n) for n in widths}, "limit": network.limit}

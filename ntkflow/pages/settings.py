@@ -25,14 +25,14 @@ def settings(
         lines["Widths n"] = listed(rest["widths"])
     if "seeds" in rest:
         lines["Networks"] = f"{rest['seeds']} initialisations of each width"
-    if "initial" in rest:
-        draws, widths = rest["initial"]["draws"], listed(rest["initial"]["widths"])
+    if untrained := rest.get("initial") or rest.get("untrained"):
+        draws, widths = untrained["draws"], listed(untrained["widths"])
         lines["Untrained networks"] = f"{draws} of each width {widths}"
     if "training" in rest:
         lines["Training"] = _training(rest["training"])
     elif "steps" in rest:
         lines["Training"] = _descent(rest)
-    covered = ("widths", "seeds", "initial", "training", "learning_rate", "steps")
+    covered = ("widths", "seeds", "initial", "untrained", "training", "learning_rate", "steps")
     titles = {key: key.replace("_", " ").capitalize() for key in rest if key not in covered}
     lines |= {title: listed(rest[key]) for key, title in titles.items()}
     lines["Precision"] = f"limiting kernels in {study['kernels']['precision']}"

@@ -95,6 +95,7 @@ def function_bands(
         xr.Dataset(
             {
                 "f": (("width", "seed", "time", "sample"), closed * mean + spread * (draws + bias)),
+                "limiting_f": (("width", "seed", "time", "sample"), closed * mean + spread * draws),
                 "percentile": (
                     ("quantile", "time", "sample"),
                     closed * mean + spread * np.array([-1.28, 0.0, 1.28])[:, None, None],
@@ -141,6 +142,7 @@ def principal_component(
                     ("width", "seed", "component"),
                     eigenvalue * (1 + rng.normal(size=(len(widths), seeds, 3)) / n**0.5),
                 ),
+                "inflation": (("width", "seed"), rate[..., 0] / eigenvalue[1]),
             },
             {
                 "width": list(widths),

@@ -61,7 +61,9 @@ def test_every_shipped_experiment_names_all_of_its_keys(study):
     for name, experiment in study.experiments.items():
         text = str(told(study, name))
         for key, value in experiment.model_dump(mode="json").items():
-            if key not in ("measure", "training", "initial") and not isinstance(value, list):
+            if key in ("initial", "untrained"):
+                assert "Untrained networks" in told(study, name) or value is None, name
+            elif key not in ("measure", "training") and not isinstance(value, list):
                 shown = f"{value:g}" if isinstance(value, float) else str(value)
                 assert shown in text, (name, key)
 

@@ -1,7 +1,8 @@
 """Trained network functions on the circle against the limiting Gaussian (JGH Figure 2).
 
-One panel per time, one line per network, coloured by width. Dashed lines are percentiles of the
-limiting Gaussian, with a band between the outermost; dots are training points.
+One panel per time, one line for each of the first ten networks of a width, coloured by width.
+Dashed lines are percentiles of the limiting Gaussian, with a band between the outermost; dots are
+training points.
 """
 
 from typing import Any
@@ -19,6 +20,8 @@ from ntkflow.analysis.jackknife import mean_with_interval
 from ntkflow.plotting import style
 
 BAND = "#e2e2e2"
+SHOWN = 10
+"""Networks of each width that are drawn, as in JGH."""
 # A white rim separates a dot from the lines behind it.
 POINT: dict[str, Any] = dict(
     marker="o", markersize=5, color=style.INK, markeredgecolor="white", linestyle="none", zorder=4
@@ -45,7 +48,7 @@ def _draw_time(axes: Axes, functions: xr.Dataset, colours: dict[int, str]) -> No
     axes.fill_between(
         angle, percentile.isel(quantile=0), percentile.isel(quantile=-1), color=BAND, linewidth=0
     )
-    style.network_lines(axes, angle, functions["f"], colours)
+    style.network_lines(axes, angle, functions["f"].isel(seed=slice(SHOWN)), colours)
     for limit in percentile.transpose("quantile", ...):
         axes.plot(angle, limit, **style.LIMIT)
     axes.plot(functions["train_angle"], functions["train_y"], **POINT)

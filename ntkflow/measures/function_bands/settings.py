@@ -17,14 +17,20 @@ class Settings(Trained):
     Needs `test` points on the circle.
     """
 
-    reads = ("ensembles", "dataset", "gaussian")
+    reads = ("ensembles", "dataset", "gaussian", "limiting")
     elsewhere = frozenset({"band_times"})
     on_circle = True
+    paper = "Section 6.2, Figure 2"
+    statement = (
+        "Trained on least squares, the widest networks have the mean of the limiting Gaussian at "
+        "the given times, and the share of them that it predicts is between its percentiles."
+    )
     title = "Network functions and the limiting Gaussian around the circle"
     caption = (
-        "Network functions on the unit circle at given training times, one line per network, over "
-        "the 10th, 50th and 90th percentiles of the Gaussian that the limit n → ∞ predicts; dots "
-        "are the training points. For infinite time the networks are shown at their last step. "
+        "Network functions on the unit circle at given training times, one line for each of at "
+        "most ten networks of a width, over the 10th, 50th and 90th percentiles of the Gaussian "
+        "that the limit n → ∞ predicts; dots are the training points. For infinite time the "
+        "networks are shown at their last step. "
         f"After {PAPER}, Figure 2."
     )
     alt = (

@@ -5,18 +5,25 @@ from pydantic import Field
 from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Finite
-from ntkflow.measures.common.experiment import PAPER, Problems, Trained
+from ntkflow.measures.common.experiment import PAPER, Problems
+from ntkflow.measures.common.untrained import WithUntrained
 
 
-class Settings(Trained):
+class Settings(WithUntrained):
     """NTK Theta(x_0, x) around the circle at the recorded times, with its limit (JGH Figure 1).
 
     Needs `test` points on the circle and at least one step in `kernel_steps`.
     """
 
-    reads = ("ensembles", "limiting")
+    reads = ("ensembles", "limiting", "dataset", "networks")
     on_circle = True
     free = frozenset({"cost", "optimizer", "batch_size"})
+    paper = "Section 6.1, Figure 1"
+    statement = (
+        "Around the circle the mean NTK at initialisation tends to the limiting NTK and its "
+        "variance at one input is that of theory; in training it grows at the smallest width, and "
+        "the change from there to the largest falls at least as fast as n^(-1/2)."
+    )
     title = "NTK around the circle at each recorded time"
     caption = (
         "Empirical NTK Θ(x₀, x) between a fixed point of the unit circle and all others at each "

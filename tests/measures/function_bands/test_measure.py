@@ -14,7 +14,10 @@ POINTS = len(examples.ANGLE)
 
 
 def measured(ensembles, gaussian, dataset):
-    return measure(Sources(ensembles=ensembles, gaussian=gaussian, dataset=dataset))
+    limiting = examples.limiting()
+    return measure(
+        Sources(ensembles=ensembles, gaussian=gaussian, dataset=dataset, limiting=limiting)
+    )
 
 
 def gaussian(times=TIMES, outputs=1):
