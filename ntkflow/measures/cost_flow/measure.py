@@ -21,7 +21,7 @@ records. Numbers:
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import diffrax
 import jax
@@ -133,7 +133,7 @@ def _flows(
     times: Float[Array, " t"],
 ) -> tuple[Array, Array]:
     def one(kernel: Kernel, start: Float[AnyArray, "p k"]) -> tuple[Array, Array]:
-        def velocity(_time: Array, state: tuple[Array, Array], _: None) -> tuple[Array, Array]:
+        def velocity(_time: Any, state: Any, _: Any) -> tuple[Array, Array]:
             dual = dual_element(cost.pointwise, state[0][: len(y)], y)
             gradient = kernel_map(kernel, dual)
             return -gradient, inner_product(dual, gradient[: len(y)])
@@ -148,7 +148,7 @@ def _flows(
             saveat=diffrax.SaveAt(ts=times),
             stepsize_controller=diffrax.PIDController(rtol=SOLVER, atol=SOLVER),
         )
-        f, spent = found.ys  # type: ignore[misc]  # set by `saveat`
+        f, spent = found.ys
         first, last = (mean_cost(cost, f[record, : len(y)], y) for record in (0, -1))
         return f, jnp.abs(first - last - spent[-1]) / first
 

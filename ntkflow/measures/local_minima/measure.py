@@ -1,8 +1,8 @@
 """Networks that fit the training points, by width (JGH Introduction).
 
 "For wide enough networks, there are very few 'bad' local minima, i.e. local minima with much higher
-cost than the global minimum." Networks are trained on least squares, by gradient descent from random
-initialisations, on points that the narrowest network cannot fit for any parameters. (With one unit
+cost than the global minimum." Networks are trained on least squares, by gradient descent from
+random initialisations, on points that the narrowest network cannot fit for any parameters. (With one unit
 per layer and a monotone activation, f is a monotone function of one direction.) A network
 
 - reaches the data if its last cost is at most 1 % of that of f = 0;
@@ -122,10 +122,10 @@ def _descend(
 ) -> Parameters:
     """Parameters after `steps` steps of gradient descent, of all networks at once."""
     gradient = jax.vmap(jax.grad(lambda each: _cost(each, x, y, network)))
-    rate = jnp.asarray(rate, x.dtype)
+    scale = jnp.asarray(rate, x.dtype)
 
     def step(_: Array, theta: Parameters) -> Parameters:
-        return jax.tree.map(lambda p, g: p - rate * g, theta, gradient(theta))
+        return jax.tree.map(lambda p, g: p - scale * g, theta, gradient(theta))
 
     return jax.lax.fori_loop(0, steps, step, theta)
 
