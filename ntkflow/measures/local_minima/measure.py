@@ -2,8 +2,8 @@
 
 "For wide enough networks, there are very few 'bad' local minima, i.e. local minima with much higher
 cost than the global minimum." Networks are trained on least squares, by gradient descent from
-random initialisations, on points that the narrowest network cannot fit for any parameters. (With one unit
-per layer and a monotone activation, f is a monotone function of one direction.) A network
+random initialisations, on points that the narrowest network cannot fit for any parameters. (With
+one unit per layer and a monotone activation, f is a monotone function of one direction.) A network
 
 - reaches the data if its last cost is at most 1 % of that of f = 0;
 - stops at a higher cost if it does not, and its cost falls by less than a tenth over the last half
