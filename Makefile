@@ -24,7 +24,7 @@ options = $(if $(filter --configfile,$(others)),,$(flag)) --cores $(CORES)
 arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files),$(others)))
 
 .PHONY: help environment figures claims smoke verify reference test lint audit bench \
-	benchworkflow benchkernels benchempirical benchtraining lock schema gallery report clean
+	benchworkflow benchkernels benchempirical benchtraining benchcoverage mutations lock schema gallery report clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -77,6 +77,12 @@ benchempirical: $(READY) ## time the empirical NTK; ARGS="--peer PYTHON" adds ne
 
 benchtraining: $(READY) ## time training; ARGS="--torch PYTHON" adds PyTorch
 	$(BIN)/python benchmarks/training.py $(ARGS)
+
+benchcoverage: $(READY) ## measure how often the intervals of claims cover
+	$(BIN)/python -m benchmarks.coverage $(ARGS)
+
+mutations: $(READY) ## find the smallest errors of the theory that each claim of results/ detects
+	$(BIN)/python -m ntkflow.verification.mutations $(ARGS)
 
 lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade for newer versions
 	$(BIN)/uv pip compile --universal --generate-hashes --fork-strategy fewest \

@@ -132,6 +132,7 @@ def test_kernels_are_the_same_without_jit(depth, on_sphere):
     np.testing.assert_allclose(found.ntk, expected.ntk, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_function_whose_globals_change_has_the_kernels_of_its_values(tmp_path):
     state, x = {"slope": 0.3}, inputs(4)
 

@@ -67,7 +67,7 @@ def jackknife(statistic: Statistic, groups: Sequence[ArrayLike], *, log: bool = 
     """Estimate a statistic of groups of independent units, each (unit, ...).
 
     `statistic` takes the groups, of which one may lack a unit. The error is NaN if a group has a
-    single unit, and all is NaN if `log` and the statistic is not positive.
+    single unit, or `log` and the statistic is not positive.
     """
     samples = [np.asarray(group, np.float64) for group in groups]
 
@@ -77,18 +77,20 @@ def jackknife(statistic: Statistic, groups: Sequence[ArrayLike], *, log: bool = 
             return found
         return float(np.log(found)) if found > 0 else np.nan
 
-    whole = on_scale(samples)
-    value = float(np.exp(whole)) if log else whole
+    value = float(statistic(samples))
     variances, degrees = [], []
     for place, sample in enumerate(samples):
         size = len(sample)
         if size < 2:
             return Estimate(value, np.nan, np.nan, log)
-        without = [
-            on_scale([*samples[:place], np.delete(sample, unit, axis=0), *samples[place + 1 :]])
-            for unit in range(size)
-        ]
-        spread = np.sum((without - np.mean(without)) ** 2)
+        rest = samples[:place], samples[place + 1 :]
+        without = np.array(
+            [
+                on_scale([*rest[0], np.delete(sample, unit, axis=0), *rest[1]])
+                for unit in range(size)
+            ]
+        )
+        spread = np.sum((without - without.mean()) ** 2)
         variances.append((size - 1) / size * spread)
         degrees.append(size - 1)
     v, total = np.array(variances), float(np.sum(variances))
@@ -96,25 +98,30 @@ def jackknife(statistic: Statistic, groups: Sequence[ArrayLike], *, log: bool = 
     return Estimate(value, float(np.sqrt(total)), freedom, log)
 
 
-def mean_with_interval(values: xr.DataArray, name: str) -> xr.Dataset:
+def mean_with_interval(values: xr.DataArray, name: str, *, log: bool = False) -> xr.Dataset:
     """Mean over `seed` as `name`, with the ends of its 95 % interval as `name`_low and `name`_high.
 
-    The interval is that of Student's t. `values` has one number per initialisation along `seed`,
-    NaN for an initialisation that does not exist; a single one has no interval.
+    The interval is that of Student's t, for values from 0 with `log` on the scale of the logarithm.
+    `values` has one number per initialisation along `seed`, NaN for an initialisation that does not
+    exist; a single one has no interval.
     """
-    seeds = values.notnull().sum("seed")
+    seeds, mean = values.notnull().sum("seed"), values.mean("seed")
     deviation = values.std("seed", ddof=1) / np.sqrt(seeds)
     reach = deviation * xr.apply_ufunc(lambda size: stdtrit(size - 1, 0.975), seeds)
-    mean = values.mean("seed")
-    return xr.Dataset({name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach})
+    low, high = mean - reach, mean + reach
+    if log:
+        factor = np.exp((reach / mean).where(mean > 0, reach))  # a mean of 0 has no deviation
+        low, high = mean / factor, mean * factor
+    return xr.Dataset({name: mean, f"{name}_low": low, f"{name}_high": high})
 
 
 def batches(values: ArrayLike, units: int = UNITS) -> NDArray[np.float64]:
     """Means (unit, ...) of consecutive draws (draw, ...), in at most `units` batches of equal size.
 
-    Draws that do not fill a batch are left out.
+    The batches are as small as possible. Draws that do not fill one, fewer than its size, are left
+    out.
     """
     draws = np.asarray(values, np.float64)
-    size = max(1, len(draws) // units)
-    count = min(units, len(draws))
+    size = max(1, -(-len(draws) // units))
+    count = len(draws) // size
     return draws[: count * size].reshape(count, size, *draws.shape[1:]).mean(axis=1)

@@ -65,7 +65,8 @@ NO_FIT = PowerLaw(Estimate(np.nan, np.nan, np.nan), np.nan, np.nan)
 
 def stored_exponent(store: xr.Dataset) -> Estimate:
     """Exponent from the variables () of a store."""
-    return Estimate(*(float(store[f"exponent{end}"]) for end in ("", "_error", "_degrees")))
+    value, error, degrees = (float(store[f"exponent{end}"]) for end in ("", "_error", "_degrees"))
+    return Estimate(value, error, degrees)
 
 
 def fit_power_law(

@@ -75,7 +75,7 @@ def experiment_type(folders: tuple[Path, ...]) -> Any:
 
 
 def _model(name: str, place: Path) -> Any:
-    from ntkflow.measures.common.experiment import Experiment
+    from ntkflow.measures.common.experiment import PAPER, Experiment, place_of
 
     file = place / "settings.py"
     try:
@@ -90,7 +90,8 @@ def _model(name: str, place: Path) -> Any:
             "ntkflow.measures.common.experiment.Experiment; derive it from that class or another "
             "of that module"
         )
-    claim = f"\n\nTests JGH, {settings.paper}: {settings.statement}" if settings.paper else ""
+    where = f"JGH, {settings.paper}" if settings.source == PAPER else place_of(settings)
+    claim = f"\n\nTests {where}: {settings.statement}" if settings.paper else ""
     measure: Any = (Literal[name], Field(description="name of the measure"))
     return create_model(
         "".join(map(str.capitalize, name.split("_"))),

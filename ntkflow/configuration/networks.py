@@ -65,6 +65,19 @@ class NetworkConfig(Strict):
         ratios = self.width_ratios or [1.0] * (self.depth - 1)
         return [max(1, round(ratio * width)) for ratio in ratios]
 
+    def finite(self, width: int) -> dict[str, Any]:
+        """Keywords of `Architecture.from_plain` for a network of width n."""
+        values = self._plain("depth", "width_ratios")
+        return {"hidden_widths": self.hidden_widths(width), **values}
+
+    @property
+    def limit(self) -> dict[str, Any]:
+        """Keywords that have a meaning in the limit n -> infinity."""
+        return self._plain("outputs", "width_ratios")
+
+    def _plain(self, *without: str) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude_none=True, exclude={*without})
+
     @property
     def label(self) -> str:
         """Label in figures."""

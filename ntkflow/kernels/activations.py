@@ -49,6 +49,10 @@ class PiecewiseLinear(Activation):
     def acute(self) -> bool:
         return abs(self.even) >= abs(self.odd)
 
+    @property
+    def smooth(self) -> bool:
+        return self.even == 0
+
     def square(self, variance: Variances) -> Variances:
         return (self.odd**2 + self.even**2) * variance
 
@@ -144,6 +148,10 @@ class Quadrature(Activation):
     """
 
     kinks: tuple[float, ...]
+
+    @property
+    def smooth(self) -> bool:
+        return not self.kinks
 
     def square(self, variance: Variances) -> Variances:
         return gaussian_squares((self.function,), self.kinks, jnp.sqrt(variance))[0]

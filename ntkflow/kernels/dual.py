@@ -49,6 +49,11 @@ class Activation:
         return False
 
     @property
+    def smooth(self) -> bool:
+        """True if no derivative of the function jumps."""
+        return True
+
+    @property
     def both(self) -> tuple[Elementwise, Elementwise]:
         """sigma and sigma'."""
         return self.function, derivative(self.function)

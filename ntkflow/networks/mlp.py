@@ -113,7 +113,7 @@ def affine(layer: Layer, activation: Inputs, architecture: Architecture) -> Arra
 
 def last_hidden(parameters: Parameters, x: Inputs, architecture: Architecture) -> Array:
     """a^{L-1}(x) (n, n_{L-1}) at inputs x (n, n_0)."""
-    activation = x
+    activation = jnp.asarray(x)
     for layer in parameters[:-1]:
         activation = architecture.activation.function(affine(layer, activation, architecture))
     return activation

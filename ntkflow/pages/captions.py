@@ -1,6 +1,6 @@
 """Captions of figures, for the report and for the report of Snakemake."""
 
-from ntkflow.measures.common.experiment import PAPER, Experiment
+from ntkflow.measures.common.experiment import Experiment
 
 EVIDENCE = (
     "Bars are 95 % intervals. Lines and points that belong to one width have its colour. Black "
@@ -10,7 +10,7 @@ EVIDENCE = (
 
 def caption(experiment: Experiment | type[Experiment]) -> dict[str, str]:
     """Title, text and alternative text of a figure; the last is empty for the default figure."""
-    source = f"{experiment.paper} of {PAPER}. " if experiment.paper else ""
+    source = f"{experiment.paper} of {experiment.source}. " if experiment.paper else ""
     return {
         "title": experiment.title or experiment.statement.rstrip("."),
         "text": experiment.caption or f"{source}{EVIDENCE}",

@@ -71,7 +71,16 @@ def test_a_single_unit_has_no_interval():
 def test_batches():
     values = np.arange(24.0).reshape(12, 2)
     np.testing.assert_array_equal(batches(values), values)
-    np.testing.assert_array_equal(batches(values, 5), values[:10].reshape(5, 2, 2).mean(axis=1))
+    np.testing.assert_array_equal(batches(values, 5), values.reshape(4, 3, 2).mean(axis=1))
+    np.testing.assert_array_equal(batches(values, 6), values.reshape(6, 2, 2).mean(axis=1))
+
+
+@pytest.mark.parametrize("draws", [1, 49, 50, 51, 60, 80, 99, 120, 160, 2017])
+def test_batches_leave_out_less_than_one_of_them(draws):
+    used = batches(np.ones(draws))
+    size = -(-draws // 50)
+    assert len(used) <= 50
+    assert 0 <= draws - len(used) * size < size
 
 
 def test_means_of_stores_have_the_interval_of_student():

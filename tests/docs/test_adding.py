@@ -131,5 +131,5 @@ def test_claim(carried_out):
     assert_drawn(results, "kernel_order")
     assert not (results.parents[1] / "clone" / "results").exists()
     rows = json.loads((results / "claims.json").read_text(encoding="utf-8"))
-    assert {(row["experiment"], row["verdict"]) for row in rows} == {("kernel_order", "holds")}
+    assert {(row["experiment"], row["verdict"]) for row in rows} == {("kernel_order", "agrees")}
     assert len(rows) == 3

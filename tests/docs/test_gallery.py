@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 
 from docs.gallery import copy
-from ntkflow.measures.common.evidence import FAILS, HOLDS, UNDECIDED
+from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED
 from ntkflow.measures.function_bands import figure as function_bands
 from ntkflow.plotting import style
 from tests.measures import statistics as examples
@@ -26,7 +26,7 @@ ENTRIES = {
     name: (figure, text)
     for name, figure, text in ENTRY.findall((DOCS / "gallery.md").read_text(encoding="utf-8"))
 }
-VERDICTS = {verdict.capitalize() for verdict in (HOLDS, FAILS, UNDECIDED)}
+VERDICTS = {verdict.capitalize() for verdict in (AGREES, DISAGREES, UNDECIDED)}
 BUDGET = 2.5e6
 """Bytes of all figures, which everyone has who clones."""
 

@@ -44,6 +44,7 @@ def mount() -> Iterator[Mount]:
 FILLING = [rule for rule in JOBS if rule != "record_provenance"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", always_and_slow("a full disk", FILLING[-2:] + FILLING[:-2]))
 def test_full_disk(rule: str, undisturbed: Study, finished_study: Study, mount: Mount) -> None:
     """A few kB are left, less than the rule's product takes."""

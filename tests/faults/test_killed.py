@@ -61,6 +61,7 @@ def killing_jobs(
     return killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "rules", "times", "seed"),
     [

@@ -13,6 +13,7 @@ from tests.faults.studies import (
 )
 
 
+@pytest.mark.slow
 def test_out_of_memory(undisturbed: Study, finished_study: Study) -> None:
     """A data set of 16 GB, where a process may have 4."""
     overlay = finished_study.folder / "large.yaml"

@@ -79,6 +79,7 @@ def wrong_folders(root: Path) -> dict[str, tuple[Path, str]]:
     return {name: (root / f"{name}, with spaces", said) for name, (_, said) in wrong.items()}
 
 
+@pytest.mark.slow
 def test_file_that_is_missing_or_wrong(tmp_path: Path) -> None:
     """Four data sets in one run, each from a folder with another fault."""
     study = new_study(tmp_path / "study")

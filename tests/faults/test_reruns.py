@@ -23,6 +23,7 @@ def code(study: Study) -> list[Path]:
     return [*files, study.folder / "Snakefile", study.folder / "environment.yml"]
 
 
+@pytest.mark.slow
 def test_rewritten_files_rerun_nothing_and_an_edited_script_its_jobs(finished_study: Study) -> None:
     study = finished_study
     for file in code(study):

@@ -61,6 +61,7 @@ def rotations() -> Iterator[list[tuple[str, Callable[[Path], None]]]]:
         yield [*zip(STORES, DAMAGES[shift:] + DAMAGES[:shift], strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damages", always_and_slow("a store has lost files", [*rotations()]))
 def test_what_a_store_has_lost_is_noticed_and_recomputed(
     damages: list[tuple[str, Callable[[Path], None]]], undisturbed: Study, finished_study: Study

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from ntkflow.analysis.jackknife import Estimate
 from ntkflow.jobs.provenance import record
-from ntkflow.measures.common.evidence import Panel, Quantity
+from ntkflow.measures.common.evidence import Panel, Quantity, judge
 from ntkflow.measures.common.table import tabulate
 from ntkflow.pages.captions import caption
 from ntkflow.pages.report import Shown, described, page
@@ -25,11 +26,11 @@ CONFIGURATION = f"run: [nine]\nlabel: {HOSTILE}\n"
 
 def claims():
     numbers = [
-        Quantity.exact("error", 1e-15, "at most", 0.0, 1e-12),
-        Quantity(f"slope {HOSTILE}", -0.3, -0.35, -0.25, "equals", -0.5, 0.1, 0.25),
+        Quantity.check("error", 1e-15, 1e-12, "rounding"),
+        Quantity(f"slope {HOSTILE}", Estimate(-0.3, 0.02, 20), "equals", -0.5, 0.1, HOSTILE, 10),
     ]
     labels = {"statement": f"One is two {HOSTILE}.", "paper": f"Theorem 9 {HOSTILE}"}
-    return tabulate([({"experiment": "nine", **labels}, numbers)])
+    return tabulate([({"experiment": "nine", **labels}, judge(numbers))])
 
 
 def shown(name: str, words: dict[str, str], svg: bytes = SVG) -> Shown:

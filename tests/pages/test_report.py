@@ -92,7 +92,7 @@ def test_report_says_how_the_run_was_made(found):
     for said in (
         "1 March 2026, 09:05 UTC",
         "1 job, 1 min 15 s in total",
-        "0 ✓ hold 1 ✗ does not hold 0 ? not enough data",
+        "0 ✓ agree 1 ✗ disagrees 0 ? are undecided",
         "2.0 GiB",
         "revision abc",
         "jax 1.2",

@@ -48,7 +48,7 @@ CHANGED: dict[str, set[str]] = {
     "ntkflow/measures/kernel_profile/measure.py": {"measure", "plot", *RECORD},
     "ntkflow/measures/random_functions/measure.py": MEASURE - {"tabulate_widths"},
     "ntkflow/analysis/nystroem.py": {"measure", "plot", *RECORD},
-    "ntkflow/analysis/bootstrap.py": MEASURE,
+    "ntkflow/analysis/jackknife.py": MEASURE,
     "workflow/scripts/measure.py": MEASURE,
     # Computations, with all that follows.
     "workflow/scripts/solve_dynamics.py": SOLVE,
@@ -139,6 +139,7 @@ def test_words_redraw_and_values_repeat(
     assert rules <= planned.keys() <= {*rules, "tabulate_claims", *RECORD}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", slow_unless(["figures"], ["figures", "claims", "report", "all"]))
 def test_no_target_takes_a_figure_of_failed_data_for_current(
     finished: Clone, tmp_path: Path, target: str

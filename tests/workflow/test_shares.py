@@ -46,6 +46,7 @@ def test_a_kernel_has_at_most_one_share_per_block(block, jobs, planned, clone):
     assert [found.get(rule) for rule in RULES] == planned
 
 
+@pytest.mark.slow
 def test_shares_request_the_time_of_a_share(clone):
     """All request the same, as elements of an array must: what the largest kernel needs."""
     times = []

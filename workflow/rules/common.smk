@@ -23,6 +23,7 @@ elif find_spec("ntkflow") is None:
     )
 
 import ntkflow.measures
+from ntkflow.configuration import products
 from ntkflow.configuration.messages import ConfigurationError
 from ntkflow.configuration.study import read_study
 from ntkflow.configuration.written import check_written
@@ -93,7 +94,7 @@ wildcard_constraints:
 def store(path):
     """Path of a Zarr store, declared by its root file, which is written last. Snakemake would delete a
     directory when its job fails, and would leave a file in it."""
-    return f"results/{path}.zarr/zarr.json"
+    return products.PLACE.format(path)
 
 
 def code(script, modules=lambda wildcards: ()):
@@ -136,23 +137,9 @@ def network_of(wildcards):
     return study.networks[wildcards.get("network") or experiment_of(wildcards).network]
 
 
-# The stores of each kind that an experiment needs.
-STORES = {
-    "dataset": lambda name, e: store(f"datasets/{e.dataset}"),
-    "limiting": lambda name, e: store(f"limiting/{e.dataset}/{e.network}"),
-    "spectrum": lambda name, e: store(f"spectrum/{e.dataset}/{e.network}"),
-    "gaussian": lambda name, e: store(f"gaussian/{name}"),
-    "ensembles": lambda name, e: [store(f"ensembles/{name}/width-{n}") for n in e.widths],
-    "dynamics": lambda name, e: [store(f"dynamics/{name}/width-{n}") for n in e.widths],
-    "initial": lambda name, e: [
-        store(f"initial_kernels/{name}/width-{n}") for n in e.initial.widths
-    ],
-}
-
-
 def stores(kind):
     """Input function: the stores of one kind that an experiment needs."""
-    return lambda wildcards: STORES[kind](wildcards.experiment, experiment_of(wildcards))
+    return lambda wildcards: products.stores(kind, wildcards.experiment, experiment_of(wildcards))
 
 
 def goal_store(wildcards):
@@ -160,19 +147,12 @@ def goal_store(wildcards):
     return [stores("spectrum")(wildcards)] if experiment_of(wildcards).goal else []
 
 
-def architecture(network, width):
-    """Settings of a network of one width."""
-    values = plain(network, exclude={"depth", "width_ratios"})
-    return {"hidden_widths": network.hidden_widths(width), **values}
-
-
 def architecture_of(wildcards):
-    return architecture(network_of(wildcards), int(wildcards.width))
+    return network_of(wildcards).finite(int(wildcards.width))
 
 
 def limiting_network(wildcards):
-    """Settings of a network that have a meaning in the limit n to infinity."""
-    return plain(network_of(wildcards), exclude={"outputs", "width_ratios"})
+    return network_of(wildcards).limit
 
 
 def training_of(wildcards):

@@ -1,6 +1,7 @@
 # What an experiment reads, how it is labelled, and what it leaves.
 from copy import deepcopy
 
+from ntkflow.measures.common.experiment import place_of
 from ntkflow.pages.captions import caption
 from ntkflow.pages.settings import settings
 
@@ -42,23 +43,6 @@ def imports_jax(measure):
     return imports.imports_library(files, "jax")
 
 
-def widths_by_kind(wildcards):
-    experiment = experiment_of(wildcards)
-    trained = getattr(experiment, "widths", [])
-    initial = {"initial": experiment.initial.widths} if "initial" in experiment.reads else {}
-    return {"ensembles": trained, "dynamics": trained, **initial}
-
-
-def networks_of(wildcards):
-    """Settings of the finite and limiting networks, for a measure that reads them."""
-    experiment = experiment_of(wildcards)
-    if "networks" not in experiment.reads:
-        return {}
-    network, widths = network_of(wildcards), getattr(experiment, "widths", [])
-    finite = {width: architecture(network, width) for width in widths}
-    return {"finite": finite, "limit": limiting_network(wildcards)}
-
-
 def labels_of(name):
     """Labels of an experiment in figures and tables."""
     experiment = study.experiments[name]
@@ -67,7 +51,7 @@ def labels_of(name):
         "network_label": study.networks[experiment.network].label,
         "dataset_label": experiment.dataset,
         "statement": experiment.statement,
-        "paper": experiment.paper,
+        "paper": place_of(experiment),
     }
 
 
@@ -89,7 +73,7 @@ def products_of(name):
         kinds += [source for source in COMPUTED_FROM.get(kind, []) if source not in kinds]
     suffixes = ["", ".widths"] if experiment.width_table else [""]
     tables = [f"results/tables/{name}{suffix}.csv" for suffix in suffixes]
-    read = flatten(STORES[kind](name, experiment) for kind in kinds)
+    read = flatten(products.stores(kind, name, experiment) for kind in kinds)
     return [*read, store(f"statistics/{name}"), *tables]
 
 

@@ -6,10 +6,9 @@ from typing import Any
 from ntkflow.jobs.log import progress, run
 from ntkflow.jobs.provenance import provenance
 from ntkflow.measures.common.evidence import EVIDENCE
-from ntkflow.measures.common.sources import Sources
+from ntkflow.measures.common.sources import BY_WIDTH, Sources
 from ntkflow.stores.zarr import open_store, write_store
 
-BY_WIDTH = {"ensembles": "ensemble", "dynamics": "dynamics", "initial": "initial_kernels"}
 ALONE = ("dataset", "limiting", "spectrum", "gaussian")
 
 

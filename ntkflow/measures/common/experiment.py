@@ -50,6 +50,7 @@ class Experiment(Strict):
     caption: ClassVar[str] = ""  # below the figure
     alt: ClassVar[str] = ""  # description of the figure for those who cannot see it
     paper: ClassVar[str] = ""  # place of the statement that the measure tests; empty if none
+    source: ClassVar[str] = PAPER  # publication of the statement
     statement: ClassVar[str] = ""  # the docstring by default
 
     measure: str = Field(description="name of the measure")
@@ -90,6 +91,12 @@ class Experiment(Strict):
         """Yield a complaint unless the points are labelled by class and some are test points."""
         if dataset.target.kind != "one_hot" or dataset.test is None:
             yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
+
+
+def place_of(experiment: Experiment | type[Experiment]) -> str:
+    """Place of the statement of a claim, with its publication unless that is JGH."""
+    jgh = experiment.source == PAPER
+    return experiment.paper if jgh else f"{experiment.source}, {experiment.paper}"
 
 
 def repeated(key: str, values: Sequence[object], what: str) -> Problems:
@@ -158,6 +165,13 @@ class Trained(Widths):
         found = self.training.recorded_kernels
         if self.drift and (len(found) < 2 or found[0] != 0):
             yield "training.kernel_steps", f"found {found}, expected 0 and a later step"
+
+    def linearised_problems(self, network: NetworkConfig) -> Problems:
+        """Yield a complaint unless networks have one output, and Theta(0) is recorded."""
+        if network.outputs > 1:
+            yield "network", f"{self.network!r} has {network.outputs} outputs, expected one"
+        if 0 not in self.training.recorded_kernels:
+            yield "training.kernel_steps", "expected 0 among them, for Theta(0) of each network"
 
     def _departures(self) -> Problems:
         limit = "this measure compares networks with the limit of full-batch gradient "

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ntkflow.analysis.jackknife import Estimate, batches, jackknife
 from ntkflow.analysis.power_law import OfSample, fit_power_law, mean_of
@@ -60,7 +60,7 @@ def exponent(
     theory = {"equals": "expected slope", "at most": "bound", "at least": "bound"}[relation]
     low, high = law.exponent.interval()
     slope = f"slope {law.exponent.value:.2f} [{low:.2f}, {high:.2f}]"
-    grid = np.geomspace(*ends, 40 if next_order else 2)
+    grid = np.geomspace(ends[0], ends[1], 40 if next_order else 2)
     return quantity, [
         Series(f"{theory} {expected:g}".replace("-", "−"), ends, guide, look="guide"),
         Series(slope.replace("-", "−"), grid, law(grid)),
@@ -97,6 +97,13 @@ def over_theory(
         points.append(found)
     values = [theory[n] for n in widths]
     return quantities, [Series("theory", widths, values, look="limit"), bars("", widths, points)]
+
+
+def weights_of_limit(widths: ArrayLike) -> NDArray[np.float64]:
+    """Weights of the values at each width whose weighted sum is the limit of a fit c + b / n."""
+    n = np.array(widths, np.float64)
+    columns = [np.ones_like(n), 1 / n][: len(n)]
+    return np.asarray(np.linalg.pinv(np.stack(columns, axis=1))[0])
 
 
 def bars(label: str, x: ArrayLike, estimates: Sequence[Estimate]) -> Series:

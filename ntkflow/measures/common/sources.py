@@ -11,6 +11,10 @@ if TYPE_CHECKING:  # most measures need no JAX
     from ntkflow.networks.mlp import Architecture
 
 
+BY_WIDTH = {"ensembles": "ensemble", "dynamics": "dynamics", "initial": "initial_kernels"}
+"""Attributes of `Sources` with one store for each width, and the kind of these stores."""
+
+
 @dataclass(frozen=True)
 class Sources:
     """Data that a measure is computed from; only what its `Settings.reads` lists is set."""

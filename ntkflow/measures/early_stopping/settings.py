@@ -4,13 +4,13 @@ from ntkflow.measures.common.experiment import OffTraining
 
 
 class Settings(OffTraining):
-    """Training time at which the test error is smallest, for networks and for the limiting kernel.
+    """Test error in training, of networks and of the limiting kernel from the same f_0.
 
     Needs `test` points, and noisy labels for a minimum to exist.
     """
 
     paper = "Section 5.1"
     statement = (
-        "With noisy labels the test error has a minimum in time, at about the time that the "
-        "limiting kernel predicts."
+        "With noisy labels the test error of wide networks falls, then rises, along the curve that "
+        "gradient descent of the limiting kernel predicts."
     )

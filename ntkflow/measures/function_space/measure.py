@@ -42,14 +42,17 @@ from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_key
 PRECISION = "float64"
 
 ROUNDING = 1e-11
-"""Relative rounding error of sums over thousands of parameters in float64."""
+ROUNDING_REASON = "rounding of sums over thousands of parameters in float64"
 
 SIZE = 1e-3
 """Step of differences with Richardson extrapolation."""
 
+DIFFERENCE_REASON = "error of differences, extrapolated to step 0"
 DIFFERENCE = 1e-10
 """Error of these differences: SIZE^4 / 480 = 2e-15 times a fifth derivative of up to hundreds, and
 rounding of the cost, eps / SIZE = 2e-13 times a few units, both against derivatives of 0.1."""
+
+DEFINITE_REASON = "rounding of eigenvalues, below which a kernel may be singular"
 
 DIRECTIONS = 5
 STEPS = 10
@@ -79,9 +82,8 @@ def measure(sources: Sources, *, functions: int) -> xr.Dataset:
             "linear model": descent_error(cost, linear, y, STEPS),
         }
         curves[name] = _largest(np.array(shown), exact)
-    tolerances = {"dual element": DIFFERENCE}
     quantities = [
-        Quantity.exact(f"{name}: {what}", error, "at most", 0.0, tolerances.get(what, ROUNDING))
+        _check(f"{name}: {what}", error, what == "dual element")
         for name, found in errors.items()
         for what, error in found.items()
     ]
@@ -178,9 +180,15 @@ def seminorm(kernel: Float[AnyArray, "n n k k"], directions: np.ndarray) -> list
     share = eigenvalues[0] / eigenvalues[-1]
     name = "seminorm: least over largest on the data, squared"
     return [
-        Quantity.exact("seminorm: quadratic form", error, "at most", 0.0, ROUNDING),
-        Quantity.exact(name, share, "at least", ROUNDING, 0.0),
+        _check("seminorm: quadratic form", error),
+        Quantity.exact(name, share, "at least", ROUNDING, 0.0, DEFINITE_REASON),
     ]
+
+
+def _check(name: str, error: float, by_differences: bool = False) -> Quantity:
+    if by_differences:
+        return Quantity.check(name, error, DIFFERENCE, DIFFERENCE_REASON)
+    return Quantity.check(name, error, ROUNDING, ROUNDING_REASON)
 
 
 def _panel(errors: Mapping[str, Mapping[str, float]]) -> Panel:

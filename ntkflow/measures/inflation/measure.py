@@ -7,8 +7,8 @@ g_t = g_0 exp(-lambda_i t). With v = f^(i)(X) / sqrt(N), the inflation of a netw
 
 with mean 1 at t = 0 up to 1/n, and its speed is -log(|g_T| / |g_0|) / (lambda_i T). The speed
 equals the mean of the inflation over time if the error stays along f^(i); other components
-contribute at order 1/n. T is the last record with lambda_i T <= 1, since later these contributions
-dominate g.
+contribute at order 1/n, so the ratio is also extrapolated by 1/n. T is the last record
+with lambda_i T <= 1, since later these contributions dominate g.
 
 The growth of the inflation since t = 0, mean over time, does not contain the spread of Theta_0 over
 initialisations, of order n^(-1/2). Theorem 2 bounds it by n^(-1/2), and its sharp order is 1/n. The
@@ -19,14 +19,14 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from ntkflow.analysis.bootstrap import REPLICATES, percentile_interval, resampled_means
-from ntkflow.measures.common.exponents import exponent, mean
 
 from ntkflow.aliases import Float
 from ntkflow.analysis.ensembles import recorded_kernels
+from ntkflow.analysis.jackknife import jackknife
 from ntkflow.analysis.power_law import DRIFT_BOUND
 from ntkflow.analysis.spectrum import decompose_kernel
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.laws import exponent, mean, weights_of_limit
 from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float32"
@@ -34,9 +34,16 @@ PRECISION = "float32"
 HORIZON = 1.0
 """Largest lambda_i t, at which the error of the limit has fallen to 1/e."""
 
-SPEED_TOLERANCE = 0.03
-"""Margin of speed over inflation at the largest width: the next order in 1/n, and the difference of
-gradient descent from the flow, eta lambda_i / 2 (half a per cent here)."""
+START = (
+    0.1,
+    "terms of order 1/n from pairs of points; on the diagonal ReLU has none",
+)
+SPEED = (
+    0.05,
+    "next order: other components, and eta lambda_i / 2 between steps and the flow",
+)
+BOUND_REASON = "none: an upper bound"
+SIGN = "a sign"
 
 
 class Flight(NamedTuple):
@@ -62,15 +69,30 @@ def measure(sources: Sources, *, component: int, amplitude: float) -> xr.Dataset
     """Inflation and speed by width; the amplitude is not used, as ensembles contain the goal."""
     flights = flights_of(sources, component)
     narrow, wide = flights[min(flights)], flights[max(flights)]
+    explained = wide.speed / wide.mean
     with np.errstate(invalid="ignore"):  # without growth there is no exponent: it is NaN
         grown, name = {n: f.growth for n, f in flights.items()}, "growth of the inflation"
-        growth, shown = exponent(f"exponent of the {name}", grown, DRIFT_BOUND, "at most")
-    explained, ratio = wide.speed / wide.mean, "speed / mean inflation, widest"
+        growth, shown = exponent(
+            f"exponent of the {name}",
+            grown,
+            DRIFT_BOUND,
+            "at most",
+            margin=0.0,
+            reason=BOUND_REASON,
+        )
     return evidence(
         [
-            mean("mean inflation, narrowest", narrow.mean, "at least", 1.0, 0.0),
+            mean(
+                f"inflation at t = 0, n = {max(flights)}",
+                wide.inflation[:, 0],
+                "equals",
+                1.0,
+                *START,
+            ),
+            mean(f"growth, n = {min(flights)}", narrow.growth, "at least", 0.0, 0.0, SIGN),
             growth,
-            mean(ratio, explained, "equals", 1.0, SPEED_TOLERANCE, SPEED_TOLERANCE),
+            mean(f"speed / mean inflation, n = {max(flights)}", explained, "equals", 1.0, *SPEED),
+            _extrapolated("speed / mean inflation, extrapolated by 1/n", flights),
             _difference("speed, narrowest - widest", narrow.speed, wide.speed),
         ],
         [
@@ -122,12 +144,20 @@ def _along(kernel: xr.DataArray, function: Float[np.ndarray, " n"]) -> float:
     return float(function @ theta @ function / len(function) ** 2)
 
 
+def _extrapolated(name: str, flights: dict[int, Flight]) -> Quantity:
+    """Mean of speed / inflation at n = infinity, from log ratio = log r + b / n."""
+    weights = weights_of_limit([*flights])
+    groups = [flight.speed / flight.mean for flight in flights.values()]
+    found = jackknife(
+        lambda each: float(np.exp(weights @ np.log([g.mean() for g in each]))), groups
+    )
+    return Quantity(name, found, "equals", 1.0, *SPEED, min(map(len, groups)))
+
+
 def _difference(name: str, one: Float[np.ndarray, " s"], two: Float[np.ndarray, " s"]) -> Quantity:
     """Difference of the means of two sets of networks, expected to be above zero."""
-    random = np.random.default_rng(0)
-    replicates = resampled_means(one, REPLICATES, random) - resampled_means(two, REPLICATES, random)
-    low, high = percentile_interval(replicates)
-    return Quantity(name, float(one.mean() - two.mean()), low, high, "at least", 0.0, 0.0)
+    found = jackknife(lambda groups: float(groups[0].mean() - groups[1].mean()), [one, two])
+    return Quantity(name, found, "at least", 0.0, 0.0, SIGN, min(len(one), len(two)))
 
 
 def _in_time(flights: dict[int, Flight]) -> list[Series]:

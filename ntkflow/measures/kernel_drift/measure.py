@@ -108,7 +108,7 @@ def _fit(samples: Mapping[int, np.ndarray]) -> power_law.PowerLaw:
 
 def claims(statistics: xr.Dataset) -> list[Quantity]:
     """Exponent of the drift, with its upper bound."""
-    seeds = int(np.isfinite(statistics["drift"].isel(kernel_step=-1)).sum("seed").min())
+    seeds = int(statistics["drift"].isel(kernel_step=-1).notnull().sum("seed").min())
     found, expected = power_law.stored_exponent(statistics), float(statistics["expected"])
     name = f"exponent of the {DRIFT}"
     return [Quantity(name, found, "at most", expected, SLOPE_MARGIN, SLOPE_REASON, seeds)]

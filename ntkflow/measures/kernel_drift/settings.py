@@ -21,7 +21,7 @@ class Settings(Trained):
         "Left, the cost on the training points. Middle, the drift of the empirical NTK, "
         "‖Θ(t) − Θ(0)‖ / ‖Θ(0)‖ in Frobenius norms over the recorded points and all outputs. One "
         "line per network. Right, with several widths, the last drift against width: dots are "
-        "networks, bars their mean with its 95 % bootstrap interval. With five networks or more of "
+        "networks, bars their mean with its 95 % interval. With five networks or more of "
         "each width a power law is fitted and labelled with its exponent and interval. The thick "
         "grey line has the slope −1/2, which bounds the drift from above under gradient descent on "
         f"any cost ({PAPER}, Theorem 2). The bound does not cover optimisers whose steps do not "

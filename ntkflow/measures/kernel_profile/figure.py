@@ -73,7 +73,8 @@ def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
     overlap = (network * limit).integrate("angle") / _norm(limit) ** 2
     error, drift = _norm(network - limit) / _norm(limit), _norm(network - first) / _norm(first)
     columns = {"relative_error": error, "inflation": overlap, "drift": drift}
-    summary = xr.merge([mean_with_interval(values, name) for name, values in columns.items()])
+    parts = [mean_with_interval(values, name, log=True) for name, values in columns.items()]
+    summary = xr.merge(parts)
     dims = ["width", "step"]
     frame: pd.DataFrame = summary.to_dataframe(dims).reset_index()
     return frame[[*dims, "time", *summary.data_vars]]

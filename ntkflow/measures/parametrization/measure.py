@@ -3,11 +3,16 @@ r"""NTK and standard parametrization compared (JGH Remark 1).
 Both describe the same functions. Gradient descent is also the same, to rounding error and at any
 width, if the standard one has the rates eta sigma_w^2 / n_l for weights and eta beta^2 for biases.
 In NTK parametrization theta moves by O(1) in each layer while f moves by O(1). Relative to the norm
-of the weights, this is 1/n between hidden layers and n^(-1/2) in the first and last layer. With one
-rate for all parameters of the standard parametrization, f moves n times as much per step, since the
-contribution of each hidden layer to the NTK is a sum over n units and not a mean. A rate divided by
-n compensates. (Biases and the first layer contribute at order 1, and bend the line unless n is much
-larger than 1 / Sigma^l.)
+of the weights, this is 1/n between hidden layers and n^(-1/2) in the first and last layer. f
+follows kernel gradient descent with Theta_inf, up to an order 1/n, which is fitted over the widths.
+
+With one rate for all parameters of the standard parametrization, the first step of f is that of
+
+    Theta_std = sum_l [n_l (Sigma^{l+1} - beta^2) / sigma_w^2 + 1] prod_{m > l+1} sigma_w^2 dSigma^m
+
+in place of Theta_inf, l = 0..L-1, n_0 the input dimension. Both steps are compared at each width,
+from the same f_0: the ratio of their norms is that of Theta_std r and Theta_inf r, r = f_0 - y,
+times that of the rates. It is of order n, but not proportional to n at these widths.
 
 beta weights biases against weights. A larger beta makes more of the kernel constant and
 lambda_2 / lambda_1 smaller.
@@ -22,12 +27,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from ntkflow.measures.common.exponents import exponent, mean
 
 from ntkflow.aliases import AnyArray, Array, Float, Inputs, Key, Outputs, SeedKeys
+from ntkflow.analysis.jackknife import batches, jackknife
 from ntkflow.analysis.spectrum import leading_eigenvalues
 from ntkflow.kernels.limiting import limiting_kernels
+from ntkflow.kernels.tiles import Network
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.laws import bars, exponent, mean, weights_of_limit
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
@@ -43,40 +50,41 @@ COMPARED = 5
 """Number of steps over which the parametrizations are compared; rounding error grows with it."""
 
 ROUNDING = 1e-11
-"""Relative rounding error of sums over thousands of units in float64."""
+ROUNDING_REASON = "rounding of sums over thousands of units in float64"
 
-LAYER_BOUND = -0.5
-"""Exponent that bounds the relative movement of the weights of each layer (Lee et al. 2019)."""
+INNER, OUTER = -1.0, -0.5
+"""Exponents of the relative movement of the weights between hidden layers, and of the others."""
 
-BETA_TOLERANCE = 0.1
-"""Margin of a difference of logarithms: mean eigenvalues of networks deviate by O(1/n)."""
+STEP_MARGIN = 0.05
+STEP_REASON = (
+    "the next order in 1/n; a bias term left out of Theta_std changes it by more at n = 32"
+)
+MOVEMENT_MARGIN = 0.05
+MOVEMENT_REASON = "orders beyond 1/n; half of what a kernel larger by a tenth changes"
+BETA_MARGIN = 0.1
+BETA_REASON = "mean eigenvalues of networks deviate by O(1/n); a tenth of beta changes it by more"
+SIGN_REASON = "a sign: a larger beta makes the kernel more constant"
 
 SHOWN = 8  # eigenvalues
-WEIGHTS = r"$\|W(T) - W(0)\| / \|W(0)\|$ over $\|f_0 - y\|$"
+WEIGHTS = r"$\|\Delta W\|_F \, / \, (\|W(0)\|_F \, \|f_0 - y\|)$"
+FIRST_STEP = r"$\|f_1 - f_0\|$, standard over NTK"
 RATIO = r"$\lambda_i / \lambda_1$"
-FUNCTION = r"$\|f_T - f_0\|$ over $\|f_0 - y\|$"
 
 Function = Callable[[Parameters, Inputs], Outputs]
 
 
 class Runs(NamedTuple):
-    """Movement of networks of one width in training.
-
-    `moved`, `change` and `divided` are relative to ||f_0 - y||_pin, which varies between networks
-    but not with n.
-    """
+    """Networks of one width in training."""
 
     # Largest difference of f between NTK parametrization and the standard one with equivalent
     # rates, over `COMPARED` steps, relative to the largest value of f.
     matched: Float[AnyArray, " s"]
-    # In NTK parametrization: ||W^l(T) - W^l(0)||_F / ||W^l(0)||_F, and ||f_T - f_0||_pin.
+    # In NTK parametrization: ||W^l(T) - W^l(0)||_F / ||W^l(0)||_F over ||f_0 - y||_pin, which
+    # varies between networks but not with n; f before each step and after the last.
     moved: Float[AnyArray, "s L"]
-    change: Float[AnyArray, " s"]
-    # ||f_1 - f_0||_pin in standard parametrization, with one rate for all widths, over that in NTK
-    # parametrization: both are proportional to the same error f_0 - y.
-    one_rate: Float[AnyArray, " s"]
-    # ||f_T - f_0||_pin in standard parametrization, with the rate divided by n.
-    divided: Float[AnyArray, " s"]
+    path: Float[AnyArray, "s t n k"]
+    # ||f_1 - f_0||_pin in standard parametrization at one rate, over that in NTK parametrization.
+    first: Float[AnyArray, " s"]
 
 
 def measure(
@@ -85,28 +93,38 @@ def measure(
     """Movement of weights and of f by width in both parametrizations, and the kernel by beta.
 
     The learning rate is that of least squares in NTK parametrization. In the standard one it is
-    divided by n, or by the largest n if it is the same for all widths. The smallest and the largest
-    beta are compared.
+    divided by the largest n, at all widths. The smallest and the largest beta are compared.
     """
     train = sources.dataset.isel(sample=slice(sources.samples))
     x, y = (jnp.asarray(train[name].values, jnp.float64) for name in ("x", "y"))
     widest = max(sources.architectures)
     runs = {}
-    for n, network in sources.architectures.items():
+    for n, network in sorted(sources.architectures.items()):
         keys = seed_keys(sources.seed, n, seeds)
-        rates = jnp.array([learning_rate, learning_rate / widest, learning_rate / n])
+        rates = jnp.array([learning_rate, learning_rate / widest])
         runs[n] = Runs(*map(np.asarray, trained(keys, x, y, rates, steps, network)))
     matched = max(float(run.matched.max()) for run in runs.values())
-    same = Quantity.exact("distance with equivalent rates", matched, "at most", 0.0, ROUNDING)
+    same = Quantity.check("distance with equivalent rates", matched, ROUNDING, ROUNDING_REASON)
     movement, weights = _movement(runs)
-    change, functions = _change(runs)
+    expected = {
+        n: first_step_ratio(
+            np.asarray(x), np.asarray(y), np.asarray(run.path)[:, 0], network, sources.limit
+        )
+        / widest
+        for (n, run), network in zip(
+            runs.items(), (sources.architectures[n] for n in runs), strict=True
+        )
+    }
+    steps_of_f, ratios = _first_steps(runs, expected)
+    ntk = np.asarray(limiting_kernels(np.asarray(x), np.asarray(x), **vars(sources.limit)).ntk)
+    change = _change(runs, np.asarray(y), ntk, learning_rate)
     spectrum, eigenvalues = _by_beta(sources, np.asarray(x), seeds, sorted(betas))
     return evidence(
-        [same, *movement, *change, *spectrum],
+        [same, *movement, change, *steps_of_f, *spectrum],
         [
             Panel("weights, NTK parametrization", "width $n$", WEIGHTS, weights, "log", "log"),
-            Panel("function", "width $n$", FUNCTION, functions, "log", "log"),
-            Panel("limit and networks", "$i$", RATIO, eigenvalues, y_scale="log"),
+            Panel("first step, one rate", "width $n$", FIRST_STEP, ratios, "log", "log"),
+            Panel("spectrum of the NTK", "component $i$", RATIO, eigenvalues, y_scale="log"),
         ],
     )
 
@@ -117,9 +135,9 @@ def trained(
 ) -> Runs:
     """Train one network per key in both parametrizations, from the same function.
 
-    The three rates are for the NTK parametrization, one standard step, and `steps` such steps.
+    The rates are those of the NTK parametrization and of one standard step.
     """
-    rate, common, divided = rates
+    rate, common = rates
 
     def ntk(theta: Parameters, points: Inputs) -> Outputs:
         return apply(theta, points, network)
@@ -134,15 +152,13 @@ def trained(
         few = equivalent_rates(start, network, rate)
         _, twin = _descend(standard, same, x, y, few, min(COMPARED, steps))
         _, one = _descend(standard, same, x, y, _alike(same, common), 1)
-        _, many = _descend(standard, same, x, y, _alike(same, divided), steps)
         distance = jnp.max(jnp.abs(f[: len(twin)] - twin)) / jnp.max(jnp.abs(twin))
         moved = [
             jnp.linalg.norm(after.weight - before.weight) / jnp.linalg.norm(before.weight)
             for after, before in zip(end, start, strict=True)
         ]
         first, error = _norm(one) / _norm(f[:2]), _norm(jnp.stack([y, f[0]]))
-        weights = jnp.stack(moved) / error
-        return Runs(distance, weights, _norm(f) / error, first, _norm(many) / error)
+        return Runs(distance, jnp.stack(moved) / error, f, first)
 
     return jax.lax.map(run, keys)
 
@@ -173,38 +189,108 @@ def _descend(
     return end, jnp.concatenate([f, function(end, x)[None]])
 
 
+def standard_kernel(
+    x: Float[np.ndarray, "n d"], network: Network, widths: Sequence[int]
+) -> Float[np.ndarray, "n n"]:
+    """Theta_std to leading order, for layers of n_0..n_{L-1} = `widths` units.
+
+    Layer by layer as in Theorem 1, with sigma_w^2 dSigma^{l+1} = (Theta^{l+1} - Sigma^{l+1}) /
+    Theta^l, which must not be zero.
+    """
+    gain, bias = network.weight_gain**2, network.beta**2
+    ntk = standard = np.zeros((len(x), len(x)))
+    for depth, width in enumerate(widths, 1):
+        limit = limiting_kernels(x, x, **vars(dataclasses.replace(network, depth=depth)))
+        nngp, now = np.asarray(limit.nngp), np.asarray(limit.ntk)
+        passed = (now - nngp) / ntk if depth > 1 else 0.0
+        standard = standard * passed + width * (nngp - bias) / gain + 1
+        ntk = now
+    return standard
+
+
+def first_step_ratio(
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, "n k"],
+    start: Float[np.ndarray, "s n k"],
+    network: Architecture,
+    limit: Network,
+) -> Float[np.ndarray, " s"]:
+    """||Theta_std r|| / ||Theta_inf r||, r = f_0 - y, for each network."""
+    ntk = np.asarray(limiting_kernels(x, x, **vars(limit)).ntk)
+    standard = standard_kernel(x, limit, (x.shape[1], *network.hidden_widths))
+    sizes = [
+        np.linalg.norm(np.einsum("mn,snk->smk", kernel, start - y), axis=(1, 2))
+        for kernel in (standard, ntk)
+    ]
+    return np.asarray(sizes[0] / sizes[1])
+
+
+def along_the_limit(
+    path: Float[np.ndarray, "s t n k"],
+    y: Float[np.ndarray, "n k"],
+    ntk: Float[np.ndarray, "n n"],
+    rate: float,
+) -> Float[np.ndarray, " s"]:
+    """f_t - f_0 along that of kernel gradient descent with Theta_inf from the same f_0, all t."""
+    now, limit = path[:, 0], [path[:, 0]]
+    for _ in range(path.shape[1] - 1):
+        now = now - rate * np.einsum("mn,snk->smk", ntk, now - y) / len(y)
+        limit.append(now)
+    moved = np.stack(limit, axis=1) - path[:, :1]
+    along = np.sum((path - path[:, :1]) * moved, axis=(1, 2, 3))
+    return np.asarray(along / np.sum(moved**2, axis=(1, 2, 3)))
+
+
+def _change(runs: dict[int, Runs], y: np.ndarray, ntk: np.ndarray, rate: float) -> Quantity:
+    """Change of f along that of the limit in NTK parametrization, extrapolated to 1/n = 0."""
+    along = [along_the_limit(np.asarray(run.path), y, ntk, rate) for run in runs.values()]
+    weights = weights_of_limit([*runs])
+    found = jackknife(
+        lambda groups: float(weights @ [np.mean(group) for group in groups]),
+        [batches(values) for values in along],
+    )
+    name = "change of f along that of the limit, NTK parametrization"
+    seeds = len(along[0])
+    return Quantity(name, found, "equals", 1.0, MOVEMENT_MARGIN, MOVEMENT_REASON, seeds)
+
+
 def _movement(runs: dict[int, Runs]) -> tuple[list[Quantity], list[Series]]:
     """Exponents of the movement of hidden weights, if any, and of the first and last weights."""
-    outer = {n: np.sqrt((run.moved[:, [0, -1]] ** 2).mean(axis=1)) for n, run in runs.items()}
-    first, shown = exponent("exponent of first and last weights", outer, LAYER_BOUND, "at most")
-    if next(iter(runs.values())).moved.shape[1] < 3:
-        return [first], shown
-    inner = {n: np.sqrt((run.moved[:, 1:-1] ** 2).mean(axis=1)) for n, run in runs.items()}
-    hidden, more = exponent("exponent of hidden weights", inner, LAYER_BOUND, "at most")
-    return [hidden, first], [*_named("hidden", hidden, more), *_named("first, last", first, shown)]
-
-
-def _change(runs: dict[int, Runs]) -> tuple[list[Quantity], list[Series]]:
-    """Exponents of the change of f in both parametrizations."""
+    groups = {"first and last": ([0, -1], OUTER)}
+    depth = next(iter(runs.values())).moved.shape[1]
+    if depth > 2:
+        groups = {"hidden": (list(range(1, depth - 1)), INNER), **groups}
     quantities, drawn = [], []
-    first_step = "standard at one rate / NTK, first step"
-    for key, name, label, expected in (
-        ("change", "NTK parametrization", "NTK", 0.0),
-        ("divided", "standard, rate / n", "rate / n", 0.0),
-        ("one_rate", first_step, "one rate, first step / NTK", 1.0),
-    ):
-        values = {n: getattr(run, key) for n, run in runs.items()}
-        found, shown = exponent(f"exponent of the change of f, {name}", values, expected)
+    for name, (layers, expected) in groups.items():
+        values = {n: (run.moved[:, layers] ** 2).mean(axis=1) for n, run in runs.items()}
+        label = f"exponent of {name} weights"
+        found, shown = exponent(label, values, expected, power=0.5)
+        _, line, points = shown
+        slope = f"{name}: slope {found.estimate.value:.2f}".replace("-", "−")
         quantities.append(found)
-        drawn += _named(label, found, shown)
+        drawn += [dataclasses.replace(line, label=slope), points]
     return quantities, drawn
 
 
-def _named(label: str, found: Quantity, shown: Sequence[Series]) -> list[Series]:
-    """The fitted line with a short label, and its points."""
-    _, line, points = shown
-    slope = f"{found.value:.2f}".replace("-", "−")
-    return [dataclasses.replace(line, label=f"{label}: {slope}"), points]
+def _first_steps(
+    runs: dict[int, Runs], expected: dict[int, np.ndarray]
+) -> tuple[list[Quantity], list[Series]]:
+    """First step of f in standard over NTK parametrization, over theory at each width."""
+    name = "first step of f, standard at one rate over NTK"
+    quantities = [
+        mean(
+            f"{name}, n = {n}, over theory",
+            *(run.first / expected[n], "equals", 1.0, STEP_MARGIN, STEP_REASON),
+        )
+        for n, run in runs.items()
+    ]
+    widths = list(runs)
+    found = [
+        jackknife(lambda groups: float(groups[0].mean()), [batches(run.first)])
+        for run in runs.values()
+    ]
+    line = Series("theory", widths, [float(expected[n].mean()) for n in widths], look="limit")
+    return quantities, [line, bars("", widths, found)]
 
 
 def _by_beta(
@@ -234,9 +320,10 @@ def _by_beta(
     flatter = networks[-1] - networks[0]
     off = flatter - (limits[-1] - limits[0])
     ratio = "log of lambda_2 / lambda_1, largest beta over smallest"
+    limiting = float(limits[-1] - limits[0])
     return [
-        mean(ratio, flatter, "at most", 0.0, 0.0),
-        mean(f"{ratio}, networks - limit", off, "equals", 0.0, BETA_TOLERANCE, BETA_TOLERANCE),
+        Quantity.exact(f"{ratio}, limit", limiting, "at most", 0.0, 0.0, SIGN_REASON),
+        mean(f"{ratio}, networks - limit", off, "equals", 0.0, BETA_MARGIN, BETA_REASON),
     ], drawn
 
 

@@ -16,8 +16,8 @@ class Settings(Untrained):
 
     paper = "Remark 1"
     statement = (
-        "In the NTK parametrization the relative movement of weights falls with width, while that "
-        "of f does not."
+        "In the NTK parametrization the relative movement of weights falls with width, while f "
+        "follows the limiting kernel. At one rate, the standard one moves f by O(n) as much."
     )
     fewest_widths = 2
 

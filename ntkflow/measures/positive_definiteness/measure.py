@@ -38,8 +38,10 @@ POLYNOMIALS = {
 }
 """Coefficients from the constant upwards, and beta, by name; the depth is 2."""
 
-DECAY_TOLERANCE = 0.1
-"""Margin of exponents over the upper half of frequencies; the next power of 1/k adds less."""
+ROUNDING_REASON = "one unit of rounding, within which an eigenvalue may be zero"
+RANK_REASON = "ranks are whole numbers"
+DECAY_MARGIN = 0.1
+DECAY_REASON = "the next power of 1/k adds less over the upper half of frequencies"
 
 OVERSAMPLING = 64
 """Points of the circle per highest frequency, so that aliasing is below 1e-4."""
@@ -85,9 +87,9 @@ def _definite(
         smallest, floor = _smallest(x, sizes, network)
         count = len(sizes) if network in given else 1
         label = f"{name}, up to {sizes[count - 1]} points: smallest eigenvalue over rounding"
-        # An eigenvalue is known to within one unit, so one closer to zero is inconclusive.
+        # An eigenvalue is known to within one unit of rounding.
         least = float(np.min(smallest[:count] / floor[:count]))
-        quantities.append(Quantity(label, least, least - 1, least + 1, "at least", 0.0, 0.0))
+        quantities.append(Quantity.exact(label, least, "at least", 1.0, 0.0, ROUNDING_REASON))
         shown = np.maximum(smallest, floor / 10)
         series += [Series(name, sizes, shown), Series("", sizes, shown, look="points")]
     # lambda_1, and with it the rounding error, hardly depends on the activation.
@@ -123,7 +125,7 @@ def _polynomials(x: np.ndarray) -> tuple[list[Quantity], list[Series]]:
         share = eigenvalues / eigenvalues[0]
         rank = int((share > ZERO).sum())
         label = f"{name}: rank less its prediction, {predicted}"
-        quantities.append(Quantity.exact(label, rank - predicted, "equals", 0.0, 0.0))
+        quantities.append(Quantity.exact(label, rank - predicted, "equals", 0.0, 0.0, RANK_REASON))
         shown = np.maximum(share[: predicted + 4], np.finfo(np.float64).eps / 10)
         series.append(Series(name, np.arange(1, len(shown) + 1), shown, look="points"))
     return quantities, series
@@ -170,7 +172,8 @@ def _circle(frequencies: int, limit: Network) -> tuple[list[Quantity], list[Seri
         mu = np.abs(np.fft.rfft(np.asarray(kernel)[0]).real)[1 : frequencies + 1]
         slope = _decay(modes, mu)
         label = f"ReLU {name} on the circle: exponent of its eigenvalues"
-        quantities.append(Quantity.exact(label, slope, "equals", expected, DECAY_TOLERANCE))
+        number = Quantity.exact(label, slope, "equals", expected, DECAY_MARGIN, DECAY_REASON)
+        quantities.append(number)
         series.append(Series(name, modes, mu / mu[0], look="points"))
         ends = np.array([max(1, frequencies // 8), frequencies])
         guide = mu[ends[-1] - 1] / mu[0] * (ends / ends[-1]) ** expected

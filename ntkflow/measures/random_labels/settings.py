@@ -15,7 +15,8 @@ class Settings(Classifying):
     paper = "Introduction"
     statement = (
         "Networks and the limiting NTK fit random labels and then classify test points at chance; "
-        "after training on the true labels they classify at least 80 % of them correctly."
+        "after training on the true labels they classify at least 80 % of them correctly. On "
+        "random labels networks are slower than the limit, as their linearisation is."
     )
 
     label_seed: Natural = Field(0, description="seed of the random labels")

@@ -15,6 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ntkflow.measures.common import table
+from ntkflow.measures.common.evidence import judge
+from ntkflow.measures.width_scaling.measure import claims
 from ntkflow.plotting import style, width_axes
 
 TITLE_CHARACTERS = 15  # per inch
@@ -103,24 +106,8 @@ def _draw_expected(axes: Axes, panel: xr.Dataset) -> list[Line2D]:
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
-    """Fitted exponents, one row per quantity, each with its interval and a verdict.
-
-    The verdict compares the interval with the exponent of the theory: it is below ("steeper"),
-    above ("shallower"), or "contains" it. It is "inconclusive" if the interval also contains 0,
-    ends included, because such data cannot distinguish a decay from none. It is "not enough data"
-    if no line was fitted.
-    """
-    names = ["exponent", "exponent_low", "exponent_high", "expected"]
-    table = statistics[names].to_dataframe().reset_index()[["quantity", *names]]
-    conditions = [
-        table["exponent"].isna(),
-        table["exponent_high"] < table["expected"],
-        table["exponent_low"] > table["expected"],
-        (table["exponent_low"] <= 0) & (table["exponent_high"] >= 0),
-    ]
-    outcomes = ["not enough data", "steeper", "shallower", "inconclusive"]
-    verdicts = np.select(conditions, outcomes, "contains")
-    return table.assign(verdict=verdicts)
+    """One row per exponent, with its verdict."""
+    return table.tabulate([(statistics.attrs, judge(claims(statistics)))])
 
 
 def tabulate_widths(statistics: xr.Dataset) -> pd.DataFrame:

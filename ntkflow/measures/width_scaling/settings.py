@@ -47,10 +47,11 @@ class Settings(Trained):
     title = "Distance of finite networks from the limit, by width"
     caption = (
         "Statistics of finite networks against width on logarithmic axes. Dots are "
-        "initialisations, bars 95 % bootstrap intervals, lines least-squares fits labelled with "
+        "initialisations, bars 95 % intervals, lines least-squares fits labelled with "
         "the exponent and its interval. Thick grey lines have the slope that theory predicts, for "
-        "the drift an upper bound. Hollow points are not fitted: their interval reaches zero, or "
-        "there is a single initialisation. Fewer than two other points are not fitted either."
+        "drift and distance an upper bound. Hollow points are not fitted: their interval reaches "
+        "zero, or there is a single initialisation. Fewer than two other points are not fitted "
+        "either."
     )
     alt = (
         "Four panels on logarithmic axes, against width: spread of the NTK at initialisation, bias "

@@ -73,7 +73,7 @@ def test_table_of_kernels_proportional_to_the_limit():
     assert end.inflation == pytest.approx(1.3)
     assert start.drift == 0
     assert end.drift == pytest.approx((0.1 / 1.1 + 0.2 / 1.3 + 0.3 / 0.9) / 3)
-    assert 0.899 < start.inflation_low < start.inflation < start.inflation_high < 1.301
+    assert 0 < start.inflation_low < start.inflation < start.inflation_high
 
 
 def test_norms_are_integrals_over_the_circle():

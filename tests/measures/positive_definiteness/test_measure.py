@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import Polynomial
 
 from ntkflow.kernels.limiting import limiting_kernels
-from ntkflow.measures.common.evidence import FAILS, HOLDS, UNDECIDED
+from ntkflow.measures.common.evidence import AGREES, DISAGREES
 from ntkflow.measures.positive_definiteness import measure as positive_definiteness
 from tests.measures.examples import sources, verdicts
 
@@ -23,13 +23,13 @@ def measured(name="relu", depth=3):
 def test_relu_is_definite_and_polynomials_have_their_ranks():
     found = verdicts(measured())
     assert len(found) == 9
-    assert set(found.values()) == {HOLDS}
+    assert set(found.values()) == {AGREES}
 
 
 def test_a_polynomial_is_not_definite():
     """The identity has a kernel of rank 3: its smallest eigenvalue is zero, to rounding."""
     found = verdicts(measured("identity", depth=2))
-    assert next(iter(found.values())) == UNDECIDED
+    assert next(iter(found.values())) == DISAGREES
 
 
 def failing(monkeypatch, wrong):
@@ -39,7 +39,7 @@ def failing(monkeypatch, wrong):
         "limiting_kernels",
         lambda *points, **network: wrong(limiting_kernels(*points, **network)),
     )
-    return [name for name, verdict in verdicts(measured()).items() if verdict == FAILS]
+    return [name for name, verdict in verdicts(measured()).items() if verdict == DISAGREES]
 
 
 def test_the_nngp_kernel_is_not_the_ntk(monkeypatch):

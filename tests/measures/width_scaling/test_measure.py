@@ -152,35 +152,13 @@ def test_one_network_a_width_gives_no_exponent():
     assert np.isnan(drift.exponent)
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [
-        (-0.6, -0.4, "contains"),
-        (-0.5, -0.4, "contains"),
-        (-1.1, -0.9, "steeper"),
-        (-0.4, -0.3, "shallower"),
-        (-0.6, 0.1, "inconclusive"),
-        (-0.5, 0.0, "inconclusive"),
-        (-0.4, 0.1, "shallower"),
-        (0.0, 0.2, "shallower"),
-        (0.1, 0.2, "shallower"),
-        (np.nan, np.nan, "not enough data"),
-    ],
-)
-def test_verdict(statistics, low, high, verdict):
-    one = statistics.sel(quantity=[SPREAD])
-    one = one.assign(
-        exponent=0 * one.exponent + (low + high) / 2,
-        exponent_low=0 * one.exponent + low,
-        exponent_high=0 * one.exponent + high,
-    )
-    assert tabulate(one)["verdict"].tolist() == [verdict]
-
-
 def test_tables(statistics):
-    table = tabulate(statistics).set_index("quantity")
-    assert list(table.index) == list(EXPECTED)
-    assert table["verdict"].tolist() == ["steeper", "contains", "steeper", "contains"]
+    labels = {"experiment": "approach", "paper": "Theorem 1", "statement": "As n grows."}
+    table = tabulate(statistics.assign_attrs(labels)).set_index("quantity")
+    assert list(table.index) == [f"exponent of the {name}" for name in EXPECTED]
+    np.testing.assert_allclose(table["value"], statistics["exponent"])
+    assert (table["low"] < statistics["exponent_low"].values).all()  # simultaneous over the four
+    assert table["relation"].tolist() == ["equals", "equals", "at most", "at most"]
     widths = tabulate_widths(statistics.chunk())
     assert len(widths) == 4 * len(WIDTHS)
     row = widths.set_index(["quantity", "width"]).loc[BIAS, 64]
