@@ -2,18 +2,25 @@
 
 A claim is measured again from the stores of a finished run, with an error in what it is compared
 with. It detects the error if one of its numbers disagrees that did not before. Claims that train
-networks themselves train them again each time, so this takes an hour on the default study.
+networks themselves train them again each time, so this takes half an hour on the default study.
 """
 
 import argparse
 import os
 import sys
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import cache, partial
 from importlib import import_module
+from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import jax
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -25,70 +32,82 @@ from ntkflow.configuration.study import Study, read_study
 from ntkflow.device import configure_jax
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.dynamics import Components, gaussian_function, kernel_flow
-from ntkflow.kernels.limiting import limiting_kernels
+from ntkflow.kernels.limiting import LimitingKernels, limiting_kernels
+from ntkflow.kernels.tiles import Network
 from ntkflow.measures.common.evidence import DISAGREES, EVIDENCE, judge, judged
+from ntkflow.measures.common.mutation import FACTORS, LARGER, SMALLER, Mutation
 from ntkflow.measures.common.networks import networks
 from ntkflow.measures.common.sources import BY_WIDTH, Sources
+from ntkflow.networks.mlp import Architecture
 from ntkflow.stores.zarr import open_store
 
-FACTORS = (1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2.0)
+Kernels = Callable[..., LimitingKernels]
+"""`limiting_kernels`, or a function of the same arguments."""
+
+Change = Callable[[Network], Network]
 
 
-@dataclass(frozen=True)
-class Mutation:
-    """An error: its kind, its size, and the sources with it; None if it concerns none of them."""
+def times(factor: float) -> Callable[[Kernels], Kernels]:
+    """Both kernels times a factor."""
 
-    kind: str
-    size: str
-    apply: Callable[[Sources], Sources | None]
+    def wrong(right: Kernels, *inputs: Any, **network: Any) -> LimitingKernels:
+        return LimitingKernels(*(factor * kernel for kernel in right(*inputs, **network)))
 
-
-def scaled_kernels(factor: float) -> Callable[[Sources], Sources | None]:
-    """Both limiting kernels times a factor."""
-
-    def apply(sources: Sources) -> Sources | None:
-        return with_limiting(sources, factor * sources.limiting) if sources.limiting else None
-
-    return apply
+    return lambda right: partial(wrong, right)
 
 
-def nngp_for_ntk(sources: Sources) -> Sources | None:
+def nngp_for_ntk(right: Kernels) -> Kernels:
     """The NNGP kernel in place of the NTK."""
-    limiting = sources.limiting
-    if not limiting:
-        return None
-    return with_limiting(sources, limiting.assign(ntk=limiting["nngp"]))
+
+    def wrong(*inputs: Any, **network: Any) -> LimitingKernels:
+        nngp = right(*inputs, **network).nngp
+        return LimitingKernels(nngp, nngp)
+
+    return wrong
 
 
-def other_network(**changes: Any) -> Callable[[Sources], Sources | None]:
-    """Limiting kernels of another depth (layers more), beta (factor) or activation (name)."""
+def of_kernels(kind: str, size: str, wrong: Callable[[Kernels], Kernels]) -> Mutation:
+    """Wrong limiting kernels, in stores and where a measure computes them itself."""
 
     def apply(sources: Sources) -> Sources | None:
-        if not sources.limiting or sources.limit is None:
-            return None
-        network = sources.limit
-        if "depth" in changes:
-            network = replace(network, depth=network.depth + changes["depth"])
-        if "beta" in changes:
-            network = replace(network, beta=network.beta * changes["beta"])
-        if "activation" in changes:
-            network = replace(network, activation=activation(changes["activation"]))
-        if network.depth < 1 or network == sources.limit:
+        if not sources.limiting:
             return None
         x = np.asarray(sources.dataset["x"].values, np.float64)
-        found = limiting_kernels(x, x, **vars(network))
-        kernels = {
-            name: (("sample", "sample_prime"), np.asarray(values))
-            for name, values in found._asdict().items()
-        }
-        changed = with_limiting(sources, sources.limiting.assign(kernels))
-        return replace(changed, limit=network)
+        found = wrong(limiting_kernels)(x, x, **vars(sources.limit))
+        shaped = {k: (("sample", "sample_prime"), v) for k, v in found._asdict().items()}
+        return with_limiting(sources, sources.limiting.assign(shaped))
 
-    return apply
+    return Mutation(kind, size, apply, {"limiting_kernels": wrong})
+
+
+def of_network(kind: str, size: str, change: Change) -> Mutation:
+    """Limiting kernels, and exact moments of finite networks, of a changed network."""
+
+    def wrong(right: Kernels) -> Kernels:
+        return lambda *inputs, **network: right(*inputs, **vars(change(Network(**network))))
+
+    def apply(sources: Sources) -> Sources | None:
+        if not sources.limiting or change(sources.limit) == sources.limit:
+            return None
+        changed = of_kernels(kind, size, wrong).sources(sources)
+        expected = {n: changed_architecture(e, change) for n, e in sources.architectures.items()}
+        return changed and replace(changed, expected=expected)
+
+    return Mutation(kind, size, apply, {"limiting_kernels": wrong})
+
+
+def changed_architecture(architecture: Architecture, change: Change) -> Architecture:
+    """The finite network of a changed limit; more hidden layers are as wide as the last one."""
+    given = {name: getattr(architecture, name) for name in ("activation", "beta", "weight_gain")}
+    network = change(Network(depth=architecture.depth, **given))
+    widths = architecture.hidden_widths
+    more = widths[-1:] * (network.depth - architecture.depth)
+    changed = {name: getattr(network, name) for name in given}
+    return replace(architecture, hidden_widths=(widths + more)[: network.depth - 1], **changed)
 
 
 def no_order_in_width(sources: Sources) -> Sources | None:
-    """Networks of the smallest width in place of those of every width."""
+    """Networks of the smallest width in place of those of every width, but not in theory."""
     by_width = ("ensembles", "dynamics", "initial", "architectures")
     found = {name: getattr(sources, name) for name in by_width}
     same: dict[str, Any] = {
@@ -96,7 +115,7 @@ def no_order_in_width(sources: Sources) -> Sources | None:
         for name, values in found.items()
         if len(values) > 1
     }
-    return replace(sources, **same) if same else None
+    return replace(sources, expected=sources.architectures, **same) if same else None
 
 
 def other_rate(factor: float) -> Callable[[Sources], Sources | None]:
@@ -120,18 +139,31 @@ def other_rate(factor: float) -> Callable[[Sources], Sources | None]:
     return apply
 
 
+def deeper(network: Network) -> Network:
+    """One layer more."""
+    return replace(network, depth=network.depth + 1)
+
+
+def beta_times(factor: float) -> Change:
+    """Biases that weigh more."""
+    return lambda network: replace(network, beta=factor * network.beta)
+
+
+def of_activation(name: str) -> Change:
+    """Another activation."""
+    return lambda network: replace(network, activation=activation(name))
+
+
 def mutations() -> list[Mutation]:
     """All mutations, of each kind the smallest first."""
-    found = [Mutation("kernel larger", f"x {f:g}", scaled_kernels(f)) for f in FACTORS]
-    found += [Mutation("kernel smaller", f"/ {f:g}", scaled_kernels(1 / f)) for f in FACTORS]
-    found += [Mutation("depth", f"L {d:+d}", other_network(depth=d)) for d in (1, -1)]
-    found += [Mutation("beta", f"x {f:g}", other_network(beta=f)) for f in (1.5, 2.0, 5.0)]
-    names = ("gelu", "softplus", "tanh", "relu")
-    found += [Mutation("activation", name, other_network(activation=name)) for name in names]
-    found += [Mutation("NNGP for NTK", "yes", nngp_for_ntk)]
-    found += [Mutation("no 1/n", "yes", no_order_in_width)]
-    found += [Mutation("learning rate", f"x {f:g}", other_rate(f)) for f in (1.1, 1.5, 2.0)]
-    return found
+    found = [of_kernels(LARGER, f"x {f:g}", times(f)) for f in FACTORS]
+    found += [of_kernels(SMALLER, f"/ {f:g}", times(1 / f)) for f in FACTORS]
+    found += [of_network("depth", "L + 1", deeper)]
+    found += [of_network("beta", f"x {f:g}", beta_times(f)) for f in (1.5, 2.0, 5.0)]
+    found += [of_network("activation", name, of_activation(name)) for name in ("gelu", "tanh")]
+    found += [of_kernels("NNGP for NTK", "detected", nngp_for_ntk)]
+    found += [Mutation("no 1/n", "detected", no_order_in_width)]
+    return found + [Mutation("learning rate", f"x {f:g}", other_rate(f)) for f in (1.1, 1.5, 2.0)]
 
 
 def with_limiting(sources: Sources, limiting: xr.Dataset) -> Sources:
@@ -201,36 +233,70 @@ def numbers(study: Study, name: str, sources: Sources) -> pd.DataFrame:
     return judge(module.claims(statistics))
 
 
-def detected(
-    study: Study, name: str, sources: Sources, tried: Sequence[Mutation]
-) -> Iterator[tuple[Mutation, list[str]]]:
-    """Yield mutations that concern a claim, and the numbers that disagree because of each.
+def disagreeing(study: Study, name: str, sources: Sources) -> set[str]:
+    """Numbers of an experiment's claim that disagree; the error, if it cannot be measured."""
+    try:
+        found = numbers(study, name, sources)
+    except (ArithmeticError, ValueError) as error:  # a flow that diverges, for example
+        return {f"error: {error}"}
+    return {*found["quantity"][found["verdict"] == DISAGREES]}
 
-    Of each kind they are tried from the smallest to the first that is detected.
+
+@contextmanager
+def mutated(measure: str, mutation: Mutation, sources: Sources) -> Iterator[Sources | None]:
+    """Sources of a measure and its modules with an error in them; None if it concerns neither."""
+    import_module(f"{measure}.measure")
+    changed, found = mutation.sources(sources), False
+    with ExitStack() as stack:
+        for place in [name for name in sys.modules if name.startswith(f"{measure}.")]:
+            for name, wrong in mutation.patches.items():
+                if hasattr(sys.modules[place], name):
+                    right = getattr(sys.modules[place], name)
+                    stack.enter_context(patch.object(sys.modules[place], name, wrong(right)))
+                    found = True
+        if found:  # programs compiled before have the right function
+            jax.clear_caches()
+            stack.callback(jax.clear_caches)
+        yield changed or (sources if found else None)
+
+
+def detected(study: Study, name: str, sources: Sources) -> Iterator[tuple[Mutation, set[str]]]:
+    """Yield the smallest mutation of each kind that a claim detects, and numbers that disagree.
+
+    If it detects none of a kind, the largest and no numbers. Kinds that do not concern it are left
+    out. A claim that detects an error is taken to detect all larger ones of the kind.
     """
-    found = numbers(study, name, sources)
-    before = set(found["quantity"][found["verdict"] == DISAGREES])
-    noticed: set[str] = set()
-    for mutation in tried:
-        if mutation.kind in noticed or (changed := mutation.apply(sources)) is None:
-            continue
-        try:
-            now = numbers(study, name, changed)
-            lost = now["quantity"][now["verdict"] == DISAGREES].tolist()
-        except (ArithmeticError, ValueError) as error:  # a flow that diverges, for example
-            lost = [f"error: {error}"]
-        new = [quantity for quantity in lost if quantity not in before]
-        if new:
-            noticed.add(mutation.kind)
-        yield mutation, new
+    measure = f"ntkflow.measures.{study.experiments[name].measure}"
+    before = disagreeing(study, name, sources)
+
+    @cache
+    def lost(mutation: Mutation) -> set[str] | None:
+        with mutated(measure, mutation, sources) as changed:
+            return None if changed is None else disagreeing(study, name, changed) - before
+
+    for _, group in groupby(mutations_of(measure), lambda mutation: mutation.kind):
+        kind = [*group]
+        smallest = bisect_left(kind, True, key=lambda mutation: bool(lost(mutation)))
+        found = kind[min(smallest, len(kind) - 1)]
+        if (numbers_of_it := lost(found)) is not None:
+            yield found, numbers_of_it
 
 
-def table(rows: Mapping[str, Mapping[str, str]]) -> str:
+def mutations_of(measure: str) -> list[Mutation]:
+    """Mutations for a measure, a module: its own, and all others."""
+    if find_spec(f"{measure}.mutations") is None:
+        return mutations()
+    own: list[Mutation] = import_module(f"{measure}.mutations").MUTATIONS
+    kinds = {mutation.kind for mutation in own}
+    return own + [mutation for mutation in mutations() if mutation.kind not in kinds]
+
+
+def table(rows: Mapping[str, Mapping[str, str | None]]) -> str:
     """Markdown table of the smallest size detected, by claim and kind; – if none of them was."""
     kinds = list(dict.fromkeys(mutation.kind for mutation in mutations()))
     lines = [f"| claim | {' | '.join(kinds)} |", "| --- " * (len(kinds) + 1) + "|"]
     for name, cells in rows.items():
-        values = " | ".join(cells.get(kind, "") for kind in kinds)
+        values = " | ".join(cells[kind] or "–" if kind in cells else "" for kind in kinds)
         lines.append(f"| `{name}` | {values} |")
     return "\n".join(lines)
 
@@ -240,19 +306,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
     parser.add_argument("--experiments", nargs="+", help="claims to try (default: all of the run)")
+    parser.add_argument(
+        "--write", type=Path, help="file for the table as YAML, updated if it exists"
+    )
     given = parser.parse_args(arguments)
     text = (given.results / "configuration.yaml").read_text(encoding="utf-8")
     study = read_study(yaml.safe_load(text), [given.results])
     configure_jax(os.cpu_count() or 1, study.device)
     claims = [name for name, experiment in study.selected.items() if experiment.paper]
-    rows: dict[str, dict[str, str]] = {}
+    rows: dict[str, dict[str, str | None]] = {}
     for name in given.experiments or claims:
         rows[name] = {}
         sources = read_sources(study, name, given.results)
-        for mutation, lost in detected(study, name, sources, mutations()):
-            found = "; ".join(lost) or "not detected"
+        for mutation, lost in detected(study, name, sources):
+            found = "; ".join(sorted(lost)) or "not detected"
             print(f"{name}: {mutation.kind} {mutation.size}: {found}", file=sys.stderr, flush=True)
-            rows[name][mutation.kind] = mutation.size if lost else "–"
+            rows[name][mutation.kind] = mutation.size if lost else None
+    if given.write:
+        known = yaml.safe_load(given.write.read_text("utf-8")) if given.write.exists() else {}
+        rows = {name: each for name, each in {**known, **rows}.items() if name in claims}
+        text = yaml.safe_dump(rows, sort_keys=False, allow_unicode=True)
+        given.write.write_text(text, encoding="utf-8")
     print(table(rows))
     return 0
 

@@ -139,7 +139,7 @@ def test_settings_are_the_arguments_of_the_measure(name):
 
 
 def test_what_can_be_read_are_the_sources():
-    others = {"architectures", "limit", "seed", "memory", "progress"}
+    others = {"architectures", "expected", "limit", "seed", "memory", "progress"}
     assert REQUIRED_KEYS.keys() - {"networks"} == Sources.__dataclass_fields__.keys() - others
 
 

@@ -28,22 +28,20 @@ network keeps the part of f_0 that training cannot reach, and is less accurate (
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import scipy.linalg
 import scipy.stats
 import xarray as xr
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import Kernel
-from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC
 
 from ntkflow.analysis.blocks import product
 from ntkflow.analysis.convergence import squared_bias
 from ntkflow.analysis.jackknife import Estimate, jackknife
 from ntkflow.analysis.regression import fit_kernel_regression
+from ntkflow.measures.bayesian_inference.checks import cross_checks
 from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.kernel_descent import kernel_descent
@@ -63,9 +61,6 @@ ACCURACY_REASON = "three standard deviations of an accuracy of 0.95 on 500 point
 
 DISTANCE = 0.1**2
 DISTANCE_REASON = "the square of a tenth; the next order is the variance of the NTK, of order 1/n"
-
-ROUNDING = 1e-8
-ROUNDING_REASON = "rounding of two solvers, for condition numbers of about 1e4"
 
 LEVEL = 0.9
 DIGITS_MARGIN, DIGITS_REASON = 0.02, "a fifth of the targets that may lie outside"
@@ -130,7 +125,7 @@ def measure(
             *_comparisons(known, f[:, ~train], limits.descent, label),
             _drawn_coverage(sources, nngp, train, noise),
             *_predictive(limits.process, y, train, noise),
-            *_cross_checks(nngp, ntk, train, y, noise, limits),
+            *cross_checks(nngp, ntk, train, y, noise, (*limits.process, limits.noisy)),
         ],
         [
             _accuracies({**known, "mean network": together}, right[:, ~train]),
@@ -281,52 +276,6 @@ def _within(process: Posterior, y: np.ndarray, noise: float) -> np.ndarray:
     """Probability of the smallest central interval that contains a target, (point, output)."""
     deviation = np.sqrt(process.variance + noise)[:, None]
     return 2 * scipy.stats.norm.cdf(np.abs(y - process.mean) / deviation) - 1
-
-
-class _Precomputed(Kernel):  # type: ignore[misc]
-    """Kernel of scikit-learn from a Gram matrix; its inputs are row numbers."""
-
-    def __init__(self, gram: np.ndarray) -> None:
-        self.gram = gram
-
-    def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
-        rows = X[:, 0].astype(int)
-        columns = rows if Y is None else Y[:, 0].astype(int)
-        gram = self.gram[np.ix_(rows, columns)]
-        return (gram, np.empty((*gram.shape, 0))) if eval_gradient else gram
-
-    def diag(self, X: Any) -> Any:
-        return np.diagonal(self.gram)[X[:, 0].astype(int)].copy()
-
-    def is_stationary(self) -> bool:
-        return False
-
-
-def _cross_checks(
-    nngp: np.ndarray,
-    ntk: np.ndarray,
-    train: np.ndarray,
-    y: np.ndarray,
-    noise: float,
-    limits: Limits,
-) -> list[Quantity]:
-    """Relative differences of posterior and regression from scikit-learn."""
-    numbers = np.arange(len(train))[:, None]
-    theirs = GaussianProcessRegressor(_Precomputed(nngp), alpha=noise, optimizer=None)
-    theirs.fit(numbers[train], y[train])
-    center, deviation = theirs.predict(numbers[~train], return_std=True)
-    ridge = KernelRidge(kernel="precomputed", alpha=noise)
-    ridge.fit(ntk[np.ix_(train, train)], y[train])
-    fitted = ridge.predict(ntk[np.ix_(~train, train)])
-    # scikit-learn repeats the variance for each output.
-    variance = deviation.reshape(len(deviation), -1)[:, 0] ** 2
-    pairs = {
-        "NNGP posterior: mean, from scikit-learn's": (limits.process.mean, center),
-        "NNGP posterior: variance, from scikit-learn's": (limits.process.variance, variance),
-        "NTK regression: f, from scikit-learn's": (limits.noisy, fitted),
-    }
-    errors = {name: np.abs(a - b).max() / np.abs(b).max() for name, (a, b) in pairs.items()}
-    return [Quantity.check(name, e, ROUNDING, ROUNDING_REASON) for name, e in errors.items()]
 
 
 def _accuracies(right: Mapping[str, np.ndarray], networks: np.ndarray) -> Panel:

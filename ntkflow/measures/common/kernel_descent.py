@@ -41,3 +41,12 @@ def kernel_path(
     """`kernel_descent` after each number of steps in `marks`."""
     paths = [kernel_descent(components, initial, goal, rate, steps) for steps in marks]
     return np.stack(paths, axis=1)
+
+
+def along(
+    moved: Float[AnyArray, "s t p k"], limit: Float[AnyArray, "#s t p #k"]
+) -> Float[np.ndarray, " s"]:
+    """Movement of each function f_t - f_0 along that of its limit, over all t: 1 if they agree."""
+    limit = np.broadcast_to(limit, moved.shape)
+    over = tuple(range(1, moved.ndim))
+    return np.asarray(np.sum(moved * limit, axis=over) / np.sum(limit**2, axis=over))

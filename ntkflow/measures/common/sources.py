@@ -30,6 +30,8 @@ class Sources:
     # Network of each width, and in the limit n -> infinity, set if `reads` lists "networks".
     architectures: "Mapping[int, Architecture]" = field(default_factory=dict)
     limit: "Network" = None  # type: ignore[assignment]
+    # Networks whose exact moments are expected, if not those of `architectures`.
+    expected: "Mapping[int, Architecture]" = field(default_factory=dict)
     seed: int = 0  # root of all random keys
     memory: float = 2.0**31  # bytes for solvers
     progress: Callable[[str], None] = lambda line: None  # writes one line of progress
@@ -38,3 +40,8 @@ class Sources:
     def samples(self) -> int:
         """Number N of training points, which come first."""
         return int(self.dataset["is_train"].sum())
+
+    @property
+    def theory(self) -> "Mapping[int, Architecture]":
+        """Network of each width whose exact moments are expected."""
+        return self.expected or self.architectures

@@ -15,4 +15,6 @@ class Settings(Untrained):
         "three costs."
     )
 
+    reads = ("dataset", "networks")
+
     functions: Count = Field(20, description="number of functions of the linear model")

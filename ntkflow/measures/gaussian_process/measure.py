@@ -111,7 +111,7 @@ def _kurtosis(
             f"exponent of the {name}", values, -1.0, statistic=excess_kurtosis, next_order=True
         )
         return [slope], shown
-    networks = sources.architectures
+    networks = sources.theory
     exact = {n: exact_means(networks[n], x, "excess_kurtosis")[0] for n in q}
     return over_theory(name, values, exact, MOMENT_MARGIN, MOMENT_REASON, statistic=excess_kurtosis)
 
@@ -139,7 +139,7 @@ def _directly(f: np.ndarray, width: int, sources: Sources, x: np.ndarray) -> lis
             )
             for name, each in zip(names, found, strict=True)
         ]
-    network = sources.architectures[width]
+    network = sources.theory[width]
     theory = exact_means(network, x, "excess_kurtosis", "square_covariance")
     return [
         Quantity(

@@ -7,12 +7,9 @@ of the weights, this is 1/n between hidden layers and n^(-1/2) in the first and 
 follows kernel gradient descent with Theta_inf, up to an order 1/n, which is fitted over the widths.
 
 With one rate for all parameters of the standard parametrization, the first step of f is that of
-
-    Theta_std = sum_l [n_l (Sigma^{l+1} - beta^2) / sigma_w^2 + 1] prod_{m > l+1} sigma_w^2 dSigma^m
-
-in place of Theta_inf, l = 0..L-1, n_0 the input dimension. Both steps are compared at each width,
-from the same f_0: the ratio of their norms is that of Theta_std r and Theta_inf r, r = f_0 - y,
-times that of the rates. It is of order n, but not proportional to n at these widths.
+Theta_std (`theory`) in place of Theta_inf. Both steps are compared at each width, from the same
+f_0: the ratio of their norms is that of Theta_std r and Theta_inf r, r = f_0 - y, times that of the
+rates. It is of order n, but not proportional to n at these widths.
 
 beta weights biases against weights. A larger beta makes more of the kernel constant and
 lambda_2 / lambda_1 smaller.
@@ -31,11 +28,14 @@ import xarray as xr
 from ntkflow.aliases import AnyArray, Array, Float, Inputs, Key, Outputs, SeedKeys
 from ntkflow.analysis.jackknife import batches, jackknife
 from ntkflow.analysis.spectrum import leading_eigenvalues
+from ntkflow.kernels.dynamics import Components
 from ntkflow.kernels.limiting import limiting_kernels
-from ntkflow.kernels.tiles import Network
+from ntkflow.measures.common.components import limiting_components
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.kernel_descent import along, kernel_path
 from ntkflow.measures.common.laws import bars, exponent, mean, weights_of_limit
 from ntkflow.measures.common.sources import Sources
+from ntkflow.measures.parametrization.theory import first_step_ratio, standard_kernel
 from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
 from ntkflow.networks.standard_parametrization import (
@@ -106,18 +106,10 @@ def measure(
     matched = max(float(run.matched.max()) for run in runs.values())
     same = Quantity.check("distance with equivalent rates", matched, ROUNDING, ROUNDING_REASON)
     movement, weights = _movement(runs)
-    expected = {
-        n: first_step_ratio(
-            np.asarray(x), np.asarray(y), np.asarray(run.path)[:, 0], network, sources.limit
-        )
-        / widest
-        for (n, run), network in zip(
-            runs.items(), (sources.architectures[n] for n in runs), strict=True
-        )
-    }
-    steps_of_f, ratios = _first_steps(runs, expected)
-    ntk = np.asarray(limiting_kernels(np.asarray(x), np.asarray(x), **vars(sources.limit)).ntk)
-    change = _change(runs, np.asarray(y), ntk, learning_rate)
+    few = slice(sources.samples)
+    limiting = sources.limiting.isel(sample=few, sample_prime=few)
+    steps_of_f, ratios = _first_steps(runs, _expected(sources, runs, limiting["ntk"].values))
+    change = _change(runs, np.asarray(y), limiting_components(limiting), learning_rate)
     spectrum, eigenvalues = _by_beta(sources, np.asarray(x), seeds, sorted(betas))
     return evidence(
         [same, *movement, change, *steps_of_f, *spectrum],
@@ -189,68 +181,34 @@ def _descend(
     return end, jnp.concatenate([f, function(end, x)[None]])
 
 
-def standard_kernel(
-    x: Float[np.ndarray, "n d"], network: Network, widths: Sequence[int]
-) -> Float[np.ndarray, "n n"]:
-    """Theta_std to leading order, for layers of n_0..n_{L-1} = `widths` units.
-
-    Layer by layer as in Theorem 1, with sigma_w^2 dSigma^{l+1} = (Theta^{l+1} - Sigma^{l+1}) /
-    Theta^l, which must not be zero.
-    """
-    gain, bias = network.weight_gain**2, network.beta**2
-    ntk = standard = np.zeros((len(x), len(x)))
-    for depth, width in enumerate(widths, 1):
-        limit = limiting_kernels(x, x, **vars(dataclasses.replace(network, depth=depth)))
-        nngp, now = np.asarray(limit.nngp), np.asarray(limit.ntk)
-        passed = (now - nngp) / ntk if depth > 1 else 0.0
-        standard = standard * passed + width * (nngp - bias) / gain + 1
-        ntk = now
-    return standard
+def _expected(
+    sources: Sources, runs: dict[int, Runs], ntk: Float[np.ndarray, "n n"]
+) -> dict[int, np.ndarray]:
+    """Ratio of first steps of each network, by theory and for the rates of both."""
+    points = sources.dataset.isel(sample=slice(sources.samples))
+    x, y = (np.asarray(points[name].values, np.float64) for name in ("x", "y"))
+    found = {}
+    for n, run in runs.items():
+        widths = (x.shape[1], *sources.theory[n].hidden_widths)
+        standard = standard_kernel(x, sources.limit, widths)
+        found[n] = first_step_ratio(np.asarray(run.path)[:, 0] - y, standard, ntk) / max(runs)
+    return found
 
 
-def first_step_ratio(
-    x: Float[np.ndarray, "n d"],
-    y: Float[np.ndarray, "n k"],
-    start: Float[np.ndarray, "s n k"],
-    network: Architecture,
-    limit: Network,
-) -> Float[np.ndarray, " s"]:
-    """||Theta_std r|| / ||Theta_inf r||, r = f_0 - y, for each network."""
-    ntk = np.asarray(limiting_kernels(x, x, **vars(limit)).ntk)
-    standard = standard_kernel(x, limit, (x.shape[1], *network.hidden_widths))
-    sizes = [
-        np.linalg.norm(np.einsum("mn,snk->smk", kernel, start - y), axis=(1, 2))
-        for kernel in (standard, ntk)
-    ]
-    return np.asarray(sizes[0] / sizes[1])
-
-
-def along_the_limit(
-    path: Float[np.ndarray, "s t n k"],
-    y: Float[np.ndarray, "n k"],
-    ntk: Float[np.ndarray, "n n"],
-    rate: float,
-) -> Float[np.ndarray, " s"]:
-    """f_t - f_0 along that of kernel gradient descent with Theta_inf from the same f_0, all t."""
-    now, limit = path[:, 0], [path[:, 0]]
-    for _ in range(path.shape[1] - 1):
-        now = now - rate * np.einsum("mn,snk->smk", ntk, now - y) / len(y)
-        limit.append(now)
-    moved = np.stack(limit, axis=1) - path[:, :1]
-    along = np.sum((path - path[:, :1]) * moved, axis=(1, 2, 3))
-    return np.asarray(along / np.sum(moved**2, axis=(1, 2, 3)))
-
-
-def _change(runs: dict[int, Runs], y: np.ndarray, ntk: np.ndarray, rate: float) -> Quantity:
+def _change(runs: dict[int, Runs], y: np.ndarray, basis: Components, rate: float) -> Quantity:
     """Change of f along that of the limit in NTK parametrization, extrapolated to 1/n = 0."""
-    along = [along_the_limit(np.asarray(run.path), y, ntk, rate) for run in runs.values()]
+    moved = []
+    for run in runs.values():
+        f = np.asarray(run.path)
+        limit = kernel_path(basis, f[:, 0], y[None], rate, range(f.shape[1]))
+        moved.append(along(f - f[:, :1], limit - f[:, :1]))
     weights = weights_of_limit([*runs])
     found = jackknife(
         lambda groups: float(weights @ [np.mean(group) for group in groups]),
-        [batches(values) for values in along],
+        [batches(values) for values in moved],
     )
     name = "change of f along that of the limit, NTK parametrization"
-    seeds = len(along[0])
+    seeds = len(moved[0])
     return Quantity(name, found, "equals", 1.0, MOVEMENT_MARGIN, MOVEMENT_REASON, seeds)
 
 

@@ -31,6 +31,7 @@ from ntkflow.aliases import AnyArray, Array, Float, Inputs, OutputGram, SeedKeys
 from ntkflow.analysis.power_law import DRIFT_BOUND
 from ntkflow.kernels.function_space import kernel_map
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
+from ntkflow.measures.common.kernel_descent import along
 from ntkflow.measures.common.laws import exponent, mean
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.empirical import empirical_ntk, initial_kernels
@@ -123,9 +124,8 @@ def follow(
     limit = limiting_path(ntk[:, :train], direction, rate)[marks][:, :, None]
     linear = np.stack([linear_path(each[:, :train], direction, rate)[marks] for each in origin])
     moved = f - f[:, :1]
-    along = np.sum(moved * limit, axis=(1, 2, 3)) / (moved.shape[3] * np.sum(limit**2))
     shown = f[0, :, 0, 0], f[0, 0, 0, 0] + limit[:, 0, 0]
-    return Followed(drift.max(axis=1), along, _squares(moved - linear), *shown)
+    return Followed(drift.max(axis=1), along(moved, limit[None]), _squares(moved - linear), *shown)
 
 
 def linear_squares(

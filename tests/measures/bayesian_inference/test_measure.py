@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ntkflow.measures.bayesian_inference import figure
 from ntkflow.measures.bayesian_inference import measure as bayesian_inference
-from ntkflow.measures.bayesian_inference.measure import Limits, Posterior, posterior
+from ntkflow.measures.bayesian_inference.checks import cross_checks
+from ntkflow.measures.bayesian_inference.measure import Posterior, posterior
 from ntkflow.measures.common.evidence import (
     AGREES,
     CHECK,
@@ -132,9 +133,8 @@ def test_another_ridge_than_scikit_learns_is_found():
     train, y = POINTS.dataset["is_train"].values, POINTS.dataset["y"].values
     process = posterior(nngp, train, y[train], 0.01)
     noisy = bayesian_inference._regression(ntk, train, y, 0.01001)
-    limits = Limits(process, noisy, noisy, noisy, noisy)
-    checks = bayesian_inference._cross_checks(nngp, ntk, train, y, 0.01, limits)
-    found = [verdict(each, each.estimate.interval()) for each in checks]
+    compared = cross_checks(nngp, ntk, train, y, 0.01, (*process, noisy))
+    found = [verdict(each, each.estimate.interval()) for each in compared]
     assert found == [AGREES, AGREES, DISAGREES]
 
 

@@ -27,6 +27,16 @@ def test_relu_blocks_have_their_exact_moments_at_one_input():
     assert ((ratios["low"] < 1) & (ratios["high"] > 1)).all()
 
 
+def test_smooth_networks_with_one_hidden_layer_have_their_exact_moments():
+    networks = sources(X, np.zeros((4, 3)), widths=(8, 16), name="gelu", depth=2, weight_gain=1.4)
+    found = output_blocks.measure(networks, draws=1500)
+    assert (np.abs(found["value"] - 1) < 0.15).all()
+    assert ((found["low"] < 1) & (found["high"] > 1)).all()
+    wrong = {n: replace(each, beta=1.0) for n, each in networks.architectures.items()}
+    found = verdicts(output_blocks.measure(replace(networks, expected=wrong), draws=1500))
+    assert found["variance of diagonal blocks at n = 16, over theory"] == DISAGREES
+
+
 @pytest.mark.slow
 def test_another_limit_is_not_reached():
     kernels = NETWORKS.limiting.assign(ntk=1.5 * NETWORKS.limiting["ntk"])
@@ -45,7 +55,7 @@ def test_blocks_across_outputs_stay_where_networks_are_not_wide():
 def test_mean_squares_are_those_of_loops():
     random = np.random.default_rng(0)
     ntk, limit = random.standard_normal((2, 4, 4, 3, 3)), random.standard_normal((4, 4))
-    across, on = output_blocks.block_squares(ntk, limit).T
+    across, on, whole_mean = output_blocks.block_squares(ntk, limit).T
     far, near, mean = output_blocks.point_squares(ntk, limit).T
     whole = np.linalg.norm(limit)
     pairs = [(k, j) for k in range(3) for j in range(3) if k != j]
@@ -54,6 +64,8 @@ def test_mean_squares_are_those_of_loops():
         np.testing.assert_allclose(across[seed], np.mean(np.square(sizes)))
         errors = [np.linalg.norm(ntk[seed, :, :, k, k] - limit) / whole for k in range(3)]
         np.testing.assert_allclose(on[seed], np.mean(np.square(errors)))
+        along = [np.sum(ntk[seed, :, :, k, k] * limit) / whole**2 for k in range(3)]
+        np.testing.assert_allclose(whole_mean[seed], np.mean(along))
         own = [ntk[seed, i, i, k, j] / limit[i, i] for i in range(4) for k, j in pairs]
         np.testing.assert_allclose(far[seed], np.mean(np.square(own)))
         own = [ntk[seed, i, i, k, k] / limit[i, i] - 1 for i in range(4) for k in range(3)]

@@ -9,6 +9,7 @@ import pytest
 
 from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED, judge
 from ntkflow.measures.parametrization import measure as parametrization
+from ntkflow.measures.parametrization.theory import standard_kernel
 from ntkflow.networks.mlp import apply, init, seed_keys
 from tests.measures.examples import sources, verdicts
 
@@ -68,7 +69,7 @@ def test_standard_kernel_is_the_sum_over_layers():
     first = s * 5 / 2 + b
     second = s * first / 2 + b
     expected = (2 * 5 / 2 + 1) * (s / 2) ** 2 + (7 * first / 2 + 1) * s / 2 + (9 * second / 2 + 1)
-    found = parametrization.standard_kernel(x, limit, (2, 7, 9))
+    found = standard_kernel(x, limit, (2, 7, 9))
     assert found.item() == pytest.approx(expected)
 
 
