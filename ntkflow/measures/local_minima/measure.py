@@ -99,35 +99,31 @@ def trained(
     rate: float,
 ) -> np.ndarray:
     """Costs (seed, record) of one network per key at the steps `marks`, which start with 0."""
-    theta = jax.vmap(lambda key: init(key, x.shape[1], network, x.dtype))(keys)
-    records = [_costs(theta, x, y, network)]
-    for steps in np.diff(marks):
-        theta = _descend(theta, x, y, int(steps), rate, network)
-        records.append(_costs(theta, x, y, network))
+    theta = jax.jit(jax.vmap(lambda key: init(key, x.shape[1], network, x.dtype)))(keys)
+    records = []
+    for steps in np.diff(marks, prepend=0):
+        theta, costs = _descend(theta, x, y, int(steps), rate, network)
+        records.append(costs)
     return np.stack(records, axis=1).astype(np.float64)
-
-
-def _cost(theta: Parameters, x: Inputs, y: Array, network: Architecture) -> Array:
-    return mean_cost(LEAST_SQUARES, apply(theta, x, network), y)
-
-
-@partial(jax.jit, static_argnames="network")
-def _costs(theta: Parameters, x: Inputs, y: Array, network: Architecture) -> Array:
-    return jax.vmap(lambda each: _cost(each, x, y, network))(theta)
 
 
 @partial(jax.jit, static_argnames="network")
 def _descend(
     theta: Parameters, x: Inputs, y: Array, steps: int, rate: float, network: Architecture
-) -> Parameters:
-    """Parameters after `steps` steps of gradient descent, of all networks at once."""
-    gradient = jax.vmap(jax.grad(lambda each: _cost(each, x, y, network)))
+) -> tuple[Parameters, Array]:
+    """Parameters and costs (seed,) after `steps` steps of gradient descent, of all networks."""
+
+    def cost(each: Parameters) -> Array:
+        return mean_cost(LEAST_SQUARES, apply(each, x, network), y)
+
+    gradient = jax.vmap(jax.grad(cost))
     scale = jnp.asarray(rate, x.dtype)
 
     def step(_: Array, theta: Parameters) -> Parameters:
         return jax.tree.map(lambda p, g: p - scale * g, theta, gradient(theta))
 
-    return jax.lax.fori_loop(0, steps, step, theta)
+    theta = jax.lax.fori_loop(0, steps, step, theta)
+    return theta, jax.vmap(cost)(theta)
 
 
 def _numbers(found: Mapping[int, Trained]) -> list[Quantity]:
