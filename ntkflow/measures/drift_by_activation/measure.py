@@ -115,9 +115,10 @@ def _laws(
         )
         quantities.append(found)
         if not sigma.smooth:
-            bound = {"relation": "at most", "expected": DRIFT_BOUND, "margin": 0.0}
-            bound |= {"name": f"{name}, bound", "reason": BOUNDED}
-            quantities.append(dataclasses.replace(found, **bound))
+            bounded = Quantity(
+                f"{name}, bound", found.estimate, "at most", DRIFT_BOUND, 0.0, BOUNDED, found.seeds
+            )
+            quantities.append(bounded)
         label = f"{sigma.name}: {found.estimate.value:.2f}".replace("-", "−")
         drawn = dataclasses.replace(guide, label="")
         series += [drawn, dataclasses.replace(line, label=label), points]
