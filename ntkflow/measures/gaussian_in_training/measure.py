@@ -31,8 +31,10 @@ from ntkflow.measures.common.sources import Sources
 
 PRECISION = "float64"
 
-MEAN_MARGIN = 0.1**2
-MEAN_REASON = "the square of a tenth of a deviation"
+MEAN_MARGIN = 0.05**2
+MEAN_REASON = "the square of a twentieth of a deviation"
+SQUARE_MARGIN = 0.1**2
+SQUARE_REASON = "the square of ten per cent, which a kernel larger by a tenth changes"
 VARIANCE_MARGIN = 0.15
 VARIANCE_REASON = "fifteen per cent: less than a kernel of another depth changes"
 SHAPE_MARGIN = 0.2**2
@@ -113,7 +115,7 @@ def _numbers(z: np.ndarray, limit: np.ndarray, free: np.ndarray, when: str) -> l
     found = []
     for name, errors, margin, reason in (
         ("mean", z - limit, MEAN_MARGIN, MEAN_REASON),
-        ("variance", z**2 - limit**2, VARIANCE_MARGIN**2, f"the square of {VARIANCE_REASON}"),
+        ("variance", z**2 - limit**2, SQUARE_MARGIN, SQUARE_REASON),
         ("shape", np.concatenate([third, fourth], axis=1), SHAPE_MARGIN, SHAPE_REASON),
     ):
         if not np.any(errors):  # f_0 is that of the limit
