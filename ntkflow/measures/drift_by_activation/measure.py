@@ -3,7 +3,7 @@
 The drift is the largest record of ||Theta(t) - Theta(0)|| / ||Theta(0)|| between training points.
 Networks descend on least squares towards f_0 + g, with the same g for all of them, so that the
 length of the way does not vary over initialisations. g is small, because the leading order in n
-needs a drift far below 1. Time is in units of 1 / lambda_1 of the limiting NTK.
+needs a drift far below 1. Time is in units of N / ||Theta(0)||, at most 1 / lambda_1.
 
 What theorems assume, and the exponent that is expected:
 
@@ -32,7 +32,6 @@ from ntkflow.aliases import Array, Float, Inputs, Outputs, SeedKeys
 from ntkflow.analysis.power_law import DRIFT_BOUND
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.dual import Activation
-from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.laws import exponent
 from ntkflow.measures.common.sources import Sources
@@ -48,9 +47,12 @@ HEURISTIC = f"{REASON}; the order is a heuristic"
 BOUNDED = "a bound, proved for a bounded second derivative, which this activation does not have"
 
 RATE = 0.5
-"""Learning rate times lambda_1, a quarter of the largest stable one."""
+"""Learning rate in units of time, at most a quarter of the largest stable one."""
 RECORDS = 3
 AT_ONCE = 10  # networks at once, so that their parameters stay in the cache
+State = tuple[Parameters, Array]
+"""Parameters and learning rate, which is zero before the first record."""
+
 DRIFT = r"$\sup_t \|\Theta(t) - \Theta(0)\| / \|\Theta(0)\|$"
 
 
@@ -69,17 +71,15 @@ def measure(
     goal = np.asarray(amplitude * y / np.sqrt(np.mean(y**2)), np.float32)
     choices = tuple(activation(name) for name in activations)
     marks = np.unique(np.geomspace(1, max(1, time / RATE), RECORDS).round().astype(int))
-    counts = np.diff([0, 0, *marks])  # the first record is at t = 0
+    counts = np.diff([0, 0, *marks])  # the first record is at t = 0, and gives the unit of time
     quantities, panels = [], []
     for depth in depths:
-        rates = [RATE / largest_eigenvalue(x, sigma, depth, sources) for sigma in choices]
         drift: dict[str, dict[int, np.ndarray]] = {name: {} for name in activations}
         for width, given in sorted(sources.architectures.items()):
             network = dataclasses.replace(given, hidden_widths=(width,) * (depth - 1))
             keys = seed_keys(sources.seed, width, seeds)
             for place, name in enumerate(activations):
-                rate = np.float32(rates[place])
-                found = drifts(keys, x, goal, place, rate, counts, network, choices)
+                found = drifts(keys, x, goal, place, counts, network, choices)
                 drift[name][width] = np.asarray(found, np.float64) ** 2
             sources.progress(f"L = {depth}, n = {width}")
         numbers, series = _laws(drift, depth, choices)
@@ -87,19 +87,6 @@ def measure(
         title = f"drift in training and slopes, $L = {depth}$"
         panels.append(Panel(title, "width $n$", DRIFT, series, "log", "log"))
     return evidence(quantities, panels)
-
-
-def largest_eigenvalue(x: Inputs, sigma: Activation, depth: int, sources: Sources) -> float:
-    """lambda_1 of Theta_inf(X, X) / N."""
-    limit, points = sources.limit, np.asarray(x, np.float64)
-    kernels = limiting_kernels(
-        *(points, points),
-        activation=sigma,
-        depth=depth,
-        beta=limit.beta,
-        weight_gain=limit.weight_gain,
-    )
-    return float(np.linalg.eigvalsh(np.asarray(kernels.ntk))[-1]) / len(points)
 
 
 def _laws(
@@ -131,7 +118,6 @@ def drifts(
     x: Inputs,
     goal: Outputs,
     chosen: Array,
-    rate: Array,
     counts: Float[Array, " r"],
     network: Architecture,
     choices: tuple[Activation, ...],
@@ -152,14 +138,18 @@ def drifts(
         def cost(theta: Parameters) -> Array:
             return jnp.sum((apply(theta, x, here) - target) ** 2) / (2 * len(x))
 
-        def step(_: int, theta: Parameters) -> Parameters:
-            return jax.tree.map(lambda p, g: p - rate * g, theta, jax.grad(cost)(theta))
+        def record(state: State, count: Array) -> tuple[State, Array]:
+            theta, rate = state
 
-        def record(theta: Parameters, count: Array) -> tuple[Parameters, Array]:
+            def step(_: int, theta: Parameters) -> Parameters:
+                return jax.tree.map(lambda p, g: p - rate * g, theta, jax.grad(cost)(theta))
+
             theta = jax.lax.fori_loop(0, count, step, theta)
-            return theta, empirical_ntk(theta, x, x, here, outputs=0).ravel()
+            kernel = empirical_ntk(theta, x, x, here, outputs=0).ravel()
+            first = RATE * len(x) / jnp.linalg.norm(kernel)
+            return (theta, jnp.where(rate > 0, rate, first)), kernel
 
-        _, kernels = jax.lax.scan(record, start, counts)
+        _, kernels = jax.lax.scan(record, (start, jnp.zeros((), x.dtype)), counts)
         changes = jnp.linalg.norm(kernels - kernels[:1], axis=1)
         return jnp.max(changes) / jnp.linalg.norm(kernels[0])
 

@@ -41,7 +41,7 @@ class Settings(Untrained):
         min_length=1, description="numbers L of weight layers; that of the network is not used"
     )
     seeds: Seeds = Field(300, description="number of initialisations of each width")
-    time: PositiveFinite = Field(4.0, description="end of training, in units of 1 / λ₁")
+    time: PositiveFinite = Field(4.0, description="end of training, in units of N / ‖Θ(0)‖")
     amplitude: PositiveFinite = Field(
         0.1, description="root mean square of the distance to the goal, over training points"
     )

@@ -56,7 +56,8 @@ def measure(sources: Sources, *, seeds: int, learning_rate: float, steps: int) -
         moved = trained(keys, x, y[:, None].astype(np.float32), rate, steps, network)
         moved = [np.asarray(each, np.float64) for each in moved]
         rho = expected.residual(moved[2][:, : len(y)], y, learning_rate, steps)
-        found[width] = compared(moved, rho, expected, (x.shape[1], *network.hidden_widths, 1))
+        widths = (x.shape[1], *sources.theory[width].hidden_widths, 1)
+        found[width] = compared(moved, rho, expected, widths)
         sources.progress(f"n = {width}")
     names = list(next(iter(found.values())))
     quantities = [
