@@ -51,7 +51,7 @@ PRECISION = "float32"
 RECORDS = 10
 """Records after the first one, unless there are fewer steps."""
 
-ENERGY, ENERGY_REASON = 1e-5, "a thousand times the tolerance of one step of the solver"
+ENERGY, ENERGY_REASON = 1e-5, "a hundred times the tolerance of one step of the solver"
 FASTER, FASTER_REASON = 0.25, "half of the distance between the orders n^(-1/2) and n^(-1)"
 SHARE, SHARE_REASON = 0.1, "what remains is of the order n^(-1); without Theta(0) it would be 1"
 MOVED, MOVED_REASON = 0.025, "a kernel wrong by a twentieth changes it by about 4 %"

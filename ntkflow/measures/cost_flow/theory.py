@@ -16,7 +16,7 @@ from ntkflow.aliases import AnyArray, Array, Float
 from ntkflow.kernels.function_space import Kernel, dual_element, inner_product, kernel_map
 from ntkflow.networks.costs import Cost, mean_cost
 
-SOLVER = 1e-8
+SOLVER = 1e-7
 """Tolerance of the solver, relative and absolute, for each step."""
 
 
