@@ -146,7 +146,9 @@ def _untrained(
         found.append(batches(drawn))
         squares.append(batches((ratio - 1) ** 2))
         known = sources.limit.activation.name == "relu"
-        exact.append(exact_means(network, x[[reference]], "ntk_variance")[0] if known else np.nan)
+        exact.append(
+            exact_means(sources.theory[n], x[[reference]], "ntk_variance")[0] if known else np.nan
+        )
         sources.progress(f"{draws} untrained networks of width {n}")
     return xr.Dataset(
         {
