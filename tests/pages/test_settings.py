@@ -41,7 +41,7 @@ def test_trained_experiment(study):
         "Network": "relu_4: relu, depth L = 4, weight gain σ_w = 1, β = 0.1, 1 output",
         "Widths n": "32, 64, 128, 256, 512, 1024",
         "Networks": "20 initialisations of each width",
-        "Untrained networks": "40000 of each width 8, 16, 32, 64",
+        "Untrained networks": "80000 of each width 8, 16, 32, 64",
         "Training": "gradient descent on least squares, full batch, learning rate η = 1, "
         "200 steps, to t = 200",
         "Precision": "networks in float32, limiting kernels in float64",

@@ -22,6 +22,7 @@ The root mean square over networks is used: it has the stated order even if few 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -59,7 +60,7 @@ DRIFT = r"$\sup_t \|\Theta(t) - \Theta(0)\| / \|\Theta(0)\|$"
 def measure(
     sources: Sources,
     *,
-    activations: Sequence[str],
+    activations: Sequence[Mapping[str, Any]],
     depths: Sequence[int],
     seeds: int,
     time: float,
@@ -69,18 +70,18 @@ def measure(
     x = np.asarray(sources.dataset["x"].values[: sources.samples], np.float32)
     y = np.asarray(sources.dataset["y"].values[: sources.samples], np.float64)
     goal = np.asarray(amplitude * y / np.sqrt(np.mean(y**2)), np.float32)
-    choices = tuple(activation(name) for name in activations)
+    choices = tuple(activation(**each) for each in activations)
     marks = np.unique(np.geomspace(1, max(1, time / RATE), RECORDS).round().astype(int))
     counts = np.diff([0, 0, *marks])  # the first record is at t = 0, and gives the unit of time
     quantities, panels = [], []
     for depth in depths:
-        drift: dict[str, dict[int, np.ndarray]] = {name: {} for name in activations}
+        drift: dict[str, dict[int, np.ndarray]] = {sigma.name: {} for sigma in choices}
         for width, given in sorted(sources.architectures.items()):
             network = dataclasses.replace(given, hidden_widths=(width,) * (depth - 1))
             keys = seed_keys(sources.seed, width, seeds)
-            for place, name in enumerate(activations):
+            for place, sigma in enumerate(choices):
                 found = drifts(keys, x, goal, place, counts, network, choices)
-                drift[name][width] = np.asarray(found, np.float64) ** 2
+                drift[sigma.name][width] = np.asarray(found, np.float64) ** 2
             sources.progress(f"L = {depth}, n = {width}")
         numbers, series = _laws(drift, depth, choices)
         quantities += numbers

@@ -1,22 +1,15 @@
 """Settings of the measure `drift_by_activation`."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.configuration.networks import ActivationConfig, NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
-from ntkflow.kernels.names import check_parameters
-from ntkflow.keys import Count, PositiveFinite
+from ntkflow.keys import Count, PositiveFinite, shorthand
 from ntkflow.measures.common.experiment import Problems, Seeds, Untrained, repeated
 
-
-def _named(names: Sequence[str]) -> Sequence[str]:
-    """Raise ValueError unless each is the name of an activation without parameters."""
-    for name in names:
-        check_parameters(name, {})
-    return names
+Activation = Annotated[ActivationConfig, shorthand("name", str | ActivationConfig)]
 
 
 class Settings(Untrained):
@@ -34,9 +27,7 @@ class Settings(Untrained):
     )
     fewest_widths = 2
 
-    activations: Annotated[list[str], AfterValidator(_named)] = Field(
-        min_length=1, description="names of activations"
-    )
+    activations: list[Activation] = Field(min_length=1, description="activations")
     depths: list[Annotated[Count, Field(ge=2)]] = Field(
         min_length=1, description="numbers L of weight layers; that of the network is not used"
     )
@@ -48,7 +39,7 @@ class Settings(Untrained):
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
-        yield from repeated("activations", self.activations, "activation")
+        yield from repeated("activations", [each.name for each in self.activations], "activation")
         yield from repeated("depths", self.depths, "depth")
         if dataset.target.kind == "zero":
             yield "dataset", f"found {self.dataset!r} with target zero, expected a target to learn"

@@ -129,7 +129,9 @@ def measure(
     pairs = {n: _distances(ensemble, mode, train) for n, ensemble in ensembles.items()}
     along = stack_widths({n: pair[0] for n, pair in pairs.items()})
     eigenvalues = {n: _eigenvalues(e, n, train, count) for n, e in ensembles.items()}
-    decay = np.exp(-float(spectrum["eigenvalue"].sel(component=component)) * along["time"])
+    eigenvalue = float(spectrum["eigenvalue"].sel(component=component))
+    decay = np.exp(-eigenvalue * along["time"])
+    inflation = {n: _inflation(e, n, mode, train) for n, e in ensembles.items()}
     outputs = next(iter(ensembles.values())).sizes["output"]
     statistics = xr.Dataset(
         {
@@ -141,15 +143,11 @@ def measure(
             "limiting_along": abs(amplitude) * np.sqrt(outputs) * decay,
             "eigenvalue": leading["eigenvalue"],
             "network_eigenvalue": stack_widths(eigenvalues),
-            "inflation": stack_widths(
-                {n: _inflation(e, n, mode, train) for n, e in ensembles.items()}
-            )
-            / float(spectrum["eigenvalue"].sel(component=component)),
+            "inflation": stack_widths(inflation) / eigenvalue,
         },
         attrs={"component": component, "amplitude": float(amplitude)},
     )
     if untrained:
-        eigenvalue = float(spectrum["eigenvalue"].sel(component=component))
         statistics.update(_untrained(sources, train, mode.values, eigenvalue, **untrained))
     if outputs == 1:
         linear = {n: _linear(e, n, mode, train) for n, e in ensembles.items()}

@@ -55,7 +55,12 @@ def test_only_the_order_that_is_expected_agrees(order):
 
 @pytest.mark.slow
 def test_orders_of_networks():
-    settings = {"activations": ["abs", "erf"], "depths": [2], "time": 4, "amplitude": 0.1}
+    settings = {
+        "activations": [{"name": "abs"}, {"name": "erf"}],
+        "depths": [2],
+        "time": 4,
+        "amplitude": 0.1,
+    }
     points = sources(X, Y, widths=(32, 96, 288))
     found = verdicts(drift_by_activation.measure(points, **settings, seeds=300))
     assert DISAGREES not in found.values()
