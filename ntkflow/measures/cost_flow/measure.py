@@ -34,7 +34,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from ntkflow.aliases import Array, Inputs, Outputs, SeedKeys
+from ntkflow.aliases import Array, Float, Inputs, SeedKeys
 from ntkflow.analysis.jackknife import batches, jackknife
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.kernel_descent import along
@@ -115,7 +115,7 @@ def measure(
 def _trained(
     keys: SeedKeys,
     x: Inputs,
-    y: Outputs,
+    y: Float[Array, "n k"],
     marks: Array,
     rate: float,
     network: Architecture,
@@ -162,9 +162,9 @@ def distance(f: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def last_cost(cost: Cost, f: np.ndarray, y: np.ndarray) -> float:
-    """Mean cost of functions (seed, record, n, output) at the last record over the first."""
-    costs = jax.jit(jax.vmap(lambda each: mean_cost(cost, each, jnp.asarray(y))))
-    first, last = (np.mean(costs(jnp.asarray(f[:, record]))) for record in (0, -1))
+    """Last mean cost of functions (seed, record, n, output) over the first."""
+    goal, ends = jnp.asarray(y), jnp.asarray(f[:, [0, -1]])
+    first, last = jax.vmap(jax.vmap(lambda each: mean_cost(cost, each, goal)))(ends).mean(axis=0)
     return float(last / first)
 
 

@@ -6,9 +6,10 @@ from pydantic import Field
 
 from ntkflow.configuration.networks import ActivationConfig, NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
-from ntkflow.keys import Count, PositiveFinite, shorthand
+from ntkflow.keys import NotBoolean, PositiveFinite, shorthand
 from ntkflow.measures.common.experiment import Problems, Seeds, Untrained, repeated
 
+Depth = Annotated[int, Field(ge=2), NotBoolean]
 Activation = Annotated[ActivationConfig, shorthand("name", str | ActivationConfig)]
 
 
@@ -28,7 +29,7 @@ class Settings(Untrained):
     fewest_widths = 2
 
     activations: list[Activation] = Field(min_length=1, description="activations")
-    depths: list[Annotated[Count, Field(ge=2)]] = Field(
+    depths: list[Depth] = Field(
         min_length=1, description="numbers L of weight layers; that of the network is not used"
     )
     seeds: Seeds = Field(300, description="number of initialisations of each width")
