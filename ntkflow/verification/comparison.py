@@ -151,7 +151,7 @@ def _each(found: Sequence[float], reference: Sequence[float], allowed: Tolerance
 def _text(found: Text, reference: Text) -> str:
     if found.sha256 == reference.sha256:
         return ""
-    for place, (one, other) in enumerate(zip(found.values, reference.values, strict=False)):
+    for place, (one, other) in enumerate(zip(found.each, reference.each, strict=False)):
         if one != other:
             return f"entry {place} found {one!r}, reference {other!r}"
     return "text found is not that of the reference"

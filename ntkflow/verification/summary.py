@@ -60,11 +60,19 @@ class Numbers(Strict):
 
 
 class Text(Strict):
-    """Summary of an array of strings: their digest and, if there are few, all of them."""
+    """Summary of an array of strings: their digest and, if there are few, all of them.
+
+    Of strings that are all equal there is one.
+    """
 
     shape: list[Length]
     values: list[str]
     sha256: str
+
+    @property
+    def each(self) -> list[str]:
+        """The strings, if there are few."""
+        return self.values * math.prod(self.shape) if len(self.values) == 1 else self.values
 
 
 Summary = Numbers | Text
@@ -125,6 +133,7 @@ def _text(values: NDArray[Any]) -> Text:
     strings = [str(value) for value in values.ravel()]
     digest = hashlib.sha256(json.dumps(strings).encode()).hexdigest()
     few = strings if len(strings) <= 64 else []
+    few = few if len(set(few)) > 1 else few[:1]
     return Text(shape=list(values.shape), values=few, sha256=digest)
 
 
