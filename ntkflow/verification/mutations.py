@@ -216,7 +216,7 @@ def read_sources(study: Study, name: str, results: Path) -> Sources:
         limit = study.networks[experiment.network].limit
         found["limit"] = networks({}, limit)["limit"]
     found.setdefault("dataset", open_store(results / f"datasets/{experiment.dataset}.zarr").load())
-    if "dynamics" in found and "limiting" not in found:
+    if {"dynamics", "spectrum"} & found.keys() and "limiting" not in found:
         place = results / f"limiting/{experiment.dataset}/{experiment.network}.zarr"
         found["limiting"] = open_store(place, "limiting").load()
     memory = study.kernels.memory * 2**30 if experiment.parallel else 0

@@ -19,7 +19,7 @@ and the narrowest networks:
   The rest is the movement of the kernel, at most of order n^(-1/2) by Theorem 2;
 - the exponent in n of sup_t ||h_t||, minus that of the same networks linearised at theta(0). The
   latter is -1/2 to leading order, with higher orders that are large at these widths. The kernel
-  grows in training, which makes sup_t ||h_t|| smaller: by 0.78, 0.80 and 0.84 at n = 100, 250, 600.
+  grows in training, which makes sup_t ||h_t|| smaller by about a fifth at each of n = 100 to 500.
 """
 
 from collections.abc import Mapping, Sequence
