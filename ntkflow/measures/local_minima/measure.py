@@ -1,9 +1,9 @@
 """Networks that fit the training points, by width (JGH Introduction).
 
-"For wide enough networks, there are very few 'bad' local minima, i.e. local minima with much higher
-cost than the global minimum." Networks are trained on least squares, by gradient descent from
-random initialisations, on points that the narrowest network cannot fit for any parameters. (With
-one unit per layer and a monotone activation, f is a monotone function of one direction.) A network
+JGH recall that wide networks have few local minima with a cost far above that of the global one.
+Networks are trained on least squares, by gradient descent from random initialisations, on points
+that the narrowest network cannot fit for any parameters. (With one unit per layer and a monotone
+activation, f is a monotone function of one direction.) A network
 
 - reaches the data if its last cost is at most 1 % of that of f = 0;
 - stops at a higher cost if it does not, and its cost falls by less than a tenth over the last half
