@@ -77,7 +77,8 @@ def measure(
     for depth in depths:
         drift: dict[str, dict[int, np.ndarray]] = {sigma.name: {} for sigma in choices}
         for width, given in sorted(sources.architectures.items()):
-            network = dataclasses.replace(given, hidden_widths=(width,) * (depth - 1))
+            hidden = given.hidden_widths[:1] * (depth - 1)
+            network = dataclasses.replace(given, hidden_widths=hidden)
             keys = seed_keys(sources.seed, width, seeds)
             for place, sigma in enumerate(choices):
                 found = drifts(keys, x, goal, place, counts, network, choices)

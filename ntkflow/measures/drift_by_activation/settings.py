@@ -42,5 +42,7 @@ class Settings(Untrained):
         yield from super().problems(dataset, network)
         yield from repeated("activations", [each.name for each in self.activations], "activation")
         yield from repeated("depths", self.depths, "depth")
+        if network.depth < 2:
+            yield "network", f"found {self.network!r} without hidden layers, expected some"
         if dataset.target.kind == "zero":
             yield "dataset", f"found {self.dataset!r} with target zero, expected a target to learn"
