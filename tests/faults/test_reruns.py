@@ -8,7 +8,7 @@ import yaml
 
 from tests.faults.studies import Study
 
-RECORDS = {"record_provenance": 1, "render_report": 1}
+RECORDS = {"tabulate_claims": 1, "record_provenance": 1, "render_report": 1}
 PLOTTED = {"plot": 1, **RECORDS}
 EDITED = {
     "plot": PLOTTED,

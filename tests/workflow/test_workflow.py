@@ -204,6 +204,7 @@ def test_a_changed_experiment_leaves_the_others_alone(finished: Clone, tmp_path:
         "measure": 1,
         "plot": 1,
         # These tell of the whole run.
+        "tabulate_claims": 1,
         "record_provenance": 1,
         "render_report": 1,
     }
