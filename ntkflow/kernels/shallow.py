@@ -19,7 +19,7 @@ from ntkflow.aliases import Float
 from ntkflow.kernels.dual import Activation
 
 NODES = np.linspace(-9, 9, 181)
-"""Of the trapezoidal rule, whose error is exponentially small for analytic functions."""
+"""Nodes of the trapezoidal rule, which converges exponentially for analytic functions."""
 
 
 class Shallow(NamedTuple):

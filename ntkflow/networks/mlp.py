@@ -5,7 +5,7 @@ entry of W^l and b^l drawn from N(0, 1). Symbols to names: L `depth`, sigma `act
 `beta`, sigma_w `weight_gain` (1 in JGH), n_L `outputs`, n_1..n_{L-1} `hidden_widths`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -128,3 +128,17 @@ def last_hidden(parameters: Parameters, x: Inputs, architecture: Architecture) -
 def apply(parameters: Parameters, x: Inputs, architecture: Architecture) -> Outputs:
     """f_theta(x) (n, n_L) at inputs x (n, n_0)."""
     return affine(parameters[-1], last_hidden(parameters, x, architecture), architecture)
+
+
+def descended(
+    theta: Parameters,
+    gradient: Callable[[Parameters], Parameters],
+    rate: float | Array,
+    steps: int | Array,
+) -> Parameters:
+    """Parameters after `steps` steps of gradient descent at one rate, for use in a program."""
+
+    def step(_: Array, now: Parameters) -> Parameters:
+        return jax.tree.map(lambda p, g: p - rate * g, now, gradient(now))
+
+    return jax.lax.fori_loop(0, steps, step, theta)

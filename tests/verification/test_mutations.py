@@ -10,7 +10,7 @@ from ntkflow.configuration.study import read_study
 from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.measures.common.mutation import Mutation, scales
 from ntkflow.measures.parametrization import theory
-from ntkflow.verification import mutations
+from ntkflow.verification import errors, mutations
 from tests.configuration.test_study import DEFAULT
 from tests.measures.examples import ensemble, sources
 
@@ -30,7 +30,7 @@ RANDOM_FUNCTIONS = {
 
 
 def applied(kind: str, size: str):
-    (found,) = [m for m in mutations.mutations() if (m.kind, m.size) == (kind, size)]
+    (found,) = [m for m in errors.mutations() if (m.kind, m.size) == (kind, size)]
     changed = found.sources(POINTS)
     assert changed is not None
     return changed
@@ -81,24 +81,24 @@ def test_what_follows_from_the_kernel_changes_with_it():
     names = ("seed", "step", "sample", "output")
     flow = xr.Dataset({"f": (names, np.zeros((3, 3, 8, 1)))})
     points = replace(POINTS, ensembles={16: store}, dynamics={16: flow})
-    one, two = (mutations.with_limiting(points, k * POINTS.limiting).dynamics[16] for k in (1, 2))
+    one, two = (errors.with_limiting(points, k * POINTS.limiting).dynamics[16] for k in (1, 2))
     np.testing.assert_allclose(one["f"][:, 2], two["f"][:, 1])
-    (later,) = [m for m in mutations.mutations() if (m.kind, m.size) == ("learning rate", "x 2")]
+    (later,) = [m for m in errors.mutations() if (m.kind, m.size) == ("learning rate", "x 2")]
     found = later.sources(points)
     np.testing.assert_allclose(found.ensembles[16]["time"], 2 * store["time"])
     np.testing.assert_allclose(found.dynamics[16]["f"], two["f"])
 
 
 def test_errors_that_do_not_concern_a_claim_are_left_out():
-    same = next(m for m in mutations.mutations() if m.kind == "learning rate")
+    same = next(m for m in errors.mutations() if m.kind == "learning rate")
     assert same.sources(POINTS) is None
     gelu = sources(X, Y, name="gelu")
-    (other,) = [m for m in mutations.mutations() if m.size == "gelu"]
+    (other,) = [m for m in errors.mutations() if m.size == "gelu"]
     assert other.sources(gelu) is None
 
 
 def test_functions_of_a_measure_are_replaced_and_restored():
-    double = Mutation("kernel", "x 2", patches={"limiting_kernels": mutations.times(2)})
+    double = Mutation("kernel", "x 2", patches={"limiting_kernels": errors.times(2)})
     with mutations.mutated("ntkflow.measures.parametrization", double, POINTS) as changed:
         assert changed is POINTS
         wrong = theory.limiting_kernels(X, X, **vars(POINTS.limit)).ntk

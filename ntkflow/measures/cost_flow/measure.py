@@ -43,7 +43,7 @@ from ntkflow.measures.common.sources import Sources
 from ntkflow.measures.cost_flow.theory import descents, flows
 from ntkflow.networks.costs import COSTS, Cost, mean_cost
 from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
+from ntkflow.networks.mlp import Architecture, Parameters, apply, descended, init, seed_keys
 
 PRECISION = "float32"
 """Precision of the networks; flows are in float64."""
@@ -125,11 +125,8 @@ def _trained(
     training, scale = x[: len(y)], jnp.asarray(rate, x.dtype)
     gradient = jax.grad(lambda theta: mean_cost(cost, apply(theta, training, network), y))
 
-    def step(_: Array, theta: Parameters) -> Parameters:
-        return jax.tree.map(lambda p, g: p - scale * g, theta, gradient(theta))
-
     def record(theta: Parameters, count: Array) -> tuple[Parameters, Array]:
-        theta = jax.lax.fori_loop(0, count, step, theta)
+        theta = descended(theta, gradient, scale, count)
         return theta, apply(theta, x, network)
 
     def one(key: Array) -> tuple[Array, Array]:

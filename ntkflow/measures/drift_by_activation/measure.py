@@ -37,7 +37,7 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.laws import exponent
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
+from ntkflow.networks.mlp import Architecture, Parameters, apply, descended, init, seed_keys
 
 PRECISION = "float32"
 
@@ -142,11 +142,7 @@ def drifts(
 
         def record(state: State, count: Array) -> tuple[State, Array]:
             theta, rate = state
-
-            def step(_: int, theta: Parameters) -> Parameters:
-                return jax.tree.map(lambda p, g: p - rate * g, theta, jax.grad(cost)(theta))
-
-            theta = jax.lax.fori_loop(0, count, step, theta)
+            theta = descended(theta, jax.grad(cost), rate, count)
             kernel = empirical_ntk(theta, x, x, here, outputs=0).ravel()
             first = RATE * len(x) / jnp.linalg.norm(kernel)
             return (theta, jnp.where(rate > 0, rate, first)), kernel

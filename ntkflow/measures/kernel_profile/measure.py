@@ -13,6 +13,7 @@ widest changes less. The bound of Theorem 2 is a ratio of at most (n / n')^(1/2)
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -210,7 +211,7 @@ def _initial_claims(statistics: xr.Dataset) -> list[Quantity]:
     if np.isfinite([*exact.values()]).all():
         squares = dict(zip(widths, statistics["initial_square"].values, strict=True))
         variances, _ = over_theory("variance of Theta(x_0, x_0)", squares, exact, *VARIANCE)
-        found += [Quantity(**{**vars(each), "seeds": draws}) for each in variances]
+        found += [replace(each, seeds=draws) for each in variances]
     return found
 
 

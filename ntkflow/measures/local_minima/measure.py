@@ -30,7 +30,7 @@ from ntkflow.measures.common.laws import bars, mean
 from ntkflow.measures.common.shares import counted, share
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.costs import LEAST_SQUARES, mean_cost
-from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
+from ntkflow.networks.mlp import Architecture, Parameters, apply, descended, init, seed_keys
 
 PRECISION = "float32"
 
@@ -65,12 +65,12 @@ class Trained(NamedTuple):
 
     @property
     def reached(self) -> np.ndarray:
-        """Whether each network reaches the data (seed,)."""
+        """True for networks that reach the data (seed,)."""
         return self.last <= REACHED
 
     @property
     def stopped(self) -> np.ndarray:
-        """Whether each network stops at a higher cost (seed,)."""
+        """True for networks that stop at a higher cost (seed,)."""
         return ~self.reached & np.isfinite(self.last) & (self.last >= STOPPED * self.half)
 
 
@@ -116,13 +116,7 @@ def _descend(
     def cost(each: Parameters) -> Array:
         return mean_cost(LEAST_SQUARES, apply(each, x, network), y)
 
-    gradient = jax.vmap(jax.grad(cost))
-    scale = jnp.asarray(rate, x.dtype)
-
-    def step(_: Array, theta: Parameters) -> Parameters:
-        return jax.tree.map(lambda p, g: p - scale * g, theta, gradient(theta))
-
-    theta = jax.lax.fori_loop(0, steps, step, theta)
+    theta = descended(theta, jax.vmap(jax.grad(cost)), jnp.asarray(rate, x.dtype), steps)
     return theta, jax.vmap(cost)(theta)
 
 

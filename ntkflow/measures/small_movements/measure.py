@@ -29,7 +29,7 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.laws import bars, weights_of_limit
 from ntkflow.measures.common.sources import Sources
 from ntkflow.measures.small_movements.theory import Theory, theory
-from ntkflow.networks.mlp import Architecture, Parameters, affine, apply, init, seed_keys
+from ntkflow.networks.mlp import Architecture, Parameters, affine, apply, descended, init, seed_keys
 
 PRECISION = "float32"
 
@@ -88,10 +88,7 @@ def trained(
         def cost(theta: Parameters) -> Array:
             return jnp.sum((apply(theta, x[: len(y)], network) - y) ** 2) / (2 * len(y))
 
-        def step(_: int, theta: Parameters) -> Parameters:
-            return jax.tree.map(lambda p, g: p - rate * g, theta, jax.grad(cost)(theta))
-
-        end = jax.lax.fori_loop(0, steps, step, start)
+        end = descended(start, jax.grad(cost), rate, steps)
         before, after = _layers(start, x, network), _layers(end, x, network)
         weights = [
             jnp.sum((new.weight - old.weight) ** 2) / jnp.sum(old.weight**2)

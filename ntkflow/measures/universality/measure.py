@@ -1,4 +1,4 @@
-"""What the limiting NTK depends on: depth, activation and variances (JGH Theorem 1).
+"""The limiting NTK depends only on depth, activation and variances (JGH Theorem 1).
 
 - Mean NTK of a network and of variants with another depth, activation, beta, weight gain or other
   ratios of hidden widths, over initialisations. A fit Theta_inf + c / n removes the next order, and
@@ -67,7 +67,7 @@ class Variant:
 
     @property
     def of_given_limit(self) -> bool:
-        """Whether it has the limit of the given network."""
+        """True if its limit is that of the given network."""
         return not {*self.changes} - {"width_ratios"}
 
 

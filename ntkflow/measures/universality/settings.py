@@ -15,7 +15,7 @@ Activation = Annotated[ActivationConfig | None, shorthand("name", str | Activati
 
 
 class Variant(Strict):
-    """What a variant changes in the network; `null` leaves it as it is."""
+    """Changes to the network; a key that is `null` stays as it is."""
 
     depth: Depth | None = Field(None, description="number L of weight layers")
     activation: Activation = Field(None, description="activation sigma")
