@@ -146,7 +146,8 @@ def _plain(schema: Schema) -> Iterator[str]:
             yield "text"
         case "array":
             items = " or ".join(dict.fromkeys(_plain(schema.get("items", {}))))
-            items = re.sub(r"^(integer|number|mapping)", r"\1s", items).replace("s ", "s, each ", 1)
+            items = re.sub("^(list|integer|number|mapping)", r"\1s", items)
+            items = re.sub("^(integers|numbers|mappings) ", r"\1, each ", items)
             least = f"{schema['minItems']} or more " if schema.get("minItems", 0) > 1 else ""
             yield f"list of {least}{items}"
         case "object":

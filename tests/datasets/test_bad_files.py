@@ -146,6 +146,11 @@ def test_package_to_install_is_named(
         ({"x": "a"}, {"kind": "one_hot"}, "target.kind: found one_hot, expected labelled inputs"),
         ({"label": "fold", "x": "b"}, {"kind": "one_vs_rest", "label": "dev"}, "target.label: fou"),
         ({"x": "a", "y": "b"}, {"kind": "values", "values": [1]}, "target.values: found 1, expect"),
+        (
+            {"x": "a", "y": "b"},
+            {"kind": "values", "values": [[1, 2], [3], *[[1, 2]] * 3]},
+            "target.values.1: found 1, expected 2, as for the first point",
+        ),
     ],
 )
 def test_target_that_does_not_fit(

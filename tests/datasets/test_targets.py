@@ -59,6 +59,12 @@ def test_values_on_training_points_only() -> None:
     assert np.isnan(y[:, 0]).tolist() == [False] * 3 + [True] * 3
 
 
+def test_values_of_several_outputs() -> None:
+    values = [[0.1, 1], [-0.2, 2], [3, 4]]
+    y = evaluate({"kind": "values", "values": values}, PLANE, PLANE)
+    np.testing.assert_array_equal(y, [*values, *[[np.nan] * 2] * 3])
+
+
 def test_one_vs_rest_and_one_hot() -> None:
     train = Points(np.zeros((3, 1)), label=np.array([3, 0, 9]), classes=TEN)
     y = evaluate({"kind": "one_vs_rest", "label": 3}, train, MORE)

@@ -24,6 +24,7 @@ JOBS = {
     "solve_gaussian": f"gaussian/{EXPERIMENT}.zarr",
     "measure": f"statistics/{EXPERIMENT}.zarr",
     "plot": f"figures/{EXPERIMENT}.pdf",
+    "tabulate_claims": "claims.json",
     "record_provenance": "provenance.json",
 }
 """What each rule leaves of this study; each has one job."""

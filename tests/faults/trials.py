@@ -17,7 +17,7 @@ class Trials(NamedTuple):
 
 
 TRIALS = {
-    "a job is killed": Trials(3, 27),
+    "a job is killed": Trials(3, 30),
     "a whole run is killed": Trials(1, 4),
     "a full disk": Trials(1, 6),
     "a folder that cannot be written": Trials(1, 1),

@@ -63,11 +63,13 @@ def verdicts(evidence: xr.Dataset) -> dict[str, str]:
 def ensemble(
     points: Sources, f: np.ndarray, steps: Sequence[int], rate: float, goal: np.ndarray
 ) -> xr.Dataset:
-    """An "ensemble" store of functions f (seed, step, sample), one output, trained to `goal`."""
+    """An "ensemble" store of functions f (seed, step, sample[, output]), trained to `goal`."""
+    if f.ndim == 3:
+        f, goal = f[..., None], goal[..., None]
     return xr.Dataset(
         {
-            "f": (("seed", "step", "sample", "output"), f[..., None]),
-            "goal": (("seed", "sample", "output"), goal[..., None]),
+            "f": (("seed", "step", "sample", "output"), f),
+            "goal": (("seed", "sample", "output"), goal),
         },
         {
             "is_train": points.dataset["is_train"].variable,

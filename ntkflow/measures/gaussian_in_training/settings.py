@@ -11,5 +11,6 @@ class Settings(OffTraining):
 
     paper = "Section 5"
     statement = (
-        "Training on least squares keeps f Gaussian over initialisations at the recorded times."
+        "Training on least squares keeps f Gaussian over initialisations at the recorded times, "
+        "with independent outputs."
     )

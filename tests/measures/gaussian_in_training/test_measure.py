@@ -11,21 +11,23 @@ from ntkflow.measures.gaussian_in_training import measure as gaussian_in_trainin
 from tests.measures.examples import ensemble, sources, verdicts
 
 RANDOM = np.random.default_rng(0)
-POINTS = sources(RANDOM.standard_normal((30, 3)), RANDOM.standard_normal((30, 1)), train=4)
+X, Y = RANDOM.standard_normal((30, 3)), RANDOM.standard_normal((30, 2))
+POINTS = sources(X, Y, train=4)
 STEPS, SEEDS = [0, 20, 100_000], 2000
 
 
-def networks(spread, target=1.0, power=1.0):
-    spectrum = decompose_kernel(POINTS.limiting)
+def networks(spread, target=1.0, outputs=1):
+    points = sources(X, Y[:, :outputs], train=4)
+    spectrum = decompose_kernel(points.limiting)
     basis = Components(spectrum["eigenvalue"].values, spectrum["eigenfunction"].values)
     rate = 0.5 / float(basis.eigenvalues.max())
     basis = stepped(basis, rate)
-    covariance = spread**2 * POINTS.limiting["nngp"].values
-    start = np.random.default_rng(1).multivariate_normal(np.zeros(30), covariance, SEEDS)
-    y = target * np.broadcast_to(POINTS.dataset["y"].values[:4], (SEEDS, 4, 1))
-    f = np.asarray(kernel_flow(basis, start[..., None], y, rate * np.array(STEPS)))[..., 0]
-    goal = np.broadcast_to(POINTS.dataset["y"].values[:, 0], (SEEDS, 30))
-    return replace(POINTS, ensembles={16: ensemble(POINTS, f, STEPS, rate, goal)})
+    covariance = spread**2 * points.limiting["nngp"].values
+    drawn = np.random.default_rng(1).multivariate_normal(np.zeros(30), covariance, (SEEDS, outputs))
+    goal = np.broadcast_to(points.dataset["y"].values, (SEEDS, 30, outputs))
+    times = rate * np.array(STEPS)
+    f = np.asarray(kernel_flow(basis, drawn.swapaxes(1, 2), target * goal[:, :4], times))
+    return replace(points, ensembles={16: ensemble(points, f, STEPS, rate, goal)})
 
 
 def test_functions_of_the_limit():
@@ -59,6 +61,30 @@ def test_functions_that_are_not_gaussian():
     wrong = store.assign(f=store["f"] * sizes[:, None, None, None])
     found = failing(replace(given, ensembles={16: wrong}))
     assert "t = 0: squared error of the shape" in found
+
+
+def test_independent_outputs():
+    found = verdicts(gaussian_in_training.measure(networks(1.0, outputs=2)))
+    assert set(found.values()) == {AGREES}
+
+
+def test_outputs_that_become_correlated():
+    given = networks(1.0, outputs=2)
+    store = given.ensembles[16]
+    f = store["f"].values.copy()
+    f[:, -1, :, 1] += 0.3 * (f[:, -1, :, 0] - Y[:, 0])
+    found = failing(replace(given, ensembles={16: store.assign(f=(store["f"].dims, f))}))
+    assert "t = ∞: squared error of the correlation of outputs" in found
+
+
+def test_uncorrelated_outputs_that_depend_on_each_other():
+    """Each is Gaussian; both have the same size and independent signs."""
+    given = networks(1.0, outputs=2)
+    store = given.ensembles[16]
+    f = store["f"].values.copy()
+    f[:, 0, :, 1] = f[:, 0, :, 0] * np.random.default_rng(2).choice([-1, 1], (SEEDS, 1))
+    found = failing(replace(given, ensembles={16: store.assign(f=(store["f"].dims, f))}))
+    assert found == ["t = 0: squared error of the shape"]
 
 
 def test_the_last_record_is_the_end_only_if_it_is_one():
