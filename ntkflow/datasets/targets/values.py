@@ -19,7 +19,7 @@ class Values(Target):
     kind: Literal["values"]
     values: list[Finite] | list[Row] = Field(
         min_length=1,
-        description="one value per training point, or a list of one value per output for each point",
+        description="one value per training point, or a list of values for each, one per output",
     )
 
     @property

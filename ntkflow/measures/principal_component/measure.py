@@ -2,7 +2,8 @@
 
 The residual r_t = f_t - f* on the training points has a part g_t = <r_t, f^(k)>_pin along the
 component k and a part h_t = r_t - g_t f^(k) across it. In the limit h_t = 0 and
-|g_t| = |g_0| exp(-lambda_k t): the network function moves along a straight line.
+|g_t| = |g_0| exp(-lambda_k t): the network function moves along a straight line. The limit is drawn
+for steps of gradient descent with rate eta, |g_t| = |g_0| (1 - eta lambda_k)^(t / eta).
 
 The claim has, at t = 0 and from many `untrained` networks:
 
@@ -130,7 +131,8 @@ def measure(
     along = stack_widths({n: pair[0] for n, pair in pairs.items()})
     eigenvalues = {n: _eigenvalues(e, n, train, count) for n, e in ensembles.items()}
     eigenvalue = float(spectrum["eigenvalue"].sel(component=component))
-    decay = np.exp(-eigenvalue * along["time"])
+    rate = float(along["time"][-1] / along["step"][-1])
+    decay = abs(1 - rate * eigenvalue) ** along["step"].astype(np.float64)
     inflation = {n: _inflation(e, n, mode, train) for n, e in ensembles.items()}
     outputs = next(iter(ensembles.values())).sizes["output"]
     statistics = xr.Dataset(

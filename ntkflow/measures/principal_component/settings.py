@@ -23,7 +23,8 @@ class Settings(AlongComponent, WithUntrained):
         "The goal is f at t = 0 plus a multiple of one eigenfunction of the limiting NTK. Left, "
         "the training points in the plane of that eigenfunction and the next. Middle, the distance "
         "of networks from the straight line, ‖h‖. Right, the distance to the goal, ‖g‖, with its "
-        "limit, which falls like exp(−λt), dashed. Norms are those of the input distribution. "
+        "limit for the same steps of gradient descent, which falls like exp(−λt), dashed. Norms "
+        "are those of the input distribution. "
         f"After {PAPER}, Figure 3."
     )
     alt = (
