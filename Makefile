@@ -23,7 +23,7 @@ flag = $(if $(files),--configfile $(files))
 options = $(if $(filter --configfile,$(others)),,$(flag)) --cores $(CORES)
 arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files),$(others)))
 
-.PHONY: help environment figures claims smoke verify reference test lint audit bench \
+.PHONY: help environment figures claims smoke paper verify reference test lint audit bench \
 	benchworkflow benchkernels benchempirical benchtraining benchcoverage mutations lock schema gallery report clean
 .DELETE_ON_ERROR:
 
@@ -42,6 +42,9 @@ report: $(READY) ## write the run as one page, results/report.html
 
 smoke: $(READY) ## run the same workflow on tiny networks into results/smoke/results/
 	$(BIN)/snakemake $(call arguments,config/smoke.yaml,--directory results/smoke)
+
+paper: $(READY) ## run the paper's experiments at their own size into results/paper/results/
+	$(BIN)/snakemake $(call arguments,config/paper.yaml,--directory results/paper)
 
 verify: $(READY) ## compare results/ with the published reference; ARGS names another folder
 	$(BIN)/python -m ntkflow.verification $(ARGS)

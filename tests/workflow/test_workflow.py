@@ -285,7 +285,7 @@ def test_divergence_is_one_clear_line_and_leaves_no_store(finished: Clone, tmp_p
     assert not list(tmp_path.rglob("width-50.zarr"))
 
 
-@pytest.mark.parametrize("overlays", [(), ("config/paper.yaml",)])
+@pytest.mark.parametrize("overlays", [(), ("config/claims.yaml",)])
 def test_the_studies_can_be_planned(
     finished: Clone, tmp_path: Path, overlays: tuple[str, ...]
 ) -> None:
