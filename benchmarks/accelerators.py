@@ -23,8 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-if str(REPOSITORY) not in sys.path:
-    sys.path.insert(0, str(REPOSITORY))
+sys.path.insert(0, str(REPOSITORY))  # the package need not be installed
 
 from benchmarks import accelerator_tables as tables  # noqa: E402 (needs the path)
 
