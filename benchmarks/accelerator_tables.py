@@ -71,7 +71,8 @@ def tables(rows: Sequence[Row]) -> str:
     """Circumstances, times, agreements and remarks, in Markdown."""
     numbers = [row for row in rows if measured(row)]
     parts = ["\n".join(dict.fromkeys(circumstances(row["head"]) for row in rows))]
-    parts += [_table(TIMES, map(_times, numbers)), _table(AGREEMENTS, map(_agreement, numbers))]
+    if numbers:
+        parts += [_table(TIMES, map(_times, numbers)), _table(AGREEMENTS, map(_agreement, numbers))]
     parts.append("\n".join(f"- {_name(row)}: {remark}" for row in rows if (remark := _remark(row))))
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -78,7 +78,7 @@ def plan(quick: bool) -> list[Piece]:
     from benchmarks import accelerator_figures as figures
     from benchmarks import accelerator_rows as rows
 
-    samples, steps, points = ((600,), {64: 3}, 64) if quick else (SAMPLES, STEPS, POINTS)
+    samples, steps, points = ((256,), {64: 3}, 64) if quick else (SAMPLES, STEPS, POINTS)
     size = 256 if quick else 2048
     single = partial(rows.single_products, size=size)
     pieces = [Piece("product", "product, TF32 off", f"{size}^3", "float32", single)]
@@ -275,7 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"--repeats: found {options.repeats}, expected at least 1")
         if not options.minutes > 0:
             raise ValueError(f"--minutes: found {options.minutes:g}, expected a positive number")
-        if options.table and not options.folder.is_dir():
+        if (options.table or options.folder.exists()) and not options.folder.is_dir():
             raise ValueError(f"{options.folder}: expected a folder with rows of this benchmark")
         if not options.table:
             options.folder.mkdir(parents=True, exist_ok=True)
@@ -290,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         command.error(str(error))
     if remaining:
-        report(f"{remaining} rows remain; the same command goes on with them")
+        report(f"rows remaining: {remaining}; the same command resumes with them")
     return int(any(map(tables.failed, tables.read_rows(options.folder))))
 
 

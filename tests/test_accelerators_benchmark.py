@@ -132,6 +132,14 @@ def test_arguments_are_checked(arguments, message, tmp_path, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_a_file_is_no_folder(tmp_path, capsys):
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(SystemExit):
+        accelerators.main([str(file)])
+    assert f"{file}: expected a folder" in capsys.readouterr().err
+
+
 @pytest.fixture
 def connected(machine, monkeypatch):
     """The command in this process, with this process' settings of JAX."""
