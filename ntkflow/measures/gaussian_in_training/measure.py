@@ -88,7 +88,8 @@ def measure(sources: Sources) -> xr.Dataset:
         place, label = sources.dataset["angle"].values[test], r"angle $\gamma$"
     band = _band(f[:, -1, :, output], centre[-1, :, output], deviation[-1], place, width)
     title = "10th, 50th and 90th percentile at the end"
-    panel = Panel(title, label, r"$f_\theta(x)$", band)
+    shown = r"$f_\theta(x)$" if len(shift) == 1 else rf"output {output + 1}, $f_\theta(x)$"
+    panel = Panel(title, label, shown, band)
     return evidence(quantities, [panel, _law_panel(standard[:, :, worst, output], limits)])
 
 
