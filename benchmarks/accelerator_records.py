@@ -18,7 +18,7 @@ COMPILATION = "/jax/core/compile/backend_compile_duration"
 SQUARE, QUICK_SQUARE = 8192, 256
 """Rows of the large square product whose rate is the peak of the device."""
 WORK, QUICK_WORK = 2e11, 2e7
-"""Operations of a timed sequence of products, so that small ones do not wait for Python."""
+"""Operations of a timed program of equal products, so that small ones do not wait for Python."""
 
 
 class Paused(Exception):
@@ -160,20 +160,24 @@ def _product_rate(shape: tuple[int, int, int], precision: str, work: float, repe
     keys = jax.random.split(jax.random.key(0))
     one = jax.random.normal(keys[0], (rows, inner), precision)
     two = jax.random.normal(keys[1], (inner, columns), precision)
-    product = jax.jit(lambda a, b: jnp.matmul(a, b, precision="highest"))
     operations = 2.0 * rows * inner * columns
     count = max(1, round(work / operations))
 
-    def sequence() -> None:
-        previous = None
-        for _ in range(count):
-            result = product(one, two)
-            jax.block_until_ready(previous)  # two results at most, and all are waited for
-            previous = result
-        jax.block_until_ready(previous)
+    @jax.jit
+    def sequence(one: jax.Array, two: jax.Array) -> jax.Array:
+        def product(_: int, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            one, previous = state
+            one = one.at[0, 0].set(jnp.tanh(previous[0, 0]))  # each product waits for the last
+            return one, jnp.matmul(one, two, precision="highest")
 
-    sequence()
-    return count * operations / median(seconds(sequence) for _ in range(repeats))
+        start = one, jnp.zeros((rows, columns), precision)
+        return jax.lax.fori_loop(0, count, product, start)[1]
+
+    def call() -> None:
+        jax.block_until_ready(sequence(one, two))
+
+    call()
+    return count * operations / median(seconds(call) for _ in range(repeats))
 
 
 def relative(found: Any, reference: np.ndarray) -> float:
