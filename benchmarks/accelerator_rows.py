@@ -8,6 +8,7 @@ addition count as two.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -50,6 +51,9 @@ FREE = 0.7
 LIMITING_TOLERANCE = {"float32": 5e-6, "float64": 1e-12}
 STEP_TOLERANCE, NTK_TOLERANCE, PRODUCT_TOLERANCE = 1e-5, 1e-5, 3e-6
 
+CONTAINER = Path("/sys/fs/cgroup")
+"""Control group of a container, version 2."""
+
 Blocks = tuple[np.ndarray, np.ndarray]
 """Kernel of the first points with themselves, and with the last points."""
 
@@ -74,7 +78,10 @@ def step_operations(samples: int, widths: tuple[int, ...]) -> float:
 
 
 def ntk_operations(samples: int, widths: tuple[int, ...]) -> float:
-    """Forward, back to the first layer, and half of the Gram matrices <a, a'>, <d, d'> (N, N)."""
+    """Forward, back to the first layer, and half of the symmetric Gram matrices <a, a'>, <d, d'>.
+
+    The package computes all of them up to N = 256, and three quarters for N = 512.
+    """
     forward = forward_operations(samples, widths)
     back = forward - 2.0 * samples * widths[0] * widths[1]
     grams = sum(widths[:-1]) + sum(widths[1:])
@@ -224,12 +231,19 @@ def _strips(x: np.ndarray) -> list[Points]:
 
 
 def available_memory() -> float:
-    """Bytes of the host that programs can take; all of them if the system does not say."""
+    """Bytes that programs can take of the host, and of the container if its memory is limited.
+
+    If the system does not report them, all bytes of the host.
+    """
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(1024.0 * int(line.split()[1]) for line in lines if "MemAvailable" in line)
+        free = next(1024.0 * int(line.split()[1]) for line in lines if "MemAvailable" in line)
     except (OSError, StopIteration):
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        free = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with suppress(OSError, ValueError):  # no control group, or "max"
+        limit, used = (int((CONTAINER / f"memory.{n}").read_text()) for n in ("max", "current"))
+        free = min(free, limit - used)
+    return free
 
 
 def training(machine: Machine, width: int, samples: int, steps: int) -> Result:

@@ -61,8 +61,7 @@ def write_report(folder: Path) -> str:
     """Tables of all rows in a folder, also written to it, with the rows in one JSON file."""
     rows = read_rows(folder)
     text = tables(rows)
-    heads = [row.pop("head") for row in rows]
-    write_json(folder / RESULTS, {"head": heads[-1] if heads else {}, "rows": rows})
+    write_json(folder / RESULTS, rows)
     (folder / TABLE).write_text(text, encoding="utf-8")
     return text
 
@@ -84,7 +83,8 @@ def circumstances(head: Mapping[str, Any]) -> str:
     precision = head["settings"]["jax_default_matmul_precision"]
     listed = ", ".join([f"{head['cores']} CPU cores", *versions, *rest, head["date"][:10]])
     quick = "Toy sizes. " if head["quick"] else ""
-    return f"{quick}{head['device_kind']}, {listed}. Products are in precision {precision}."
+    flags = f"; XLA_FLAGS: {flags}" if (flags := head["settings"]["XLA_FLAGS"]) else ""
+    return f"{quick}{head['device_kind']}, {listed}. Products are in precision {precision}{flags}."
 
 
 def _table(columns: Sequence[str], rows: Any) -> str:

@@ -86,6 +86,8 @@ def test_a_piece_without_the_missing_packages(tmp_path):
     assert row["head"]["quick"]
     assert "product, TF32 off" in (tmp_path / "out" / "table.md").read_text()
     assert "product, TF32 off" in run.stdout
+    assert "XLA_FLAGS: " in run.stdout
+    assert "xla_gpu_deterministic_ops=true" in run.stdout
 
 
 @pytest.mark.slow
@@ -94,17 +96,17 @@ def test_all_pieces_without_the_missing_packages(tmp_path):
     run = command(folder, "--quick")
     assert run.returncode == 0, run.stderr
     results = json.loads((folder / "results.json").read_text())
-    names = [row["piece"] for row in results["rows"]]
+    names = [row["piece"] for row in results]
     assert names == [piece.name for piece in accelerators.plan(quick=True)]
-    assert {"device_kind", "versions", "driver", "date", "commit"} <= results["head"].keys()
     fields = {"seconds", "compile_seconds", "operations", "flops", "of_product", "of_shape"}
-    for row in results["rows"]:
+    for row in results:
         assert fields | {"peak_bytes", "agreement", "note"} <= row.keys()
+        assert {"device_kind", "versions", "driver", "date", "commit"} <= row["head"].keys()
         assert row["seconds"] > 0
         assert row["agreement"]["passes"]
     table = (folder / "table.md").read_text()
     assert table == run.stdout
-    for group in {row["group"] for row in results["rows"]}:
+    for group in {row["group"] for row in results}:
         assert table.count(group) >= 2
     assert set(np.load(folder / "figure_1_16.npz")) == {"angle", "step", "ntk", "limiting_ntk"}
     assert {"time", "along", "across"} <= set(np.load(folder / "figure_3_16.npz"))
@@ -245,6 +247,15 @@ def test_kernels_larger_than_the_memory_are_left_out(machine, monkeypatch):
     monkeypatch.setattr(accelerator_rows, "available_memory", lambda: 1e9)
     with pytest.raises(LeftOut, match="needs 58 GB of the host, 1 GB are free"):
         accelerator_rows.limiting_on_host(machine, 60000, "float64")
+
+
+def test_the_memory_of_a_container_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(accelerator_rows, "CONTAINER", tmp_path)
+    (tmp_path / "memory.current").write_text("1000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert accelerator_rows.available_memory() > 4000
+    (tmp_path / "memory.max").write_text("5000\n")
+    assert accelerator_rows.available_memory() == 4000
 
 
 def test_digits_are_those_of_mnist_if_there_are_any(mnist_folder, monkeypatch):
