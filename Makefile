@@ -29,7 +29,7 @@ arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' Makefile
 	@sed -n '/^#   make /s/^#   //p' Makefile
 
 figures: $(READY) ## run the study of config/config.yaml into results/
