@@ -1,7 +1,7 @@
 """Figures 1 and 3 of the paper on a device, in calls that resume from checkpoints.
 
 Networks are ReLU networks with one output and beta = 0.1, in float32. The arrays of a figure are
-saved beside its row, and a checkpoint while it is unfinished.
+saved next to its row, and a checkpoint while it is unfinished.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Time the package on an accelerator, beside the matrix product, and compare with the CPU.
+"""Time the package on an accelerator relative to matrix products, and compare with the CPU.
 
     python benchmarks/accelerators.py FOLDER
 
@@ -207,7 +207,7 @@ def measure(piece: Piece, machine: "Machine") -> dict[str, Any]:
 
 
 def connect(options: argparse.Namespace) -> "Machine":
-    """Configure JAX and find the device and the CPU beside it.
+    """Configure JAX and find the first device and the CPU.
 
     Raises ValueError if the CPU is hidden, or the folder has rows of another device.
     """
