@@ -15,21 +15,23 @@ Depth = Annotated[int, Field(ge=2), NotBoolean]
 class Settings(Widths):
     """Leading eigenvalues of the NTK on batches of a data set against published values.
 
-    Batches are disjoint random subsets of the training points. The limiting NTK is taken on all of
-    them, and networks of the largest width on one batch each. Of the network, the depth is not
-    used.
+    Batches are disjoint random subsets of the training points. The limiting NTK is computed on each
+    batch, and that of networks of the largest width on one batch each. `depths` replaces the depth
+    of the network.
     """
 
     reads = ("dataset", "networks")
     paper = "Section 6"
     statement = "The NTK on a batch has the published eigenvalues."
 
-    size: Count = Field(512, description="number of points of a batch; there are at least two")
+    size: Count = Field(
+        512, description="number of points of a batch, at most half of the training points"
+    )
     published: list[PositiveFinite] = Field(
         min_length=1, description="published eigenvalues of Theta(X, X) / N, descending"
     )
     depths: list[Depth] = Field(min_length=1, description="numbers L of weight layers")
-    seeds: Seeds = Field(4, description="number of networks, at most that of batches")
+    seeds: Seeds = Field(4, description="number of networks, at most the number of batches")
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
