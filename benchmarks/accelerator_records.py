@@ -43,7 +43,7 @@ class Agreement(NamedTuple):
 
 @dataclass(frozen=True)
 class Machine:
-    """The device, the CPU beside it, and settings of this call.
+    """The device, the CPU, and settings of this call.
 
     `peak` is the peak memory of the device in bytes before the present computation, None if its
     backend does not measure it. `deadline` is on the clock of `time.monotonic`.
@@ -85,7 +85,7 @@ class Timing(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Timing of a computation of `operations` operations, beside products on the same device.
+    """Timing of a computation of `operations` operations, and rates of products on the device.
 
     `product` and `shape_product` are FLOP/s of a large square product and of one of the shape that
     the computation consists of.
