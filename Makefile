@@ -23,12 +23,13 @@ flag = $(if $(files),--configfile $(files))
 options = $(if $(filter --configfile,$(others)),,$(flag)) --cores $(CORES)
 arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files),$(others)))
 
-.PHONY: help environment figures claims smoke verify reference test lint audit bench \
-	benchworkflow benchkernels benchempirical benchtraining benchcoverage mutations lock schema gallery report clean
+.PHONY: help environment figures claims smoke paper verify reference test lint audit bench \
+	benchworkflow benchkernels benchempirical benchtraining benchcoverage benchaccelerators mutations \
+	lock schema gallery report clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' Makefile
 	@sed -n '/^#   make /s/^#   //p' Makefile
 
 figures: $(READY) ## run the study of config/config.yaml into results/
@@ -42,6 +43,9 @@ report: $(READY) ## write the run as one page, results/report.html
 
 smoke: $(READY) ## run the same workflow on tiny networks into results/smoke/results/
 	$(BIN)/snakemake $(call arguments,config/smoke.yaml,--directory results/smoke)
+
+paper: $(READY) ## run the paper's experiments at their own size into results/paper/results/
+	$(BIN)/snakemake $(call arguments,config/paper.yaml,--directory results/paper)
 
 verify: $(READY) ## compare results/ with the published reference; ARGS names another folder
 	$(BIN)/python -m ntkflow.verification $(ARGS)
@@ -80,6 +84,9 @@ benchtraining: $(READY) ## time training; ARGS="--torch PYTHON" adds PyTorch
 
 benchcoverage: $(READY) ## measure how often the intervals of claims cover
 	$(BIN)/python -m benchmarks.coverage $(ARGS)
+
+benchaccelerators: $(READY) ## time the package on a GPU; ARGS=FOLDER gets rows and tables
+	$(BIN)/python benchmarks/accelerators.py $(ARGS)
 
 mutations: $(READY) ## find the smallest errors of the theory that each claim of results/ detects
 	$(BIN)/python -m ntkflow.verification.mutations $(ARGS)

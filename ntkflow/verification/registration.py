@@ -53,8 +53,8 @@ def differences(registered: Registration, found: Registration) -> Iterator[str]:
     """Yield one line for each setting or margin that is not as it was registered."""
     for kind in SETTINGS:
         then, now = registered["settings"][kind], found["settings"][kind]
-        for name in sorted({*then, *now}):
-            if then.get(name) != now.get(name):
+        for name in sorted(then):  # what has been added since has changed nothing
+            if then[name] != now.get(name):
                 yield f"{kind}.{name}: found other settings than registered"
     for experiment, numbers in found["numbers"].items():
         then = registered["numbers"].get(experiment, {})

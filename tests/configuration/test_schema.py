@@ -31,7 +31,7 @@ def test_configuration_names_its_schema():
     assert (CONFIG / named).resolve() == SCHEMA
 
 
-@pytest.mark.parametrize("overlay", [None, "paper.yaml", "smoke.yaml"])
+@pytest.mark.parametrize("overlay", [None, "claims.yaml", "paper.yaml", "smoke.yaml"])
 def test_schema_accepts_configuration(overlay):
     validate(configuration(overlay), str(SCHEMA), set_default=False)
 

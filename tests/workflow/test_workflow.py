@@ -285,13 +285,15 @@ def test_divergence_is_one_clear_line_and_leaves_no_store(finished: Clone, tmp_p
     assert not list(tmp_path.rglob("width-50.zarr"))
 
 
-@pytest.mark.parametrize("overlays", [(), ("config/paper.yaml",)])
+@pytest.mark.parametrize(
+    ("name", "trainings"), [("config.yaml", 13), ("claims.yaml", 13), ("paper.yaml", 10)]
+)
 def test_the_studies_can_be_planned(
-    finished: Clone, tmp_path: Path, overlays: tuple[str, ...]
+    finished: Clone, tmp_path: Path, name: str, trainings: int
 ) -> None:
-    configuration = ("--configfile", *(overlays or ("config/config.yaml",)))
+    configuration = ("--configfile", f"config/{name}")
     planned = finished.planned(*configuration, "--directory", str(tmp_path))
-    assert planned["train_networks"] >= 13
+    assert planned["train_networks"] >= trainings
 
 
 @pytest.mark.slow
