@@ -10,10 +10,10 @@ from the training points), per record:
 - mean and variance: squared errors of E z and E z^2, without the noise of the networks
   (`squared_bias`). The limiting dynamics from the same f_0 are subtracted: they have the mean and,
   up to 1/n, the variance of the limit, and most of the noise of f_0. These are 0 at t = 0;
-- of several outputs, E z z' of each pair at one point in the same way;
+- correlation of each pair of outputs, from squared errors of E z z' in the same way;
 - mean variance over points, without that subtraction;
-- shape: squared third and fourth Hermite coefficients, 0 for a Gaussian of mean 0 and variance 1,
-  with those of z^2 and z'^2 of each pair of outputs, 0 if they are independent;
+- shape: squared third and fourth Hermite coefficients, 0 for a Gaussian of mean 0 and variance 1.
+  For each pair of outputs E (z^2 - 1)(z'^2 - 1) / 2 is one of them, 0 if they are independent;
 - the fraction of points at which a network is between the 10th and the 90th percentile.
 
 For ReLU at four layers the mean is off by about a tenth of a deviation at n = 64 to 256, the most
