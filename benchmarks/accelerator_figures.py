@@ -177,7 +177,7 @@ def component(machine: Machine, width: int, networks: int, steps: int, samples: 
     task = Task(width, networks, DEPTH, x, target, samples, schedule, relative=True)
     ensemble, timing = _trained(machine, task, "figure_3")
     time, (along, across) = RATE * np.array(marks), distances(ensemble, mode)
-    limit = AMPLITUDE * np.exp(-eigenvalues[COMPONENT - 1] * time)
+    limit = AMPLITUDE * (1 - RATE * eigenvalues[COMPONENT - 1]) ** np.array(marks)
     initial = [principal_component(ntk[0, :, :, 0, 0])[0] for ntk in ensemble.ntk]
     save_arrays(
         machine.folder / f"figure_3_{width}.npz",

@@ -109,4 +109,5 @@ def _panel(spectra: np.ndarray, found: np.ndarray, depth: int, width: int) -> Pa
     ):
         x = np.tile(places + shift, len(sample))
         series.append(Series(label, x, sample.ravel(), look="points", width=n))
-    return Panel(f"$L = {depth}$", "component $i$", r"$\lambda_i$ / published", series)
+    axes = "component $i$", r"$\lambda_i$ / published"
+    return Panel(f"$L = {depth}$", *axes, series, y_scale="log")
