@@ -9,12 +9,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import scipy.linalg
 
+from benchmarks.accelerator_limits import limiting_ntk
 from benchmarks.accelerator_records import (
     COMPILED,
     Agreement,
@@ -22,7 +24,6 @@ from benchmarks.accelerator_records import (
     Paused,
     Result,
     Timing,
-    now,
     piece_peak,
     relative_norm,
 )
@@ -32,7 +33,6 @@ from benchmarks.accelerator_rows import (
     digits,
     forward_operations,
     layer_widths,
-    limiting_ntk,
     ntk_operations,
     relu_network,
     step_operations,
@@ -107,14 +107,14 @@ class Checkpoint:
     compiled_before: float = 0.0
 
     def __post_init__(self) -> None:
-        self.began = self.saved = now()
+        self.began = self.saved = monotonic()
         self.compiled = COMPILED.seconds
 
     @property
     def seconds(self) -> tuple[float, float]:
         """Seconds of work, compilation left out, and of compilation, in all calls together."""
         compiled = COMPILED.seconds - self.compiled
-        work = now() - self.began - compiled
+        work = monotonic() - self.began - compiled
         return self.before + work, self.compiled_before + compiled
 
     def restore(self) -> TrainingState | None:
@@ -129,14 +129,14 @@ class Checkpoint:
 
     def due(self) -> bool:
         """Return True at the deadline, and some minutes after the last checkpoint."""
-        return now() > min(self.deadline, self.saved + EVERY)
+        return monotonic() > min(self.deadline, self.saved + EVERY)
 
     def save(self, state: TrainingState) -> None:
         """Replace the checkpoint; raise Paused if the deadline has passed."""
         kept = {"networks": state.networks, "step": state.step, "arrays": len(state.arrays)}
         arrays = {f"array_{number}": array for number, array in enumerate(state.arrays)}
         save_arrays(self.file, {**arrays, "kept": json.dumps({**kept, "seconds": self.seconds})})
-        self.saved = now()
+        self.saved = monotonic()
         if self.saved > self.deadline:
             raise Paused(f"paused after step {state.step}; the next call resumes")
 

@@ -1,6 +1,5 @@
 """Seconds, rate, peak memory and agreement with the CPU of one computation on a device."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -190,8 +189,3 @@ def relative_norm(found: Any, reference: np.ndarray) -> float:
     """Norm of the difference relative to that of the reference, over all entries."""
     difference = np.asarray(found, np.float64) - reference
     return float(np.linalg.norm(difference) / np.linalg.norm(reference))
-
-
-def now() -> float:
-    """Clock of deadlines."""
-    return time.monotonic()

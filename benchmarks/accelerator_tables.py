@@ -48,12 +48,12 @@ def read_rows(folder: Path) -> list[Row]:
 
 
 def failed(row: Row) -> bool:
-    """Whether a row ended in an error or disagrees with the CPU."""
+    """Return True if a row ended in an error or disagrees with the CPU."""
     return "error" in row or ("agreement" in row and not row["agreement"]["passes"])
 
 
 def measured(row: Row) -> bool:
-    """Whether a row has numbers: it neither ended in an error nor was left out."""
+    """Return True if a row has numbers, neither an error nor a reason why it was left out."""
     return "seconds" in row
 
 

@@ -76,6 +76,7 @@ def provide_stand_ins() -> None:
 def plan(quick: bool) -> list[Piece]:
     """All rows, in the order in which they are measured."""
     from benchmarks import accelerator_figures as figures
+    from benchmarks import accelerator_limits as limits
     from benchmarks import accelerator_rows as rows
 
     samples, steps, points = ((256,), {64: 3}, 64) if quick else (SAMPLES, STEPS, POINTS)
@@ -85,8 +86,8 @@ def plan(quick: bool) -> list[Piece]:
     for precision in ("float32", "float64"):
         for count in samples:
             for place, function in (
-                ("device", rows.limiting_on_device),
-                ("host", rows.limiting_on_host),
+                ("device", limits.limiting_on_device),
+                ("host", limits.limiting_on_host),
             ):
                 name = f"limiting_{precision}_{count}_{place}"
                 group = f"limiting kernels, {place}"
@@ -161,7 +162,7 @@ def run(pieces: Sequence[Piece], machine: "Machine", wanted: Sequence[str]) -> i
 
     At least one piece is measured, or a step of its training, however early the deadline.
     """
-    from benchmarks.accelerator_records import Paused, now
+    from benchmarks.accelerator_records import Paused
 
     missing = [
         (order, piece)
@@ -169,7 +170,7 @@ def run(pieces: Sequence[Piece], machine: "Machine", wanted: Sequence[str]) -> i
         if piece.name.startswith(tuple(wanted)) and not _is_measured(machine.folder, piece)
     ]
     for done, (order, piece) in enumerate(missing):
-        if done and now() > machine.deadline:
+        if done and time.monotonic() > machine.deadline:
             return len(missing) - done
         machine.progress(f"row {order + 1} of {len(pieces)}: {piece.group}, {piece.size}")
         try:
@@ -214,7 +215,7 @@ def connect(options: argparse.Namespace) -> "Machine":
     provide_stand_ins()
     import jax
 
-    from benchmarks.accelerator_records import Machine, now
+    from benchmarks.accelerator_records import Machine
     from ntkflow.device import configure_jax
 
     configure_jax(os.cpu_count() or 1, deterministic=True)
@@ -234,7 +235,7 @@ def connect(options: argparse.Namespace) -> "Machine":
                 f"{options.folder}: found rows of {found}, expected those of {present}; name "
                 "another folder"
             )
-    deadline = now() + 60 * options.minutes
+    deadline = time.monotonic() + 60 * options.minutes
     return Machine(
         device, cpu, options.folder, options.quick, options.repeats, deadline, progress=report
     )

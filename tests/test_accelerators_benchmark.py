@@ -12,7 +12,13 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import accelerator_figures, accelerator_records, accelerator_rows, accelerators
+from benchmarks import (
+    accelerator_figures,
+    accelerator_limits,
+    accelerator_records,
+    accelerator_rows,
+    accelerators,
+)
 from benchmarks import accelerator_tables as tables
 from benchmarks.accelerator_records import Agreement, LeftOut, Machine, Paused, Result, Timing
 from ntkflow.networks.training import Schedule
@@ -236,26 +242,26 @@ def test_an_interrupted_figure_ends_with_the_same_numbers(machine, tmp_path):
 
 
 def test_limiting_kernels_of_several_strips(machine, monkeypatch):
-    monkeypatch.setitem(accelerator_rows.TILE, "cpu", 16)
-    for function in (accelerator_rows.limiting_on_device, accelerator_rows.limiting_on_host):
+    monkeypatch.setitem(accelerator_limits.TILE, "cpu", 16)
+    for function in (accelerator_limits.limiting_on_device, accelerator_limits.limiting_on_host):
         result = function(machine, 40, "float64")
         assert result.agreement.passes
         assert result.shape == (14, 784, 14)
 
 
 def test_kernels_larger_than_the_memory_are_left_out(machine, monkeypatch):
-    monkeypatch.setattr(accelerator_rows, "available_memory", lambda: 1e9)
+    monkeypatch.setattr(accelerator_limits, "available_memory", lambda: 1e9)
     with pytest.raises(LeftOut, match="needs 58 GB of the host, 1 GB are free"):
-        accelerator_rows.limiting_on_host(machine, 60000, "float64")
+        accelerator_limits.limiting_on_host(machine, 60000, "float64")
 
 
 def test_the_memory_of_a_container_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(accelerator_rows, "CONTAINER", tmp_path)
+    monkeypatch.setattr(accelerator_limits, "CONTAINER", tmp_path)
     (tmp_path / "memory.current").write_text("1000\n")
     (tmp_path / "memory.max").write_text("max\n")
-    assert accelerator_rows.available_memory() > 4000
+    assert accelerator_limits.available_memory() > 4000
     (tmp_path / "memory.max").write_text("5000\n")
-    assert accelerator_rows.available_memory() == 4000
+    assert accelerator_limits.available_memory() == 4000
 
 
 def test_digits_are_those_of_mnist_if_there_are_any(mnist_folder, monkeypatch):
@@ -283,7 +289,7 @@ def test_operations_are_those_of_the_products():
     assert accelerator_rows.step_operations(3, widths) == step
     grams = 9 * (784 + 10 + 10) + 9 * (10 + 10 + 1)
     assert accelerator_rows.ntk_operations(3, widths) == forward + 2 * 3 * 110 + grams
-    assert accelerator_rows.limiting_operations(3, 784) == 2 * 784 * 6
+    assert accelerator_limits.limiting_operations(3, 784) == 2 * 784 * 6
 
 
 def test_operations_of_a_figure():
