@@ -81,10 +81,15 @@ class NetworkConfig(Strict):
     @property
     def label(self) -> str:
         """Label in figures."""
+        return self.label_at(self.depth)
+
+    def label_at(self, *depths: int) -> str:
+        """Label of networks of several depths."""
         parameters = ", ".join(f"{k} {v}" for k, v in self.activation.parameters.items())
         name = self.activation.name + (f" ({parameters})" if parameters else "")
         gain = "" if self.weight_gain == 1 else f", σ_w = {self.weight_gain:.4g}"
         widths = [f"{ratio:g}n" if ratio != 1 else "n" for ratio in self.width_ratios or []]
         layers = f", widths {', '.join(widths)}" if widths else ""
         title = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}.get(name, name)
-        return f"{title}, L = {self.depth}, β = {self.beta:g}{gain}{layers}"
+        numbers = " and ".join(map(str, depths))
+        return f"{title}, L = {numbers}, β = {self.beta:g}{gain}{layers}"

@@ -6,7 +6,13 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
+from matplotlib.ticker import (
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+    StrMethodFormatter,
+)
 
 from ntkflow.plotting import style
 
@@ -79,8 +85,11 @@ def width_ticks(axes: Axes, widths: np.ndarray, inches: float) -> None:
 
 
 def value_ticks(axes: Axes, bottom: float, top: float) -> None:
-    """Set ticks with plain numbers, at 1, 2 and 5 times powers of ten over a short range."""
-    if top / bottom < 200:
+    """Set ticks with plain numbers, equally spaced or at 1, 2, 5, 10, ... over a short range."""
+    if top / bottom < 4:
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10)))
+        axes.yaxis.set_minor_locator(NullLocator())
+    elif top / bottom < 200:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     if bottom > 1e-5:
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

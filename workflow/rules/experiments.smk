@@ -48,7 +48,7 @@ def labels_of(name):
     experiment = study.experiments[name]
     return {
         "experiment": name,
-        "network_label": study.networks[experiment.network].label,
+        "network_label": experiment.network_label(study.networks[experiment.network]),
         "dataset_label": experiment.dataset,
         "statement": experiment.statement,
         "paper": place_of(experiment),

@@ -83,6 +83,10 @@ class Experiment(Strict):
         """Component and amplitude of the goal of training; the target of the data set if empty."""
         return {}
 
+    def network_label(self, network: NetworkConfig) -> str:
+        """Label of the network in figures and tables."""
+        return network.label
+
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         """Yield (key, complaint) for what does not fit the data set or the network."""
         yield from ()

@@ -97,9 +97,8 @@ def _draw_series(axes: Axes, series: xr.Dataset, colour: str, label: str) -> Non
 
 def _ticks(axes: Axes, panel: xr.Dataset, inches: float) -> None:
     """Set ticks at the measured widths or numbers, without powers on logarithmic axes."""
-    points = panel["x"].values[panel["look"].values == "points"]
-    places = np.unique(points[np.isfinite(points)])
-    whole = places.size and (places == np.round(places)).all() and places.size <= MOST_TICKS
+    places = _whole_numbers(panel["x"].values[panel["look"].values == "points"])
+    whole = 0 < places.size <= MOST_TICKS
     if axes.get_xscale() == "log" and whole:
         width_axes.set_width_limits(axes, places)
         width_axes.width_ticks(axes, places.astype(int), inches)
@@ -110,6 +109,13 @@ def _ticks(axes: Axes, panel: xr.Dataset, inches: float) -> None:
     if axes.get_yscale() == "log":
         bottom, top = axes.get_ylim()
         width_axes.value_ticks(axes, bottom, top)
+
+
+def _whole_numbers(points: np.ndarray) -> np.ndarray:
+    """Abscissas, ascending, of those series (series, point) that lie on whole numbers."""
+    there = np.isfinite(points)
+    whole = (~there | (points == np.round(points))).all(axis=1)
+    return np.unique(points[whole][there[whole]])
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:

@@ -104,8 +104,8 @@ def _panel(spectra: np.ndarray, found: np.ndarray, depth: int, width: int) -> Pa
     ends = [places[0] - 0.3, places[-1] + 0.3]
     series = [Series("published", ends, [1.0, 1.0], look="limit")]
     for label, sample, shift, n in (
-        ("limiting NTK, single batches", spectra, -0.1, 0),
-        ("", found, 0.1, width),
+        ("limiting NTK, single batches", spectra, 0.0, 0),
+        ("", found, 0.15, width),
     ):
         x = np.tile(places + shift, len(sample))
         series.append(Series(label, x, sample.ravel(), look="points", width=n))

@@ -33,6 +33,9 @@ class Settings(Widths):
     depths: list[Depth] = Field(min_length=1, description="numbers L of weight layers")
     seeds: Seeds = Field(4, description="number of networks, at most the number of batches")
 
+    def network_label(self, network: NetworkConfig) -> str:
+        return network.label_at(*self.depths)
+
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
         yield from repeated("depths", self.depths, "depth")
