@@ -1,4 +1,4 @@
-"""Tables of paper.md, from the results of make paper: python docs/paper.py.
+"""Tables and figures of paper.md, from the results of make paper: python -m docs.paper.
 
 Each statement of Section 6 of Jacot, Gabriel & Hongler (2018) becomes a number with an interval and
 a verdict, by the rule of all claims. The intervals of one figure hold together at 95 %.

@@ -87,7 +87,7 @@ def test_statements_on_training_along_a_component():
 
 
 def test_eigenvalues_are_those_of_networks_in_units_of_the_paper():
-    x, ratios = np.tile([1.0, 2.0, 3.0], 2), np.array([[1, 2, 3], [3, 2, 3]])
+    x, ratios = np.tile([1.0, 2.0, 3.0], 2), np.array([[1, 2, 3], [3, 3, 4]])
     series = [
         Series("published", [0.7, 3.3], [1.0, 1.0], look="limit"),
         Series("limit", np.tile(x, 3), np.ones(18), look="points"),
@@ -97,7 +97,7 @@ def test_eigenvalues_are_those_of_networks_in_units_of_the_paper():
     store = evidence([check], [Panel("$L = 4$", "", "", series)])
     *_, row = paper.eigenvalues({"pixels": store})
     pixels, depth, first, second, _, away = row.strip("| ").split(" | ")
-    assert (pixels, depth, first, second) == ("pixels", "4", "0.0914 ± 0.06", "0.00216 ± 0")
+    assert (pixels, depth, first, second) == ("pixels", "4", "0.0914 ± 0.06", "0.0027 ± 0.0008")
     assert away.startswith("-0.6, ")  # (1 - 2) / (sqrt(2) sqrt(3 / 2))
 
 

@@ -9,7 +9,7 @@ from snakemake.utils import update_config
 from ntkflow.verification.reference import differing_keys, read_reference, studied
 
 REPOSITORY = Path(__file__).parents[2]
-OVERLAYS = {"smoke": ["smoke"], "default": []}
+OVERLAYS = {"smoke": ["smoke"], "default": [], "paper": ["paper"]}
 PUBLISHED = sorted((REPOSITORY / "references").glob("*.json"))
 
 
