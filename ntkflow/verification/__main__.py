@@ -46,12 +46,17 @@ def verify(given: argparse.Namespace) -> int:
     for path, fault in folder.altered():
         altered.add(path)
         print(f"{path}: {fault}")
-    name, reference = matching(folder, given.reference)
+    name, reference, part = matching(folder, given.reference)
     platform = reference.made_with.get("platform", {})
     versions = ", ".join(f"{key} {value}" for key, value in platform.items())
     print(f"{given.results} compared with {name}, made with {versions}")
-    expected = {path: it for path, it in reference.products.items() if path not in altered}
-    report = compare(folder.digests(altered), expected, folder.product)
+    digests, products = folder.digests(altered), reference.products
+    if part:
+        products = reference.products_of_part(folder.recorded)
+        digests = {path: digest for path, digest in digests.items() if "/" in path}
+        print(f"The results are a part of its experiments: {', '.join(part)}")
+    expected = {path: it for path, it in products.items() if path not in altered}
+    report = compare(digests, expected, folder.product)
     for line in report.lines():
         print(line)
     if altered:
@@ -59,22 +64,24 @@ def verify(given: argparse.Namespace) -> int:
     return 0 if report.agrees and not altered else 1
 
 
-def matching(folder: Folder, place: Path) -> tuple[str, Reference]:
+def matching(folder: Folder, place: Path) -> tuple[str, Reference, list[str]]:
     """Reference in a file, or the one in a folder with the configuration of the results.
 
-    UnusableReferenceError if none has it; the message lists the keys that differ in the nearest.
+    The reference may have further experiments; then those of the results are listed, else none.
+    UnusableReferenceError if there is none; the message lists the keys that differ in the nearest.
     """
     files = sorted(place.glob("*.json")) if place.is_dir() else [place]
     if not files or not place.exists():
         expected = "expected a file or a folder of them"
         raise UnusableReferenceError(f"{place}: no reference here, {expected}")
     wanted = studied(folder.configuration, [folder.root])
-    apart = {}
+    run, apart = [*wanted["experiments"]], {}
     for file in files:
         reference = read_reference(file.read_bytes(), str(file), [folder.root])
-        keys = list(differing_keys(wanted, reference.studied([folder.root])))
+        keys = list(differing_keys(wanted, reference.studied([folder.root], run)))
         if not keys:
-            return str(file), reference
+            whole = len(reference.studied([folder.root])["experiments"]) == len(run)
+            return str(file), reference, [] if whole else run
         apart[file] = keys
     nearest = min(apart, key=lambda file: len(apart[file]))
     keys = apart[nearest]

@@ -1,6 +1,6 @@
 """Published reference of a folder of results, and the configuration it belongs to."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -46,9 +46,20 @@ class Reference(Strict):
     configuration: str
     products: dict[Annotated[str, AfterValidator(_inside)], Product]
 
-    def studied(self, starts: Sequence[Path] = ()) -> dict[str, Any]:
-        """Return `studied` of the configuration."""
-        return studied(yaml.safe_load(self.configuration), starts)
+    def studied(
+        self, starts: Sequence[Path] = (), experiments: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Return `studied` of the configuration; of some of its `experiments` if any is there."""
+        configuration = yaml.safe_load(self.configuration)
+        if experiments:
+            run = configuration.get("run") or configuration["experiments"]
+            some = [name for name in run if name in experiments]
+            configuration |= {"run": some} if some else {}
+        return studied(configuration, starts)
+
+    def products_of_part(self, paths: Collection[str]) -> dict[str, Product]:
+        """Products with these paths, without tables and pages of all experiments together."""
+        return {path: it for path, it in self.products.items() if path in paths and "/" in path}
 
 
 def read_reference(text: bytes, name: str, starts: Sequence[Path] = ()) -> Reference:

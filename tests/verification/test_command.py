@@ -169,6 +169,22 @@ def test_results_of_another_configuration_are_refused_with_the_keys(results, ver
     assert line.endswith("differs in experiments.drift.widths, seed")
 
 
+def test_a_part_of_the_experiments_is_compared_with_its_part(results, verify, published):
+    reference = json.loads(published.read_text())
+    configuration = yaml.safe_load(reference["configuration"])
+    experiments = configuration["experiments"]
+    experiments["another"] = {**experiments["drift"], "widths": [64, 128]}
+    configuration["run"] = ["another", "drift"]
+    reference["configuration"] = yaml.safe_dump(configuration)
+    products = reference["products"]
+    products["tables/another.csv"] = products["claims.csv"] = products["tables/drift.csv"]
+    published.write_text(json.dumps(reference))
+    status, (_, part, *_, counts) = verify(published.parent)
+    assert status == 0
+    assert part == "The results are a part of its experiments: drift"
+    assert ", 0 missing, 0 not in the reference" in counts
+
+
 def test_what_no_result_depends_on_may_differ(results, verify):
     unused = {"relu_9": {"depth": 9, "activation": "relu"}}
     networks = {**CONFIGURATION["networks"], **unused}
