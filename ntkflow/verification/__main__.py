@@ -52,9 +52,9 @@ def verify(given: argparse.Namespace) -> int:
     print(f"{given.results} compared with {name}, made with {versions}")
     digests, products = folder.digests(altered), reference.products
     if part:
-        products = reference.products_of_part(folder.recorded)
+        products = reference.products_of_part(part, folder.recorded)
         digests = {path: digest for path, digest in digests.items() if "/" in path}
-        print(f"The results are a part of its experiments: {', '.join(part)}")
+        print(f"The results contain some of its experiments: {', '.join(part)}")
     expected = {path: it for path, it in products.items() if path not in altered}
     report = compare(digests, expected, folder.product)
     for line in report.lines():
@@ -75,14 +75,17 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference, list[str]]:
         expected = "expected a file or a folder of them"
         raise UnusableReferenceError(f"{place}: no reference here, {expected}")
     wanted = studied(folder.configuration, [folder.root])
-    run, apart = [*wanted["experiments"]], {}
+    run, apart, parts = [*wanted["experiments"]], {}, []
     for file in files:
         reference = read_reference(file.read_bytes(), str(file), [folder.root])
         keys = list(differing_keys(wanted, reference.studied([folder.root], run)))
+        if not keys and len(reference.studied([folder.root])["experiments"]) == len(run):
+            return str(file), reference, []
         if not keys:
-            whole = len(reference.studied([folder.root])["experiments"]) == len(run)
-            return str(file), reference, [] if whole else run
+            parts.append((str(file), reference, run))
         apart[file] = keys
+    if parts:
+        return parts[0]
     nearest = min(apart, key=lambda file: len(apart[file]))
     keys = apart[nearest]
     more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""

@@ -1,5 +1,6 @@
 """Published reference of a folder of results, and the configuration it belongs to."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -57,9 +58,17 @@ class Reference(Strict):
             configuration |= {"run": some} if some else {}
         return studied(configuration, starts)
 
-    def products_of_part(self, paths: Collection[str]) -> dict[str, Product]:
-        """Products with these paths, without tables and pages of all experiments together."""
-        return {path: it for path, it in self.products.items() if path in paths and "/" in path}
+    def products_of_part(
+        self, experiments: Collection[str], paths: Collection[str]
+    ) -> dict[str, Product]:
+        """Products of some experiments, and those with these paths that experiments share.
+
+        Tables and pages of all experiments together are left out.
+        """
+        apart = ((path.partition("/")[2], path) for path in self.products if "/" in path)
+        chosen = {path for name, path in apart if re.split("[./]", name)[0] in experiments}
+        shared = {path for path in paths if "/" in path}
+        return {path: it for path, it in self.products.items() if path in chosen | shared}
 
 
 def read_reference(text: bytes, name: str, starts: Sequence[Path] = ()) -> Reference:

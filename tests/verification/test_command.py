@@ -181,8 +181,15 @@ def test_a_part_of_the_experiments_is_compared_with_its_part(results, verify, pu
     published.write_text(json.dumps(reference))
     status, (_, part, *_, counts) = verify(published.parent)
     assert status == 0
-    assert part == "The results are a part of its experiments: drift"
+    assert part == "The results contain some of its experiments: drift"
     assert ", 0 missing, 0 not in the reference" in counts
+    record = json.loads((results / "provenance.json").read_text())
+    del record["digests"]["figures/drift.pdf"]
+    (results / "provenance.json").write_text(json.dumps(record))
+    (results / "figures/drift.pdf").unlink()
+    status, lines = verify(published.parent)
+    assert status == 1
+    assert "figures/drift.pdf: missing" in lines
 
 
 def test_what_no_result_depends_on_may_differ(results, verify):
