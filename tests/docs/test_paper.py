@@ -33,13 +33,14 @@ def profiles():
 def test_statements_on_the_kernel_around_the_circle():
     found = by_name(paper.first_figure(profiles()))
     spread = np.std([0.95, 1, 1.05, 1], ddof=1) / np.std([0.8, 1, 1.2], ddof=1)
-    assert found["deviation between networks at t = 0"] == pytest.approx(spread)
-    assert found["deviation between networks at t = 200"] == pytest.approx(spread * 1.02 / 1.1)
+    assert found["deviation between networks at t = 0, n = 1000 over 10"] == pytest.approx(spread)
+    grown = found["deviation between networks at t = 200, n = 1000 over 10"]
+    assert grown == pytest.approx(spread * 1.02 / 1.1)
     rough = np.sqrt(np.mean([0.05**2, 0, 0.05**2, 0]) / np.mean([0.2**2, 0, 0.2**2]))
-    assert found["roughness around the circle at t = 0"] == pytest.approx(rough)
-    assert found["mean at t = 0, narrow over wide"] == pytest.approx(1)
-    assert found["growth of the narrow in training"] == pytest.approx(0.1)
-    assert found["change in training"] == pytest.approx(0.2)
+    assert found["roughness around the circle at t = 0, n = 1000 over 10"] == pytest.approx(rough)
+    assert found["mean at t = 0, n = 10 over 1000"] == pytest.approx(1)
+    assert found["growth in training, n = 10"] == pytest.approx(0.1)
+    assert found["change in training, n = 1000 over 10"] == pytest.approx(0.2)
 
 
 def test_share_and_deviation_of_functions_count_free_points_only():
@@ -56,7 +57,11 @@ def test_share_and_deviation_of_functions_count_free_points_only():
     found = by_name(paper.second_figure(bands))
     assert found["share in the band of 10 to 90 %, n = 50"] == pytest.approx(0.75)
     assert found["share in the band of 10 to 90 %, n = 1000"] == 0  # its ends are outside
-    assert found["deviation of the functions, narrow over wide"] == pytest.approx(0.5)
+    assert found["deviation, n = 50 over 1000"] == pytest.approx(0.5)
+    of_limit = 1 / 1.28155  # the band ends at -1 and 1
+    measured = np.std(inside[:, 0], ddof=1)
+    over = found["deviation over that of the limit, n = 50 *"]
+    assert over == pytest.approx(measured / of_limit, rel=1e-4)
 
 
 def descents(widths, rates, across):
@@ -67,6 +72,7 @@ def descents(widths, rates, across):
         {
             "along": (("width", "seed", "step"), along),
             "across": (("width", "seed", "step"), np.multiply.outer(across, time / 8)),
+            "inflation": (("width", "seed"), 0.5 * np.ones_like(rates)),
             "limiting_along": ("step", 0.5 * np.exp(-eigenvalue * time)),
             "eigenfunction": (("sample", "component"), np.array([[1.1, 0], [0.9, 0]])),
         },
@@ -79,10 +85,12 @@ def test_statements_on_training_along_a_component():
     many = descents([100, 300], [[3.0, 3.0], [1.5, 1.5]], [[4.0, 4.0], [1.0, 1.0]])
     found = by_name(paper.third_figure(few, many))
     assert found["share of the constant function in the first component"] == pytest.approx(1)
-    assert found["sup ‖h‖, n = 300 over n = 100"] == pytest.approx(0.25)
-    assert found["rate along the component, n = 300 over n = 100"] == pytest.approx(0.5)
-    assert found["sup ‖h‖, n = 10000 over n = 1000"] == pytest.approx(0.15)
-    assert found["rate along the component, n = 10000 over n = 1000"] == pytest.approx(1.1 / 1.4)
+    assert found["sup ‖h‖, n = 300 over 100"] == pytest.approx(0.25)
+    assert found["rate along the component, n = 300 over 100"] == pytest.approx(0.5)
+    assert found["sup ‖h‖, n = 10000 over 1000"] == pytest.approx(0.15)
+    assert found["rate along the component, n = 10000 over 1000"] == pytest.approx(1.1 / 1.4)
+    excess = "that rate minus the rate of the kernel at t = 0, n = 10000 over 1000 *"
+    assert found[excess] == pytest.approx(0.6 / 0.9)
     assert found["rate along the component over λ_2, n = 10000"] == pytest.approx(1.1)
 
 
@@ -97,7 +105,7 @@ def test_eigenvalues_are_those_of_networks_in_units_of_the_paper():
     store = evidence([check], [Panel("$L = 4$", "", "", series)])
     *_, row = paper.eigenvalues({"pixels": store})
     pixels, depth, first, second, _, away = row.strip("| ").split(" | ")
-    assert (pixels, depth, first, second) == ("pixels", "4", "0.0914 ± 0.06", "0.0027 ± 0.0008")
+    assert (pixels, depth, first, second) == ("pixels", "4", "91.4 ± 65", "2.7 ± 0.76")
     assert away.startswith("-0.6, ")  # (1 - 2) / (sqrt(2) sqrt(3 / 2))
 
 
@@ -106,6 +114,8 @@ def test_tables_replace_what_is_between_their_comments():
     once = paper.filled(text, "one", iter(["| x |"]))
     assert once == "a\n<!-- one -->\n\n| x |\n\n<!-- end -->\n<!-- two -->\n<!-- end -->\n"
     assert paper.filled(once, "one", iter(["| x |"])) == once
+    with pytest.raises(ValueError, match="found 0 places of the table 'three'"):
+        paper.filled(text, "three", iter([]))
 
 
 def test_page_has_every_table_and_figure():
