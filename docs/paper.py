@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from scipy.special import stdtrit
 
 from docs.gallery import copy
 from ntkflow.analysis.jackknife import jackknife
-from ntkflow.measures.common.evidence import Quantity, judge
+from ntkflow.measures.common.evidence import AGREES, DISAGREES, RISK, Quantity, judge
 from ntkflow.measures.common.laws import mean
 from ntkflow.stores.zarr import open_store
 
@@ -145,10 +146,11 @@ def table(quantities: Sequence[Quantity]) -> Iterator[str]:
 def eigenvalues(stores: dict[str, xr.Dataset]) -> Iterator[str]:
     """Markdown rows: eigenvalues of one batch and one network of n = 10000, by pixels and depth.
 
-    In units of 0.001.
+    In units of 0.001. A row agrees if the three published numbers lie in their intervals for one
+    more network, which hold together at 95 %.
     """
-    yield "| pixels | L | λ_1 | λ_2 | λ_3 | JGH from the mean, in deviations |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| pixels | L | λ_1 | λ_2 | λ_3 | JGH from the mean, in deviations | verdict |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for pixels, store in stores.items():
         for panel, title in enumerate(store["title"].values):
             points = (store["in_panel"] == panel) & (store["width"] > 0)
@@ -159,7 +161,9 @@ def eigenvalues(stores: dict[str, xr.Dataset]) -> Iterator[str]:
             cells = [f"{m:.3g} ± {s:.2g}" for m, s in zip(middle * 1e3, spread * 1e3, strict=True)]
             away = (PUBLISHED - middle) / (spread * np.sqrt(1 + 1 / len(values)))
             depth = str(title).removeprefix("$L = ").removesuffix("$")
-            cells.append(", ".join(f"{z:+.1f}" for z in away))
+            limit = stdtrit(len(values) - 1, 1 - RISK / (2 * len(PUBLISHED)))
+            cells.append(", ".join(f"{z:+.2f}" for z in away))
+            cells.append(AGREES if np.abs(away).max() < limit else DISAGREES)
             yield f"| {pixels} | {depth} | {' | '.join(cells)} |"
 
 
