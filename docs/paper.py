@@ -10,17 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from docs.gallery import copy
 from ntkflow.analysis.jackknife import jackknife
 from ntkflow.measures.common.evidence import AGREES, DISAGREES, RISK, Quantity, judge
 from ntkflow.measures.common.laws import mean
+from ntkflow.measures.function_bands.measure import LEAST_DEVIATION, QUANTILES
 from ntkflow.stores.zarr import open_store
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "results" / "paper" / "results"
-BAND = 2 * 1.2816  # deviations between the 10th and the 90th percentile
+BAND = np.ptp(ndtri(QUANTILES))  # deviations between the 10th and the 90th percentile
 PREFIX = "paper_"  # of the copies of figures in docs/figures
 PUBLISHED = (0.0457, 0.00108, 0.00078)
 CLOSE = 0.1, "a tenth, as for the rates and shares of the claims"
@@ -83,7 +84,7 @@ def second_figure(bands: xr.Dataset) -> list[Quantity]:
     """Statements on the functions after training (Section 6.2), at points where f is free."""
     last = bands.isel(time=-1)
     low, middle, high = last["percentile"].transpose("quantile", ...).values
-    free = (high - low) >= 0.1 * (high - low).max()
+    free = (high - low) >= LEAST_DEVIATION * (high - low).max()
     found, errors = [], []
     for width in last["width"].values:
         f = last["f"].sel(width=width).dropna("seed").transpose("seed", "sample").values[:, free]
