@@ -148,8 +148,10 @@ class Signal(NamedTuple):
 
 
 def check_layers(layers: Layers, shape: Sequence[int]) -> None:
-    """Raise LayerError unless the layers fit inputs of `shape`, (*positions, channels), and f has a
-    Gaussian process as its limit."""
+    """Raise LayerError unless the layers fit inputs of `shape`, (*positions, channels).
+
+    They fit if f has a Gaussian process as its limit, with a vector of outputs for each input.
+    """
     if not 1 <= len(shape) <= 3 or min(shape) < 1:
         raise LayerError(
             f"shape: found {tuple(shape)}, expected (features,), (length, channels) or (height, "
@@ -266,7 +268,7 @@ def axis_windows(layer: Convolution | AveragePool, positions: tuple[int, ...]) -
 
 
 def padding_before(size: int, width: int, stride: int, padding: str) -> tuple[int, int]:
-    """Positions added before and after an axis of `size`, as in XLA's SAME for all but ``valid``."""
+    """Positions added before and after an axis of `size`: none if ``valid``, else as XLA's SAME."""
     if padding == "valid":
         return 0, 0
     total = max((-(-size // stride) - 1) * stride + width - size, 0)
