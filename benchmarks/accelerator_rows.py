@@ -26,9 +26,8 @@ from benchmarks.accelerator_records import (
 from ntkflow.datasets.idx import FOLDER_VARIABLE, DataFileError, read_mnist
 from ntkflow.networks.blockwise import blockwise_ntk
 from ntkflow.networks.descent import Setting, advance, evaluate, initial_state, start_from
-from ntkflow.networks.empirical import empirical_ntk
 from ntkflow.networks.method import Method
-from ntkflow.networks.mlp import Architecture, Parameters, init, seed_keys
+from ntkflow.networks.mlp import Architecture, Parameters, empirical_ntk, init, seed_keys
 
 DEPTH = 5
 RATE = 10.0
@@ -110,7 +109,7 @@ def training(machine: Machine, width: int, samples: int, steps: int) -> Result:
         product=machine.product("float32"),
         shape=shape,
         shape_product=machine.product_of(shape, "float32"),
-        agreement=_step_agreement(machine, theta, images[:STEPPED], setting.architecture),
+        agreement=_step_agreement(machine, theta, images[:STEPPED], setting.model),
         note=f"{kind}, {steps} steps per call",
     )
 

@@ -34,7 +34,7 @@ from ntkflow.interface.network import Net, Network, full_precision
 from ntkflow.interface.recipes import code_digest, sigma_digest
 from ntkflow.kernels.empirical import Sweep
 from ntkflow.networks import blockwise
-from ntkflow.networks.empirical import OutputSelection
+from ntkflow.networks.model import OutputSelection
 from ntkflow.stores.grams import BlockKernel, Recipe
 from ntkflow.stores.staging import Rows, check_shapes
 from ntkflow.stores.zarr import open_store

@@ -17,8 +17,8 @@ from ntkflow.interface import arrays
 from ntkflow.interface.arguments import Activation, Beta, Kinks, Precision, Seed, WeightGain
 from ntkflow.interface.checks import COUNT, checked, instance, listed
 from ntkflow.interface.recipes import ActivationSpec, activation_from
-from ntkflow.networks.empirical import OutputSelection
 from ntkflow.networks.mlp import Architecture, Layer, Parameters, init, parameter_count, root_key
+from ntkflow.networks.model import OutputSelection
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Inputs, OtherInputs
 from ntkflow.kernels.empirical import Sweep
-from ntkflow.networks.empirical import OutputSelection, contract, sweep
-from ntkflow.networks.mlp import Architecture, Parameters
+from ntkflow.networks.mlp import Architecture, Parameters, contract, sweep
+from ntkflow.networks.model import OutputSelection
 
 
 def blockwise_ntk(
