@@ -6,6 +6,7 @@ axis of all arrays.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
@@ -36,9 +37,6 @@ from ntkflow.networks.mlp import Architecture, Layer, affine, layer_scale, norma
 from ntkflow.networks.model import OutputSelection
 
 Shape: TypeAlias = "tuple[int, ...]"
-
-DIMENSIONS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC")}
-"""Axes of inputs, filters and outputs of convolutions, by number of position axes."""
 
 
 class Branches(NamedTuple):
@@ -114,15 +112,14 @@ def composed(layers: Layers, shape: Sequence[int]) -> Architecture | ComposedArc
     """
     network = ComposedArchitecture(layers, tuple(shape))
     dense = [layer for layer in layers[::2] if isinstance(layer, Dense)]
-    activations = {layer.activation for layer in layers[1::2] if isinstance(layer, Activate)}
+    activations = [layer.activation for layer in layers[1::2] if isinstance(layer, Activate)]
     factors = {(layer.beta, layer.weight_gain) for layer in dense}
-    alternate = all(isinstance(layer, Activate) for layer in layers[1::2])
-    if not (alternate and len(dense) == len(layers[::2]) and len(activations) == 1):
-        return network
-    if len(factors) > 1 or len(shape) > 1:
+    alternate = len(dense) + len(activations) == len(layers) and len(shape) == 1
+    if not alternate or len({*activations}) != 1 or len(factors) != 1:
         return network
     *hidden, outputs = (int(layer.width or 0) for layer in dense)
-    return Architecture(tuple(hidden), *activations, *factors.pop(), outputs)
+    (beta, weight_gain), sigma = factors.pop(), activations[0]
+    return Architecture(tuple(hidden), sigma, beta, weight_gain, outputs)
 
 
 def check_features(features: int, shape: Shape) -> None:
@@ -142,7 +139,7 @@ class Trace(NamedTuple):
     end: Shape
     """Shape of an output, (*positions, channels)."""
     units: int
-    """Entries of the outputs of all layers, per input."""
+    """Entries of the outputs of all layers, and of the windows of convolutions, per input."""
 
 
 def trace_shapes(layers: Layers, shape: Shape, path: str = "layers") -> Trace:
@@ -186,8 +183,9 @@ def _weighted(layer: Dense | Convolution, fan_in: Shape, positions: Shape, place
         raise LayerError(f"{place}: found the width {layer.width}, expected its number of outputs")
     end = (*positions, layer.width)
     shapes = (*fan_in, layer.width), (layer.width,)
-    template: Any = Layer(*(jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes))
-    return Trace(template, end, prod(end))
+    template: list[Any] = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    columns = prod(positions) * prod(fan_in) if isinstance(layer, Convolution) else 0
+    return Trace(Layer(*template), end, prod(end) + columns)
 
 
 def _traced_sum(layer: Residual, shape: Shape, place: str) -> Trace:
@@ -233,18 +231,36 @@ def _applied(layer: Description, parameters: Any, values: Array) -> Array:
 
 
 def _convolved(layer: Convolution, parameters: Layer, values: Array) -> Array:
-    strides = layer.strides or (1,) * len(layer.filter_shape)
-    axes = zip(values.shape[1:-1], layer.filter_shape, strides, strict=True)
-    padding = [padding_before(*axis, layer.padding) for axis in axes]
-    if layer.padding == "circular":
-        values = jnp.pad(values, [(0, 0), *padding, (0, 0)], mode="wrap")
-        padding = [(0, 0)] * len(padding)
-    filters = jnp.asarray(parameters.weight)
-    z = jax.lax.conv_general_dilated(
-        values, filters, strides, padding, dimension_numbers=DIMENSIONS[len(strides)]
-    )
+    axes = len(layer.filter_shape)
+    strides = layer.strides or (1,) * axes
+    columns = windows_of(values, layer.filter_shape, strides, layer.padding)
+    inner = tuple(range(-axes - 1, 0)), tuple(range(axes + 1))
+    z = jnp.tensordot(columns, jnp.asarray(parameters.weight), inner)
     bias = layer.beta * parameters.bias
-    return layer_scale(parameters, layer) * z + jnp.expand_dims(bias, range(z.ndim - 1))
+    return layer_scale(parameters, layer) * z + jnp.expand_dims(bias, range(axes + 1))
+
+
+def windows_of(values: Array, window: Shape, strides: Shape, padding: str) -> Array:
+    """Values that each output position reads, (n, *out, *window, channels).
+
+    A convolution is their product with the filters. On CPUs, XLA computes that much faster than its
+    convolutions within loops, in which training runs: 7 to 70 times with 8 to 128 channels.
+    """
+    sides = list(zip(values.shape[1:-1], window, strides, strict=True))
+    added = [padding_before(*side, padding) for side in sides]
+    mode = "wrap" if padding == "circular" else "constant"
+    padded = jnp.pad(values, [(0, 0), *added, (0, 0)], mode=mode)
+    counts = [
+        (size + sum(both) - width) // stride + 1
+        for (size, width, stride), both in zip(sides, added, strict=True)
+    ]
+    shifted = []
+    for offset in product(*map(range, window)):
+        places = zip(offset, counts, strides, strict=True)
+        cut = (slice(start, start + (n - 1) * stride + 1, stride) for start, n, stride in places)
+        shifted.append(padded[:, *cut])
+    stacked = jnp.stack(shifted, axis=-2)
+    return stacked.reshape(len(values), *counts, *window, values.shape[-1])
 
 
 def normalised(values: Array) -> Array:
@@ -258,6 +274,5 @@ def normalised(values: Array) -> Array:
 
 
 def _pooled(layer: AveragePool, values: Array) -> Array:
-    window, strides = ((1, *axes, 1) for axes in (layer.window, layer.strides or layer.window))
-    zero = jnp.zeros((), values.dtype)
-    return jax.lax.reduce_window(values, zero, jax.lax.add, window, strides, "VALID") / prod(window)
+    parts = windows_of(values, layer.window, layer.strides or layer.window, "valid")
+    return jnp.mean(parts, axis=tuple(range(-len(layer.window) - 1, -1)))

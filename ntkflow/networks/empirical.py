@@ -26,12 +26,8 @@ def generic_ntk(
     at many inputs may fill the memory.
     """
     inputs = (x1,) if x2 is x1 else (x1, x2)
-
-    @jax.custom_batching.sequential_vmap
-    def ntk(parameters: Parameters, *inputs: Inputs) -> OutputGram:
-        return function_ntk(model.apply, parameters, *inputs, outputs=outputs, dtype=dtype)
-
-    return ntk(parameters, *inputs)
+    ntk = partial(function_ntk, model.apply, outputs=outputs, dtype=dtype)
+    return jax.custom_batching.sequential_vmap(ntk)(parameters, *inputs)
 
 
 def function_ntk(f, parameters, x1, x2=None, *, outputs="all", dtype=None):
