@@ -24,6 +24,7 @@ from ntkflow.analysis.regression import Regression
 from ntkflow.interface.empirical import empirical_ntk, store_empirical_ntk
 from ntkflow.interface.limiting import limiting_kernels, store_limiting_kernels
 from ntkflow.interface.network import Network, initial_parameters, network
+from ntkflow.interface.parametrization import from_standard, learning_rates, to_standard
 from ntkflow.interface.solvers import extreme_eigenpairs, kernel_regression, predict
 from ntkflow.interface.training import Training, train
 from ntkflow.kernels.limiting import LimitingKernels as Kernels
@@ -36,12 +37,15 @@ __all__ = [
     "Training",
     "empirical_ntk",
     "extreme_eigenpairs",
+    "from_standard",
     "initial_parameters",
     "kernel_regression",
+    "learning_rates",
     "limiting_kernels",
     "network",
     "predict",
     "store_empirical_ntk",
     "store_limiting_kernels",
+    "to_standard",
     "train",
 ]

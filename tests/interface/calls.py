@@ -58,6 +58,18 @@ GOOD = {
         "parameters": [THETA, [(np.ones((2, 1)), [0])]],
         **{key: value for key, value in LIMITING.items() if key != "depth"},
     },
+    "from_standard": {
+        "weights": [THETA, [(np.ones((1, 2)), [0])]],
+        "beta": [0.1, np.float32(0.5)],
+        "weight_gain": LIMITING["weight_gain"],
+        "transposed": [None],
+    },
+    "to_standard": {"network": [NETWORK], "transposed": [False, True, np.True_]},
+    "learning_rates": {
+        "network": [NETWORK],
+        "learning_rate": [1.0, np.float32(0.5)],
+        "parametrization": ["standard", "ntk"],
+    },
     "empirical_ntk": {
         "network": [NETWORK],
         **POINTS_LISTS,
