@@ -4,7 +4,7 @@ Inputs are rows of n_0 entries, which are reshaped to (*positions, channels). Ch
 axis of all arrays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Inputs, Key, OtherInputs, OutputGram, Outputs
+from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.layers import (
     NAMES,
     Activate,
@@ -70,6 +71,10 @@ class ComposedArchitecture:
     def outputs(self) -> int:
         return trace_shapes(self.layers, self.shape).end[0]
 
+    @property
+    def smooth(self) -> bool:
+        return all(sigma.smooth for sigma in activations(self.layers))
+
     def init(self, key: Key[Array, ""], features: int, dtype: DTypeLike) -> Parameters:
         check_features(features, self.shape)
         template = trace_shapes(self.layers, self.shape).parameters
@@ -112,14 +117,23 @@ def composed(layers: Layers, shape: Sequence[int]) -> Architecture | ComposedArc
     """
     network = ComposedArchitecture(layers, tuple(shape))
     dense = [layer for layer in layers[::2] if isinstance(layer, Dense)]
-    activations = [layer.activation for layer in layers[1::2] if isinstance(layer, Activate)]
+    between = [layer.activation for layer in layers[1::2] if isinstance(layer, Activate)]
     factors = {(layer.beta, layer.weight_gain) for layer in dense}
-    alternate = len(dense) + len(activations) == len(layers) and len(shape) == 1
-    if not alternate or len({*activations}) != 1 or len(factors) != 1:
+    alternate = len(dense) + len(between) == len(layers) and len(shape) == 1
+    if not alternate or len({*between}) != 1 or len(factors) != 1:
         return network
     *hidden, outputs = (int(layer.width or 0) for layer in dense)
-    (beta, weight_gain), sigma = factors.pop(), activations[0]
+    (beta, weight_gain), sigma = factors.pop(), between[0]
     return Architecture(tuple(hidden), sigma, beta, weight_gain, outputs)
+
+
+def activations(layers: Layers) -> Iterator[Activation]:
+    """Yield the activations of layers and of their branches."""
+    for layer in layers:
+        if isinstance(layer, Activate):
+            yield layer.activation
+        elif isinstance(layer, Residual):
+            yield from activations((*layer.branch, *layer.shortcut))
 
 
 def check_features(features: int, shape: Shape) -> None:

@@ -8,9 +8,20 @@ from ntkflow.kernels.tiles import Network
 from ntkflow.networks.models import network_from_plain
 
 
-def networks(finite: Mapping[int, Mapping[str, Any]], limit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `architectures` and `limit` of `Sources`, from the keys of their constructors."""
+def networks(
+    finite: Mapping[int, Mapping[str, Any]], limit: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return `architectures` and `limit` of `Sources`, from the keys of their constructors.
+
+    The limit is None for networks of the user's functions, which have none.
+    """
     return {
         "architectures": {n: network_from_plain(**plain) for n, plain in finite.items()},
-        "limit": Network(**{**limit, "activation": activation(**limit["activation"])}),
+        "limit": None if limit is None else _limit(**limit),
     }
+
+
+def _limit(**plain: Any) -> Network | None:
+    if "layers" in plain:
+        return None
+    return Network(**{**plain, "activation": activation(**plain["activation"])})
