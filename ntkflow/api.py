@@ -22,6 +22,7 @@ products in full precision on every device.
 from ntkflow.analysis.eigenpairs import Eigenpairs
 from ntkflow.analysis.regression import Regression
 from ntkflow.interface.empirical import empirical_ntk, store_empirical_ntk
+from ntkflow.interface.layered import layered_network
 from ntkflow.interface.limiting import limiting_kernels, store_limiting_kernels
 from ntkflow.interface.network import Network, initial_parameters, network
 from ntkflow.interface.parametrization import from_standard, learning_rates, to_standard
@@ -40,6 +41,7 @@ __all__ = [
     "from_standard",
     "initial_parameters",
     "kernel_regression",
+    "layered_network",
     "learning_rates",
     "limiting_kernels",
     "network",

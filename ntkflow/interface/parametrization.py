@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ntkflow.interface import arrays
 from ntkflow.interface.arguments import Beta, WeightGain
 from ntkflow.interface.checks import checked, instance, listed, number, one_of
-from ntkflow.interface.network import Net, full_precision
+from ntkflow.interface.network import FullyConnected, full_precision
 from ntkflow.kernels.layers import Dense
 from ntkflow.networks.mlp import Layer, layer_scale
 from ntkflow.networks.standard_parametrization import equivalent_rates, standard_parameters
@@ -76,7 +76,7 @@ def from_standard(
 
 
 @checked
-def to_standard(network: Net, *, transposed: Transposed = False) -> Pairs:
+def to_standard(network: FullyConnected, *, transposed: Transposed = False) -> Pairs:
     """Weights and biases of a network in the standard parametrization, z = a W + b.
 
     Parameters
@@ -104,7 +104,10 @@ def to_standard(network: Net, *, transposed: Transposed = False) -> Pairs:
 
 @checked
 def learning_rates(
-    network: Net, learning_rate: Rate = 1.0, *, parametrization: Parametrization = "standard"
+    network: FullyConnected,
+    learning_rate: Rate = 1.0,
+    *,
+    parametrization: Parametrization = "standard",
 ) -> list[tuple[float, float]]:
     """Learning rates of each layer that train as one rate does in the other parametrization.
 

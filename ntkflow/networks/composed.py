@@ -33,6 +33,7 @@ from ntkflow.kernels.layers import (
     padding_before,
 )
 from ntkflow.kernels.layers import Layer as Description
+from ntkflow.kernels.schedule import fully_connected
 from ntkflow.networks.empirical import generic_ntk
 from ntkflow.networks.mlp import Architecture, Layer, affine, layer_scale, normal_entries
 from ntkflow.networks.model import OutputSelection
@@ -115,15 +116,11 @@ def composed(layers: Layers, shape: Sequence[int]) -> Architecture | ComposedArc
     Fully-connected networks with one activation, beta and gain throughout are an `Architecture`,
     whose empirical NTK needs no gradients; their parameters are drawn alike.
     """
-    network = ComposedArchitecture(layers, tuple(shape))
-    dense = [layer for layer in layers[::2] if isinstance(layer, Dense)]
-    between = [layer.activation for layer in layers[1::2] if isinstance(layer, Activate)]
-    factors = {(layer.beta, layer.weight_gain) for layer in dense}
-    alternate = len(dense) + len(between) == len(layers) and len(shape) == 1
-    if not alternate or len({*between}) != 1 or len(factors) != 1:
+    network, limit = ComposedArchitecture(layers, tuple(shape)), fully_connected(layers)
+    if limit is None:
         return network
-    *hidden, outputs = (int(layer.width or 0) for layer in dense)
-    (beta, weight_gain), sigma = factors.pop(), between[0]
+    *hidden, outputs = (int(layer.width or 0) for layer in layers if isinstance(layer, Dense))
+    sigma, beta, weight_gain = limit.activation, limit.beta, limit.weight_gain
     return Architecture(tuple(hidden), sigma, beta, weight_gain, outputs)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ntkflow.kernels.activations import activation
+from ntkflow.kernels.layers import layers_from_plain
+from ntkflow.kernels.schedule import fully_connected
 from ntkflow.kernels.tiles import Network
 from ntkflow.networks.models import network_from_plain
 
@@ -13,7 +15,7 @@ def networks(
 ) -> dict[str, Any]:
     """Return `architectures` and `limit` of `Sources`, from the keys of their constructors.
 
-    The limit is None for networks of the user's functions, which have none.
+    The limit is None for networks that are not fully-connected.
     """
     return {
         "architectures": {n: network_from_plain(**plain) for n, plain in finite.items()},
@@ -23,5 +25,5 @@ def networks(
 
 def _limit(**plain: Any) -> Network | None:
     if "layers" in plain:
-        return None
+        return fully_connected(layers_from_plain(plain["layers"]))
     return Network(**{**plain, "activation": activation(**plain["activation"])})

@@ -27,8 +27,8 @@ class Sources:
     ensembles: Mapping[int, xr.Dataset] = field(default_factory=dict)
     dynamics: Mapping[int, xr.Dataset] = field(default_factory=dict)
     initial: Mapping[int, xr.Dataset] = field(default_factory=dict)
-    # Network of each width (a `Model`; an `Architecture` if fully-connected), and in the limit
-    # n -> infinity if there is one, set if `reads` lists "networks".
+    # Network of each width, a `Model`, and in the limit n -> infinity if they are fully-connected;
+    # set if `reads` lists "networks".
     architectures: "Mapping[int, Any]" = field(default_factory=dict)
     limit: "Network" = None  # type: ignore[assignment]
     # Networks whose exact moments are expected, if not those of `architectures`.
