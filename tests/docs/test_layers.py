@@ -1,6 +1,7 @@
 """The code of docs/layers.md runs, its numbers are right, and its configuration is valid."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -10,6 +11,7 @@ import xarray as xr
 import yaml
 
 from ntkflow.configuration.study import read_study
+from ntkflow.kernels.layers import layers_from_plain
 from tests.docs.pages import REPOSITORY
 from tests.docs.scripts import YAML, run_script, scripts
 
@@ -57,11 +59,10 @@ def limit(names: Names) -> None:
     """The residual network by hand."""
     found = Covariances(names["train"])
     found.convolve()
-    found.rectify()
     shortcut = found.sigma, found.theta
-    found.convolve()
-    found.rectify()
-    found.convolve()
+    for _ in range(2):
+        found.rectify()
+        found.convolve()
     found.sigma, found.theta = found.sigma + shortcut[0], found.theta + shortcut[1]
     found.rectify()
     nngp = found.sigma.mean(axis=(1, 3)) + BETA**2
@@ -97,10 +98,12 @@ def test_section_runs_and_its_numbers_are_right(heading, capsys, tmp_path, monke
     CHECKS[heading](run_script(SCRIPTS[heading], capsys))
 
 
-def test_study_is_valid():
-    from snakemake.utils import update_config
-
+def test_configuration_is_the_network_of_the_limit(capsys):
     (text,) = YAML.findall(PAGE.read_text(encoding="utf-8"))
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8"))
-    update_config(config, yaml.safe_load(text))
-    assert {*read_study(config).selected} == {"residual_digits"}
+    config["networks"] |= yaml.safe_load(text)["networks"]
+    found = layers_from_plain(read_study(config).networks["residual"].limit["layers"])
+    code = SCRIPTS["The limit"].split("rng = ")[0]
+    expected = run_script(code.replace("3, 3)", "3, 3), weight_gain=1.4142"), capsys)["network"]
+    *before, last = expected
+    assert found == (*before, replace(last, weight_gain=1.4142))
