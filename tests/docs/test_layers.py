@@ -1,7 +1,6 @@
 """The code of docs/layers.md runs, its numbers are right, and its configuration is valid."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -103,7 +102,5 @@ def test_configuration_is_the_network_of_the_limit(capsys):
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8"))
     config["networks"] |= yaml.safe_load(text)["networks"]
     found = layers_from_plain(read_study(config).networks["residual"].limit["layers"])
-    code = SCRIPTS["The limit"].split("rng = ")[0]
-    expected = run_script(code.replace("3, 3)", "3, 3), weight_gain=1.4142"), capsys)["network"]
-    *before, last = expected
-    assert found == (*before, replace(last, weight_gain=1.4142))
+    code, _, _ = SCRIPTS["The limit"].partition("rng = ")
+    assert [*found] == run_script(code, capsys)["network"]
