@@ -1,8 +1,9 @@
 """Empirical NTK from one forward and one backward sweep, without a Jacobian."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
@@ -11,6 +12,9 @@ from ntkflow.aliases import AnyArray, Array, Float, OutputGram
 UNDIVIDED = 256
 """Largest number of points whose kernel with themselves is computed in one piece, since smaller
 products run at half the rate."""
+
+
+Sweeps = TypeVar("Sweeps")
 
 
 class Sweep(NamedTuple):
@@ -54,21 +58,19 @@ def layerwise_ntk(
     return total
 
 
-def symmetric_ntk(
-    sweeps: list[Sweep], between: Callable[[list[Sweep], list[Sweep]], OutputGram]
-) -> OutputGram:
+def symmetric_ntk(sweeps: Sweeps, between: Callable[[Sweeps, Sweeps], OutputGram]) -> OutputGram:
     """Exactly symmetric kernel between all points and themselves, from about half of the products.
 
     Points are halved until at most `UNDIVIDED` are left. For 512 points 3/4 of the products remain
     and for 4096 about 17/32, most of them in matrices as large as possible. `between` is
-    `layerwise_ntk` with its options.
+    `layerwise_ntk` with its options, or another kernel between two pytrees of arrays (n, ...).
     """
-    samples = len(sweeps[0].activation)
+    samples = len(jax.tree.leaves(sweeps)[0])
     if samples <= UNDIVIDED:
         whole = between(sweeps, sweeps)
         return (whole + _mirrored(whole)) / 2  # a product X X^T may differ in its last bits
     parts = slice(0, samples // 2), slice(samples // 2, samples)
-    one, two = ([Sweep(s.activation[rows], s.sensitivity[rows]) for s in sweeps] for rows in parts)
+    one, two = (jax.tree.map(lambda a, rows=rows: a[rows], sweeps) for rows in parts)
     corner = between(one, two)
     upper = jnp.concatenate([symmetric_ntk(one, between), corner], axis=1)
     lower = jnp.concatenate([_mirrored(corner), symmetric_ntk(two, between)], axis=1)

@@ -1,6 +1,5 @@
 """Empirical NTK of networks of any kind."""
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -8,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from ntkflow.aliases import Array, Float, Inputs, Key, OtherInputs, OutputGram, Outputs, SeedKeys
+from ntkflow.aliases import Array, Float, Inputs, Key, OtherInputs, OutputGram, SeedKeys
+from ntkflow.kernels.function_ntk import function_ntk
 from ntkflow.networks.model import Model, OutputSelection, Parameters
 
 
@@ -29,30 +29,6 @@ def generic_ntk(
     inputs = (x1,) if x2 is x1 else (x1, x2)
     ntk = partial(function_ntk, model.apply, outputs=outputs, dtype=dtype)
     return jax.custom_batching.sequential_vmap(ntk)(parameters, *inputs)
-
-
-def function_ntk(
-    f: Callable[[Parameters, Inputs], Outputs],
-    parameters: Parameters,
-    x1: Inputs,
-    x2: OtherInputs | None = None,
-    *,
-    outputs: OutputSelection = "all",
-    dtype: DTypeLike | None = None,
-) -> OutputGram:
-    """Empirical NTK (n, m, k, k) of a function f(parameters, x), by contraction of Jacobians."""
-
-    def jacobian(row: Array) -> Array:
-        found = jax.jacrev(lambda theta: f(theta, row[None])[0])(parameters)
-        leaves = [leaf.reshape(leaf.shape[0], -1) for leaf in jax.tree.leaves(found)]
-        flat = jnp.concatenate(leaves, axis=1).astype(dtype or leaves[0].dtype)
-        return flat[outputs][None] if isinstance(outputs, int) else flat
-
-    one = jax.vmap(jacobian)(jnp.asarray(x1))
-    two = one if x2 is None else jax.vmap(jacobian)(jnp.asarray(x2))
-    if outputs == "trace":
-        return jnp.einsum("nkp,mkp->nm", one, two)[:, :, None, None]
-    return jnp.einsum("nkp,mlp->nmkl", one, two)
 
 
 def initial_kernels(
