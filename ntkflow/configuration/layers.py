@@ -200,6 +200,8 @@ class Counts(NamedTuple):
     parameters: int
     units: int
     """Entries of the outputs of all layers, and of the windows of convolutions."""
+    pairs: int
+    """Pairs of positions, summed over all layers, that the limit has at most."""
 
 
 def check_plain(plain: Sequence[Plain], shape: Sequence[int]) -> None:
@@ -216,7 +218,7 @@ def counts(plain: Sequence[Plain], shape: Sequence[int]) -> Counts:
 
 def counted(layers: Layers, shape: tuple[int, ...], path: str = "layers") -> Counts:
     """Numbers of layers with widths; LayerError if a sum has summands of different widths."""
-    parameters = units = 0
+    parameters = units = pairs = 0
     for index, layer in enumerate(layers):
         before = shape
         place = f"{path}[{index}] ({NAMES[type(layer)]})"
@@ -232,6 +234,7 @@ def counted(layers: Layers, shape: tuple[int, ...], path: str = "layers") -> Cou
             shape = branch.shape
             parameters += branch.parameters + shortcut.parameters
             units += branch.units + shortcut.units
+            pairs += branch.pairs + shortcut.pairs
         else:
             (signal,) = trace_signals((layer,), Signal(shape[:-1], True), path)
             shape = (*signal.positions, _channels(layer, shape))
@@ -241,7 +244,8 @@ def counted(layers: Layers, shape: tuple[int, ...], path: str = "layers") -> Cou
             parameters += (window + 1) * shape[-1]
             units += prod(shape[:-1]) * window if filter_shape else 0
         units += prod(shape)
-    return Counts(shape, parameters, units)
+        pairs += prod(shape[:-1]) ** 2
+    return Counts(shape, parameters, units, pairs)
 
 
 TRIAL = 1000

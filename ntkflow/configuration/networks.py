@@ -62,8 +62,15 @@ class NetworkConfig(Strict):
         yield from ()
 
     def size(self, width: int, features: int) -> tuple[int, int]:
-        """Numbers of parameters and of units per input, or estimates, for requests of jobs."""
+        """Numbers of parameters and of units per input, or estimates, for requests of jobs.
+
+        Not needed of fully-connected networks, whose layers are counted.
+        """
         raise NotImplementedError
+
+    def pair_layers(self, features: int) -> int:
+        """Sum over layers of the pairs of positions in the limit; 0 without a limit."""
+        return 0
 
 
 class FullyConnectedConfig(NetworkConfig):
@@ -105,6 +112,9 @@ class FullyConnectedConfig(NetworkConfig):
     @property
     def limit(self) -> Plain:
         return self._plain("outputs", "width_ratios")
+
+    def pair_layers(self, features: int) -> int:
+        return self.depth
 
     def _plain(self, *without: str) -> Plain:
         return self.model_dump(mode="json", exclude_none=True, exclude={*without})
@@ -209,6 +219,9 @@ class ComposedConfig(NetworkConfig):
     def size(self, width: int, features: int) -> tuple[int, int]:
         found = counts(self._plain(width), self.shape or [features])
         return found.parameters, found.units
+
+    def pair_layers(self, features: int) -> int:
+        return counts(self._plain(TRIAL), self.shape or [features]).pairs
 
 
 class FunctionConfig(NetworkConfig):

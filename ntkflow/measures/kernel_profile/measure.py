@@ -146,7 +146,7 @@ def _untrained(
         ratio = drawn[:, np.flatnonzero(probes == reference)[0]] / limit
         found.append(batches(drawn))
         squares.append(batches((ratio - 1) ** 2))
-        known = sources.limit.activation.name == "relu"
+        known = sources.relu
         exact.append(
             exact_means(sources.theory[n], x[[reference]], "ntk_variance")[0] if known else np.nan
         )

@@ -48,10 +48,10 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
         "",
         ("mean square, over $\\Theta_\\infty^2$", "variance, over $\\Theta_\\infty^2$"),
     )
-    if sources.limit.activation.name == "relu":
+    if sources.relu:
         where = ", one input"
         quantities, off, on = _values(points, _at_one_input(sources))
-    elif sources.limit.depth == 2 and sources.limit.activation.smooth:
+    elif sources.limit is not None and sources.limit.depth == 2 and sources.limit.activation.smooth:
         quantities, off, on = _values(pairs, _at_pairs(sources, limit))
     else:
         sizes = "relative size", "relative distance"
