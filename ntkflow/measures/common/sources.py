@@ -62,7 +62,7 @@ class Sources:
 
 
 def _activations(layers: "Layers") -> "list[Activation]":
-    found = []
+    found: list[Activation] = []
     for layer in layers:
         parts = (getattr(layer, name, ()) for name in ("branch", "shortcut"))
         inner = [activation for part in parts for activation in _activations(part)]

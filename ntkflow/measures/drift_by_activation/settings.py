@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ntkflow.configuration.networks import ActivationConfig, FullyConnectedConfig, NetworkConfig
+from ntkflow.configuration.activations import ActivationConfig
+from ntkflow.configuration.networks import FullyConnectedConfig, NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import NotBoolean, PositiveFinite, shorthand
 from ntkflow.measures.common.experiment import Problems, Seeds, Untrained, repeated
