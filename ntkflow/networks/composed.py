@@ -4,7 +4,7 @@ Inputs are rows of n_0 entries, which are reshaped to (*positions, channels). Ch
 axis of all arrays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Inputs, Key, OtherInputs, OutputGram, Outputs
+from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.layers import (
     NAMES,
     Activate,
@@ -32,6 +33,7 @@ from ntkflow.kernels.layers import (
     padding_before,
 )
 from ntkflow.kernels.layers import Layer as Description
+from ntkflow.kernels.schedule import fully_connected
 from ntkflow.networks.empirical import generic_ntk
 from ntkflow.networks.mlp import Architecture, Layer, affine, layer_scale, normal_entries
 from ntkflow.networks.model import OutputSelection
@@ -69,6 +71,10 @@ class ComposedArchitecture:
     @property
     def outputs(self) -> int:
         return trace_shapes(self.layers, self.shape).end[0]
+
+    @property
+    def smooth(self) -> bool:
+        return all(sigma.smooth for sigma in activations(self.layers))
 
     def init(self, key: Key[Array, ""], features: int, dtype: DTypeLike) -> Parameters:
         check_features(features, self.shape)
@@ -110,16 +116,21 @@ def composed(layers: Layers, shape: Sequence[int]) -> Architecture | ComposedArc
     Fully-connected networks with one activation, beta and gain throughout are an `Architecture`,
     whose empirical NTK needs no gradients; their parameters are drawn alike.
     """
-    network = ComposedArchitecture(layers, tuple(shape))
-    dense = [layer for layer in layers[::2] if isinstance(layer, Dense)]
-    activations = [layer.activation for layer in layers[1::2] if isinstance(layer, Activate)]
-    factors = {(layer.beta, layer.weight_gain) for layer in dense}
-    alternate = len(dense) + len(activations) == len(layers) and len(shape) == 1
-    if not alternate or len({*activations}) != 1 or len(factors) != 1:
+    network, limit = ComposedArchitecture(layers, tuple(shape)), fully_connected(layers)
+    if limit is None:
         return network
-    *hidden, outputs = (int(layer.width or 0) for layer in dense)
-    (beta, weight_gain), sigma = factors.pop(), activations[0]
+    *hidden, outputs = (int(layer.width or 0) for layer in layers if isinstance(layer, Dense))
+    sigma, beta, weight_gain = limit.activation, limit.beta, limit.weight_gain
     return Architecture(tuple(hidden), sigma, beta, weight_gain, outputs)
+
+
+def activations(layers: Layers) -> Iterator[Activation]:
+    """Yield the activations of layers and of their branches."""
+    for layer in layers:
+        if isinstance(layer, Activate):
+            yield layer.activation
+        elif isinstance(layer, Residual):
+            yield from activations((*layer.branch, *layer.shortcut))
 
 
 def check_features(features: int, shape: Shape) -> None:

@@ -1,5 +1,6 @@
 """Empirical NTK of networks of any kind."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from ntkflow.aliases import Array, Float, Inputs, Key, OtherInputs, OutputGram, SeedKeys
+from ntkflow.aliases import Array, Float, Inputs, Key, OtherInputs, OutputGram, Outputs, SeedKeys
 from ntkflow.networks.model import Model, OutputSelection, Parameters
 
 
@@ -30,21 +31,25 @@ def generic_ntk(
     return jax.custom_batching.sequential_vmap(ntk)(parameters, *inputs)
 
 
-def function_ntk(f, parameters, x1, x2=None, *, outputs="all", dtype=None):
-    """Stand-in."""
+def function_ntk(
+    f: Callable[[Parameters, Inputs], Outputs],
+    parameters: Parameters,
+    x1: Inputs,
+    x2: OtherInputs | None = None,
+    *,
+    outputs: OutputSelection = "all",
+    dtype: DTypeLike | None = None,
+) -> OutputGram:
+    """Empirical NTK (n, m, k, k) of a function f(parameters, x), by contraction of Jacobians."""
 
-    def flat(x):
-        def one(row):
-            jacobian = jax.jacrev(lambda p: f(p, row[None])[0])(parameters)
-            leaves = jax.tree.leaves(jacobian)
-            return jnp.concatenate([leaf.reshape(leaf.shape[0], -1) for leaf in leaves], axis=1)
+    def jacobian(row: Array) -> Array:
+        found = jax.jacrev(lambda theta: f(theta, row[None])[0])(parameters)
+        leaves = [leaf.reshape(leaf.shape[0], -1) for leaf in jax.tree.leaves(found)]
+        flat = jnp.concatenate(leaves, axis=1).astype(dtype or leaves[0].dtype)
+        return flat[outputs][None] if isinstance(outputs, int) else flat
 
-        rows = jax.vmap(one)(x)
-        rows = rows if dtype is None else rows.astype(dtype)
-        return rows[:, outputs][:, None] if isinstance(outputs, int) else rows
-
-    one = flat(x1)
-    two = one if x2 is None else flat(x2)
+    one = jax.vmap(jacobian)(jnp.asarray(x1))
+    two = one if x2 is None else jax.vmap(jacobian)(jnp.asarray(x2))
     if outputs == "trace":
         return jnp.einsum("nkp,mkp->nm", one, two)[:, :, None, None]
     return jnp.einsum("nkp,mlp->nmkl", one, two)

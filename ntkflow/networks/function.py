@@ -78,6 +78,10 @@ class FunctionArchitecture:
     outputs: int
     shape: tuple[int, ...] | None = None
 
+    @property
+    def smooth(self) -> bool:
+        return False  # not known
+
     def init(self, key: Key[Array, ""], features: int, dtype: DTypeLike) -> Parameters:
         drawn = self._made(features).init(key)
         return jax.tree.map(lambda leaf: leaf.astype(dtype), drawn)

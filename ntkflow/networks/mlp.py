@@ -56,6 +56,10 @@ class Architecture:
         """L, the number of weight layers."""
         return len(self.hidden_widths) + 1
 
+    @property
+    def smooth(self) -> bool:
+        return self.activation.smooth
+
     def init(self, key: Key[Array, ""], features: int, dtype: DTypeLike) -> "Parameters":
         return init(key, features, self, dtype)
 

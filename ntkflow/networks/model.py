@@ -24,6 +24,10 @@ class Model(Protocol):
     def outputs(self) -> int:
         """n_L, the number of outputs."""
 
+    @property
+    def smooth(self) -> bool:
+        """True if no derivative of the activations jumps; False also if that is not known."""
+
     def __hash__(self) -> int: ...
 
     def init(self, key: Key[Array, ""], features: int, dtype: DTypeLike) -> Parameters:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.layers import layers_from_plain
+from ntkflow.kernels.schedule import fully_connected
 from ntkflow.kernels.tiles import Network
 from ntkflow.networks.models import network_from_plain
 
@@ -12,14 +13,17 @@ from ntkflow.networks.models import network_from_plain
 def networks(
     finite: Mapping[int, Mapping[str, Any]], limit: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return `architectures`, and `limit` or `layers`, of `Sources` from plain values.
+    """Return `architectures` and `limit` of `Sources`, from the keys of their constructors.
 
-    `finite` has those of `network_from_plain` by width, and `limit` those of `Network`, or the
-    layers and shape of a composed network; None for a network without a limit.
+    The limit is None for networks that are not fully-connected.
     """
-    found = {"architectures": {n: network_from_plain(**plain) for n, plain in finite.items()}}
-    if limit is None:
-        return found
-    if "layers" in limit:
-        return {**found, "layers": layers_from_plain(limit["layers"])}
-    return {**found, "limit": Network(**{**limit, "activation": activation(**limit["activation"])})}
+    return {
+        "architectures": {n: network_from_plain(**plain) for n, plain in finite.items()},
+        "limit": None if limit is None else _limit(**limit),
+    }
+
+
+def _limit(**plain: Any) -> Network | None:
+    if "layers" in plain:
+        return fully_connected(layers_from_plain(plain["layers"]))
+    return Network(**{**plain, "activation": activation(**plain["activation"])})

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 if TYPE_CHECKING:  # most measures need no JAX
-    from ntkflow.kernels.dual import Activation
-    from ntkflow.kernels.layers import Layers
     from ntkflow.kernels.tiles import Network
     from ntkflow.networks.mlp import Architecture
 
@@ -29,11 +27,10 @@ class Sources:
     ensembles: Mapping[int, xr.Dataset] = field(default_factory=dict)
     dynamics: Mapping[int, xr.Dataset] = field(default_factory=dict)
     initial: Mapping[int, xr.Dataset] = field(default_factory=dict)
-    # Network of each width, and in the limit n -> infinity, set if `reads` lists "networks".
-    architectures: "Mapping[int, Architecture]" = field(default_factory=dict)
-    # `limit` is None, and `architectures` has other models, if they are not fully-connected.
+    # Network of each width, a `Model`, and in the limit n -> infinity if they are fully-connected;
+    # set if `reads` lists "networks".
+    architectures: "Mapping[int, Any]" = field(default_factory=dict)
     limit: "Network" = None  # type: ignore[assignment]
-    layers: "Layers" = ()  # of a network composed of layers
     # Networks whose exact moments are expected, if not those of `architectures`.
     expected: "Mapping[int, Architecture]" = field(default_factory=dict)
     seed: int = 0  # root of all random keys
@@ -46,25 +43,6 @@ class Sources:
         return int(self.dataset["is_train"].sum())
 
     @property
-    def relu(self) -> bool:
-        """Whether networks are fully-connected with ReLU, whose moments are exact at any width."""
-        return self.limit is not None and self.limit.activation.name == "relu"
-
-    @property
-    def activations(self) -> "list[Activation]":
-        """Activations of the network, if it has a limit."""
-        return [self.limit.activation] if self.limit is not None else _activations(self.layers)
-
-    @property
     def theory(self) -> "Mapping[int, Architecture]":
         """Network of each width whose exact moments are expected."""
         return self.expected or self.architectures
-
-
-def _activations(layers: "Layers") -> "list[Activation]":
-    found: list[Activation] = []
-    for layer in layers:
-        parts = (getattr(layer, name, ()) for name in ("branch", "shortcut"))
-        inner = [activation for part in parts for activation in _activations(part)]
-        found += [layer.activation] if hasattr(layer, "activation") else inner
-    return found

@@ -26,7 +26,7 @@ from ntkflow.analysis.convergence import squared_bias
 from ntkflow.analysis.ensembles import circle_points, recorded_kernels, stack_widths
 from ntkflow.analysis.jackknife import batches, jackknife
 from ntkflow.measures.common.evidence import Quantity
-from ntkflow.measures.common.exact import exact_means
+from ntkflow.measures.common.exact import exact_means, has_exact_means
 from ntkflow.measures.common.laws import mean, over_theory, weights_of_limit
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.mlp import seed_keys
@@ -146,7 +146,7 @@ def _untrained(
         ratio = drawn[:, np.flatnonzero(probes == reference)[0]] / limit
         found.append(batches(drawn))
         squares.append(batches((ratio - 1) ** 2))
-        known = sources.relu
+        known = has_exact_means([network])
         exact.append(
             exact_means(sources.theory[n], x[[reference]], "ntk_variance")[0] if known else np.nan
         )
