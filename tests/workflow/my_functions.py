@@ -1,11 +1,7 @@
-"""Functions of a user, for networks.yaml."""
+"""A network of a user, for networks.yaml."""
 
 import jax
 import jax.numpy as jnp
-
-
-def cubic(z):
-    return z + z**3 / 10
 
 
 def two_layers(*, width, outputs, shape):
