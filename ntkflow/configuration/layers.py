@@ -21,9 +21,11 @@ from ntkflow.kernels.layers import (
     layers_from_plain,
     trace_signals,
 )
-from ntkflow.keys import Count, NonNegative, PositiveFinite, Strict, shorthand
+from ntkflow.keys import NonNegative, NotBoolean, PositiveFinite, Strict, shorthand
 
-Axes = Annotated[list[Count], Field(min_length=1, max_length=2)]
+# Planning lists the positions of each window.
+Side = Annotated[int, Field(gt=0, le=1024), NotBoolean]
+Axes = Annotated[list[Side], Field(min_length=1, max_length=2)]
 Plain = dict[str, Any]
 
 
@@ -83,6 +85,8 @@ def _named(value: Any) -> Any:
         if name not in names:
             expected = f"the name of a layer{suggestion(name, names)}"
             raise ValueError(f"found {shortened(name)}, expected {expected}")
+    if len(written) > 1:  # a dumped model has all names
+        written = {name: keys for name, keys in written.items() if keys is not None}
     if len(written) != 1:
         raise ValueError(
             f"found {len(written)} names in one entry of the list, expected the name of one layer"

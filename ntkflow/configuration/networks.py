@@ -18,6 +18,7 @@ from ntkflow.configuration.layers import (
     plain_layers,
     text,
 )
+from ntkflow.configuration.messages import shortened
 from ntkflow.functions import imported_function
 from ntkflow.kernels.layers import LayerError
 from ntkflow.keys import Count, Fault, NonNegative, PositiveFinite, Strict, shorthand
@@ -25,6 +26,8 @@ from ntkflow.keys import Count, Fault, NonNegative, PositiveFinite, Strict, shor
 Shape = Annotated[list[Count], Field(min_length=1, max_length=3)]
 Outputs = Annotated[Count, Field(description="number n_L of outputs, as many as the target has")]
 Plain = dict[str, Any]
+LONGEST = 4096
+"""Largest number of positions along an axis, of which limits take all pairs."""
 
 
 class NetworkConfig(Strict):
@@ -172,6 +175,9 @@ class ComposedConfig(NetworkConfig):
                 f"found {last.dense.width_ratio:g}, expected none: the last layer has `outputs`",
             )
         if self.shape is not None:
+            if max(self.shape[:-1], default=0) > LONGEST:
+                found = f"found {shortened(self.shape)}"
+                raise Fault("shape", f"{found}, expected at most {LONGEST} positions along an axis")
             for key, complaint in self._layer_problems(self.shape):
                 raise Fault(key, complaint)
         return self

@@ -104,6 +104,11 @@ def test_without_a_shape_inputs_are_vectors_of_the_data_set():
     assert network.finite(4)["shape"] == [64]
 
 
+def test_a_dumped_study_is_the_same_study():
+    read = read_study(study(IMAGES))
+    assert read_study(read.model_dump(mode="json")) == read
+
+
 def test_label_is_short():
     label = read_study(study(IMAGES)).networks["mine"].label
     assert label == (
@@ -198,6 +203,14 @@ def test_label_is_short():
         ),
         ({"function": "relu"}, "networks.mine.function: found 'relu'; it should match pattern ':'"),
         ({**FUNCTION, "shape": [5]}, "networks.mine.shape: found [5], 5 = 5 entries, expected 64"),
+        (
+            {**layers(CONVOLUTION, *END), "shape": [10**12, 8, 1]},
+            "networks.mine.shape: found [1000000000000, 8, 1], expected at most 4096 positions",
+        ),
+        (
+            layers({"convolution": {"filter": [3, 10**9]}}, *END),
+            "networks.mine.layers.0.convolution.filter.1: found 1000000000; it should be less",
+        ),
         ({"layers": []}, "networks.mine.layers: found []; "),
     ],
 )
