@@ -22,8 +22,10 @@ products in full precision on every device.
 from ntkflow.analysis.eigenpairs import Eigenpairs
 from ntkflow.analysis.regression import Regression
 from ntkflow.interface.empirical import empirical_ntk, store_empirical_ntk
+from ntkflow.interface.layered import layered_network
 from ntkflow.interface.limiting import limiting_kernels, store_limiting_kernels
 from ntkflow.interface.network import Network, initial_parameters, network
+from ntkflow.interface.parametrization import from_standard, learning_rates, to_standard
 from ntkflow.interface.solvers import extreme_eigenpairs, kernel_regression, predict
 from ntkflow.interface.training import Training, train
 from ntkflow.kernels.limiting import LimitingKernels as Kernels
@@ -36,12 +38,16 @@ __all__ = [
     "Training",
     "empirical_ntk",
     "extreme_eigenpairs",
+    "from_standard",
     "initial_parameters",
     "kernel_regression",
+    "layered_network",
+    "learning_rates",
     "limiting_kernels",
     "network",
     "predict",
     "store_empirical_ntk",
     "store_limiting_kernels",
+    "to_standard",
     "train",
 ]

@@ -53,14 +53,47 @@ def parameters(name: str, value: Any) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def _layer(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
     """Pair of weights (fan_in, fan_out) and biases (fan_out,)."""
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise refusal(name, value, "a pair of weights and biases")
-    weight, bias = matrix(name, value[0], "(fan_in, fan_out)"), as_floats(value[1], name)
-    if not np.isfinite(bias).all():
-        raise ValueError(f"{name}: found biases that are not finite, expected finite numbers")
+    weight, bias = _pair(name, value)
     if bias.shape != weight.shape[1:]:
         raise ValueError(
             f"{name}: found weights {weight.shape} and a bias {bias.shape}, expected "
             "(fan_in, fan_out) and (fan_out,)"
         )
     return weight, bias
+
+
+def _pair(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Pair of a matrix of weights and finite biases of any shape."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise refusal(name, value, "a pair of weights and biases")
+    weight, bias = matrix(name, value[0], "(fan_in, fan_out)"), as_floats(value[1], name)
+    if not np.isfinite(bias).all():
+        raise ValueError(f"{name}: found biases that are not finite, expected finite numbers")
+    return weight, bias
+
+
+def standard_layer(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Pair of weights, (fan_in, fan_out) or (fan_out, fan_in), and biases (fan_out,)."""
+    weight, bias = _pair(name, value)
+    if bias.ndim != 1 or len(bias) not in weight.shape:
+        raise ValueError(
+            f"{name}: found weights {weight.shape} and a bias {bias.shape}, expected "
+            "(fan_in, fan_out) or (fan_out, fan_in), and (fan_out,)"
+        )
+    return weight, bias
+
+
+def is_transposed(
+    name: str, layers: list[tuple[np.ndarray, np.ndarray]], given: bool | None
+) -> bool:
+    """Whether weights are (fan_out, fan_in): as `given`, or as one that is not square tells."""
+    if given is not None:
+        return bool(given)
+    for weight, bias in layers:
+        rows, columns = weight.shape
+        if rows != columns:
+            return len(bias) == rows
+    raise ValueError(
+        f"transposed: found None for square {name}, expected True for (fan_out, fan_in), as in "
+        "PyTorch, or False for (fan_in, fan_out)"
+    )

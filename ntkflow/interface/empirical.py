@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
+import cloudpickle
+import jax
 import numpy as np
 import xarray as xr
 
@@ -33,8 +35,10 @@ from ntkflow.interface.checks import checked, refusal
 from ntkflow.interface.network import Net, Network, full_precision
 from ntkflow.interface.recipes import code_digest, sigma_digest
 from ntkflow.kernels.empirical import Sweep
-from ntkflow.networks import blockwise
-from ntkflow.networks.empirical import OutputSelection
+from ntkflow.networks import blockwise, composed
+from ntkflow.networks.composed import activations
+from ntkflow.networks.mlp import Architecture
+from ntkflow.networks.model import OutputSelection
 from ntkflow.stores.grams import BlockKernel, Recipe
 from ntkflow.stores.staging import Rows, check_shapes
 from ntkflow.stores.zarr import open_store
@@ -62,7 +66,7 @@ def empirical_ntk(
     Parameters
     ----------
     network
-        Network from `api.network`.
+        Network from `api.network` or `api.layered_network`.
     x1, x2
         Inputs (n, d) and (m, d).
     outputs
@@ -73,8 +77,8 @@ def empirical_ntk(
     block
         Number of rows computed at a time.
     memory
-        GiB for activations and sensitivities. If those of all inputs take more, they are recomputed
-        for each pair of blocks.
+        GiB for activations and sensitivities of a fully-connected network. If those of all inputs
+        take more, they are recomputed for each pair of blocks.
 
     Returns
     -------
@@ -90,17 +94,15 @@ def empirical_ntk(
     lists = [np.asarray(x) for x in (x1, x2) if x is not None]
     check_shapes(*lists)
     network.check(lists[0].shape[1], outputs)
+    one, two = lists[0], None if x2 is None else lists[1]
+    dtype = np.dtype(accumulate) if accumulate else network.dtype
+    given: dict[str, Any] = {"outputs": outputs, "dtype": dtype, "block": block}
+    model, theta = network.architecture, network.parameters
     with full_precision():
-        ntk = blockwise.blockwise_ntk(
-            network.parameters,
-            lists[0],
-            None if x2 is None else lists[1],
-            network.architecture,
-            outputs=outputs,
-            dtype=np.dtype(accumulate) if accumulate else network.dtype,
-            block=block,
-            memory=memory * GIB,
-        )
+        if isinstance(model, Architecture):
+            ntk = blockwise.blockwise_ntk(theta, one, two, model, memory=memory * GIB, **given)
+        else:
+            ntk = blockwise.generic_blockwise_ntk(model, theta, one, two, **given)
     return ntk if outputs == "all" else ntk[:, :, 0, 0]
 
 
@@ -161,10 +163,15 @@ def store_empirical_ntk(
 
 
 def _recipe(network: Network, outputs: OutputSelection, dtype: np.dtype) -> Recipe:
-    """Recipe of the NTK in `dtype`; a store stages activations and sensitivities on disk."""
+    """Recipe of the NTK in `dtype`; a store stages activations and sensitivities on disk.
+
+    Of networks that are not fully-connected it stages the inputs.
+    """
+    shared = isinstance(network.architecture, Architecture)
+    given: dict[str, Any] = {"network": network, "outputs": outputs, "dtype": dtype}
     return Recipe(
-        directed=partial(_rows, network=network, outputs=outputs, dtype=dtype),
-        plan=partial(_plan, network=network, outputs=outputs, dtype=dtype),
+        directed=partial(_rows if shared else _inputs, **given),
+        plan=partial(_plan if shared else _plain, **given),
         settings=_settings(network, outputs, dtype),
         dtype=dtype,
         kind="empirical",
@@ -205,14 +212,44 @@ def _block(
         return [blockwise.require_finite(np.asarray(contract(first, second))[:, :, 0, 0])]
 
 
+def _inputs(
+    part: np.ndarray, *, network: Network, outputs: OutputSelection, dtype: np.dtype
+) -> Rows:
+    return np.linalg.norm(part.astype(np.float64), axis=1), part.astype(network.dtype)
+
+
+def _plain(
+    norms: np.ndarray, features: int, *, network: Network, outputs: OutputSelection, dtype: np.dtype
+) -> tuple[BlockKernel, Mapping[str, object]]:
+    return partial(_plain_block, network=network, outputs=outputs, dtype=dtype), {}
+
+
+def _plain_block(
+    one: Rows, two: Rows | None, *, network: Network, outputs: OutputSelection, dtype: np.dtype
+) -> Sequence[np.ndarray]:
+    with full_precision():
+        ntk = blockwise.generic_blockwise_ntk(
+            network.architecture,
+            network.parameters,
+            np.asarray(one[1]),
+            None if two is None else np.asarray(two[1]),
+            outputs=outputs,
+            dtype=dtype,
+            block=len(one[1]),
+        )
+    return [ntk[:, :, 0, 0]]
+
+
 def _settings(network: Network, outputs: OutputSelection, dtype: np.dtype) -> str:
     """Text with everything that the kernel's values depend on besides the inputs."""
-    digest = hashlib.sha256()
-    for layer in network.parameters:
-        for array in layer:
-            digest.update(f"{array.shape} {array.dtype}\n".encode())
-            digest.update(np.asarray(array).data)
-    architecture = network.architecture
-    numbers = f"{architecture.beta!r} {architecture.weight_gain!r} {outputs} {dtype}"
-    sigma = sigma_digest(network.activation_spec, architecture.activation)
-    return f"{digest.hexdigest()} {sigma} {network.kinks} {numbers} {code_digest(blockwise)}"
+    digest, architecture = hashlib.sha256(), network.architecture
+    for array in jax.tree.leaves(network.parameters):
+        digest.update(f"{array.shape} {array.dtype}\n".encode())
+        digest.update(np.asarray(array).data)
+    if isinstance(architecture, Architecture):
+        sigma = sigma_digest(network.activation_spec, architecture.activation)
+        numbers = f"{architecture.beta!r} {architecture.weight_gain!r} {outputs} {dtype}"
+        return f"{digest.hexdigest()} {sigma} {network.kinks} {numbers} {code_digest(blockwise)}"
+    digest.update(cloudpickle.dumps(architecture))
+    sigmas = [sigma_digest(each.function, each) for each in activations(architecture.layers)]
+    return f"{digest.hexdigest()} {sigmas} {outputs} {dtype} {code_digest(blockwise, composed)}"

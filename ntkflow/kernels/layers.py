@@ -202,7 +202,8 @@ def _after(layer: Layer, signal: Signal, place: str) -> Signal:
         case GlobalAveragePool() | Flatten():
             if not positions:
                 raise LayerError(f"{place}: found vectors, expected inputs with positions")
-            return Signal((), gaussian)
+            # Flattened channels of different positions have different variances.
+            return Signal((), gaussian and isinstance(layer, GlobalAveragePool))
         case Residual():
             return _after_sum(layer, signal, place)
 

@@ -20,7 +20,7 @@ import numpy as np
 from ntkflow.aliases import AnyArray, Array, Float, Gram, Inputs, OtherInputs
 from ntkflow.kernels.correlation import directions, input_pairs
 from ntkflow.kernels.dual import Activation, Moments, outer
-from ntkflow.kernels.pairs import Pairs, mixed
+from ntkflow.kernels.pairs import Pairs, from_acute, mixed
 
 UNROLLED_LAYERS = 8
 """Largest number of layers that are unrolled; each one takes seconds to compile."""
@@ -110,8 +110,7 @@ def recursion(pairs: Pairs, one: Points, two: Points, activation: Activation) ->
         (pairs, ntk), (first, second) = state, layers
         image, slope = activation.dual(pairs, first.moments, second.moments, acute=acute)
         pairs = mixed(image, first.shares, second.shares)
-        if activation.acute:  # cheaper from `minus`, and as accurate
-            pairs = Pairs(pairs.minus, 2 - pairs.minus, 1 - pairs.minus)
+        pairs = from_acute(pairs.minus) if activation.acute else pairs
         return pairs, outer(first.carried, second.carried) * ntk * slope + pairs.correlation
 
     both = one.layers, two.layers

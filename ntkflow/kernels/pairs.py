@@ -76,11 +76,27 @@ def mixed(pairs: Pairs, one: tuple[Array, Array], two: tuple[Array, Array]) -> P
     weight = one[0][:, None] * two[0][None, :]
     bias = one[1][:, None] * two[1][None, :]
     turn = ((one[0][:, None] - two[0][None, :]) ** 2 + (one[1][:, None] - two[1][None, :]) ** 2) / 2
+    return mixture(pairs, lambda part: weight * part, turn, bias)
+
+
+def mixture(pairs: Pairs, average: Callable[[Gram], Gram], turn: Gram, bias: Gram) -> Pairs:
+    """Correlations of sums over contributions k, of weights w_k and w'_k, and a bias.
+
+    `average` maps the values of `pairs` for each contribution to sum_k w_k w'_k times them, `bias`
+    is that product for the bias, whose correlation is 1, and with sum_k w_k^2 = 1, bias included,
+
+        turn = (1/2) sum_k (w_k - w'_k)^2 = 1 - sum_k w_k w'_k.
+    """
     return Pairs(
-        weight * pairs.minus + turn,
-        weight * pairs.plus + turn + 2 * bias,
-        weight * pairs.correlation + bias,
+        average(pairs.minus) + turn,
+        average(pairs.plus) + turn + 2 * bias,
+        average(pairs.correlation) + bias,
     )
+
+
+def from_acute(minus: Gram) -> Pairs:
+    """`Pairs` of non-negative correlations from 1 - rho alone: cheaper, and as accurate."""
+    return Pairs(minus, 2 - minus, 1 - minus)
 
 
 def from_correlation(correlation: Gram) -> Pairs:

@@ -8,8 +8,9 @@ import scipy.sparse
 import xarray as xr
 
 from ntkflow import api
-from ntkflow.interface import arrays, checks, settings, solvers
+from ntkflow.interface import arrays, checks, network, settings, solvers
 from ntkflow.interface.checks import check_of
+from ntkflow.kernels.layers import Convolution, Dense, Flatten
 
 FUNCTIONS = {name: f for name in api.__all__ if inspect.isfunction(f := getattr(api, name))}
 
@@ -19,6 +20,8 @@ Y = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
 KERNEL = X @ X.T + np.eye(4)
 THETA = api.initial_parameters([3, 4, 2])
 NETWORK = api.network(THETA)
+LAYERS = Convolution((2,), 3), Flatten(), Dense(2)
+LAYERED = api.layered_network(LAYERS, (3, 1))
 POINTS = xr.Dataset(coords={"is_train": ("sample", np.array([True, True, False, False]))})
 
 
@@ -58,8 +61,27 @@ GOOD = {
         "parameters": [THETA, [(np.ones((2, 1)), [0])]],
         **{key: value for key, value in LIMITING.items() if key != "depth"},
     },
-    "empirical_ntk": {
+    "layered_network": {
+        "layers": [LAYERS, list(LAYERS)],
+        "shape": [(3, 1), np.array([3, 2])],
+        "parameters": [None, LAYERED.parameters],
+        "seed": [0, np.uint64(2**64 - 1)],
+        "precision": LIMITING["precision"],
+    },
+    "from_standard": {
+        "weights": [THETA, [(np.ones((1, 2)), [0])]],
+        "beta": [0.1, np.float32(0.5)],
+        "weight_gain": LIMITING["weight_gain"],
+        "transposed": [None],
+    },
+    "to_standard": {"network": [NETWORK], "transposed": [False, True, np.True_]},
+    "learning_rates": {
         "network": [NETWORK],
+        "learning_rate": [1.0, np.float32(0.5)],
+        "parametrization": ["standard", "ntk"],
+    },
+    "empirical_ntk": {
+        "network": [NETWORK, LAYERED],
         **POINTS_LISTS,
         "outputs": ["all", "trace", 0, np.int64(1)],
         "accumulate": [None, "float64", "float32"],
@@ -69,7 +91,7 @@ GOOD = {
     "limiting_kernels": {**POINTS_LISTS, **LIMITING, "threads": [None, 1]},
     "store_limiting_kernels": {**POINTS_LISTS, **LIMITING, **STORED},
     "store_empirical_ntk": {
-        "network": [NETWORK],
+        "network": [NETWORK, LAYERED],
         **POINTS_LISTS,
         "outputs": ["trace", 0, np.int64(1)],
         "accumulate": [None, "float64", "float32"],
@@ -93,7 +115,7 @@ GOOD = {
         "memory": [2.0],
     },
     "train": {
-        "network": [NETWORK],
+        "network": [NETWORK, LAYERED],
         "x": [X, X.tolist()],
         "y": [Y, Y.astype(int)],
         "steps": [2, np.int64(1), [1, 2], np.array([0, 2])],
@@ -162,6 +184,7 @@ ACCEPTED = {
 }
 
 FURTHER = {
+    network.fully_connected: lambda: [0, "network", LAYERED],
     checks.whole: lambda low, high: [low - 1, high + 1, 1.0, "1", np.array([1]), np.True_],
     checks.number: lambda low=-np.inf, above=-np.inf, high=np.inf: [
         *[low - 1e-9, np.nextafter(low, -np.inf)],

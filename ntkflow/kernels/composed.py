@@ -1,0 +1,393 @@
+"""NNGP kernel and limiting NTK of networks composed of layers, between lists of inputs.
+
+In the limit every layer with weights mixes covariances. A pre-activation at position p is a sum of
+contributions k with variances s_k^2 for x and s_k'^2 for x', and correlations rho_k, so that with
+S^2 = sum_k s_k^2 and w_k = s_k / S (`pairs.mixture`)
+
+    1 - rho = sum_k w_k w'_k (1 - rho_k) + (1/2) sum_k (w_k - w'_k)^2,    T = sum_k w_k w'_k T_k,
+
+without cancellation; T is the NTK over s s'. Contributions are the positions of a filter or of a
+flattened input, the two summands of a residual block, and the bias, whose correlation is 1.
+Values at the positions of a pooling window are dependent. With g = sum_k w_k and M, the sum over
+pairs of positions k, l of one input of w_k w_l (1 - rho_kl), so that g^2 - M = 1,
+
+    1 - rho = sum_kl w_k w'_l (1 - rho_kl) + (1/2) (g - g')^2 - (1/2) (M + M'),
+
+which is accurate to a rounding of M, the spread of values within the window.
+
+Quantities of single inputs (`ComposedPoints`) are computed once, in float64. Arrays of entries are
+(positions, n, positions, m) where different positions matter, else (positions, n, m): see
+`schedule`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from math import prod
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntkflow.aliases import Array
+from ntkflow.kernels.correlation import directions, input_pairs
+from ntkflow.kernels.dual import Moments
+from ntkflow.kernels.layers import (
+    Activate,
+    AveragePool,
+    Convolution,
+    Dense,
+    Flatten,
+    GlobalAveragePool,
+    LayerNorm,
+    Residual,
+)
+from ntkflow.kernels.limiting import LimitingKernels
+from ntkflow.kernels.pairs import Pairs, from_acute, mixture
+from ntkflow.kernels.schedule import Schedule, Step, stays_acute
+from ntkflow.kernels.windows import same_positions, window_sums
+
+Entries: TypeAlias = Any
+"""Array (p, n, q, m), or (p, n, m) of entries at the same position of both inputs."""
+
+
+class Weights(NamedTuple):
+    """A layer that averages, at n inputs: factors before and after sums over its windows.
+
+    `contributions` (p, n, k) are the weights w_k, or g for pooling, and the last is that of the
+    bias. `spread` (p, n) is M for pooling and 0 for other layers.
+    """
+
+    inside: Array
+    outside: Array
+    contributions: Array
+    spread: Array
+
+
+class Activated(NamedTuple):
+    """An activation at n inputs; `carried` (p, n) is the ratio of deviations before and after."""
+
+    moments: Moments
+    carried: Array
+
+
+class Summed(NamedTuple):
+    """A residual block at n inputs: shares (p, n) of branch and shortcut, and their layers."""
+
+    shares: tuple[Array, Array]
+    parts: tuple[tuple[Any, ...], tuple[Any, ...]]
+
+
+class ComposedPoints(NamedTuple):
+    """Quantities of n inputs from which their kernels follow.
+
+    `direction` (p, n, channels) of each position, one of `Weights`, `Activated`, `Summed` or () per
+    layer, and the deviation (n,) of the output.
+    """
+
+    direction: Array
+    steps: tuple[Any, ...]
+    deviation: Array
+
+
+class _State(NamedTuple):
+    """Entries between two lists of inputs; no NTK before the first weights."""
+
+    pairs: Pairs
+    ntk: Entries | None
+
+
+@partial(jax.jit, static_argnames=("steps", "shape", "dtype"))
+def composed_points(
+    x: Array, *, steps: Schedule, shape: tuple[int, ...], dtype: np.dtype
+) -> ComposedPoints:
+    """`ComposedPoints` in `dtype` of inputs (n, positions * channels), of `shape` each."""
+    images = jnp.asarray(x, np.float64).reshape(len(x), prod(shape[:-1]), shape[-1])
+
+    def single(image: Array) -> tuple[Array, Array, tuple[Any, ...], Array]:
+        norm, direction = directions(image, np.dtype(np.float64))
+        pairs = _self_pairs(direction) if steps[0].everywhere else None
+        quantities, end, _ = _trace(steps, norm / np.sqrt(shape[-1]), pairs)
+        return direction, norm, quantities, end[0]
+
+    direction, _, quantities, deviation = jax.vmap(single, out_axes=(1, 1, 1, 0))(images)
+    if shape[-1] > FEW_CHANNELS:
+        direction = direction.astype(dtype)
+    cast = jax.tree.map(lambda array: array.astype(dtype), (quantities, deviation))
+    return ComposedPoints(direction, *cast)
+
+
+FEW_CHANNELS = 32
+"""Number of channels up to which directions stay in float64, as in `correlation.directions`."""
+
+
+def _self_pairs(direction: Array) -> Pairs:
+    """`Pairs` (p, 1, p, 1) between the positions of one input."""
+    pairs = input_pairs(direction, direction, np.dtype(np.float64), diagonal=True)
+    return Pairs(*(part[:, None, :, None] for part in pairs))
+
+
+def _trace(
+    steps: Schedule, deviation: Array, pairs: Pairs | None
+) -> tuple[tuple[Any, ...], Array, Pairs | None]:
+    """Quantities of each layer at one input, and deviations (p,) and `Pairs` of the end."""
+    quantities = []
+    for step in steps:
+        pairs = pairs if step.everywhere else None
+        found, deviation, inner = _quantities(step, deviation, pairs)
+        if step.after and pairs is not None:
+            alone = jax.tree.map(lambda array: array[:, None], found)
+            pairs = inner or _apply(step, _State(pairs, None), alone, alone, diagonal=True).pairs
+        quantities.append(found)
+    return tuple(quantities), deviation, pairs
+
+
+def _quantities(
+    step: Step, deviation: Array, pairs: Pairs | None
+) -> tuple[Any, Array, Pairs | None]:
+    """Quantities of a layer at one input, deviations (p,) of its output, and `Pairs` of a sum."""
+    layer = step.layer
+    if isinstance(layer, Activate):
+        moments = layer.activation.moments(deviation**2)
+        return Activated(moments, _over(deviation, moments.root)), moments.root, None
+    if isinstance(layer, LayerNorm):
+        return (), jnp.where(deviation > 0, jnp.ones_like(deviation), 0), None
+    if isinstance(layer, Residual):
+        return _summed(step, deviation, pairs)
+    return *_weights(step, deviation, pairs), None
+
+
+def _weights(step: Step, deviation: Array, pairs: Pairs | None) -> tuple[Weights, Array]:
+    """`Weights` of a layer at one input, and the deviations of its output."""
+    layer = step.layer
+    gain, beta = (getattr(layer, name, value) for name, value in (("weight_gain", 1), ("beta", 0)))
+    if isinstance(layer, AveragePool | GlobalAveragePool):
+        return _pooled(step, deviation, pairs)
+    if isinstance(layer, Convolution):
+        count, reads = prod(layer.filter_shape), window_reads(step)
+        inputs = jnp.where(reads >= 0, deviation[reads], 0)
+    else:  # a dense layer reads one position, a flattened input all of them
+        count = len(deviation) if isinstance(layer, Flatten) else 1
+        inputs = deviation[None, :] if isinstance(layer, Flatten) else deviation[:, None]
+    inputs = gain / np.sqrt(count) * inputs
+    bias = jnp.full_like(inputs[:, :1], beta)
+    after = _length(jnp.concatenate([inputs, bias], axis=1))
+    shares = _over(jnp.concatenate([inputs, bias], axis=1), after[:, None])
+    inside = gain / np.sqrt(count) * deviation
+    return Weights(inside, _over(jnp.ones_like(after), after), shares, 0 * after), after
+
+
+def window_reads(step: Step) -> np.ndarray:
+    """Flat positions (out, window) that each output position of a convolution reads."""
+    from ntkflow.kernels.layers import windows
+
+    assert isinstance(step.layer, Convolution)
+    return windows(step.layer, step.positions)
+
+
+def _pooled(step: Step, deviation: Array, pairs: Pairs | None) -> tuple[Weights, Array]:
+    """`Weights` of a pooling layer at one input from the `Pairs` between its positions."""
+    assert pairs is not None
+    layer, size = step.layer, deviation.size
+    count = size if isinstance(layer, GlobalAveragePool) else prod(getattr(layer, "window", ()))
+    inside = deviation / count
+    outer = inside[:, None, None, None] * inside[None, None, :, None]
+
+    def variances(part: Array) -> Array:
+        sums = window_sums(part, step)
+        return same_positions(sums)[:, 0, 0] if sums.ndim == 4 else sums[:, 0, 0]
+
+    after = jnp.sqrt(jnp.maximum(variances(outer * pairs.correlation), 0))
+    total = variances(outer * jnp.ones_like(pairs.minus))
+    spread = _over(variances(outer * pairs.minus), after**2)
+    weights = jnp.stack([_over(jnp.sqrt(total), after), 0 * after], axis=1)
+    return Weights(inside, _over(jnp.ones_like(after), after), weights, spread), after
+
+
+def _summed(
+    step: Step, deviation: Array, pairs: Pairs | None
+) -> tuple[Summed, Array, Pairs | None]:
+    traced = [_trace(part, deviation, pairs) for part in step.parts]
+    ends = [end for _, end, _ in traced]
+    after = jnp.hypot(*ends)
+    shares = _over(ends[0], after), _over(ends[1], after)
+    quantities = Summed(shares, (traced[0][0], traced[1][0]))
+    if not step.after or pairs is None:
+        return quantities, after, None
+    alone = shares[0][:, None], shares[1][:, None]
+    inner = [_State(found, None) for _, _, found in traced if found is not None]
+    return quantities, after, _added(step, inner, alone, alone).pairs
+
+
+def _over(part: Array, whole: Array) -> Array:
+    """part / whole, or 0 if `whole` is 0."""
+    return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1), 0)
+
+
+def _length(parts: Array) -> Array:
+    """Square roots of the sums of squares of rows, without over- or underflow."""
+    largest = jnp.max(jnp.abs(parts), axis=1, keepdims=True)
+    scaled = _over(parts, largest)
+    return largest[:, 0] * jnp.sqrt(jnp.sum(scaled**2, axis=1))
+
+
+@partial(jax.jit, static_argnames=("steps", "diagonal"))
+def composed_between(
+    one: ComposedPoints, two: ComposedPoints, *, steps: Schedule, diagonal: bool = False
+) -> LimitingKernels:
+    """Kernels (n, m) of all pairs; `diagonal` asserts that both arguments are the same points."""
+    dtype = np.dtype(one.deviation.dtype)
+    pairs = _input_pairs(one.direction, two.direction, dtype, steps[0].everywhere, diagonal)
+    state = _run(steps, _State(pairs, None), one.steps, two.steps, diagonal)
+    shape = len(one.deviation), len(two.deviation)
+    scale = one.deviation[:, None] * two.deviation[None, :]
+    ntk = state.pairs.correlation if state.ntk is None else state.ntk
+    return LimitingKernels(
+        scale * state.pairs.correlation.reshape(shape), scale * ntk.reshape(shape)
+    )
+
+
+def _input_pairs(
+    one: Array, two: Array, dtype: np.dtype, everywhere: bool, diagonal: bool
+) -> Pairs:
+    (p, n, channels), (q, m, _) = one.shape, two.shape
+    between = partial(input_pairs, dtype=dtype, diagonal=diagonal)
+    if everywhere:
+        pairs = between(one.reshape(p * n, channels), two.reshape(q * m, channels))
+        return Pairs(*(part.reshape(p, n, q, m) for part in pairs))
+    if p == 1:
+        return Pairs(*(part[None] for part in between(one[0], two[0])))
+    return jax.lax.map(lambda both: between(*both), (one, two))
+
+
+def _run(steps: Schedule, state: _State, one: Any, two: Any, diagonal: bool) -> _State:
+    for step, first, second in zip(steps, one, two, strict=True):
+        state = _restricted(state, step.everywhere)
+        state = _restricted(_apply(step, state, first, second, diagonal=diagonal), step.after)
+    return state
+
+
+def _restricted(state: _State, everywhere: bool) -> _State:
+    """State without entries between different positions, unless they are needed."""
+    if everywhere or state.pairs.minus.ndim == 3:
+        return state
+    return jax.tree.map(same_positions, state)
+
+
+def _apply(step: Step, state: _State, one: Any, two: Any, *, diagonal: bool) -> _State:
+    """Entries of the output of a layer from those of its input."""
+    layer = step.layer
+    if isinstance(layer, Activate):
+        return _activated(step, state, one, two)
+    if isinstance(layer, LayerNorm):  # divides the NTK by both deviations, as `_State` does
+        return state
+    if isinstance(layer, Residual):
+        sides = zip(step.parts, one.parts, two.parts, strict=True)
+        ends = [
+            _restricted(
+                _run(part, _restricted(state, needed(part, step)), a, b, diagonal), step.after
+            )
+            for part, a, b in sides
+        ]
+        return _added(step, ends, one.shares, two.shares)
+    return _averaged(step, state, one, two, diagonal)
+
+
+def needed(part: Schedule, step: Step) -> bool:
+    """Whether a branch or shortcut needs entries between different positions of its input."""
+    return part[0].everywhere if part else step.after
+
+
+def _cross(
+    combine: Callable[[Array, Array], Array], one: Array, two: Array, everywhere: bool
+) -> Entries:
+    """Values of `combine` at entries of two lists of inputs, (p, n) and (q, m)."""
+    if everywhere:
+        return combine(one[:, :, None, None], two[None, None, :, :])
+    return combine(one[:, :, None], two[:, None, :])
+
+
+_product = partial(_cross, jnp.multiply)
+
+
+def _averaged(step: Step, state: _State, one: Weights, two: Weights, diagonal: bool) -> _State:
+    before, after = step.everywhere, step.after
+
+    def average(part: Entries) -> Entries:
+        sums = window_sums(_product(one.inside, two.inside, before) * part, step)
+        sums = sums if after or sums.ndim == 3 else same_positions(sums)
+        return _product(one.outside, two.outside, after) * sums
+
+    turn = _turn(one, two, after)
+    bias = _product(one.contributions[..., -1], two.contributions[..., -1], after)
+    pairs = mixture(state.pairs, average, turn, bias)
+    if isinstance(step.layer, AveragePool | GlobalAveragePool):
+        pairs = _clipped(pairs, after, diagonal)
+    pairs = from_acute(pairs.minus) if step.acute else pairs
+    ntk = None if state.ntk is None else average(state.ntk)
+    if isinstance(step.layer, Dense | Convolution):
+        ntk = pairs.correlation if ntk is None else ntk + pairs.correlation
+    return _State(pairs, ntk)
+
+
+def _turn(one: Weights, two: Weights, after: bool) -> Entries:
+    """Half the sum of squared differences of weights, less the spread within windows."""
+    squares = partial(_cross, lambda first, second: (first - second) ** 2)
+    contributions = range(one.contributions.shape[-1])
+    turns = (
+        squares(one.contributions[..., k], two.contributions[..., k], after) for k in contributions
+    )
+    return (sum(turns) - _cross(jnp.add, one.spread, two.spread, after)) / 2
+
+
+def _clipped(pairs: Pairs, everywhere: bool, diagonal: bool) -> Pairs:
+    """`Pairs` without negative values from rounding, and exact where an entry is of one value."""
+    minus, plus = (jnp.maximum(part, 0) for part in (pairs.minus, pairs.plus))
+    if diagonal:
+        (p, n), shape = minus.shape[:2], minus.shape
+        same = jnp.eye(n, dtype=bool)[None, :, :]
+        if everywhere:
+            same = jnp.eye(p * n, dtype=bool).reshape(shape)
+        minus = jnp.where(same, 0, minus)
+    return Pairs(minus, plus, jnp.clip(pairs.correlation, -1, 1))
+
+
+def _activated(step: Step, state: _State, one: Activated, two: Activated) -> _State:
+    assert isinstance(step.layer, Activate)
+    dual = partial(step.layer.activation.dual, acute=step.acute)
+    shape = state.pairs.minus.shape
+    if len(shape) == 4:
+        p, n, q, m = shape
+        matrices = Pairs(*(part.reshape(p * n, q * m) for part in state.pairs))
+        flat = (
+            jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), points.moments)
+            for points in (one, two)
+        )
+        pairs, slope = dual(matrices, *flat)
+        pairs, slope = jax.tree.map(lambda array: array.reshape(shape), (pairs, slope))
+    else:
+        pairs, slope = jax.vmap(dual)(state.pairs, one.moments, two.moments)
+    if state.ntk is None:
+        return _State(pairs, None)
+    return _State(pairs, _product(one.carried, two.carried, len(shape) == 4) * state.ntk * slope)
+
+
+def _added(
+    step: Step, ends: list[_State], one: tuple[Array, Array], two: tuple[Array, Array]
+) -> _State:
+    """Entries of the sum of a branch and a shortcut."""
+    everywhere = step.after
+    shares = [_product(a, b, everywhere) for a, b in zip(one, two, strict=True)]
+    squares = partial(_cross, lambda first, second: (first - second) ** 2)
+    turn = (squares(one[0], two[0], everywhere) + squares(one[1], two[1], everywhere)) / 2
+
+    def total(parts: list[Entries | None]) -> Entries | None:
+        found = [s * part for s, part in zip(shares, parts, strict=True) if part is not None]
+        return sum(found[1:], found[0]) if found else None
+
+    columns = zip(*(end.pairs for end in ends), strict=True)
+    minus, plus, correlation = (total(list(parts)) for parts in columns)
+    pairs = Pairs(minus + turn, plus + turn, correlation)
+    if stays_acute(step):
+        pairs = from_acute(pairs.minus)
+    return _State(pairs, total([end.ntk for end in ends]))

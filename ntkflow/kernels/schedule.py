@@ -1,0 +1,131 @@
+"""Order in which the limits of composed layers are computed, and what each layer needs.
+
+Entries between different positions are needed only by later pooling. Flattened inputs need only
+the entries between the same position of two inputs, n m P numbers instead of n m P^2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from ntkflow.kernels.layers import (
+    Activate,
+    AveragePool,
+    Dense,
+    Flatten,
+    GlobalAveragePool,
+    Layer,
+    Layers,
+    Residual,
+    Signal,
+    trace_signals,
+)
+from ntkflow.kernels.tiles import Network
+
+
+@dataclass(frozen=True)
+class Step:
+    """A layer with the facts about its input that its kernels depend on."""
+
+    layer: Layer
+    place: str
+    """Index of the layer, for messages."""
+    positions: tuple[int, ...]
+    everywhere: bool
+    """Whether its input has entries between different positions."""
+    after: bool
+    """Whether its output has them."""
+    acute: bool
+    """Whether no correlation of its input is negative."""
+    parts: tuple["Schedule", "Schedule"] = ((), ())
+    """Branch and shortcut of a residual block."""
+
+
+Schedule = tuple[Step, ...]
+
+
+def schedule(layers: Layers, shape: Sequence[int]) -> Schedule:
+    """Steps of the layers for inputs of `shape`, (*positions, channels)."""
+    return _schedule(layers, tuple(shape[:-1]), False, "layers", acute=False)
+
+
+def _schedule(
+    layers: Layers, positions: tuple[int, ...], after: bool, path: str, *, acute: bool
+) -> Schedule:
+    """Steps of layers whose last output needs entries between different positions if `after`."""
+    needed = [after]
+    for layer in reversed(layers):
+        needed.insert(0, _needed(layer, needed[0]))
+    steps: list[Step] = []
+    for index, layer in enumerate(layers):
+        place, (before, later) = f"{path}[{index}]", needed[index : index + 2]
+        step = Step(layer, place, positions, before, later, acute)
+        if isinstance(layer, Residual):
+            branch, shortcut = (
+                _schedule(part, positions, later, f"{place}.{name}", acute=acute)
+                for name, part in (("branch", layer.branch), ("shortcut", layer.shortcut))
+            )
+            step = Step(layer, place, positions, before, later, acute, (branch, shortcut))
+        steps.append(step)
+        acute = stays_acute(step)
+        positions = trace_signals((layer,), Signal(positions, gaussian=True))[0].positions
+    return tuple(steps)
+
+
+def _needed(layer: Layer, after: bool) -> bool:
+    """Whether a layer's input needs entries between different positions."""
+    if isinstance(layer, AveragePool | GlobalAveragePool):
+        return True
+    if isinstance(layer, Flatten):
+        return False
+    if isinstance(layer, Residual):
+        needs = []
+        for part in (layer.branch, layer.shortcut):
+            need = after
+            for inner in reversed(part):
+                need = _needed(inner, need)
+            needs.append(need)
+        return any(needs)
+    return after
+
+
+def stays_acute(step: Step) -> bool:
+    """Whether no correlation of a step's output is negative."""
+    if isinstance(step.layer, Activate):
+        return step.layer.activation.acute
+    if step.parts != ((), ()):
+        return all(stays_acute(part[-1]) if part else step.acute for part in step.parts)
+    return step.acute
+
+
+def activations(steps: Schedule) -> list[Step]:
+    """Steps that are activations, those of residual blocks included, in order."""
+    found = []
+    for step in steps:
+        found += [step] if isinstance(step.layer, Activate) else []
+        for part in step.parts:
+            found += activations(part)
+    return found
+
+
+def count_pairs(steps: Schedule) -> int:
+    """Largest number of entries between the positions of two inputs."""
+    numbers = [prod(s.positions) ** (2 if s.everywhere else 1) for s in steps]
+    return max([1, *numbers, *(count_pairs(part) for s in steps for part in s.parts)])
+
+
+def fully_connected(layers: Layers) -> Network | None:
+    """Network of layers that alternate between equal dense layers and one activation.
+
+    Their kernels are those of the faster recursion over depth; None for other layers.
+    """
+    dense, between = layers[::2], layers[1::2]
+    plain = all(isinstance(layer, Dense) for layer in dense) and len(dense) > len(between)
+    sigmas = [layer.activation for layer in between if isinstance(layer, Activate)]
+    if not plain or len(sigmas) != len(between) or len(set(sigmas)) != 1:
+        return None
+    factors = {(d.beta, d.weight_gain) for d in dense if isinstance(d, Dense)}
+    if len(factors) != 1:
+        return None
+    ((beta, gain),) = factors
+    return Network(sigmas[0], len(dense), beta, gain)
