@@ -7,7 +7,7 @@ is used. One reverse pass, with respect to zeros added to the results, gives all
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import product
 from math import prod
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -17,7 +17,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Var
 from jax.extend.core import Literal as Constant
-from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array
 
@@ -52,7 +51,11 @@ def flat_program(function: Callable[..., Any], *arguments: Any) -> ClosedJaxpr:
 
 
 def evaluate(
-    program: ClosedJaxpr, arguments: Sequence[Any], added: dict[int, Any], *, keep: set[Var] = set()
+    program: ClosedJaxpr,
+    arguments: Sequence[Any],
+    added: dict[int, Any],
+    *,
+    keep: Collection[Var] = (),
 ) -> tuple[list[Any], dict[Var, Any]]:
     """Results of a program, and the values of the variables in `keep`.
 
@@ -80,7 +83,7 @@ def _value(atom: Atom, values: dict[Var, Any]) -> Any:
 def _results(equation: JaxprEqn, operands: list[Any]) -> list[Any]:
     name = equation.primitive.name
     if name in INLINED:
-        inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
+        inner: Any = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
         closed = ClosedJaxpr(inner, ()) if isinstance(inner, Jaxpr) else inner
         return evaluate(closed, operands, {})[0]
     parameters = equation.primitive.get_bind_params(equation.params)
@@ -94,7 +97,7 @@ def find_sites(program: ClosedJaxpr, leaves: int) -> list[Site]:
     jaxpr = program.jaxpr
     uses = Counter(var for var in jaxpr.outvars if isinstance(var, Var))
     users: dict[Var, int] = {}
-    scalars = {var: var for var in (*jaxpr.invars, *jaxpr.constvars) if not var.aval.shape}
+    scalars = {var: var for var in (*jaxpr.invars, *jaxpr.constvars) if not _shape(var)}
     for number, equation in enumerate(jaxpr.eqns):
         for var in equation.invars:
             if isinstance(var, Var):
@@ -110,7 +113,7 @@ def find_sites(program: ClosedJaxpr, leaves: int) -> list[Site]:
 
 def _note_scalars(equation: JaxprEqn, scalars: dict[Var, Atom]) -> None:
     """Note which variables are scalars, or scalars repeated into an array."""
-    if equation.primitive.name == "broadcast_in_dim" and not equation.invars[0].aval.shape:
+    if equation.primitive.name == "broadcast_in_dim" and not _shape(equation.invars[0]):
         source = equation.invars[0]
         known = source if isinstance(source, Constant) else scalars.get(source, source)
         scalars[equation.outvars[0]] = known
@@ -159,7 +162,7 @@ def _scalar(atom: Atom, scalars: dict[Var, Atom]) -> Atom | None:
 def _rearranges(equation: JaxprEqn) -> bool:
     name, (before, after) = equation.primitive.name, (equation.invars[0], equation.outvars[0])
     if name == "convert_element_type":
-        return bool(jnp.issubdtype(after.aval.dtype, jnp.floating))
+        return bool(jnp.issubdtype(equation.params["new_dtype"], jnp.floating))
     if name == "broadcast_in_dim":  # only axes of length 1 are new
         return prod(_shape(before)) == prod(_shape(after))
     return name in REARRANGING
@@ -229,7 +232,9 @@ def activity(program: ClosedJaxpr, site: Site, values: dict[Var, Any]) -> Array:
     if site.kind == "convolution":
         found = _patches(equation, array)
     else:
-        found = array.transpose(sum(_axes(equation, other), [])).reshape(site.sizes[:3])
+        found = array.transpose([axis for axes in _axes(equation, other) for axis in axes]).reshape(
+            site.sizes[:3]
+        )
     for atom, divides in site.scales:
         scale = jnp.asarray(_value(atom, values)).astype(found.dtype)
         found = found / scale if divides else found * scale
@@ -287,6 +292,5 @@ def cotangent(program: ClosedJaxpr, site: Site, derivative: Array) -> Array:
 
 def zeros(program: ClosedJaxpr, site: Site) -> Array:
     """Zeros to add to the result of a site."""
-    result = program.jaxpr.eqns[site.equation].outvars[0].aval
-    dtype: DTypeLike = result.dtype
-    return jnp.zeros(result.shape, dtype)
+    result: Any = program.jaxpr.eqns[site.equation].outvars[0].aval
+    return jnp.zeros(result.shape, result.dtype)
