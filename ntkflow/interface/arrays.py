@@ -3,6 +3,8 @@
 from itertools import pairwise
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.interface.checks import listed, refusal
@@ -64,3 +66,48 @@ def _layer(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
             "(fan_in, fan_out) and (fan_out,)"
         )
     return weight, bias
+
+
+def real_or_integer(name: str, value: Any) -> np.ndarray:
+    """Array of finite real numbers, of integers or of booleans, of any rank and in its dtype."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    array = np.asarray(value) if kind in tuple("iub") else as_floats(value, name)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name}: found a value that is not finite, expected finite numbers")
+    check_container(value, name)
+    return array
+
+
+def tree(name: str, value: Any) -> Any:
+    """Pytree of non-empty arrays, some of them of finite real numbers."""
+    leaves = jax.tree.leaves(value)
+    for leaf in leaves:
+        if not isinstance(leaf, np.ndarray | jax.Array) or leaf.size == 0:
+            raise refusal(name, leaf, "arrays of NumPy or JAX, none of them empty")
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            if leaf.dtype.kind not in "iub" or isinstance(leaf, np.ma.MaskedArray):
+                raise refusal(name, leaf, "arrays of real numbers, integers or booleans")
+        elif isinstance(leaf, np.ndarray):
+            real_or_integer(name, leaf)
+        elif not bool(jnp.isfinite(leaf).all()):
+            raise ValueError(f"{name}: found a value that is not finite, expected finite numbers")
+    if not any(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
+        raise refusal(name, value, "arrays, one of them of real numbers")
+    return value
+
+
+def unchecked(name: str, value: Any) -> Any:
+    """Inputs whose check depends on the network, and is made by the function itself."""
+    del name
+    return value
+
+
+def stored(name: str, value: Any) -> Any:
+    """Non-empty array (n, ...) that is read by rows, and checked as it is read."""
+    if not hasattr(value, "shape") or not hasattr(value, "__getitem__"):
+        value = real_or_integer(name, value)
+    if not isinstance(value.shape, tuple) or not value.shape or 0 in value.shape:
+        raise ValueError(f"{name}: found the shape {value.shape}, expected (samples, ...)")
+    check_container(value, name)
+    real_or_integer(name, value[0:1])
+    return value

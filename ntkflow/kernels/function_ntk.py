@@ -127,7 +127,7 @@ class Plan:
 
     def features(self, parameters: Tree, x: Tree) -> Features:
         """Features of the inputs x, from one forward and one reverse pass."""
-        real, others = _split(parameters)
+        real, others = split(parameters)
         inputs = jax.tree.leaves(x)
         return jax.vmap(lambda *row: self._of_one(real, others, row))(*inputs)
 
@@ -193,11 +193,11 @@ def plan_ntk(
 
     `sizes` are the numbers of rows and columns of the kernel, or of a block of it.
     """
-    real, others = _split(parameters)
+    real, others = split(parameters)
     inputs, inputs_tree = jax.tree.flatten(x)
 
     def of_one(*arrays: Array) -> Array:
-        theta = _joined(parameters, arrays[: len(real)], arrays[len(real) : -len(inputs)])
+        theta = join(parameters, arrays[: len(real)], arrays[len(real) : -len(inputs)])
         single = [array[None] for array in arrays[-len(inputs) :]]
         return _checked_output(f(theta, jax.tree.unflatten(inputs_tree, single)))
 
@@ -299,28 +299,30 @@ def count_rows(x: Tree, name: str) -> int:
     return int(lengths.pop())
 
 
-def _is_real(leaf: Any) -> bool:
+def is_real(leaf: Any) -> bool:
+    """Return True if an array has real numbers, which are differentiated."""
     return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
 
 
-def _split(parameters: Tree) -> tuple[list[Array], list[Array]]:
+def split(parameters: Tree) -> tuple[list[Array], list[Array]]:
     """Arrays of real numbers among the parameters, and all others."""
     leaves = jax.tree.leaves(parameters)
-    real = [leaf for leaf in leaves if _is_real(leaf)]
+    real = [leaf for leaf in leaves if is_real(leaf)]
     if not real:
         raise ValueError("parameters: found no array of real numbers, expected one or more")
-    return real, [leaf for leaf in leaves if not _is_real(leaf)]
+    return real, [leaf for leaf in leaves if not is_real(leaf)]
 
 
-def _joined(parameters: Tree, real: Sequence[Array], others: Sequence[Array]) -> Tree:
+def join(parameters: Tree, real: Sequence[Array], others: Sequence[Array]) -> Tree:
+    """Parameters in which the arrays that `split` returns are replaced."""
     leaves, tree = jax.tree.flatten(parameters)
     parts = iter(real), iter(others)
-    return jax.tree.unflatten(tree, [next(parts[0 if _is_real(leaf) else 1]) for leaf in leaves])
+    return jax.tree.unflatten(tree, [next(parts[0 if is_real(leaf) else 1]) for leaf in leaves])
 
 
 def _checked_output(y: Any) -> Array:
     """Outputs of one input, from those of a batch of one."""
-    if not isinstance(y, jax.Array) or not _is_real(y) or jnp.shape(y)[:1] != (1,):
+    if not isinstance(y, jax.Array) or not is_real(y) or jnp.shape(y)[:1] != (1,):
         found = jax.tree.map(lambda a: f"{jnp.shape(a)} of {jnp.result_type(a)}", y)
         raise ValueError(
             f"f: found the result {found} for a batch of one input, expected an array of real "
