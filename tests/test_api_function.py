@@ -76,7 +76,9 @@ def test_a_store_holds_the_kernel_and_is_taken_up_again(case, tmp_path):
     close(api.store_empirical_ntk(network, x, **options)["ntk"].values, expected)
     assert len(lines) == computed + 1
     close(
-        api.store_empirical_ntk(network, x, x[:3], store=tmp_path / "b.zarr", block=4)["ntk"].values,
+        api.store_empirical_ntk(network, x, x[:3], store=tmp_path / "b.zarr", block=4)[
+            "ntk"
+        ].values,
         expected[:, :3],
     )
 
@@ -133,8 +135,9 @@ def test_products_between_two_sets_of_inputs():
 
 def test_eigenpairs_and_regression_without_a_kernel():
     function, x = trained(120)
-    operator, kernel = api.empirical_ntk_operator(function, x), api.empirical_ntk(
-        function, x, outputs="trace"
+    operator, kernel = (
+        api.empirical_ntk_operator(function, x),
+        api.empirical_ntk(function, x, outputs="trace"),
     )
     found = api.extreme_eigenpairs(operator, 3)
     expected = api.extreme_eigenpairs(kernel, 3)
@@ -148,6 +151,11 @@ def test_eigenpairs_and_regression_without_a_kernel():
     np.testing.assert_allclose(
         kernel @ fits[0].coefficients, kernel @ fits[1].coefficients, rtol=0, atol=1e-5 * scale
     )
+
+
+def test_lists_of_numbers_are_arrays():
+    function, x = trained(4)
+    close(api.empirical_ntk(function, x.tolist()), api.empirical_ntk(function, x.astype(">f8")))
 
 
 def batch_normalised(p, x):
@@ -165,7 +173,7 @@ EMBEDDED, TOKENS = model("tied embedding")
         ((EMBEDDED, TOKENS, TOKENS.astype(float)), "x2: found inputs .* of float64, expected"),
         ((MLP, {"a": X, "b": X[:2]}), "x1: found arrays with the lengths"),
         ((MLP, X * np.nan), "x1: found a value that is not finite"),
-        ((MLP, 3.0), "x1: found the number 3.0"),
+        ((MLP, 3.0), "x1: found the (number 3.0|shape)"),
         ((MLP, None, X), "x1: found"),
         ((MLP, X * 1j), "x1: found an array of dtype complex128"),
         ((MLP, X, None, 3), "outputs: found 3, expected 'all', 'trace' or a number below 3"),

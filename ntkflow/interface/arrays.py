@@ -70,11 +70,13 @@ def _layer(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def real_or_integer(name: str, value: Any) -> np.ndarray:
     """Array of finite real numbers, of integers or of booleans, of any rank and in its dtype."""
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
-    array = np.asarray(value) if kind in tuple("iub") else as_floats(value, name)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"{name}: found a value that is not finite, expected finite numbers")
     check_container(value, name)
+    if getattr(getattr(value, "dtype", None), "kind", "") in tuple("iub"):
+        array = np.asarray(value)
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    array = as_floats(value, name)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: found a value that is not finite, expected finite numbers")
     return array
 
 
@@ -96,9 +98,10 @@ def tree(name: str, value: Any) -> Any:
     return value
 
 
-def unchecked(name: str, value: Any) -> Any:
-    """Inputs whose check depends on the network, and is made by the function itself."""
-    del name
+def batch(name: str, value: Any) -> Any:
+    """Inputs, of which only the network knows shapes and dtypes; it checks them."""
+    if value is None:
+        raise refusal(name, value, "inputs")
     return value
 
 
@@ -107,7 +110,9 @@ def stored(name: str, value: Any) -> Any:
     if not hasattr(value, "shape") or not hasattr(value, "__getitem__"):
         value = real_or_integer(name, value)
     if not isinstance(value.shape, tuple) or not value.shape or 0 in value.shape:
-        raise ValueError(f"{name}: found the shape {value.shape}, expected (samples, ...)")
+        raise ValueError(
+            f"{name}: found the shape {value.shape}, expected (samples, ...), none of them empty"
+        )
     check_container(value, name)
     real_or_integer(name, value[0:1])
     return value

@@ -40,7 +40,7 @@ from ntkflow.stores.staging import Rows, check_shapes
 from ntkflow.stores.zarr import open_store
 
 Store = Annotated[str | Path, partial(settings.place, kind="empirical")]
-Batch: TypeAlias = Annotated[Any, arrays.unchecked]
+Batch: TypeAlias = Annotated[Any, arrays.batch]
 Outputs: TypeAlias = Annotated[OutputSelection, settings.outputs]
 
 

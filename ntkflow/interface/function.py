@@ -20,6 +20,7 @@ from ntkflow.interface.network import Network, cast_array, full_precision
 from ntkflow.kernels.function_ntk import OutputSelection, check_rows, count_rows, is_real, split
 from ntkflow.kernels.function_products import take
 from ntkflow.networks.function_blocks import Model
+from ntkflow.stores.staging import check_container
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,9 @@ class Function(Model):
 
     def inputs(self, name: str, value: Any) -> Any:
         """Inputs for f: real numbers in its precision, integers and booleans as they are."""
+        check_container(value, name)
+        if isinstance(value, list) and not any(hasattr(a, "dtype") for a in jax.tree.leaves(value)):
+            value = arrays.real_or_integer(name, value)  # lists of numbers are no pytree of arrays
         found = jax.tree.map(partial(_input, name, self.dtype), value)
         count_rows(found, name)
         return found

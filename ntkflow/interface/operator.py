@@ -20,7 +20,7 @@ from ntkflow.networks.function_blocks import Model, affordable_block, model_ntk,
 from ntkflow.networks.mlp import Architecture, Parameters, apply
 from ntkflow.stores.staging import as_floats
 
-Batch: TypeAlias = Annotated[Any, arrays.unchecked]
+Batch: TypeAlias = Annotated[Any, arrays.batch]
 Outputs: TypeAlias = Annotated[OutputSelection, settings.outputs]
 
 

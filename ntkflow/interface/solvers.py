@@ -46,7 +46,7 @@ def kernel_array(name: str, value: Any, axes: str = "(N, N)") -> Any:
 
 
 Kernel = Annotated[blocks.Kernel, kernel_array]
-CrossKernel = Annotated[blocks.Kernel, partial(kernel_array, axes="(M, N)")]
+CrossKernel = Annotated[blocks.FormedKernel, partial(kernel_array, axes="(M, N)")]
 Count = Annotated[int, COUNT]
 End = Annotated[Literal["largest", "smallest"], partial(one_of, names=("largest", "smallest"))]
 Ridge = Annotated[float, partial(number, low=0)]
