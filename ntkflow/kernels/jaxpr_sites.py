@@ -98,8 +98,9 @@ def find_sites(program: ClosedJaxpr, leaves: int) -> list[Site]:
     uses = Counter(var for var in jaxpr.outvars if isinstance(var, Var))
     users: dict[Var, int] = {}
     scalars = {var: var for var in (*jaxpr.invars, *jaxpr.constvars) if not _shape(var)}
+    live = _live(jaxpr)
     for number, equation in enumerate(jaxpr.eqns):
-        for var in equation.invars:
+        for var in equation.invars if number in live else ():
             if isinstance(var, Var):
                 uses[var] += 1
                 users[var] = number
@@ -109,6 +110,17 @@ def find_sites(program: ClosedJaxpr, leaves: int) -> list[Site]:
         site = _site_of(leaf, var, jaxpr.eqns, uses, users, scalars)
         found += [] if site is None else [site]
     return found
+
+
+def _live(jaxpr: Jaxpr) -> set[int]:
+    """Numbers of the equations on which results depend; others use parameters without effect."""
+    wanted, live = {var for var in jaxpr.outvars if isinstance(var, Var)}, set()
+    for number in reversed(range(len(jaxpr.eqns))):
+        equation = jaxpr.eqns[number]
+        if wanted.intersection(equation.outvars):
+            live.add(number)
+            wanted.update(var for var in equation.invars if isinstance(var, Var))
+    return live
 
 
 def _note_scalars(equation: JaxprEqn, scalars: dict[Var, Atom]) -> None:
