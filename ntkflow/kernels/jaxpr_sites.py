@@ -267,26 +267,29 @@ def _patches(equation: JaxprEqn, inputs: Array) -> Array:
     """
     parameters, groups = equation.params, equation.params["feature_group_count"]
     numbers = parameters["dimension_numbers"]
-    array = inputs.transpose(numbers.lhs_spec)  # batch, channel, *positions
-    dilations = parameters["lhs_dilation"]
+    array = inputs.transpose(_channels_last(numbers.lhs_spec))
     config = [
         (*padding, dilation - 1)
-        for padding, dilation in zip(parameters["padding"], dilations, strict=True)
+        for padding, dilation in zip(parameters["padding"], parameters["lhs_dilation"], strict=True)
     ]
-    padded = jax.lax.pad(array, jnp.zeros((), array.dtype), [(0, 0, 0), (0, 0, 0), *config])
+    padded = jax.lax.pad(array, jnp.zeros((), array.dtype), [(0, 0, 0), *config, (0, 0, 0)])
     window = [_shape(equation.invars[1])[axis] for axis in numbers.rhs_spec[2:]]
     counts = [_shape(equation.outvars[0])[axis] for axis in numbers.out_spec[2:]]
     strides = parameters["window_strides"]
+    batch, channels = array.shape[0], array.shape[-1]
     parts = []
     for offsets in product(*map(range, window)):
         starts = [o * d for o, d in zip(offsets, parameters["rhs_dilation"], strict=True)]
         stops = [a + (n - 1) * s + 1 for a, n, s in zip(starts, counts, strides, strict=True)]
-        start, stop = (0, 0, *starts), (*array.shape[:2], *stops)
-        parts.append(jax.lax.slice(padded, start, stop, (1, 1, *strides)))
-    stacked = jnp.stack(parts, axis=-1)  # batch, channel, *positions, offset
-    split = stacked.reshape(len(array), groups, -1, prod(counts), len(parts))
-    ordered = split.transpose(1, 0, 3, 2, 4)
-    return ordered.reshape(groups, len(array) * prod(counts), -1)
+        start, stop = (0, *starts, 0), (batch, *stops, channels)
+        part = jax.lax.slice(padded, start, stop, (1, *strides, 1))
+        parts.append(part.reshape(batch * prod(counts), groups, channels // groups))
+    return jnp.concatenate(parts, axis=2).swapaxes(0, 1)
+
+
+def _channels_last(spec: tuple[int, ...]) -> tuple[int, ...]:
+    """Axes in the order batch, positions, channels; no transposition if that is their order."""
+    return (spec[0], *spec[2:], spec[1])
 
 
 def cotangent(program: ClosedJaxpr, site: Site, derivative: Array) -> Array:
@@ -296,9 +299,7 @@ def cotangent(program: ClosedJaxpr, site: Site, derivative: Array) -> Array:
         return derivative.reshape(b, o, s).swapaxes(1, 2)
     if site.kind == "convolution":
         spec = equation.params["dimension_numbers"].out_spec
-        array = derivative.transpose(spec)  # batch, channel, *positions
-        split = array.reshape(len(array), b, o, -1)
-        return split.transpose(1, 0, 3, 2).reshape(b, s, o)
+        return derivative.transpose(_channels_last(spec)).reshape(s, b, o).swapaxes(0, 1)
     return derivative.reshape(b, s, o)
 
 
