@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from math import prod
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -11,7 +12,6 @@ from ntkflow.configuration.activations import ActivationConfig
 from ntkflow.configuration.layers import (
     TRIAL,
     Entry,
-    LayerConfig,
     activations,
     check_plain,
     counts,
@@ -26,6 +26,8 @@ from ntkflow.keys import Count, Fault, NonNegative, PositiveFinite, Strict, shor
 Shape = Annotated[list[Count], Field(min_length=1, max_length=3)]
 Outputs = Annotated[Count, Field(description="number n_L of outputs, as many as the target has")]
 Plain = dict[str, Any]
+LABEL = 80
+"""Largest number of characters that layers take in a figure."""
 LONGEST = 4096
 """Largest number of positions along an axis, of which limits take all pairs."""
 
@@ -50,6 +52,11 @@ class NetworkConfig(Strict):
     def label(self) -> str:
         """Label in figures."""
         raise NotImplementedError
+
+    @property
+    def description(self) -> str:
+        """The label, however long."""
+        return self.label
 
     @property
     def modules(self) -> list[str]:
@@ -219,8 +226,12 @@ class ComposedConfig(NetworkConfig):
 
     @property
     def label(self) -> str:
-        layers: list[LayerConfig] = self.layers
-        return f"{text(layers)}, {_factors(self.beta, self.weight_gain)}"
+        layers = shorten(text(self.layers), LABEL, placeholder=" …")
+        return f"{layers}, {_factors(self.beta, self.weight_gain)}"
+
+    @property
+    def description(self) -> str:
+        return f"{text(self.layers)}, {_factors(self.beta, self.weight_gain)}"
 
     def size(self, width: int, features: int) -> tuple[int, int]:
         found = counts(self._plain(width), self.shape or [features])

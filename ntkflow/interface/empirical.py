@@ -8,35 +8,33 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
-import cloudpickle
 import jax
 import numpy as np
 import xarray as xr
 
 from ntkflow.aliases import OutputGram
-from ntkflow.interface import settings
+from ntkflow.interface import arrays, settings
 from ntkflow.interface.arguments import (
     GIB,
     Attributes,
     Block,
-    Matrix,
     Memory,
     Overwrite,
     Points,
     Precision,
     Progress,
     Scheduler,
-    StoredMatrix,
     Threads,
     Work,
     write_kernels,
 )
 from ntkflow.interface.checks import checked, refusal
-from ntkflow.interface.network import Net, Network, full_precision
+from ntkflow.interface.function import Function, Measured, as_function
+from ntkflow.interface.function_kernels import function_ntk, function_recipe
+from ntkflow.interface.network import Network, full_precision
 from ntkflow.interface.recipes import code_digest, sigma_digest
 from ntkflow.kernels.empirical import Sweep
-from ntkflow.networks import blockwise, composed
-from ntkflow.networks.composed import activations
+from ntkflow.networks import blockwise
 from ntkflow.networks.mlp import Architecture
 from ntkflow.networks.model import OutputSelection
 from ntkflow.stores.grams import BlockKernel, Recipe
@@ -44,31 +42,34 @@ from ntkflow.stores.staging import Rows, check_shapes
 from ntkflow.stores.zarr import open_store
 
 Store = Annotated[str | Path, partial(settings.place, kind="empirical")]
+Batch: TypeAlias = Annotated[Any, arrays.batch]
 Outputs: TypeAlias = Annotated[OutputSelection, settings.outputs]
 
 
 @checked
 def empirical_ntk(
-    network: Net,
-    x1: Matrix,
-    x2: Matrix | None = None,
+    network: Measured,
+    x1: Batch,
+    x2: Batch | None = None,
     *,
     outputs: Outputs = "all",
     accumulate: Precision | None = None,
     block: Block = 1024,
     memory: Memory = 2.0,
 ) -> np.ndarray:
-    """Compute the empirical NTK of a network between all rows of x1 and x2, or of x1 alone.
+    """Compute the empirical NTK of a network between all inputs x1 and x2, or of x1 alone.
 
     Theta_{kk'}(x, x') = sum_p df_k(x)/dtheta_p df_k'(x')/dtheta_p (JGH Section 4). It is exact for
-    the network's parameters; no Jacobian is formed.
+    the network's parameters. For a network no Jacobian is formed; of a function the gradient of
+    each array of parameters is formed, or its factors are contracted, whichever is cheaper.
 
     Parameters
     ----------
     network
-        Network from `api.network` or `api.layered_network`.
+        Network from `api.network` or `api.layered_network`, or function from `api.function`.
     x1, x2
-        Inputs (n, d) and (m, d).
+        Inputs (n, d) and (m, d). For a function, arrays of any shape (n, ...), also of integers, or
+        pytrees of such arrays; x2 has the shapes and dtypes of x1.
     outputs
         ``all`` pairs of outputs, their ``trace``, or the index of one output.
     accumulate
@@ -83,34 +84,45 @@ def empirical_ntk(
     Returns
     -------
     numpy.ndarray
-        Theta, (n, m, n_L, n_L) for ``all`` outputs, otherwise (n, m).
+        Theta, (n, m, n_L, n_L) for ``all`` outputs, otherwise (n, m). Outputs of a function are
+        flattened to n_L numbers per input.
 
     Raises
     ------
     ValueError
-        If an argument is invalid, or the kernel is too large or too small for the precision. The
-        message names the argument, what was found and what is expected.
+        If an argument is invalid, or the kernel is too large or too small for the precision; or if
+        outputs of a function for one input depend on other inputs of its batch. The message names
+        the argument, what was found and what is expected.
     """
-    lists = [np.asarray(x) for x in (x1, x2) if x is not None]
+    if isinstance(network, Function):
+        ntk = function_ntk(network, x1, x2, outputs, accumulate, block, memory)
+        return ntk if outputs == "all" else ntk[:, :, 0, 0]
+    lists = [arrays.matrix(n, x) for n, x in (("x1", x1), ("x2", x2)) if x is not None]
     check_shapes(*lists)
     network.check(lists[0].shape[1], outputs)
     one, two = lists[0], None if x2 is None else lists[1]
-    dtype = np.dtype(accumulate) if accumulate else network.dtype
-    given: dict[str, Any] = {"outputs": outputs, "dtype": dtype, "block": block}
-    model, theta = network.architecture, network.parameters
+    if not isinstance(network.architecture, Architecture):
+        ntk = function_ntk(as_function(network), one, two, outputs, accumulate, block, memory)
+        return ntk if outputs == "all" else ntk[:, :, 0, 0]
     with full_precision():
-        if isinstance(model, Architecture):
-            ntk = blockwise.blockwise_ntk(theta, one, two, model, memory=memory * GIB, **given)
-        else:
-            ntk = blockwise.generic_blockwise_ntk(model, theta, one, two, **given)
+        ntk = blockwise.blockwise_ntk(
+            network.parameters,
+            one,
+            two,
+            network.architecture,
+            outputs=outputs,
+            dtype=np.dtype(accumulate) if accumulate else network.dtype,
+            block=block,
+            memory=memory * GIB,
+        )
     return ntk if outputs == "all" else ntk[:, :, 0, 0]
 
 
 @checked
 def store_empirical_ntk(
-    network: Net,
-    x1: StoredMatrix,
-    x2: StoredMatrix | None = None,
+    network: Measured,
+    x1: Batch,
+    x2: Batch | None = None,
     *,
     store: Store,
     outputs: Outputs = "trace",
@@ -126,14 +138,15 @@ def store_empirical_ntk(
 ) -> xr.Dataset:
     """Write the empirical NTK of one output, or its trace over outputs, to a Zarr store.
 
-    Each input passes through the network once. Its activations and sensitivities, about 2 L n
-    numbers, are staged on disk until the store is finished. The call resumes as
-    `store_limiting_kernels` does.
+    Each input passes through a network once. Its activations and sensitivities, about 2 L n
+    numbers, are staged on disk until the store is finished. A function is differentiated again for
+    each pair of blocks, and the inputs are staged. The call resumes as `store_limiting_kernels`
+    does.
 
     Parameters
     ----------
     network, accumulate
-        As in `empirical_ntk`.
+        As in `empirical_ntk`. Inputs of a function are arrays (n, ...).
     outputs
         ``trace``, or the index of one output.
     x1, x2, store, block, memory, scheduler, threads, points, attributes, overwrite, progress
@@ -154,8 +167,17 @@ def store_empirical_ntk(
     if outputs == "all":
         raise refusal("outputs", outputs, "'trace' or the number of one output")
     dtype = np.dtype(accumulate) if accumulate else network.dtype
-    network.check(x1.shape[1], outputs)
-    recipe = _recipe(network, outputs, dtype)
+    if isinstance(network, Function):
+        x1, x2, recipe = function_recipe(network, x1, x2, outputs, dtype, memory, threads)
+    else:
+        x1 = arrays.stored_matrix("x1", x1)
+        x2 = None if x2 is None else arrays.stored_matrix("x2", x2)
+        network.check(x1.shape[1], outputs)
+        if isinstance(network.architecture, Architecture):
+            recipe = _recipe(network, outputs, dtype)
+        else:
+            function = as_function(network)
+            x1, x2, recipe = function_recipe(function, x1, x2, outputs, dtype, memory, threads)
     work = Work(block, memory, scheduler, threads, progress)
     precision = network.dtype.name
     write_kernels(x1, x2, store, recipe, precision, work, points, attributes, overwrite)
@@ -163,15 +185,11 @@ def store_empirical_ntk(
 
 
 def _recipe(network: Network, outputs: OutputSelection, dtype: np.dtype) -> Recipe:
-    """Recipe of the NTK in `dtype`; a store stages activations and sensitivities on disk.
-
-    Of networks that are not fully-connected it stages the inputs.
-    """
-    shared = isinstance(network.architecture, Architecture)
+    """Recipe of the NTK in `dtype`; a store stages activations and sensitivities on disk."""
     given: dict[str, Any] = {"network": network, "outputs": outputs, "dtype": dtype}
     return Recipe(
-        directed=partial(_rows if shared else _inputs, **given),
-        plan=partial(_plan if shared else _plain, **given),
+        directed=partial(_rows, **given),
+        plan=partial(_plan, **given),
         settings=_settings(network, outputs, dtype),
         dtype=dtype,
         kind="empirical",
@@ -212,44 +230,12 @@ def _block(
         return [blockwise.require_finite(np.asarray(contract(first, second))[:, :, 0, 0])]
 
 
-def _inputs(
-    part: np.ndarray, *, network: Network, outputs: OutputSelection, dtype: np.dtype
-) -> Rows:
-    return np.linalg.norm(part.astype(np.float64), axis=1), part.astype(network.dtype)
-
-
-def _plain(
-    norms: np.ndarray, features: int, *, network: Network, outputs: OutputSelection, dtype: np.dtype
-) -> tuple[BlockKernel, Mapping[str, object]]:
-    return partial(_plain_block, network=network, outputs=outputs, dtype=dtype), {}
-
-
-def _plain_block(
-    one: Rows, two: Rows | None, *, network: Network, outputs: OutputSelection, dtype: np.dtype
-) -> Sequence[np.ndarray]:
-    with full_precision():
-        ntk = blockwise.generic_blockwise_ntk(
-            network.architecture,
-            network.parameters,
-            np.asarray(one[1]),
-            None if two is None else np.asarray(two[1]),
-            outputs=outputs,
-            dtype=dtype,
-            block=len(one[1]),
-        )
-    return [ntk[:, :, 0, 0]]
-
-
 def _settings(network: Network, outputs: OutputSelection, dtype: np.dtype) -> str:
     """Text with everything that the kernel's values depend on besides the inputs."""
     digest, architecture = hashlib.sha256(), network.architecture
     for array in jax.tree.leaves(network.parameters):
         digest.update(f"{array.shape} {array.dtype}\n".encode())
         digest.update(np.asarray(array).data)
-    if isinstance(architecture, Architecture):
-        sigma = sigma_digest(network.activation_spec, architecture.activation)
-        numbers = f"{architecture.beta!r} {architecture.weight_gain!r} {outputs} {dtype}"
-        return f"{digest.hexdigest()} {sigma} {network.kinks} {numbers} {code_digest(blockwise)}"
-    digest.update(cloudpickle.dumps(architecture))
-    sigmas = [sigma_digest(each.function, each) for each in activations(architecture.layers)]
-    return f"{digest.hexdigest()} {sigmas} {outputs} {dtype} {code_digest(blockwise, composed)}"
+    sigma = sigma_digest(network.activation_spec, architecture.activation)
+    numbers = f"{architecture.beta!r} {architecture.weight_gain!r} {outputs} {dtype}"
+    return f"{digest.hexdigest()} {sigma} {network.kinks} {numbers} {code_digest(blockwise)}"

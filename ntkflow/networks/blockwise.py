@@ -7,7 +7,6 @@ held, and computed again for each pair of blocks.
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +16,7 @@ from jax.typing import DTypeLike
 from ntkflow.aliases import Array, Float, Inputs, OtherInputs
 from ntkflow.kernels.empirical import Sweep
 from ntkflow.networks.mlp import Architecture, Parameters, contract, sweep
-from ntkflow.networks.model import Model, OutputSelection
+from ntkflow.networks.model import OutputSelection
 
 
 def blockwise_ntk(
@@ -61,48 +60,6 @@ def blockwise_ntk(
     number = architecture.outputs if outputs == "all" else 1
     shape = len(lists[0]), len(lists[-1]), number, number
     return assembled(strip, np.empty(shape, dtype), block, mirrored=x2 is None)
-
-
-def generic_blockwise_ntk(
-    model: Model,
-    parameters: Any,
-    x1: Inputs,
-    x2: OtherInputs | None,
-    *,
-    outputs: OutputSelection = "all",
-    dtype: DTypeLike | None = None,
-    block: int = 1024,
-) -> Float[np.ndarray, "n m k k"]:
-    """`blockwise_ntk` of any model, without what a fully-connected one shares between blocks."""
-    kind = jax.tree.leaves(parameters)[0].dtype
-    one, two = (jnp.asarray(x1 if x is None else x, kind) for x in (x1, x2))
-
-    def strip(row: int) -> Callable[[int], Array]:
-        rows = one[row : row + block]
-
-        def between(column: int) -> Array:
-            same = x2 is None and row == column
-            columns = None if same else two[column : column + block]
-            return _generic_ntk(parameters, rows, columns, model, outputs, np.dtype(dtype or kind))
-
-        return between
-
-    number = model.outputs if outputs == "all" else 1
-    kernel = np.empty((len(one), len(two), number, number), dtype or kind)
-    return assembled(strip, kernel, block, mirrored=x2 is None)
-
-
-@partial(jax.jit, static_argnums=(3, 4, 5))
-def _generic_ntk(
-    parameters: Any,
-    x1: Inputs,
-    x2: OtherInputs | None,
-    model: Model,
-    outputs: OutputSelection,
-    dtype: DTypeLike,
-) -> Array:
-    other = x1 if x2 is None else x2
-    return model.empirical_ntk(parameters, x1, other, outputs=outputs, dtype=dtype)
 
 
 def assembled(

@@ -1,13 +1,11 @@
 """What training and measures need of a network up to its inputs."""
 
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Inputs, Key, OtherInputs, OutputGram, Outputs
-
-OutputSelection: TypeAlias = int | Literal["all", "trace"]
-"""Network outputs whose empirical NTK is computed: one, all pairs of them, or the trace."""
+from ntkflow.kernels.function_ntk import OutputSelection as OutputSelection
 
 Parameters: TypeAlias = Any
 """theta, a pytree of floating-point arrays."""

@@ -110,11 +110,11 @@ def test_a_dumped_study_is_the_same_study():
 
 
 def test_label_is_short():
-    label = read_study(study(IMAGES)).networks["mine"].label
-    assert label == (
-        "conv 3×3, ReLU, residual (conv 3×3, leaky_relu (slope 0.1), conv 3×3), conv 2×2 / 2×2, "
-        "layer norm, pool 2×2, flatten, dense, β = 0.1, σ_w = 1.5"
-    )
+    network = read_study(study(IMAGES)).networks["mine"]
+    start = "conv 3×3, ReLU, residual (conv 3×3, leaky_relu (slope 0.1), conv 3×3), "
+    rest = "conv 2×2 / 2×2, layer norm, pool 2×2, flatten, dense"
+    assert network.label == f"{start}conv …, β = 0.1, σ_w = 1.5"
+    assert network.description == f"{start}{rest}, β = 0.1, σ_w = 1.5"
 
 
 @pytest.mark.parametrize(

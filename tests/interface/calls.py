@@ -22,6 +22,16 @@ THETA = api.initial_parameters([3, 4, 2])
 NETWORK = api.network(THETA)
 LAYERS = Convolution((2,), 3), Flatten(), Dense(2)
 LAYERED = api.layered_network(LAYERS, (3, 1))
+
+
+def linear(parameters, x):
+    """A function of parameters and inputs, whatever their names."""
+    return x.astype(parameters["weights"].dtype) @ parameters["weights"]
+
+
+WEIGHTS = {"weights": np.arange(6.0).reshape(3, 2), "count": np.array([3])}
+FUNCTION = api.function(linear, WEIGHTS)
+CUBE = np.ones((2, 3, 4))
 POINTS = xr.Dataset(coords={"is_train": ("sample", np.array([True, True, False, False]))})
 
 
@@ -81,17 +91,28 @@ GOOD = {
         "parametrization": ["standard", "ntk"],
     },
     "empirical_ntk": {
-        "network": [NETWORK, LAYERED],
+        "network": [NETWORK, LAYERED, FUNCTION],
         **POINTS_LISTS,
         "outputs": ["all", "trace", 0, np.int64(1)],
         "accumulate": [None, "float64", "float32"],
         "block": [1024, 3],
         "memory": [2.0],
     },
+    "empirical_ntk_operator": {
+        "network": [NETWORK, FUNCTION],
+        "x": POINTS_LISTS["x1"],
+        "outputs": ["trace", 0, np.int64(1)],
+        "memory": [2.0],
+    },
+    "function": {
+        "f": [linear],
+        "parameters": [WEIGHTS, [X], X.astype("f4")],
+        "precision": [None, "float64", "float32"],
+    },
     "limiting_kernels": {**POINTS_LISTS, **LIMITING, "threads": [None, 1]},
     "store_limiting_kernels": {**POINTS_LISTS, **LIMITING, **STORED},
     "store_empirical_ntk": {
-        "network": [NETWORK, LAYERED],
+        "network": [NETWORK, LAYERED, FUNCTION],
         **POINTS_LISTS,
         "outputs": ["trace", 0, np.int64(1)],
         "accumulate": [None, "float64", "float32"],
@@ -158,7 +179,7 @@ NEVER = [
     np.float64(-np.inf),
     {1, 2},
     range(0),
-    np.ones((2, 3, 4)),
+    CUBE,
     np.ones(3) * 1j,
     np.array([[1.0, None]], dtype=object),
     np.ma.masked_array(X, X > 1),
@@ -181,6 +202,7 @@ ACCEPTED = {
     settings.place: ["nonsense"],
     settings.attributes: [{}],
     checks.listed: [[], range(0)],
+    arrays.tree: [CUBE],
 }
 
 FURTHER = {
@@ -212,6 +234,8 @@ FURTHER = {
         {"a": np.nan},
         {"precision": 1},
     ],
+    arrays.batch: lambda **bound: [X[0], X.astype(np.longdouble), X * 1j],
+    arrays.tree: lambda **bound: [[], (), {"a": "b"}, {"a": X, "b": X * np.nan}, [X, None, 1]],
     arrays.matrix: lambda **bound: [X[0], X.astype(np.longdouble), [["a"]]],
     arrays.stored_matrix: lambda **bound: [X[0], X.astype(np.longdouble), X * 1j],
     solvers.kernel_array: lambda **bound: [KERNEL[0], KERNEL * 1j, KERNEL.astype(np.longdouble)],
@@ -224,6 +248,13 @@ FURTHER = {
     ],
 }
 """Values outside of what a check accepts, by its function."""
+
+
+def contradictions(arguments):
+    """Arguments that are valid alone, but not with the others."""
+    x1, x2 = arguments.get("x1"), arguments.get("x2")
+    integers = isinstance(x1, np.ndarray) and x1.dtype.kind == "i"
+    return ["x2"] if arguments.get("network") is FUNCTION and integers and x2 is OTHERS else []
 
 
 def parameters(name):

@@ -15,7 +15,7 @@ def told(study, name):
     experiment = study.experiments[name]
     dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
     parts = [model.model_dump(mode="json") for model in (experiment, network, study)]
-    parts[1]["label"] = network.label
+    parts[1]["label"] = network.description
     points = {"description": dataset.description, "seed": dataset.seed}
     return dict(settings(parts[0], points, *parts[1:]))
 
