@@ -188,3 +188,19 @@ def test_wrong_inputs_are_named(arguments, message, tmp_path):
         with pytest.raises(ValueError, match=message):
             api.store_empirical_ntk(network, x1, x2, outputs=outputs, store=tmp_path / "a.zarr")
     assert not list(Path(tmp_path).iterdir())
+
+
+def test_float32_functions_see_the_defaults_of_jax():
+    """Arrays that f makes without a dtype are of 32 bits: the carry would change its type else."""
+
+    def f(weights, x):
+        assert jnp.asarray(np.arange(2)).dtype == jnp.int32
+        start = jnp.zeros((len(x), 3))
+        return jax.lax.scan(lambda h, _: (jnp.tanh(x @ weights), None), start, None, length=2)[0]
+
+    weights = np.eye(2, 3, dtype=np.float32)
+    found = api.empirical_ntk(api.function(f, weights), np.eye(2), outputs="trace")
+    assert found.dtype == np.float32
+    slopes = np.full((2, 3), 1.0)
+    slopes[0, 0] = slopes[1, 1] = 1 - np.tanh(1.0) ** 2
+    np.testing.assert_allclose(found, np.diag((slopes**2).sum(axis=1)), rtol=1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations  # so that help() names the types of argument
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, TypeAlias
 
@@ -148,7 +148,20 @@ def function(f: Callee, parameters: Tree, *, precision: Precision | None = None)
         return jnp.asarray(leaf)
 
     with full_precision():
-        return Function(f, jax.tree.map(converted, parameters))
+        made = Function(f, jax.tree.map(converted, parameters))
+    return made if made.dtype == np.float64 else replace(made, f=partial(_in_32_bits, f=f))
+
+
+def _in_32_bits(parameters: Any, x: Any, *, f: Callable[[Any, Any], Any]) -> jax.Array:
+    """Evaluate f as JAX does by default, with 32 bits for arrays that f makes without a dtype."""
+
+    def short(array: jax.Array) -> jax.Array:
+        wide = array.dtype in (np.int64, np.uint64)
+        return array.astype(np.int32 if array.dtype == np.int64 else np.uint32) if wide else array
+
+    narrow = jax.tree.map(short, (parameters, jax.tree.map(jnp.asarray, x)))
+    with jax.enable_x64(False):
+        return f(*narrow)
 
 
 def as_function(network: Network) -> Function:
