@@ -36,7 +36,7 @@ def window_sums(entries: Array, step: Step) -> Array:
         return jnp.sum(entries, axis=(0, 2), keepdims=True)
     if not isinstance(layer, Convolution | AveragePool):
         return entries
-    p, n, *rest = entries.shape
+    n, *rest = entries.shape[1:]
     both = len(rest) == 2
     grid = entries.reshape(*step.positions, n, *(step.positions if both else ()), rest[-1])
     for axis in range(axes):
