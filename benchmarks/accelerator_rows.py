@@ -26,9 +26,9 @@ from benchmarks.accelerator_records import (
 from ntkflow.datasets.idx import FOLDER_VARIABLE, DataFileError, read_mnist
 from ntkflow.networks.blockwise import blockwise_ntk
 from ntkflow.networks.descent import Setting, advance, evaluate, initial_state, start_from
-from ntkflow.networks.empirical import empirical_ntk
 from ntkflow.networks.method import Method
-from ntkflow.networks.mlp import Architecture, Parameters, init, seed_keys
+from ntkflow.networks.mlp import Architecture, Parameters, empirical_ntk, init, seed_keys
+from ntkflow.networks.model import Model
 
 DEPTH = 5
 RATE = 10.0
@@ -110,13 +110,13 @@ def training(machine: Machine, width: int, samples: int, steps: int) -> Result:
         product=machine.product("float32"),
         shape=shape,
         shape_product=machine.product_of(shape, "float32"),
-        agreement=_step_agreement(machine, theta, images[:STEPPED], setting.architecture),
+        agreement=_step_agreement(machine, theta, images[:STEPPED], setting.model),
         note=f"{kind}, {steps} steps per call",
     )
 
 
 def _step_agreement(
-    machine: Machine, theta: Parameters, x: np.ndarray, architecture: Architecture
+    machine: Machine, theta: Parameters, x: np.ndarray, architecture: Model
 ) -> Agreement:
     """Change of f in one step, in float32 on the device and in float64 on the CPU."""
     found = _change(theta, x.astype(np.float32), architecture, machine.device)
@@ -128,7 +128,7 @@ def _step_agreement(
 
 
 def _change(
-    theta: Parameters, x: np.ndarray, architecture: Architecture, device: jax.Device
+    theta: Parameters, x: np.ndarray, architecture: Model, device: jax.Device
 ) -> np.ndarray:
     """f after one step on the points x, minus f before.
 

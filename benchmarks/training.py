@@ -70,7 +70,8 @@ def measure(width: int, steps: int, seeds: int, torch: str | None, repeats: int)
         functions = {way: np.load(Path(name) / f"{way}.npy") for way in pythons}
     each = {way: [seconds / steps for seconds in taken] for way, taken in times.items()}
     # The faster of a large square product and of those that the network consists of.
-    rate = max(product_rate(LARGE, LARGE, repeats), product_rate(width, SAMPLES, repeats))
+    sizes = (LARGE, LARGE, LARGE), (SAMPLES, width, width)
+    rate = max(product_rate(each, repeats) for each in sizes)
     return rows(width, seeds, each, functions, rate)
 
 

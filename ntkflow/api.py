@@ -12,6 +12,11 @@
     ntk = api.empirical_ntk(network, x, outputs=0)  # (n, n)
     trained = api.train(network, x, y, steps=[10, 100, 1000])  # trained.f, trained.networks
 
+    model = api.function(f, parameters)  # any JAX function f(parameters, x)
+    ntk = api.empirical_ntk(model, x, outputs="trace")
+    operator = api.empirical_ntk_operator(model, x)  # never formed
+    fit = api.kernel_regression(operator, targets, ridge=1e-6)
+
 Functions of a kernel accept an array in memory, or one opened from a store, which they read block
 by block.
 
@@ -22,26 +27,38 @@ products in full precision on every device.
 from ntkflow.analysis.eigenpairs import Eigenpairs
 from ntkflow.analysis.regression import Regression
 from ntkflow.interface.empirical import empirical_ntk, store_empirical_ntk
+from ntkflow.interface.function import Function, function
+from ntkflow.interface.layered import layered_network
 from ntkflow.interface.limiting import limiting_kernels, store_limiting_kernels
 from ntkflow.interface.network import Network, initial_parameters, network
+from ntkflow.interface.operator import EmpiricalOperator, empirical_ntk_operator
+from ntkflow.interface.parametrization import from_standard, learning_rates, to_standard
 from ntkflow.interface.solvers import extreme_eigenpairs, kernel_regression, predict
 from ntkflow.interface.training import Training, train
 from ntkflow.kernels.limiting import LimitingKernels as Kernels
 
 __all__ = [
     "Eigenpairs",
+    "EmpiricalOperator",
+    "Function",
     "Kernels",
     "Network",
     "Regression",
     "Training",
     "empirical_ntk",
+    "empirical_ntk_operator",
     "extreme_eigenpairs",
+    "from_standard",
+    "function",
     "initial_parameters",
     "kernel_regression",
+    "layered_network",
+    "learning_rates",
     "limiting_kernels",
     "network",
     "predict",
     "store_empirical_ntk",
     "store_limiting_kernels",
+    "to_standard",
     "train",
 ]

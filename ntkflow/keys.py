@@ -25,6 +25,7 @@ NotBoolean = BeforeValidator(_refuse_boolean)
 Count = Annotated[int, Field(gt=0), NotBoolean]
 Natural = Annotated[int, Field(ge=0), NotBoolean]
 Finite = Annotated[float, Field(allow_inf_nan=False), NotBoolean]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean]
 PositiveFinite = Annotated[float, Field(gt=0, allow_inf_nan=False), NotBoolean]
 
 

@@ -2,17 +2,36 @@
 
 A kernel is an array in memory or an `xr.DataArray` that reads on demand, as `open_store` returns
 it, in float32 or float64. Arithmetic is in float64 in both cases. Only the blocks of a symmetric
-kernel on and above the diagonal are read, which is half of the bytes.
+kernel on and above the diagonal are read, which is half of the bytes. An operator is a kernel that
+is never formed.
 """
 
 import math
 from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-Kernel = NDArray[np.floating] | xr.DataArray
+
+@runtime_checkable
+class Operator(Protocol):
+    """A symmetric kernel (N, N) that is never formed, but multiplies vectors."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, N)."""
+
+    def multiply(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """K V (N, c) for V (N, c)."""
+
+    def columns(self, selected: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Selected columns (N, selected)."""
+
+
+FormedKernel = NDArray[np.floating] | xr.DataArray
+Kernel = FormedKernel | Operator
 
 LARGEST_BLOCK = 2048
 """Largest number of rows of a block, unless a chunk has more; larger blocks are not faster."""
@@ -28,6 +47,8 @@ def symmetric_product(
 
     Neither V nor the result counts towards `memory`, the bytes for the blocks.
     """
+    if isinstance(kernel, Operator):
+        return kernel.multiply(vectors)
     result = np.zeros_like(vectors)
     for rows, columns, block in upper_blocks(kernel, memory=memory):
         result[rows] += block @ vectors[columns]
@@ -36,7 +57,9 @@ def symmetric_product(
     return result
 
 
-def product(kernel: Kernel, vectors: NDArray[np.float64], *, memory: float) -> NDArray[np.float64]:
+def product(
+    kernel: FormedKernel, vectors: NDArray[np.float64], *, memory: float
+) -> NDArray[np.float64]:
     """K V for a kernel K (M, N) between two sets of points, and V (N, k); `memory` is in bytes."""
     result = np.zeros((kernel.shape[0], vectors.shape[1]))
     size = _block_rows(kernel, memory)
@@ -53,6 +76,8 @@ def symmetric_columns(
 
     Scattered columns lie in all chunks of a store, so reading them alone would read all of it.
     """
+    if isinstance(kernel, Operator):
+        return kernel.columns(selected)
     result = np.empty((kernel.shape[0], len(selected)))
     for rows, columns, block in upper_blocks(kernel, memory=memory):
         within = np.flatnonzero((selected >= columns.start) & (selected < columns.stop))
@@ -62,7 +87,7 @@ def symmetric_columns(
     return result
 
 
-def dense_upper_triangle(kernel: Kernel, *, memory: float) -> NDArray[np.float64]:
+def dense_upper_triangle(kernel: FormedKernel, *, memory: float) -> NDArray[np.float64]:
     """Symmetric kernel (N, N) in memory and in float64, zero in most of its lower triangle.
 
     LAPACK reads one triangle. It works in place on the transpose, which is in Fortran order.
@@ -76,7 +101,7 @@ def dense_upper_triangle(kernel: Kernel, *, memory: float) -> NDArray[np.float64
 
 
 def upper_blocks(
-    kernel: Kernel, *, memory: float
+    kernel: FormedKernel, *, memory: float
 ) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
     """Yield rows, columns and float64 entries of a symmetric kernel's blocks of the upper triangle.
 
@@ -114,13 +139,13 @@ def symmetric_part(kernel: NDArray[np.floating]) -> NDArray[np.float64]:
     return symmetric
 
 
-def _read(kernel: Kernel, rows: slice, columns: slice) -> NDArray[np.float64]:
+def _read(kernel: FormedKernel, rows: slice, columns: slice) -> NDArray[np.float64]:
     block = _stored(kernel, rows, columns)
     _check_finite(block)
     return block.astype(np.float64, copy=False)
 
 
-def _stored(kernel: Kernel, rows: slice, columns: slice) -> NDArray[np.floating]:
+def _stored(kernel: FormedKernel, rows: slice, columns: slice) -> NDArray[np.floating]:
     """Block in the precision of the store."""
     # The variable has no coordinates, which every `isel` of a DataArray would index too.
     array = kernel.variable if isinstance(kernel, xr.DataArray) else kernel
@@ -147,11 +172,13 @@ def _slices(length: int, size: int) -> Iterator[slice]:
 
 
 def smallest_memory(kernel: Kernel) -> int:
-    """Smallest number of bytes that blocks of this kernel take."""
+    """Smallest number of bytes that blocks of this kernel take; an operator has none."""
+    if isinstance(kernel, Operator):
+        return 0
     return _entry_bytes(kernel) * min(_chunk(kernel), max(kernel.shape)) ** 2
 
 
-def _block_rows(kernel: Kernel, memory: float) -> int:
+def _block_rows(kernel: FormedKernel, memory: float) -> int:
     """Number of rows and columns of a block: as many whole chunks as `memory` allows."""
     chunk, needed = _chunk(kernel), smallest_memory(kernel)
     if memory < needed:
@@ -164,7 +191,7 @@ def _block_rows(kernel: Kernel, memory: float) -> int:
     return max(min(affordable, LARGEST_BLOCK) // chunk, 1) * chunk
 
 
-def _entry_bytes(kernel: Kernel) -> int:
+def _entry_bytes(kernel: FormedKernel) -> int:
     """Largest number of bytes that an entry of a block takes.
 
     While it is read, an entry takes its stored size three times: in the compressed chunk, the
@@ -173,7 +200,7 @@ def _entry_bytes(kernel: Kernel) -> int:
     return 3 * int(kernel.dtype.itemsize) + 2 * 8
 
 
-def _chunk(kernel: Kernel) -> int:
+def _chunk(kernel: FormedKernel) -> int:
     """Larger of the numbers of rows and columns of a chunk of the store."""
     stored = kernel.encoding.get("chunks") if isinstance(kernel, xr.DataArray) else None
     return max(stored) if stored else SMALLEST_BLOCK

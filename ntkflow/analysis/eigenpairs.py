@@ -13,7 +13,14 @@ import scipy.linalg
 from numpy.typing import NDArray
 from scipy.sparse.linalg import lobpcg
 
-from ntkflow.analysis.blocks import Kernel, dense_upper_triangle, smallest_memory, symmetric_product
+from ntkflow.analysis.blocks import (
+    FormedKernel,
+    Kernel,
+    Operator,
+    dense_upper_triangle,
+    smallest_memory,
+    symmetric_product,
+)
 from ntkflow.analysis.nystroem import COPIES, affordable_rank, nystroem_preconditioner, precondition
 from ntkflow.analysis.spectrum import fix_sign
 
@@ -69,13 +76,13 @@ def extreme_eigenpairs(
     if not 1 <= count <= points:
         raise ValueError(f"count: found {count}, expected 1 to {points}, the number of points")
     dense = 8 * points * (points + 4 * count + 64)
-    if dense + smallest_memory(kernel) <= memory:
+    if not isinstance(kernel, Operator) and dense + smallest_memory(kernel) <= memory:
         return _dense(kernel, count, which, memory - dense)
     report = progress or (lambda line: None)
     return _iterative(kernel, count, which, memory, tolerance, seed, report)
 
 
-def _dense(kernel: Kernel, count: int, which: End, memory: float) -> Eigenpairs:
+def _dense(kernel: FormedKernel, count: int, which: End, memory: float) -> Eigenpairs:
     """Decompose in place by LAPACK; the residuals take a second pass over the kernel."""
     points = kernel.shape[0]
     matrix = dense_upper_triangle(kernel, memory=memory).T

@@ -17,7 +17,14 @@ import scipy.linalg
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 
-from ntkflow.analysis.blocks import Kernel, dense_upper_triangle, smallest_memory, symmetric_product
+from ntkflow.analysis.blocks import (
+    FormedKernel,
+    Kernel,
+    Operator,
+    dense_upper_triangle,
+    smallest_memory,
+    symmetric_product,
+)
 from ntkflow.analysis.nystroem import COPIES, affordable_rank, nystroem_preconditioner, precondition
 
 MOST_ITERATIONS = 1000
@@ -65,7 +72,7 @@ def fit_kernel_regression(
     report = progress or (lambda line: None)
     vectors = 8 * points * outputs * VECTOR_COPIES
     dense = 8 * points**2 + vectors
-    if dense + smallest_memory(kernel) <= memory:
+    if not isinstance(kernel, Operator) and dense + smallest_memory(kernel) <= memory:
         left = memory - dense
         found = _by_cholesky(kernel, y, ridge, left)
     else:
@@ -99,7 +106,7 @@ def _checked_targets(
 
 
 def _by_cholesky(
-    kernel: Kernel, targets: NDArray[np.float64], ridge: float, memory: float
+    kernel: FormedKernel, targets: NDArray[np.float64], ridge: float, memory: float
 ) -> Regression:
     points = len(targets)
     matrix = dense_upper_triangle(kernel, memory=memory)

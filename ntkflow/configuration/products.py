@@ -39,6 +39,7 @@ def networks_of(study: Study, experiment: Any) -> dict[str, Any]:
     """Settings of the finite and limiting networks, for an experiment that reads them."""
     if "networks" not in experiment.reads:
         return {}
-    network, widths = study.networks[experiment.network], getattr(experiment, "widths", [])
+    widths = getattr(experiment, "widths", [])
+    network = study.network_of(experiment)
     widths = [*widths, *getattr(experiment, "drawn_widths", [])]  # those that a measure draws
     return {"finite": {n: network.finite(n) for n in widths}, "limit": network.limit}

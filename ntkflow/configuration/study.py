@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, create_model
 from ntkflow.configuration.kernels import KernelsConfig
 from ntkflow.configuration.measures import add_folders, experiment_type
 from ntkflow.configuration.messages import ConfigurationError, lines, shortened, suggestion
-from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.configuration.networks import Network, NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Count, NotBoolean, PositiveFinite, Strict
 
@@ -57,7 +57,7 @@ class Study(Strict):
         None, description="names of the experiments to run, each once; `null` runs all"
     )
     datasets: dict[Name, DatasetConfig] = Field(description="data sets by name")
-    networks: dict[Name, NetworkConfig] = Field(description="networks by name")
+    networks: dict[Name, Network] = Field(description="networks by name")
     measures: list[str] = Field(
         [], description="folders with further measures, relative to the configuration file"
     )
@@ -71,6 +71,11 @@ class Study(Strict):
         """The experiments to run, by name."""
         names = list(self.experiments) if self.run is None else self.run
         return {name: self.experiments[name] for name in names}
+
+    def network_of(self, experiment: Any) -> NetworkConfig:
+        """Network of an experiment, for inputs with the features of its data set."""
+        features = self.datasets[experiment.dataset].train.features
+        return self.networks[experiment.network].with_features(features)
 
     def seed_of(self, experiment: str) -> int:
         """Root of the random keys of one experiment: no two experiments share networks."""
@@ -101,7 +106,7 @@ def read_study(config: Mapping[str, Any], folders: Sequence[str | Path] = ()) ->
         study = study_model(measures).model_validate(config, context={"folders": folders})
     except ValidationError as error:
         raise ConfigurationError("\n".join(lines(error, config))) from None
-    faults = [*_reference_faults(study)]
+    faults = [*dict.fromkeys(_reference_faults(study))]
     if faults:
         raise ConfigurationError("\n".join(faults))
     return study
@@ -131,7 +136,11 @@ def _reference_faults(study: Study) -> Iterator[str]:
         if network.outputs != dataset.outputs:
             target = f"the target of data set {experiment.dataset!r} has {dataset.outputs}"
             yield f"{path}.network: {experiment.network!r} has {network.outputs} outputs, {target}"
-        for key, complaint in experiment.problems(dataset, network):
+        for key, complaint in network.problems(dataset.train.features):
+            place = f"networks.{experiment.network}.{key}"
+            yield f"{place}: {complaint} (data set {experiment.dataset!r})"
+        unsuited = [*experiment.network_problems(network)]
+        for key, complaint in unsuited or experiment.problems(dataset, network):
             yield f"{path}.{key}: {complaint}"
 
 

@@ -90,12 +90,15 @@ def _section(path: str, names: Choice) -> str:
     key, shared = "", []
     parts = [f"## `{path}`" if path else "## Top level"]
     if len(models) > 1:
-        key = next(name for name, field in models[0]["properties"].items() if "const" in field)
+        fields = models[0]["properties"].items()
+        key = next((name for name, field in fields if "const" in field), "")
         shared = [row for row in rows[0].values() if all(row in each.values() for each in rows)]
         parts += _table(shared)
     for model, each in zip(models, rows, strict=True):
         if key:
             parts.append(f"### `{key}: {model['properties'][key].get('const', 'module:function')}`")
+        elif len(models) > 1:  # told by their keys
+            parts.append(f"### {model['title'].capitalize()}")
         parts += [_escaped(" ".join(text.split())) for text in model["description"].split("\n\n")]
         parts += _table(row for name, row in each.items() if row not in shared and name != key)
     return "\n\n".join(parts) + "\n"

@@ -3,6 +3,8 @@
 from itertools import pairwise
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.interface.checks import listed, refusal
@@ -53,14 +55,97 @@ def parameters(name: str, value: Any) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def _layer(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
     """Pair of weights (fan_in, fan_out) and biases (fan_out,)."""
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise refusal(name, value, "a pair of weights and biases")
-    weight, bias = matrix(name, value[0], "(fan_in, fan_out)"), as_floats(value[1], name)
-    if not np.isfinite(bias).all():
-        raise ValueError(f"{name}: found biases that are not finite, expected finite numbers")
+    weight, bias = _pair(name, value)
     if bias.shape != weight.shape[1:]:
         raise ValueError(
             f"{name}: found weights {weight.shape} and a bias {bias.shape}, expected "
             "(fan_in, fan_out) and (fan_out,)"
         )
     return weight, bias
+
+
+def _pair(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Pair of a matrix of weights and finite biases of any shape."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise refusal(name, value, "a pair of weights and biases")
+    weight, bias = matrix(name, value[0], "(fan_in, fan_out)"), as_floats(value[1], name)
+    if not np.isfinite(bias).all():
+        raise ValueError(f"{name}: found biases that are not finite, expected finite numbers")
+    return weight, bias
+
+
+def standard_layer(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Pair of weights, (fan_in, fan_out) or (fan_out, fan_in), and biases (fan_out,)."""
+    weight, bias = _pair(name, value)
+    if bias.ndim != 1 or len(bias) not in weight.shape:
+        raise ValueError(
+            f"{name}: found weights {weight.shape} and a bias {bias.shape}, expected "
+            "(fan_in, fan_out) or (fan_out, fan_in), and (fan_out,)"
+        )
+    return weight, bias
+
+
+def is_transposed(
+    name: str, layers: list[tuple[np.ndarray, np.ndarray]], given: bool | None
+) -> bool:
+    """Whether weights are (fan_out, fan_in): as `given`, or as one that is not square tells."""
+    if given is not None:
+        return bool(given)
+    for weight, bias in layers:
+        rows, columns = weight.shape
+        if rows != columns:
+            return len(bias) == rows
+    raise ValueError(
+        f"transposed: found None for square {name}, expected True for (fan_out, fan_in), as in "
+        "PyTorch, or False for (fan_in, fan_out)"
+    )
+
+
+def real_or_integer(name: str, value: Any) -> np.ndarray:
+    """Array of finite real numbers, of integers or of booleans, of any rank and in its dtype."""
+    check_container(value, name)
+    if getattr(getattr(value, "dtype", None), "kind", "") in tuple("iub"):
+        array = np.asarray(value)
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    array = as_floats(value, name)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: found a value that is not finite, expected finite numbers")
+    return array
+
+
+def tree(name: str, value: Any) -> Any:
+    """Pytree of non-empty arrays, some of them of finite real numbers."""
+    leaves = jax.tree.leaves(value)
+    for leaf in leaves:
+        if not isinstance(leaf, np.ndarray | jax.Array) or leaf.size == 0:
+            raise refusal(name, leaf, "arrays of NumPy or JAX, none of them empty")
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            if leaf.dtype.kind not in "iub" or isinstance(leaf, np.ma.MaskedArray):
+                raise refusal(name, leaf, "arrays of real numbers, integers or booleans")
+        elif isinstance(leaf, np.ndarray):
+            real_or_integer(name, leaf)
+        elif not bool(jnp.isfinite(leaf).all()):
+            raise ValueError(f"{name}: found a value that is not finite, expected finite numbers")
+    if not any(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
+        raise refusal(name, value, "arrays, one of them of real numbers")
+    return value
+
+
+def batch(name: str, value: Any) -> Any:
+    """Inputs, of which only the network knows shapes and dtypes; it checks them."""
+    if value is None:
+        raise refusal(name, value, "inputs")
+    return value
+
+
+def stored(name: str, value: Any) -> Any:
+    """Non-empty array (n, ...) that is read by rows, and checked as it is read."""
+    if not hasattr(value, "shape") or not hasattr(value, "__getitem__"):
+        value = real_or_integer(name, value)
+    if not isinstance(value.shape, tuple) or not value.shape or 0 in value.shape:
+        raise ValueError(
+            f"{name}: found the shape {value.shape}, expected (samples, ...), none of them empty"
+        )
+    check_container(value, name)
+    real_or_integer(name, value[0:1])
+    return value

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, TypeAlias
+from math import prod
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +16,11 @@ from numpy.typing import ArrayLike
 
 from ntkflow.interface import arrays
 from ntkflow.interface.arguments import Activation, Beta, Kinks, Precision, Seed, WeightGain
-from ntkflow.interface.checks import COUNT, checked, instance, listed
-from ntkflow.interface.recipes import ActivationSpec, activation_from
-from ntkflow.networks.empirical import OutputSelection
-from ntkflow.networks.mlp import Architecture, Layer, Parameters, init, parameter_count, root_key
+from ntkflow.interface.checks import COUNT, checked, instance, listed, refusal
+from ntkflow.interface.recipes import activation_from
+from ntkflow.networks.composed import ComposedArchitecture
+from ntkflow.networks.mlp import Architecture, Layer, init, parameter_count, root_key
+from ntkflow.networks.model import OutputSelection, Parameters
 
 
 @contextmanager
@@ -44,22 +46,25 @@ class Network:
         Widths, activation and factors of the parametrization.
     activation_spec, kinks
         Arguments from which the activation was made; its kinks are points where it is not smooth.
+        None and () for a network of layers.
     """
 
     parameters: Parameters
-    architecture: Architecture
-    activation_spec: ActivationSpec
+    architecture: Any  # Architecture or ComposedArchitecture
+    activation_spec: Any  # ActivationSpec, or None
     kinks: tuple[float, ...]
 
     @property
     def features(self) -> int:
         """n_0, the number of features of an input."""
+        if isinstance(self.architecture, ComposedArchitecture):
+            return prod(self.architecture.shape)
         return int(self.parameters[0].weight.shape[0])
 
     @property
     def dtype(self) -> np.dtype:
         """Precision of the arithmetic."""
-        return np.dtype(self.parameters[0].weight.dtype)
+        return np.dtype(jax.tree.leaves(self.parameters)[0].dtype)
 
     def check(self, features: int, outputs: OutputSelection, name: str = "x1") -> None:
         """Raise ValueError unless the argument `name` has n_0 features and the output exists."""
@@ -77,6 +82,17 @@ class Network:
 Net: TypeAlias = Annotated[
     Network, partial(instance, kind=Network, expected="a Network, as api.network returns")
 ]
+
+
+def fully_connected(name: str, value: object) -> Network:
+    """`Network` of `network`, which is fully-connected."""
+    found: Network = instance(name, value, Network, "a Network, as api.network returns")
+    if not isinstance(found.architecture, Architecture):
+        raise refusal(name, "a network of layers", "a fully-connected one, as api.network returns")
+    return found
+
+
+FullyConnected: TypeAlias = Annotated[Network, fully_connected]
 Widths = Annotated[Sequence[int], partial(listed, each=COUNT, shortest=2)]
 Layers = Annotated[Sequence[tuple[ArrayLike, ArrayLike]], arrays.parameters]
 

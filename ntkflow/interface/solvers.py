@@ -15,11 +15,14 @@ from ntkflow.analysis.regression import Regression
 from ntkflow.interface import arrays
 from ntkflow.interface.arguments import GIB, Memory, Progress, Tolerance
 from ntkflow.interface.checks import COUNT, checked, number, one_of
+from ntkflow.interface.operator import EmpiricalOperator
 from ntkflow.stores.staging import as_floats
 
 
 def kernel_array(name: str, value: Any, axes: str = "(N, N)") -> Any:
     """Kernel with two axes, in memory or read block by block; integers become float64."""
+    if isinstance(value, EmpiricalOperator) and axes == "(N, N)":
+        return value
     if isinstance(value, xr.Dataset):
         raise ValueError(
             f'{name}: found a Dataset, expected one of its kernels, such as dataset["ntk"]'
@@ -43,7 +46,7 @@ def kernel_array(name: str, value: Any, axes: str = "(N, N)") -> Any:
 
 
 Kernel = Annotated[blocks.Kernel, kernel_array]
-CrossKernel = Annotated[blocks.Kernel, partial(kernel_array, axes="(M, N)")]
+CrossKernel = Annotated[blocks.FormedKernel, partial(kernel_array, axes="(M, N)")]
 Count = Annotated[int, COUNT]
 End = Annotated[Literal["largest", "smallest"], partial(one_of, names=("largest", "smallest"))]
 Ridge = Annotated[float, partial(number, low=0)]
@@ -68,7 +71,8 @@ def extreme_eigenpairs(
     Parameters
     ----------
     kernel
-        Symmetric kernel K (N, N), in memory or opened from a store.
+        Symmetric kernel K (N, N), in memory, opened from a store, or an operator, which is never
+        formed.
     count
         Number of eigenpairs, less than N / 10 if K does not fit in memory.
     which
@@ -116,7 +120,8 @@ def kernel_regression(
     Parameters
     ----------
     kernel
-        Symmetric kernel K (N, N), in memory or opened from a store.
+        Symmetric kernel K (N, N), in memory, opened from a store, or an operator, which is never
+        formed.
     targets
         Targets y (N, k).
     ridge

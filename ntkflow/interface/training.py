@@ -21,7 +21,8 @@ from ntkflow.interface.network import Net, Network, cast_array, full_precision
 from ntkflow.networks import costs, descent
 from ntkflow.networks.costs import Cost, Pointwise
 from ntkflow.networks.method import Method, Optimizer, named_optimizer
-from ntkflow.networks.mlp import Parameters, apply, root_key
+from ntkflow.networks.mlp import root_key
+from ntkflow.networks.model import Parameters
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def train(
                 progress(f"step {step} of {marks[-1]}, cost {now:.3e}")
             if step in marks:
                 parameters = jax.tree.map(lambda leaf: leaf[0], state.parameters)
-                f = np.asarray(apply(parameters, places, network.architecture))
+                f = np.asarray(network.architecture.apply(parameters, places))
                 found.append((f, now, replace(network, parameters=parameters)))
     functions, values, networks = zip(*found, strict=True)
     taken = np.asarray(marks)

@@ -33,25 +33,28 @@ class Request:
 
 @dataclass(frozen=True)
 class Size:
-    """Numbers of points, features and units of a network with its data."""
+    """Numbers of points, parameters and units of a network with its data."""
 
     points: int
-    features: int
-    hidden_widths: Sequence[int]
     outputs: int
+    parameters: int  # of connection weights and biases
+    units: int  # per input
+    fan_in: int | None = None  # summed over the layers of a fully-connected network
     itemsize: int = 8  # the larger of the two precisions
 
-    @property
-    def parameters(self) -> int:
-        """Number of connection weights and biases."""
-        layers = [self.features, *self.hidden_widths, self.outputs]
-        return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(layers))
+    @classmethod
+    def fully_connected(
+        cls, points: int, features: int, hidden_widths: Sequence[int], outputs: int
+    ) -> "Size":
+        """Size of a fully-connected network, whose kernel needs no gradients."""
+        layers = [features, *hidden_widths, outputs]
+        parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(layers))
+        return cls(points, outputs, parameters, sum(layers[1:]), sum(layers[:-1]))
 
     @property
     def network(self) -> int:
         """Bytes of one network in training: parameters, activations and their gradients."""
-        units = sum(self.hidden_widths) + self.outputs
-        return (COPIES * self.parameters + 2 * units * self.points) * self.itemsize
+        return (COPIES * self.parameters + 2 * self.units * self.points) * self.itemsize
 
     @property
     def ntk(self) -> int:
@@ -60,8 +63,12 @@ class Size:
 
     @property
     def ntk_operations(self) -> float:
-        """Operations of one empirical NTK: two Gram matrices per layer, and both passes."""
-        gram = 4.0 * self.points**2 * self.outputs**2 * sum([self.features, *self.hidden_widths])
+        """Operations of one empirical NTK: Gram matrices and both passes.
+
+        Fully-connected networks need two Gram matrices per layer, others that of all gradients.
+        """
+        terms = 4.0 * self.fan_in if self.fan_in is not None else 2.0 * self.parameters
+        gram = terms * self.points**2 * self.outputs**2
         return gram + 4.0 * self.parameters * self.points * self.outputs
 
 
@@ -83,10 +90,13 @@ def untrained(size: Size, draws: int, cores: int) -> Request:
     return _request(size.network + 2 * draws * size.ntk, draws * size.ntk_operations, cores)
 
 
-def kernel(points: int, depth: int, memory: float, cores: int, jobs: int = 1) -> Request:
-    """Request of one of `jobs` jobs that compute both limiting kernels within `memory` bytes."""
+def kernel(points: int, layers: int, memory: float, cores: int, jobs: int = 1) -> Request:
+    """Request of one of `jobs` jobs that compute both limiting kernels within `memory` bytes.
+
+    `layers` counts those of a fully-connected network, and else pairs of positions of all layers.
+    """
     whole = 8.0 * 8 * points**2
-    return _request(min(memory, whole), depth * points**2 / PAIRS * RATE / jobs, cores)
+    return _request(min(memory, whole), layers * points**2 / PAIRS * RATE / jobs, cores)
 
 
 def spectrum(points: int) -> Request:

@@ -1,8 +1,9 @@
 """Empirical NTK from one forward and one backward sweep, without a Jacobian."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
@@ -54,21 +55,25 @@ def layerwise_ntk(
     return total
 
 
+Features = TypeVar("Features")
+
+
 def symmetric_ntk(
-    sweeps: list[Sweep], between: Callable[[list[Sweep], list[Sweep]], OutputGram]
+    features: Features, between: Callable[[Features, Features], OutputGram]
 ) -> OutputGram:
     """Exactly symmetric kernel between all points and themselves, from about half of the products.
 
     Points are halved until at most `UNDIVIDED` are left. For 512 points 3/4 of the products remain
-    and for 4096 about 17/32, most of them in matrices as large as possible. `between` is
-    `layerwise_ntk` with its options.
+    and for 4096 about 17/32, most of them in matrices as large as possible. `features` are sweeps,
+    or any pytree of arrays with one row per point, and `between` is `layerwise_ntk` with its
+    options, or any kernel between them.
     """
-    samples = len(sweeps[0].activation)
+    samples = len(jax.tree.leaves(features)[0])
     if samples <= UNDIVIDED:
-        whole = between(sweeps, sweeps)
+        whole = between(features, features)
         return (whole + _mirrored(whole)) / 2  # a product X X^T may differ in its last bits
     parts = slice(0, samples // 2), slice(samples // 2, samples)
-    one, two = ([Sweep(s.activation[rows], s.sensitivity[rows]) for s in sweeps] for rows in parts)
+    one, two = (jax.tree.map(lambda array, part=part: array[part], features) for part in parts)
     corner = between(one, two)
     upper = jnp.concatenate([symmetric_ntk(one, between), corner], axis=1)
     lower = jnp.concatenate([_mirrored(corner), symmetric_ntk(two, between)], axis=1)

@@ -10,16 +10,16 @@ where o runs over the positions of the filter (one for `Dense`), c over the chan
 fan_in is the product of their numbers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ntkflow.kernels.activations import activation as named_activation
-from ntkflow.kernels.dual import Activation
+if TYPE_CHECKING:  # planning checks layers, and must not wait for JAX
+    from ntkflow.kernels.dual import Activation
 
 Padding = Literal["same", "valid", "circular"]
 Layer: TypeAlias = (
@@ -62,7 +62,7 @@ class Convolution:
 class Activate:
     """Activation of every entry."""
 
-    activation: Activation
+    activation: "Activation"
 
 
 @dataclass(frozen=True)
@@ -113,20 +113,28 @@ NAMES = {
 """Names of the layers in configurations, messages and the public interface."""
 
 
-def layers_from_plain(plain: Sequence[Mapping[str, Any]]) -> Layers:
+def layers_from_plain(
+    plain: Sequence[Mapping[str, Any]], activation: Callable[..., Any] | None = None
+) -> Layers:
     """Layers from plain values: the key `layer` has a name of `NAMES`, the others are its fields.
 
-    An activation has its `name` and parameters.
+    An activation has its `name` and parameters, from which `activation` makes it; by default
+    `kernels.activations.activation`.
     """
-    return tuple(_from_plain(**layer) for layer in plain)
+    if activation is None:
+        from ntkflow.kernels.activations import activation as named_activation
+
+        activation = named_activation
+    return tuple(_from_plain(activation, **layer) for layer in plain)
 
 
-def _from_plain(layer: str, **fields: Any) -> Layer:
+def _from_plain(activation: Callable[..., Any], layer: str, **fields: Any) -> Layer:
     kind = {name: kind for kind, name in NAMES.items()}[layer]
     if kind is Activate:
-        return Activate(named_activation(**fields))
+        return Activate(activation(**fields))
     if kind is Residual:
-        return Residual(**{name: layers_from_plain(part) for name, part in fields.items()})
+        parts = {name: layers_from_plain(part, activation) for name, part in fields.items()}
+        return Residual(**parts)
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
     made: Layer = kind(**{**fields, **lists})
     return made
@@ -186,8 +194,7 @@ def _after(layer: Layer, signal: Signal, place: str) -> Signal:
             return Signal(positions, True)
         case Convolution():
             _check_window(layer.filter_shape, layer.strides, positions, place)
-            counts = tuple(len(places) for places in axis_windows(layer, positions))
-            return Signal(counts, True)
+            return Signal(_counts(layer, positions, place), True)
         case Activate() | LayerNorm():
             if not gaussian:
                 raise LayerError(
@@ -197,8 +204,7 @@ def _after(layer: Layer, signal: Signal, place: str) -> Signal:
             return Signal(positions, isinstance(layer, LayerNorm))
         case AveragePool():
             _check_window(layer.window, layer.strides, positions, place)
-            counts = tuple(len(places) for places in axis_windows(layer, positions))
-            return Signal(counts, gaussian)
+            return Signal(_counts(layer, positions, place), gaussian)
         case GlobalAveragePool() | Flatten():
             if not positions:
                 raise LayerError(f"{place}: found vectors, expected inputs with positions")
@@ -250,6 +256,15 @@ def _check_window(
         raise LayerError(
             f"{place}: found {found}, expected one number for each of the {axes} axes of positions"
         )
+
+
+def _counts(
+    layer: Convolution | AveragePool, positions: tuple[int, ...], place: str
+) -> tuple[int, ...]:
+    try:
+        return tuple(len(places) for places in axis_windows(layer, positions))
+    except LayerError as error:
+        raise LayerError(f"{place}: {error}") from None
 
 
 def axis_windows(layer: Convolution | AveragePool, positions: tuple[int, ...]) -> list[np.ndarray]:

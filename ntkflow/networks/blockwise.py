@@ -15,8 +15,8 @@ from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Inputs, OtherInputs
 from ntkflow.kernels.empirical import Sweep
-from ntkflow.networks.empirical import OutputSelection, contract, sweep
-from ntkflow.networks.mlp import Architecture, Parameters
+from ntkflow.networks.mlp import Architecture, Parameters, contract, sweep
+from ntkflow.networks.model import OutputSelection
 
 
 def blockwise_ntk(
@@ -47,15 +47,34 @@ def blockwise_ntk(
         return cache(sweeps) if fits else sweeps
 
     sweeps = [sweeps_of(x) for x in lists]
-    number = architecture.outputs if outputs == "all" else 1
-    kernel = np.empty((len(lists[0]), len(lists[-1]), number, number), dtype)
-    for row in range(0, len(lists[0]), block):
-        one, rows = sweeps[0](row), slice(row, row + block)
-        for column in range(row if x2 is None else 0, len(lists[-1]), block):
-            columns = slice(column, column + block)
+
+    def strip(row: int) -> Callable[[int], Array]:
+        one = sweeps[0](row)
+
+        def between(column: int) -> Array:
             two = None if x2 is None and row == column else sweeps[-1](column)
-            kernel[rows, columns] = compiled_contract(one, two, architecture, outputs, dtype)
-            if x2 is None and row != column:
+            return compiled_contract(one, two, architecture, outputs, dtype)
+
+        return between
+
+    number = architecture.outputs if outputs == "all" else 1
+    shape = len(lists[0]), len(lists[-1]), number, number
+    return assembled(strip, np.empty(shape, dtype), block, mirrored=x2 is None)
+
+
+def assembled(
+    strip: Callable[[int], Callable[[int], Array]], kernel: np.ndarray, block: int, mirrored: bool
+) -> Float[np.ndarray, "n m k k"]:
+    """Fill the kernel (n, m, k, k) by blocks: `strip(row)(column)` is the one that starts there.
+
+    Raises ValueError if an entry is not finite.
+    """
+    for row in range(0, len(kernel), block):
+        between, rows = strip(row), slice(row, row + block)
+        for column in range(row if mirrored else 0, kernel.shape[1], block):
+            columns = slice(column, column + block)
+            kernel[rows, columns] = between(column)
+            if mirrored and row != column:
                 kernel[columns, rows] = kernel[rows, columns].transpose(1, 0, 3, 2)
     return require_finite(kernel)
 

@@ -18,9 +18,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ntkflow.aliases import Array, Float, Inputs, Key, OutputGram, Outputs, SeedKeys
 from ntkflow.networks.costs import mean_cost
-from ntkflow.networks.empirical import empirical_ntk
 from ntkflow.networks.method import Method
-from ntkflow.networks.mlp import Architecture, Parameters, apply, init
+from ntkflow.networks.model import Model, Parameters
 
 ROWS = 8192
 """Points at which f is evaluated at once, so that their activations fit in memory."""
@@ -42,7 +41,7 @@ class Setting:
     `rate` is the learning rate, `mesh` the devices that the networks are sharded over.
     """
 
-    architecture: Architecture
+    model: Model
     method: Method
     rate: float
     mesh: Mesh
@@ -98,7 +97,7 @@ def initial_state(keys: SeedKeys, x: Inputs, samples: int, setting: Setting) -> 
     """State of one network per key before its first step; x gives n_0 and the precision."""
 
     def state(key: Key[Array, ""]) -> DescentState:
-        theta = init(key, x.shape[1], setting.architecture, x.dtype)
+        theta = setting.model.init(key, x.shape[1], x.dtype)
         # theta(0) never uses the last count of the key, so the orders are independent of it.
         return _state(theta, jax.random.fold_in(key, 2**32 - 1), samples, setting)
 
@@ -116,7 +115,7 @@ def start_from(
 def _state(theta: Parameters, key: Key[Array, ""], samples: int, setting: Setting) -> DescentState:
     order = jnp.zeros(samples if setting.method.batch else 0, jnp.int32)
     moments = setting.optimizer.init(theta)
-    cost = jnp.zeros(2, theta[0].weight.dtype)
+    cost = jnp.zeros(2, jax.tree.leaves(theta)[0].dtype)
     return DescentState(theta, moments, order, jax.random.key_data(key), cost)
 
 
@@ -155,7 +154,7 @@ def _step(
         x, y = x[rows], y[rows]
 
     def cost(theta: Parameters) -> Array:
-        return mean_cost(method.cost, apply(theta, x, setting.architecture), y)
+        return mean_cost(method.cost, setting.model.apply(theta, x), y)
 
     value, gradient = jax.value_and_grad(cost)(state.parameters)
     with jax.numpy_dtype_promotion("standard"):  # optax mixes its counts with floats
@@ -185,16 +184,16 @@ def evaluate(
     """f (s, N, k) at all rows of x, and the cost (s,) on the first n of them, with targets y."""
 
     def both(theta: Parameters, y: Outputs, x: Inputs) -> tuple[Outputs, Array]:
-        f = _apply(theta, x, setting.architecture)
+        f = _apply(theta, x, setting.model)
         return f, mean_cost(setting.method.cost, f[: len(y)], y)
 
     return _each(both, setting.mesh, 2, 1)(parameters, y, x)
 
 
-def _apply(theta: Parameters, x: Inputs, architecture: Architecture) -> Outputs:
+def _apply(theta: Parameters, x: Inputs, model: Model) -> Outputs:
     if len(x) <= ROWS:
-        return apply(theta, x, architecture)
-    return jax.lax.map(lambda row: apply(theta, row[None], architecture)[0], x, batch_size=ROWS)
+        return model.apply(theta, x)
+    return jax.lax.map(lambda row: model.apply(theta, row[None])[0], x, batch_size=ROWS)
 
 
 @partial(jax.jit, static_argnames="setting")
@@ -202,7 +201,7 @@ def kernels(parameters: Parameters, x: Inputs, setting: Setting) -> OutputGram:
     """Empirical NTK (s, N, N, k, k) of each network between all rows of x (N, n_0)."""
 
     def kernel(theta: Parameters, x: Inputs) -> OutputGram:
-        return empirical_ntk(theta, x, x, setting.architecture)
+        return setting.model.empirical_ntk(theta, x, x)
 
     return _each(kernel, setting.mesh, 1, 1)(parameters, x)
 

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from ntkflow.aliases import Inputs
 from ntkflow.networks.descent import ROWS
 from ntkflow.networks.method import Method
-from ntkflow.networks.mlp import Architecture, parameter_count
+from ntkflow.networks.model import Model
 
 CACHE = 2**23
 """Bytes of the networks that a CPU core trains as one batch. A step uses about three fifths of
@@ -63,16 +63,16 @@ def placement(
     return Placement(Mesh(np.array(devices[:used]), ("seed",)), rounds)
 
 
-def footprint(x: Inputs, samples: int, architecture: Architecture, method: Method) -> int:
+def footprint(x: Inputs, samples: int, model: Model, method: Method) -> int:
     """Upper bound on the bytes of a network in training.
 
     A network takes its parameters, their gradient, their update and the optimiser's state (or five
     copies of the parameters while they are drawn), and the activations and sensitivities of a step
     on its batch or of an evaluation on all points.
     """
-    parameters = parameter_count(x.shape[1], architecture)
+    parameters = model.parameter_count(x.shape[1])
     moments = jax.eval_shape(method.optimizer(1.0).init, jnp.zeros(1, x.dtype))
     copies = max(5, 3 + sum(leaf.size for leaf in jax.tree.leaves(moments)))
-    units = sum(architecture.hidden_widths) + architecture.outputs
+    units = model.unit_count(x.shape[1])
     activations = 2 * units * max(method.batch or samples, min(len(x), ROWS))
     return int((copies * parameters + activations) * x.dtype.itemsize)

@@ -28,7 +28,7 @@ from ntkflow.networks.descent import (
 )
 from ntkflow.networks.empirical import initial_kernels
 from ntkflow.networks.method import Method
-from ntkflow.networks.mlp import Architecture
+from ntkflow.networks.model import Model
 from ntkflow.networks.placement import footprint, placement
 
 ADVICE_POINTS = 512
@@ -95,7 +95,7 @@ def train_ensemble(
     x: Inputs,
     target: Float[AnyArray, "n k"],
     samples: int,
-    architecture: Architecture,
+    model: Model,
     schedule: Schedule,
     *,
     method: Method = GRADIENT_DESCENT,
@@ -135,11 +135,11 @@ def train_ensemble(
         If f is not finite at initialisation, the cost cannot be computed from f and f*, or a batch
         has more points than the training set.
     """
-    method.check(samples, architecture.outputs, dtype)
+    method.check(samples, model.outputs, dtype)
     points, y = jnp.asarray(np.asarray(x, dtype)), np.asarray(target, dtype)
-    size = footprint(points, samples, architecture, method)
+    size = footprint(points, samples, model, method)
     mesh, rounds = placement(len(keys), size, devices or jax.local_devices(), memory)
-    setting = Setting(architecture, method, schedule.learning_rate, mesh)
+    setting = Setting(model, method, schedule.learning_rate, mesh)
     points = descent.replicate(points, mesh)
     task = _Task(points, recorded, samples, setting, schedule, checkpointer, progress)
     saved = None if checkpointer is None else checkpointer.restore()
@@ -281,7 +281,7 @@ def _require_convergence(
     plain = method.is_gradient_descent
     for network in diverged(worst, first, plain):
         key, x = group.keys[network : network + 1], task.x[: min(task.samples, ADVICE_POINTS)]
-        (ntk,) = initial_kernels(key, x, task.setting.architecture, dtype=x.dtype)
+        (ntk,) = initial_kernels(key, x, task.setting.model, dtype=x.dtype)
         advice = stable_rates(ntk, method.cost.curvature if plain else None)
         what = "gradient descent" if plain else "training"
         raise DivergenceError(

@@ -43,10 +43,13 @@ def settings(
 
 
 def _network(network: Values) -> str:
+    outputs = "1 output" if network["outputs"] == 1 else f"{network['outputs']} outputs"
+    if "depth" not in network:  # composed of layers, or a function
+        shape = network["shape"]
+        return f"{network['label']}, {outputs}" + (f", inputs {listed(shape)}" if shape else "")
     activation = dict(network["activation"])
     name = activation.pop("name")
     with_parameters = f"{name} ({listed(activation)})" if activation else name
-    outputs = "1 output" if network["outputs"] == 1 else f"{network['outputs']} outputs"
     ratios = network["width_ratios"]
     layers = f", widths of its hidden layers n times {listed(ratios)}" if ratios else ""
     gain, beta = listed(network["weight_gain"]), listed(network["beta"])

@@ -23,14 +23,18 @@ PAGES = (REPOSITORY / "README.md").read_text(encoding="utf-8") + README
 OVERLAYS = re.findall(r"```yaml\n# (config/\w+\.yaml)\n(.*?)```", PAGES, flags=re.DOTALL)
 
 
-def models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The model and all models in its fields."""
+def models(annotation: Any, seen: set[Any] | None = None) -> Iterator[type[BaseModel]]:
+    """The model and all models in its fields, each once."""
+    seen = set() if seen is None else seen
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if annotation in seen:
+            return
+        seen.add(annotation)
         yield annotation
         for field in annotation.model_fields.values():
-            yield from models(field.annotation)
+            yield from models(field.annotation, seen)
     for argument in get_args(annotation):
-        yield from models(argument)
+        yield from models(argument, seen)
 
 
 def choices(annotation: Any) -> Iterator[str]:
@@ -60,7 +64,7 @@ each_field = pytest.mark.parametrize(
 
 
 def test_walk_finds_the_models():
-    assert {"Study", "Spaced", "NetworkConfig", "WidthScaling", "ConvexCosts"} <= {
+    assert {"Study", "Spaced", "FullyConnectedConfig", "WidthScaling", "ConvexCosts"} <= {
         model.__name__ for model in MODELS
     }
 

@@ -17,7 +17,7 @@ BESIDES = (
     *("Makefile", "pyproject.toml", "requirements.lock"),
     *("README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE"),
 )
-PAGES = ("activation.md", "data_set.md", "experiment.md", "claim.md")
+PAGES = ("activation.md", "data_set.md", "network.md", "experiment.md", "claim.md")
 LINT = """.venv/bin/ruff check ntkflow tests workflow
 .venv/bin/ruff format --check ntkflow tests workflow"""
 WHAT_SPEAKS_UP = (
@@ -111,6 +111,16 @@ def test_data_set(carried_out):
     x = parity["x"].values
     np.testing.assert_array_equal(np.abs(x), np.ones((48, 6)))
     np.testing.assert_array_equal(parity["y"].values[:, 0], x[:, :3].prod(axis=1))
+
+
+@pytest.mark.slow
+def test_network(carried_out):
+    results = carried_out("network.md")
+    assert_drawn(results, "residual_scaling", "vectors_moving", "gated_moving")
+    # One hidden layer with gates: its NTK at t = 0 by automatic differentiation is in the store.
+    store = xr.open_zarr(results / "ensembles" / "gated_moving" / "width-8.zarr")
+    assert np.isfinite(store["f"].values).all()
+    assert not (results / "limiting" / "nine_digits" / "gated.zarr").exists()
 
 
 @pytest.mark.slow

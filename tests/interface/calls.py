@@ -8,8 +8,9 @@ import scipy.sparse
 import xarray as xr
 
 from ntkflow import api
-from ntkflow.interface import arrays, checks, settings, solvers
+from ntkflow.interface import arrays, checks, network, settings, solvers
 from ntkflow.interface.checks import check_of
+from ntkflow.kernels.layers import Convolution, Dense, Flatten
 
 FUNCTIONS = {name: f for name in api.__all__ if inspect.isfunction(f := getattr(api, name))}
 
@@ -19,6 +20,18 @@ Y = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
 KERNEL = X @ X.T + np.eye(4)
 THETA = api.initial_parameters([3, 4, 2])
 NETWORK = api.network(THETA)
+LAYERS = Convolution((2,), 3), Flatten(), Dense(2)
+LAYERED = api.layered_network(LAYERS, (3, 1))
+
+
+def linear(parameters, x):
+    """A function of parameters and inputs, whatever their names."""
+    return x.astype(parameters["weights"].dtype) @ parameters["weights"]
+
+
+WEIGHTS = {"weights": np.arange(6.0).reshape(3, 2), "count": np.array([3])}
+FUNCTION = api.function(linear, WEIGHTS)
+CUBE = np.ones((2, 3, 4))
 POINTS = xr.Dataset(coords={"is_train": ("sample", np.array([True, True, False, False]))})
 
 
@@ -58,18 +71,48 @@ GOOD = {
         "parameters": [THETA, [(np.ones((2, 1)), [0])]],
         **{key: value for key, value in LIMITING.items() if key != "depth"},
     },
-    "empirical_ntk": {
+    "layered_network": {
+        "layers": [LAYERS, list(LAYERS)],
+        "shape": [(3, 1), np.array([3, 2])],
+        "parameters": [None, LAYERED.parameters],
+        "seed": [0, np.uint64(2**64 - 1)],
+        "precision": LIMITING["precision"],
+    },
+    "from_standard": {
+        "weights": [THETA, [(np.ones((1, 2)), [0])]],
+        "beta": [0.1, np.float32(0.5)],
+        "weight_gain": LIMITING["weight_gain"],
+        "transposed": [None],
+    },
+    "to_standard": {"network": [NETWORK], "transposed": [False, True, np.True_]},
+    "learning_rates": {
         "network": [NETWORK],
+        "learning_rate": [1.0, np.float32(0.5)],
+        "parametrization": ["standard", "ntk"],
+    },
+    "empirical_ntk": {
+        "network": [NETWORK, LAYERED, FUNCTION],
         **POINTS_LISTS,
         "outputs": ["all", "trace", 0, np.int64(1)],
         "accumulate": [None, "float64", "float32"],
         "block": [1024, 3],
         "memory": [2.0],
     },
+    "empirical_ntk_operator": {
+        "network": [NETWORK, FUNCTION],
+        "x": POINTS_LISTS["x1"],
+        "outputs": ["trace", 0, np.int64(1)],
+        "memory": [2.0],
+    },
+    "function": {
+        "f": [linear],
+        "parameters": [WEIGHTS, [X], X.astype("f4")],
+        "precision": [None, "float64", "float32"],
+    },
     "limiting_kernels": {**POINTS_LISTS, **LIMITING, "threads": [None, 1]},
     "store_limiting_kernels": {**POINTS_LISTS, **LIMITING, **STORED},
     "store_empirical_ntk": {
-        "network": [NETWORK],
+        "network": [NETWORK, LAYERED, FUNCTION],
         **POINTS_LISTS,
         "outputs": ["trace", 0, np.int64(1)],
         "accumulate": [None, "float64", "float32"],
@@ -93,7 +136,7 @@ GOOD = {
         "memory": [2.0],
     },
     "train": {
-        "network": [NETWORK],
+        "network": [NETWORK, LAYERED],
         "x": [X, X.tolist()],
         "y": [Y, Y.astype(int)],
         "steps": [2, np.int64(1), [1, 2], np.array([0, 2])],
@@ -136,7 +179,7 @@ NEVER = [
     np.float64(-np.inf),
     {1, 2},
     range(0),
-    np.ones((2, 3, 4)),
+    CUBE,
     np.ones(3) * 1j,
     np.array([[1.0, None]], dtype=object),
     np.ma.masked_array(X, X > 1),
@@ -159,9 +202,11 @@ ACCEPTED = {
     settings.place: ["nonsense"],
     settings.attributes: [{}],
     checks.listed: [[], range(0)],
+    arrays.tree: [CUBE],
 }
 
 FURTHER = {
+    network.fully_connected: lambda: [0, "network", LAYERED],
     checks.whole: lambda low, high: [low - 1, high + 1, 1.0, "1", np.array([1]), np.True_],
     checks.number: lambda low=-np.inf, above=-np.inf, high=np.inf: [
         *[low - 1e-9, np.nextafter(low, -np.inf)],
@@ -189,6 +234,8 @@ FURTHER = {
         {"a": np.nan},
         {"precision": 1},
     ],
+    arrays.batch: lambda **bound: [X[0], X.astype(np.longdouble), X * 1j],
+    arrays.tree: lambda **bound: [[], (), {"a": "b"}, {"a": X, "b": X * np.nan}, [X, None, 1]],
     arrays.matrix: lambda **bound: [X[0], X.astype(np.longdouble), [["a"]]],
     arrays.stored_matrix: lambda **bound: [X[0], X.astype(np.longdouble), X * 1j],
     solvers.kernel_array: lambda **bound: [KERNEL[0], KERNEL * 1j, KERNEL.astype(np.longdouble)],
@@ -201,6 +248,13 @@ FURTHER = {
     ],
 }
 """Values outside of what a check accepts, by its function."""
+
+
+def contradictions(arguments):
+    """Arguments that are valid alone, but not with the others."""
+    x1, x2 = arguments.get("x1"), arguments.get("x2")
+    integers = isinstance(x1, np.ndarray) and x1.dtype.kind == "i"
+    return ["x2"] if arguments.get("network") is FUNCTION and integers and x2 is OTHERS else []
 
 
 def parameters(name):

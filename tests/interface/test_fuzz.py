@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as extra
 
 from tests.faults.trials import TRIALS
-from tests.interface.calls import FUNCTIONS, GOOD, bad_values, parameters
+from tests.interface.calls import FUNCTIONS, GOOD, bad_values, contradictions, parameters
 from tests.interface.test_refusals import tree
 
 WHOLE = st.integers(-3, 3) | st.integers(2**31, 2**70) | st.integers(-(2**70), -(2**31))
@@ -44,7 +44,7 @@ def calls(draw):
             unknown.append(key)
         elif key in GOOD[name]:
             arguments[key] = draw(st.sampled_from(GOOD[name][key]))
-    return name, arguments, refused, unknown
+    return name, arguments, refused + contradictions(arguments), unknown
 
 
 def numbers(result):

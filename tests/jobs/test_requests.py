@@ -27,7 +27,7 @@ PER_SIZE = {
 @given(points=COUNT, features=COUNT, widths=WIDTHS, outputs=st.integers(1, 10))
 def test_a_network_takes_what_training_counts(points, features, widths, outputs):
     architecture = Architecture(tuple(widths), activation("relu"), 0.1, outputs=outputs)
-    size = Size(points, features, widths, outputs)
+    size = Size.fully_connected(points, features, widths, outputs)
     assert size.parameters == parameter_count(features, architecture)
     x = np.zeros((points, features))
     for name in ("gradient_descent", "adam"):
@@ -38,10 +38,10 @@ def test_a_network_takes_what_training_counts(points, features, widths, outputs)
 @pytest.mark.parametrize("kind", PER_SIZE)
 @given(points=COUNT, width=COUNT, more=COUNT)
 def test_more_points_and_more_units_ask_for_no_less(kind, points, width, more):
-    size = PER_SIZE[kind](Size(points, 5, [width, width], 1))
+    size = PER_SIZE[kind](Size.fully_connected(points, 5, [width, width], 1))
     for larger in (
-        Size(points + more, 5, [width, width], 1),
-        Size(points, 5, [width + more] * 2, 1),
+        Size.fully_connected(points + more, 5, [width, width], 1),
+        Size.fully_connected(points, 5, [width + more] * 2, 1),
     ):
         again = PER_SIZE[kind](larger)
         assert again.mem_mb >= size.mem_mb
@@ -49,14 +49,14 @@ def test_more_points_and_more_units_ask_for_no_less(kind, points, width, more):
 
 
 def test_networks_that_train_at_the_same_time_share_a_budget():
-    wide = Size(10, 5, [2000, 2000], 1)
+    wide = Size.fully_connected(10, 5, [2000, 2000], 1)
     one, many = (requests.training(wide, seeds, 10_000, 1, 0, GIB, 1) for seeds in (1, 1000))
     assert many.mem_mb < one.mem_mb + 1100
     assert many.minutes > one.minutes
 
 
 def test_more_cores_need_less_time():
-    size = Size(1000, 784, [4000] * 3, 1)
+    size = Size.fully_connected(1000, 784, [4000] * 3, 1)
     one, ten = (requests.training(size, 10, 1000, 1, 1, GIB, cores) for cores in (1, 10))
     assert ten.mem_mb == one.mem_mb
     assert ten.minutes - requests.MINUTES == pytest.approx(

@@ -9,8 +9,7 @@ from jax.flatten_util import ravel_pytree
 from ntkflow.kernels import empirical
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.empirical import Sweep, layerwise_ntk
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Architecture, apply, init
+from ntkflow.networks.mlp import Architecture, apply, empirical_ntk, init
 from tests.networks import examples
 
 

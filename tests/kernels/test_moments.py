@@ -8,8 +8,7 @@ import pytest
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.kernels.moments import relu_moments
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Architecture, apply, init
+from ntkflow.networks.mlp import Architecture, apply, empirical_ntk, init
 
 X = np.array([[0.6, -0.3, 1.1]])
 

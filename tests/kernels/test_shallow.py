@@ -8,8 +8,7 @@ import pytest
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.kernels.shallow import shallow_moments
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Architecture, init
+from ntkflow.networks.mlp import Architecture, empirical_ntk, init
 
 X = np.array([[0.6, -0.3, 1.1], [-0.2, 0.9, 0.4], [1.2, -0.6, 2.2]])  # the last along the first
 

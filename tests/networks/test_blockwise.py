@@ -11,8 +11,7 @@ from ntkflow.networks.blockwise import (
     rows_from_sweeps,
     sweeps_from_rows,
 )
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Layer, init
+from ntkflow.networks.mlp import Layer, empirical_ntk, init
 from tests.networks import examples
 
 whole = jax.jit(empirical_ntk, static_argnames=("architecture", "outputs"))

@@ -7,14 +7,15 @@ import pytest
 
 from ntkflow.kernels.activations import activation
 from ntkflow.kernels.limiting import limiting_kernels
-from ntkflow.networks.empirical import empirical_ntk, sweep
 from ntkflow.networks.mlp import (
     Architecture,
     Layer,
     apply,
+    empirical_ntk,
     init,
     parameter_count,
     seed_keys,
+    sweep,
 )
 from tests.networks import examples
 

@@ -15,6 +15,7 @@ def told(study, name):
     experiment = study.experiments[name]
     dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
     parts = [model.model_dump(mode="json") for model in (experiment, network, study)]
+    parts[1]["label"] = network.description
     points = {"description": dataset.description, "seed": dataset.seed}
     return dict(settings(parts[0], points, *parts[1:]))
 
@@ -105,4 +106,17 @@ def test_other_data_and_network(study):
     assert found["Network"] == (
         "relu_4: leaky_relu (slope 0.25), depth L = 4, weight gain σ_w = 1, β = 0.2, 1 output, "
         "widths of its hidden layers n times 2, 1, 0.5"
+    )
+
+
+def test_a_network_of_layers_is_told_by_its_label(study):
+    config = study.model_dump(mode="json")
+    config["networks"]["layered"] = {
+        "layers": [{"convolution": {"filter": [3, 3]}}, "global_average_pool", "dense"],
+        "shape": [8, 8, 1],
+    }
+    config["experiments"]["local_minima"]["network"] = "layered"
+    config["experiments"]["local_minima"]["dataset"] = "some_digits_alone"
+    assert told(read_study(config), "local_minima")["Network"] == (
+        "layered: conv 3×3, mean, dense, β = 0.1, 1 output, inputs 8, 8, 1"
     )

@@ -134,7 +134,10 @@ def experiment_of(wildcards):
 
 
 def network_of(wildcards):
-    return study.networks[wildcards.get("network") or experiment_of(wildcards).network]
+    if wildcards.get("experiment"):
+        return study.network_of(experiment_of(wildcards))
+    features = study.datasets[wildcards.dataset].train.features
+    return study.networks[wildcards.network].with_features(features)
 
 
 def stores(kind):
@@ -164,8 +167,8 @@ def training_of(wildcards):
 
 
 # Files of the user's functions: a change reruns the rules that use them.
-def activation_code(wildcards):
-    return own_file(network_of(wildcards).activation.name)
+def network_code(wildcards):
+    return sorted({file for name in network_of(wildcards).modules for file in own_file(name)})
 
 
 def cost_code(wildcards):

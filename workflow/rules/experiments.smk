@@ -61,6 +61,7 @@ def caption_of(name):
     dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
     points = {"description": dataset.description, "seed": dataset.seed}
     keys, layers, general = (m.model_dump(mode="json") for m in (experiment, network, study))
+    layers |= {"label": network.description}
     return {**caption(experiment), "settings": settings(keys, points, layers, general)}
 
 

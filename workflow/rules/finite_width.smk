@@ -3,7 +3,7 @@ rule train_networks:
         dataset=stores("dataset"),
         spectrum=goal_store,
         code=code("train_networks"),
-        activation=activation_code,
+        functions=network_code,
         cost=cost_code,
     output:
         ensemble=store("ensembles/{experiment}/width-{width}"),
@@ -37,7 +37,7 @@ rule compute_initial_kernels:
     input:
         dataset=stores("dataset"),
         code=code("compute_initial_kernels"),
-        activation=activation_code,
+        functions=network_code,
     output:
         kernels=store("initial_kernels/{experiment}/width-{width}"),
     log:

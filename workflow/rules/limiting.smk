@@ -4,7 +4,7 @@ rule compute_kernel_share:
     input:
         dataset=store("datasets/{dataset}"),
         code=code("compute_kernel_share"),
-        activation=activation_code,
+        functions=network_code,
     output:
         done=temp(touch(SHARE)),
     log:
@@ -35,7 +35,7 @@ rule compute_limiting_kernel:
         dataset=store("datasets/{dataset}"),
         shares=shares_of,
         code=code("compute_limiting_kernel"),
-        activation=activation_code,
+        functions=network_code,
     output:
         kernels=store("limiting/{dataset}/{network}"),
     log:

@@ -5,7 +5,7 @@ rule measure:
     input:
         unpack(sources_of),
         code=code("measure", measure_modules),
-        activation=activation_code,
+        functions=network_code,
     output:
         statistics=store("statistics/{experiment}"),
     log:

@@ -1,5 +1,6 @@
 # Memory and time that jobs request, by the widths and numbers of points of the study, and the number
 # of jobs that share a kernel.
+from ntkflow.configuration.networks import FullyConnectedConfig
 from ntkflow.configuration.study import Resources
 from ntkflow.jobs import requests
 
@@ -37,9 +38,12 @@ def solver_memory(wildcards):
 
 
 def size_of(experiment, width):
-    dataset, network = study.datasets[experiment.dataset], study.networks[experiment.network]
-    hidden = network.hidden_widths(width)
-    return requests.Size(dataset.points, dataset.train.features, hidden, network.outputs)
+    dataset, network = study.datasets[experiment.dataset], study.network_of(experiment)
+    features = dataset.train.features
+    if isinstance(network, FullyConnectedConfig):
+        hidden = network.hidden_widths(width)
+        return requests.Size.fully_connected(dataset.points, features, hidden, network.outputs)
+    return requests.Size(dataset.points, network.outputs, *network.size(width, features))
 
 
 def training_request(wildcards, cores):
@@ -77,11 +81,11 @@ def kernel_request(_, cores):
     """Request of the largest job of any kernel: jobs of one array request the same.
 
     The job that finishes a kernel is one of them: it rarely computes more than a share."""
-    depth, memory = max(n.depth for n in study.networks.values()), study.kernels.memory * 2**30
-    needed = [
-        requests.kernel(dataset.points, depth, memory, cores, kernel_jobs(dataset))
-        for dataset in study.datasets.values()
-    ]
+    memory, needed = study.kernels.memory * 2**30, [requests.kernel(1, 1, 0, cores)]
+    for experiment in study.experiments.values():
+        dataset, network = study.datasets[experiment.dataset], study.network_of(experiment)
+        layers = network.pair_layers(dataset.train.features)
+        needed.append(requests.kernel(dataset.points, layers, memory, cores, kernel_jobs(dataset)))
     return requests.Request(max(r.mem_mb for r in needed), max(r.minutes for r in needed))
 
 

@@ -8,7 +8,8 @@ from ntkflow.device import configure_jax
 from ntkflow.jobs.log import run
 from ntkflow.jobs.provenance import provenance
 from ntkflow.networks.empirical import initial_kernels
-from ntkflow.networks.mlp import Architecture, seed_keys
+from ntkflow.networks.mlp import seed_keys
+from ntkflow.networks.models import network_from_plain
 from ntkflow.stores import labels
 from ntkflow.stores.zarr import open_store, write_store
 
@@ -17,10 +18,10 @@ def main(smk: Any) -> None:
     params = smk.params
     configure_jax(smk.threads, params.device)
     dataset = open_store(smk.input.dataset, "dataset").load()
-    architecture = Architecture.from_plain(**params.architecture)
+    model = network_from_plain(**params.architecture)
     keys = seed_keys(params.seed, int(smk.wildcards.width), params.seeds)
     dtype = np.dtype(params.precision)
-    ntk = initial_kernels(keys, dataset["x"].values, architecture, dtype=dtype)
+    ntk = initial_kernels(keys, dataset["x"].values, model, dtype=dtype)
     kernels = labels.initial_kernels(dataset, ntk)
     attributes = provenance(smk, precision=params.precision)
     write_store(kernels, smk.output.kernels, "initial_kernels", attributes)

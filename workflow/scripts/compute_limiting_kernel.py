@@ -4,6 +4,7 @@ from typing import Any
 
 from ntkflow.device import configure_jax
 from ntkflow.interface.limiting import store_limiting_kernels
+from ntkflow.interface.plain import limit_arguments
 from ntkflow.jobs.log import progress, run
 from ntkflow.jobs.provenance import provenance
 from ntkflow.stores.zarr import open_store
@@ -13,10 +14,11 @@ def main(smk: Any) -> None:
     params = smk.params
     configure_jax(smk.threads, params.device)
     dataset = open_store(smk.input.dataset, "dataset")
+    x, network = limit_arguments(dataset["x"], params.network)
     store_limiting_kernels(
-        dataset["x"],
+        x,
         store=smk.output.kernels,
-        **params.network,
+        **network,
         **params.kernels,
         threads=smk.threads,
         points=dataset,

@@ -10,7 +10,8 @@ from ntkflow.jobs.checkpoints import checkpoints
 from ntkflow.jobs.log import progress, run
 from ntkflow.jobs.provenance import fingerprint, provenance
 from ntkflow.networks.method import Method
-from ntkflow.networks.mlp import Architecture, seed_keys
+from ntkflow.networks.mlp import seed_keys
+from ntkflow.networks.models import network_from_plain
 from ntkflow.networks.training import Schedule, train_ensemble
 from ntkflow.stores import labels
 from ntkflow.stores.zarr import open_store, write_store
@@ -34,7 +35,7 @@ def main(smk: Any) -> None:
             dataset["x"].values,
             target,
             labels.training_count(dataset),
-            Architecture.from_plain(**params.architecture),
+            network_from_plain(**params.architecture),
             schedule,
             method=Method.from_plain(**training),
             relative=bool(params.goal),

@@ -47,7 +47,7 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.kernel_descent import kernel_descent
 from ntkflow.measures.common.laws import mean
 from ntkflow.measures.common.sources import Sources
-from ntkflow.networks.mlp import apply, init, seed_keys
+from ntkflow.networks.mlp import seed_keys
 from ntkflow.networks.training import Schedule, train_ensemble
 
 PRECISION = "float32"
@@ -239,7 +239,7 @@ def _drawn_coverage(
     keys = jax.random.split(jax.random.fold_in(seed_keys(sources.seed, width, 1)[0], 1), DRAWS)
 
     def initial(key: jax.Array) -> jax.Array:
-        return apply(init(key, x.shape[1], architecture, x.dtype), x, architecture)
+        return architecture.apply(architecture.init(key, x.shape[1], x.dtype), x)
 
     f = np.asarray(jax.lax.map(jax.jit(initial), keys), np.float64)
     f += np.sqrt(noise) * np.random.default_rng(sources.seed).standard_normal(f.shape)

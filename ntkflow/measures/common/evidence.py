@@ -5,7 +5,7 @@ claim hold together with probability 0.95 (Bonferroni).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Literal
 
@@ -71,6 +71,8 @@ AGREES, DISAGREES, UNDECIDED = "agrees", "disagrees", "undecided"
 NUMBER, CHECK = "number", "check"
 RISK = 0.05
 """Probability that any interval of a claim misses what it estimates."""
+MOST_SEEDS = 1e8
+"""Seeds, relative to those used, beyond which a number counts as one that no seeds decide."""
 
 Relation = Literal["equals", "at most", "at least"]
 Look = Literal["points", "line", "limit", "guide", "band"]
@@ -139,20 +141,25 @@ def overall(verdicts: Sequence[str]) -> str:
     return next((worst for worst in (DISAGREES, UNDECIDED) if worst in verdicts), AGREES)
 
 
-def seeds_needed(quantity: Quantity, interval: tuple[float, float]) -> float:
+def seeds_needed(quantity: Quantity, level: float) -> float:
     """About how many seeds would decide a quantity if its value stayed; NaN if none would.
 
-    The length of the interval falls like the square root of the seeds, until it no longer crosses
-    the nearest end of the values that agree.
+    With S seeds in place of S_0 the standard error is multiplied by sqrt(S_0 / S) and the degrees
+    of freedom by S / S_0, since the long tails of Student's t shorten too.
     """
-    value, ends = quantity.estimate.value, np.array(quantity.agreeing)
-    gap = float(np.min(np.abs(ends - value)))
-    below, above = value - interval[0], interval[1] - value
-    crossed = float(ends[np.argmin(np.abs(ends - value))])
-    reach = above if crossed > value else below
-    if not gap or not np.isfinite(reach):
+
+    def decided(ratio: float) -> bool:
+        error, degrees = quantity.estimate.error, quantity.estimate.degrees
+        estimate = replace(quantity.estimate, error=error / np.sqrt(ratio), degrees=degrees * ratio)
+        return verdict(quantity, estimate.interval(level)) != UNDECIDED
+
+    low, high = 1.0, MOST_SEEDS
+    if not decided(high):
         return np.nan
-    return float(np.ceil(quantity.seeds * (reach / gap) ** 2))
+    while high > low * (1 + 1e-9):
+        middle = np.sqrt(low * high)
+        low, high = (low, middle) if decided(middle) else (middle, high)
+    return float(np.ceil(quantity.seeds * high * (1 - 1e-8)))
 
 
 def judge(quantities: Sequence[Quantity]) -> pd.DataFrame:
@@ -163,7 +170,7 @@ def judge(quantities: Sequence[Quantity]) -> pd.DataFrame:
     for each in quantities:
         interval = each.estimate.interval(level)
         found = verdict(each, interval)
-        needed = seeds_needed(each, interval) if found == UNDECIDED else np.nan
+        needed = seeds_needed(each, level) if found == UNDECIDED else np.nan
         rows.append(
             {
                 "quantity": each.name,

@@ -1,9 +1,20 @@
 """Exact moments of finite ReLU networks at the points of a data set."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ntkflow.kernels.moments import relu_moments
 from ntkflow.networks.mlp import Architecture
+from ntkflow.networks.model import Model
+
+
+def has_exact_means(networks: Iterable[Model]) -> bool:
+    """Return True if `exact_means` is known for networks: fully-connected ones with ReLU."""
+    return all(
+        isinstance(network, Architecture) and network.activation.name == "relu"
+        for network in networks
+    )
 
 
 def exact_means(architecture: Architecture, x: np.ndarray, *names: str) -> list[float]:

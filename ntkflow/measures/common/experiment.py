@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.configuration.networks import FullyConnectedConfig, NetworkConfig
 from ntkflow.configuration.training import TrainingConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Count, NotBoolean, PositiveFinite, Strict
@@ -32,6 +32,9 @@ REQUIRED_KEYS = {
 }
 """Kinds of data that a measure can read, and the keys that their rules use."""
 
+COMPARED = {"limiting", "spectrum", "gaussian", "dynamics"}
+"""Kinds of data that only networks with a limit have."""
+
 Width = Annotated[int, Field(gt=0, le=2**20), NotBoolean]
 Draws = Annotated[int, Field(ge=20, le=10**7), NotBoolean]
 Seeds = Annotated[int, Field(ge=2, le=10**6), NotBoolean]
@@ -45,6 +48,7 @@ class Experiment(Strict):
     reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting")
     elsewhere: ClassVar[frozenset[str]] = frozenset()  # keys that only other rules use
     parallel: ClassVar[bool] = False  # whether it uses all cores for kernels of several blocks
+    fully_connected: ClassVar[bool] = False  # whether other networks are of no use to it
     width_table: ClassVar[bool] = False  # whether `figure` has a function ``tabulate_widths``
     title: ClassVar[str] = ""  # of the figure
     caption: ClassVar[str] = ""  # below the figure
@@ -86,6 +90,17 @@ class Experiment(Strict):
     def network_label(self, network: NetworkConfig) -> str:
         """Label of the network in figures and tables."""
         return network.label
+
+    def network_problems(self, network: NetworkConfig) -> Problems:
+        """Yield a complaint if the measure cannot use a network of this kind."""
+        found = f"{self.network!r} is {network.what}"
+        if self.fully_connected and not isinstance(network, FullyConnectedConfig):
+            yield "network", f"{found}; {self.measure!r} needs a fully-connected network"
+        elif network.limit is None and (COMPARED & {*self.reads} or self.goal):
+            yield (
+                "network",
+                f"{found}, which has no limit; {self.measure!r} compares with the limit",
+            )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         """Yield (key, complaint) for what does not fit the data set or the network."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
@@ -27,8 +27,9 @@ class Sources:
     ensembles: Mapping[int, xr.Dataset] = field(default_factory=dict)
     dynamics: Mapping[int, xr.Dataset] = field(default_factory=dict)
     initial: Mapping[int, xr.Dataset] = field(default_factory=dict)
-    # Network of each width, and in the limit n -> infinity, set if `reads` lists "networks".
-    architectures: "Mapping[int, Architecture]" = field(default_factory=dict)
+    # Network of each width, a `Model`, and in the limit n -> infinity if they are fully-connected;
+    # set if `reads` lists "networks".
+    architectures: "Mapping[int, Any]" = field(default_factory=dict)
     limit: "Network" = None  # type: ignore[assignment]
     # Networks whose exact moments are expected, if not those of `architectures`.
     expected: "Mapping[int, Architecture]" = field(default_factory=dict)

@@ -42,8 +42,8 @@ from ntkflow.measures.common.laws import SLOPE_MARGIN, SLOPE_REASON, exponent, w
 from ntkflow.measures.common.sources import Sources
 from ntkflow.measures.cost_flow.theory import descents, flows
 from ntkflow.networks.costs import COSTS, Cost, mean_cost
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Architecture, Parameters, apply, descended, init, seed_keys
+from ntkflow.networks.mlp import descended, seed_keys
+from ntkflow.networks.model import Model, Parameters
 
 PRECISION = "float32"
 """Precision of the networks; flows are in float64."""
@@ -118,21 +118,21 @@ def _trained(
     y: Float[Array, "n k"],
     marks: Array,
     rate: float,
-    network: Architecture,
+    network: Model,
     cost: Cost,
 ) -> tuple[Array, Array]:
     """f (seed, record, point, output) after `marks` steps, and Theta(0) (seed, point, n, ...)."""
     training, scale = x[: len(y)], jnp.asarray(rate, x.dtype)
-    gradient = jax.grad(lambda theta: mean_cost(cost, apply(theta, training, network), y))
+    gradient = jax.grad(lambda theta: mean_cost(cost, network.apply(theta, training), y))
 
     def record(theta: Parameters, count: Array) -> tuple[Parameters, Array]:
         theta = descended(theta, gradient, scale, count)
-        return theta, apply(theta, x, network)
+        return theta, network.apply(theta, x)
 
     def one(key: Array) -> tuple[Array, Array]:
-        theta = init(key, x.shape[1], network, x.dtype)
+        theta = network.init(key, x.shape[1], x.dtype)
         _, f = jax.lax.scan(record, theta, jnp.diff(marks, prepend=0))
-        return f, empirical_ntk(theta, x, training, network)
+        return f, network.empirical_ntk(theta, x, training)
 
     return jax.vmap(one)(keys)
 

@@ -36,8 +36,15 @@ from ntkflow.kernels.dual import Activation
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.laws import exponent
 from ntkflow.measures.common.sources import Sources
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Architecture, Parameters, apply, descended, init, seed_keys
+from ntkflow.networks.mlp import (
+    Architecture,
+    Parameters,
+    apply,
+    descended,
+    empirical_ntk,
+    init,
+    seed_keys,
+)
 
 PRECISION = "float32"
 

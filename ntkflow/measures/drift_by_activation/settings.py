@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ntkflow.configuration.networks import ActivationConfig, NetworkConfig
+from ntkflow.configuration.activations import ActivationConfig
+from ntkflow.configuration.networks import FullyConnectedConfig, NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import NotBoolean, PositiveFinite, shorthand
 from ntkflow.measures.common.experiment import Problems, Seeds, Untrained, repeated
@@ -20,6 +21,7 @@ class Settings(Untrained):
     and the depth are not used. Needs two widths.
     """
 
+    fully_connected = True
     paper = "Theorem 2"
     statement = (
         "In training, the NTK of the networks tested drifts by n^(-1) for smooth activations. For "
@@ -39,6 +41,7 @@ class Settings(Untrained):
     )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        assert isinstance(network, FullyConnectedConfig)  # `fully_connected`
         yield from super().problems(dataset, network)
         yield from repeated("activations", [each.name for each in self.activations], "activation")
         yield from repeated("depths", self.depths, "depth")

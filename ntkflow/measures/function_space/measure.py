@@ -36,8 +36,8 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.linear_models import descent_error
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.costs import COSTS, Cost, mean_cost
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
+from ntkflow.networks.mlp import seed_keys
+from ntkflow.networks.model import Model, Parameters
 
 PRECISION = "float64"
 
@@ -66,7 +66,7 @@ def measure(sources: Sources, *, functions: int) -> xr.Dataset:
     """Largest relative error of each identity, for each cost, with a model of random functions."""
     x = np.asarray(sources.dataset["x"].values, np.float64)
     train, ((width, architecture), *_) = sources.samples, sources.architectures.items()
-    theta, kernel, f = _network(seed_keys(sources.seed, width, 1), x, train, architecture)
+    theta, kernel, f = drawn_network(seed_keys(sources.seed, width, 1), x, train, architecture)
     random = np.random.default_rng(sources.seed)
     hot = np.asarray(sources.dataset["y"].values[:train], np.float64)
     directions = random.standard_normal((DIRECTIONS, *hot.shape))
@@ -92,13 +92,13 @@ def measure(sources: Sources, *, functions: int) -> xr.Dataset:
 
 
 @partial(jax.jit, static_argnames=("train", "architecture"))
-def _network(
-    keys: SeedKeys, x: Float[Array, "m d"], train: int, architecture: Architecture
+def drawn_network(
+    keys: SeedKeys, x: Float[Array, "m d"], train: int, architecture: Model
 ) -> tuple[Parameters, OutputGram, Outputs]:
     """Parameters of the first key's network, its NTK between all and the training points, and f."""
-    theta = init(keys[0], x.shape[1], architecture, x.dtype)
-    kernel = empirical_ntk(theta, x, x[:train], architecture)
-    return theta, kernel, apply(theta, x[:train], architecture)
+    theta = architecture.init(keys[0], x.shape[1], x.dtype)
+    kernel = architecture.empirical_ntk(theta, x, x[:train])
+    return theta, kernel, architecture.apply(theta, x[:train])
 
 
 def difference_errors(
@@ -144,12 +144,12 @@ def _network_errors(
     kernel: Float[AnyArray, "m n k k"],
     x: Float[Array, "m d"],
     y: Outputs,
-    architecture: Architecture,
+    architecture: Model,
 ) -> list[Array]:
     samples = len(y)
-    gradient = jax.grad(lambda p: mean_cost(cost, apply(p, x[:samples], architecture), y))(theta)
+    gradient = jax.grad(lambda p: mean_cost(cost, architecture.apply(p, x[:samples]), y))(theta)
     downhill = jax.tree.map(jnp.negative, gradient)
-    f, moved = jax.jvp(lambda p: apply(p, x, architecture), (theta,), (downhill,))
+    f, moved = jax.jvp(lambda p: architecture.apply(p, x), (theta,), (downhill,))
     expected = -kernel_gradient(cost.pointwise, kernel, f[:samples], y)
     norm = kernel_norm(kernel[:samples], dual_element(cost.pointwise, f[:samples], y)) ** 2
 

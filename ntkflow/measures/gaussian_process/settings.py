@@ -11,6 +11,7 @@ class Settings(Untrained):
     Needs two widths.
     """
 
+    fully_connected = True
     paper = "Proposition 1"
     statement = (
         "At initialisation f of wide networks has the covariance of the NNGP kernel, and its "

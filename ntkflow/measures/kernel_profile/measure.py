@@ -26,11 +26,11 @@ from ntkflow.analysis.convergence import squared_bias
 from ntkflow.analysis.ensembles import circle_points, recorded_kernels, stack_widths
 from ntkflow.analysis.jackknife import batches, jackknife
 from ntkflow.measures.common.evidence import Quantity
-from ntkflow.measures.common.exact import exact_means
+from ntkflow.measures.common.exact import exact_means, has_exact_means
 from ntkflow.measures.common.laws import mean, over_theory, weights_of_limit
 from ntkflow.measures.common.sources import Sources
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Architecture, init, parameter_count, seed_keys
+from ntkflow.networks.mlp import seed_keys
+from ntkflow.networks.model import Model
 from ntkflow.stores.schema import conform
 from ntkflow.stores.tolerances import TRAINED_NTK
 from ntkflow.stores.variables import SEED, STEP, TIME, WIDTH, Schema, Variable
@@ -146,7 +146,7 @@ def _untrained(
         ratio = drawn[:, np.flatnonzero(probes == reference)[0]] / limit
         found.append(batches(drawn))
         squares.append(batches((ratio - 1) ** 2))
-        known = sources.limit.activation.name == "relu"
+        known = has_exact_means([network])
         exact.append(
             exact_means(sources.theory[n], x[[reference]], "ntk_variance")[0] if known else np.nan
         )
@@ -162,19 +162,19 @@ def _untrained(
 
 
 def profiles(
-    keys: SeedKeys, reference: np.ndarray, x: np.ndarray, network: Architecture
+    keys: SeedKeys, reference: np.ndarray, x: np.ndarray, network: Model
 ) -> Float[np.ndarray, "s p"]:
     """Theta(x_0, x) of the first output at theta(0), one network per key, for all rows of x."""
-    batch = max(1, min(len(keys), AT_ONCE // parameter_count(x.shape[1], network)))
+    batch = max(1, min(len(keys), AT_ONCE // network.parameter_count(x.shape[1])))
     points = np.asarray(np.vstack([reference, x]), np.float32)
     return np.asarray(_profiles(keys, points, network, batch))
 
 
 @partial(jax.jit, static_argnums=(2, 3))
-def _profiles(keys: SeedKeys, points: Inputs, network: Architecture, batch: int) -> Array:
+def _profiles(keys: SeedKeys, points: Inputs, network: Model, batch: int) -> Array:
     def profile(key: Key[Array, ""]) -> Array:
-        theta = init(key, points.shape[1], network, points.dtype)
-        return empirical_ntk(theta, points[:1], points[1:], network, outputs=0)[0, :, 0, 0]
+        theta = network.init(key, points.shape[1], points.dtype)
+        return network.empirical_ntk(theta, points[:1], points[1:], outputs=0)[0, :, 0, 0]
 
     return jax.lax.map(profile, keys, batch_size=batch)
 

@@ -33,7 +33,8 @@ def measure(sources: Sources) -> xr.Dataset:
         n: _squares(networks_of(store, sources.limiting, n))
         for n, store in sorted(sources.ensembles.items())
     }
-    smooth = sources.limit.activation.smooth  # for others the theory is a bound
+    # For others the theory is a bound.
+    smooth = all(network.smooth for network in sources.architectures.values())
     fluctuation, first = _exponent("f_lin - f_inf", parts, 0, FLUCTUATION)
     movement, second = _exponent(
         "f_n - f_lin", parts, 1, MOVEMENT if smooth else BOUND, bound=not smooth

@@ -30,7 +30,8 @@ from ntkflow.measures.common.laws import bars, mean
 from ntkflow.measures.common.shares import counted, share
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.costs import LEAST_SQUARES, mean_cost
-from ntkflow.networks.mlp import Architecture, Parameters, apply, descended, init, seed_keys
+from ntkflow.networks.mlp import descended, seed_keys
+from ntkflow.networks.model import Model, Parameters
 
 PRECISION = "float32"
 
@@ -94,12 +95,12 @@ def trained(
     keys: SeedKeys,
     x: Inputs,
     y: Float[AnyArray, "n k"],
-    network: Architecture,
+    network: Model,
     marks: np.ndarray,
     rate: float,
 ) -> np.ndarray:
     """Costs (seed, record) of one network per key at the steps `marks`, which start with 0."""
-    theta = jax.jit(jax.vmap(lambda key: init(key, x.shape[1], network, x.dtype)))(keys)
+    theta = jax.jit(jax.vmap(lambda key: network.init(key, x.shape[1], x.dtype)))(keys)
     records = []
     for steps in np.diff(marks, prepend=0):
         theta, costs = _descend(theta, x, y, int(steps), rate, network)
@@ -109,12 +110,12 @@ def trained(
 
 @partial(jax.jit, static_argnames="network")
 def _descend(
-    theta: Parameters, x: Inputs, y: Array, steps: int, rate: float, network: Architecture
+    theta: Parameters, x: Inputs, y: Array, steps: int, rate: float, network: Model
 ) -> tuple[Parameters, Array]:
     """Parameters and costs (seed,) after `steps` steps of gradient descent, of all networks."""
 
     def cost(each: Parameters) -> Array:
-        return mean_cost(LEAST_SQUARES, apply(each, x, network), y)
+        return mean_cost(LEAST_SQUARES, network.apply(each, x), y)
 
     theta = descended(theta, jax.vmap(jax.grad(cost)), jnp.asarray(rate, x.dtype), steps)
     return theta, jax.vmap(cost)(theta)

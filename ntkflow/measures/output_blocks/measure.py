@@ -15,11 +15,12 @@ import xarray as xr
 
 from ntkflow.kernels.shallow import shallow_moments
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
-from ntkflow.measures.common.exact import exact_means
+from ntkflow.measures.common.exact import exact_means, has_exact_means
 from ntkflow.measures.common.laws import exponent, mean, over_theory
 from ntkflow.measures.common.sources import Sources
 from ntkflow.networks.empirical import initial_kernels
-from ntkflow.networks.mlp import seed_keys
+from ntkflow.networks.mlp import Architecture, seed_keys
+from ntkflow.networks.model import Model
 
 PRECISION = "float64"
 EXPECTED = -0.5
@@ -48,10 +49,11 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
         "",
         ("mean square, over $\\Theta_\\infty^2$", "variance, over $\\Theta_\\infty^2$"),
     )
-    if sources.limit.activation.name == "relu":
+    networks = sources.architectures.values()
+    if has_exact_means(networks):
         where = ", one input"
         quantities, off, on = _values(points, _at_one_input(sources))
-    elif sources.limit.depth == 2 and sources.limit.activation.smooth:
+    elif all(_smooth_and_shallow(each) for each in networks):
         quantities, off, on = _values(pairs, _at_pairs(sources, limit))
     else:
         sizes = "relative size", "relative distance"
@@ -67,6 +69,10 @@ def measure(sources: Sources, *, draws: int) -> xr.Dataset:
             Panel(f"diagonal output blocks{where}", "width $n$", sizes[1], on, "log", "log"),
         ],
     )
+
+
+def _smooth_and_shallow(network: Model) -> bool:
+    return isinstance(network, Architecture) and network.depth == 2 and network.smooth
 
 
 def block_squares(ntk: np.ndarray, limit: np.ndarray) -> np.ndarray:

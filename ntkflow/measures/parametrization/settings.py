@@ -14,6 +14,7 @@ class Settings(Untrained):
     Needs two widths.
     """
 
+    fully_connected = True
     paper = "Remark 1"
     statement = (
         "In the NTK parametrization the relative movement of weights falls with width, while f "

@@ -15,6 +15,7 @@ class Settings(Experiment):
     on the circle. Needs points on a sphere; those in other dimensions are drawn.
     """
 
+    fully_connected = True
     paper = "Proposition 2"
     statement = (
         "On sampled points of spheres the limiting NTK is positive definite for the non-polynomial "

@@ -13,14 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import Array, Float, Inputs, Key, SeedKeys
-from ntkflow.networks.mlp import Architecture, Parameters, apply, init
+from ntkflow.networks.model import Model, Parameters
 
 AT_ONCE = 4
 """Networks at once, whose activations at all points stay in the cache."""
 
 
 def speeds(
-    keys: SeedKeys, x: np.ndarray, mode: np.ndarray, network: Architecture
+    keys: SeedKeys, x: np.ndarray, mode: np.ndarray, network: Model
 ) -> Float[np.ndarray, "s 2"]:
     """Parts of w along and across `mode` (N,), over ||g_0||, for one network per key.
 
@@ -31,12 +31,12 @@ def speeds(
 
 
 @partial(jax.jit, static_argnums=(3,))
-def _speeds(keys: SeedKeys, x: Inputs, mode: Float[Array, " n"], network: Architecture) -> Array:
+def _speeds(keys: SeedKeys, x: Inputs, mode: Float[Array, " n"], network: Model) -> Array:
     def speed(key: Key[Array, ""]) -> Array:
         def function(theta: Parameters) -> Array:
-            return apply(theta, x, network)[:, 0]
+            return network.apply(theta, x)[:, 0]
 
-        theta = init(key, x.shape[1], network, x.dtype)
+        theta = network.init(key, x.shape[1], x.dtype)
         _, pulled = jax.vjp(function, theta)
         (gradient,) = pulled(mode / len(x))
         _, velocity = jax.jvp(function, (theta,), (gradient,))

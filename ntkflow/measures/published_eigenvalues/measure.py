@@ -25,8 +25,7 @@ from ntkflow.kernels.limiting import limiting_kernels
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.laws import mean
 from ntkflow.measures.common.sources import Sources
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Architecture, init, seed_keys
+from ntkflow.networks.mlp import Architecture, empirical_ntk, init, seed_keys
 
 PRECISION = "float32"
 """Precision of the networks; limiting kernels are in float64."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.configuration.networks import FullyConnectedConfig, NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Count, NotBoolean, PositiveFinite
 from ntkflow.measures.common.experiment import Problems, Seeds, Widths, repeated
@@ -21,6 +21,7 @@ class Settings(Widths):
     """
 
     reads = ("dataset", "networks")
+    fully_connected = True
     paper = "Section 6"
     statement = "The NTK on a batch has the published eigenvalues."
 
@@ -34,9 +35,11 @@ class Settings(Widths):
     seeds: Seeds = Field(4, description="number of networks, at most the number of batches")
 
     def network_label(self, network: NetworkConfig) -> str:
+        assert isinstance(network, FullyConnectedConfig)  # `fully_connected`
         return network.label_at(*self.depths)
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        assert isinstance(network, FullyConnectedConfig)  # `fully_connected`
         yield from super().problems(dataset, network)
         yield from repeated("depths", self.depths, "depth")
         batches = dataset.train.count // self.size

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.configuration.networks import FullyConnectedConfig, NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Count, PositiveFinite
 from ntkflow.measures.common.experiment import Problems, Seeds, Untrained
@@ -14,6 +14,7 @@ class Settings(Untrained):
     Needs a smooth activation, a depth of at least 2, one output and two widths.
     """
 
+    fully_connected = True
     paper = "Section 4.2"
     statement = (
         "In training, pre-activations of single hidden units move by n^(-1/2) and weights between "
@@ -26,6 +27,7 @@ class Settings(Untrained):
     steps: Count = Field(description="number of steps of gradient descent")
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        assert isinstance(network, FullyConnectedConfig)  # `fully_connected`
         yield from super().problems(dataset, network)
         if network.depth < 2 or network.outputs > 1 or network.width_ratios:
             yield (

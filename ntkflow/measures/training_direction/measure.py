@@ -34,8 +34,9 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.kernel_descent import along
 from ntkflow.measures.common.laws import exponent, mean
 from ntkflow.measures.common.sources import Sources
-from ntkflow.networks.empirical import empirical_ntk, initial_kernels
-from ntkflow.networks.mlp import Architecture, Parameters, apply, init, seed_keys
+from ntkflow.networks.empirical import initial_kernels
+from ntkflow.networks.mlp import seed_keys
+from ntkflow.networks.model import Model, Parameters
 
 PRECISION = "float32"
 
@@ -113,7 +114,7 @@ def follow(
     x: Float[np.ndarray, "m d"],
     direction: Float[np.ndarray, "t n"],
     rate: float,
-    network: Architecture,
+    network: Model,
     ntk: Float[np.ndarray, "m m"],
 ) -> Followed:
     """Follow the direction with one network per key, and with the limiting NTK."""
@@ -194,24 +195,24 @@ def linear_path(
 
 @partial(jax.jit, static_argnums=(4,))
 def _followed(
-    keys: SeedKeys, x: Inputs, pushes: Float[AnyArray, "r c n"], rate: float, network: Architecture
+    keys: SeedKeys, x: Inputs, pushes: Float[AnyArray, "r c n"], rate: float, network: Model
 ) -> tuple[Float[Array, "s r"], Float[Array, "s r m k"], Float[Array, "s m m k k"]]:
     """Drift of the kernel and f at each record, and the first kernel, of one network per key."""
     pushes = jnp.asarray(pushes, x.dtype)
 
     def run(key: Array) -> tuple[Array, Array, Array]:
-        start = init(key, x.shape[1], network, x.dtype)
-        origin = empirical_ntk(start, x, x, network)
+        start = network.init(key, x.shape[1], x.dtype)
+        origin = network.empirical_ntk(start, x, x)
 
         def drift(now: OutputGram) -> Array:
             return jnp.linalg.norm((now - origin).ravel()) / jnp.linalg.norm(origin.ravel())
 
         def record(theta: Parameters, push: Any) -> tuple[Parameters, tuple[Array, Array]]:
             theta, _ = jax.lax.scan(partial(_step, x=x, rate=rate, network=network), theta, push)
-            return theta, (drift(empirical_ntk(theta, x, x, network)), apply(theta, x, network))
+            return theta, (drift(network.empirical_ntk(theta, x, x)), network.apply(theta, x))
 
         _, (drifts, f) = jax.lax.scan(record, start, pushes)
-        before = apply(start, x, network)[None]
+        before = network.apply(start, x)[None]
         first = jnp.zeros(1, x.dtype)
         return jnp.concatenate([first, drifts]), jnp.concatenate([before, f]), origin
 
@@ -219,11 +220,11 @@ def _followed(
 
 
 def _step(
-    theta: Parameters, push: Array, *, x: Inputs, rate: float, network: Architecture
+    theta: Parameters, push: Array, *, x: Inputs, rate: float, network: Model
 ) -> tuple[Parameters, None]:
     """One Euler step of d theta/dt = -(1/N) sum_i d_t(x_i) grad f(x_i), equal on all outputs."""
     samples = len(push)
-    f, pull = jax.vjp(lambda parameters: apply(parameters, x[:samples], network), theta)
+    f, pull = jax.vjp(lambda parameters: network.apply(parameters, x[:samples]), theta)
     (gradient,) = pull(jnp.broadcast_to(push[:, None], f.shape) / samples)
     return jax.tree.map(lambda p, g: p - rate * g, theta, gradient), None
 

@@ -30,8 +30,7 @@ from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.exact import exact_means
 from ntkflow.measures.common.laws import over_theory, weights_of_limit
 from ntkflow.measures.common.sources import Sources
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import Architecture, as_layers, parameter_count
+from ntkflow.networks.mlp import Architecture, as_layers, empirical_ntk, parameter_count
 
 PRECISION = "float32"
 

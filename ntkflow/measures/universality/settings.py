@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ntkflow.configuration.networks import ActivationConfig, NetworkConfig
+from ntkflow.configuration.activations import ActivationConfig
+from ntkflow.configuration.networks import FullyConnectedConfig, NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import NotBoolean, PositiveFinite, Strict, shorthand
 from ntkflow.measures.common.experiment import Draws, Problems, Untrained
@@ -38,6 +39,7 @@ class Settings(Untrained):
     variance of the NTK at one input with its exact value.
     """
 
+    fully_connected = True
     paper = "Theorem 1"
     statement = (
         "For the networks tested, the mean NTK at initialisation, extrapolated in 1/n, is the "
@@ -51,6 +53,7 @@ class Settings(Untrained):
     )
 
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
+        assert isinstance(network, FullyConnectedConfig)  # `fully_connected`
         yield from super().problems(dataset, network)
         if network.width_ratios is not None or network.depth < 2:
             yield "network", f"{self.network!r} needs hidden layers, of equal widths"

@@ -97,15 +97,33 @@ def test_intervals_are_simultaneous():
 
 
 def test_seeds_that_would_decide():
-    """An interval of half the length needs four times the seeds."""
+    """An interval of half the length needs four times the seeds, if its error is known exactly."""
+    level = 1 - 2 * scipy.stats.norm.sf(2)  # intervals of two standard errors either way
     inside = quantity(estimate=Estimate(0.0, 0.1, np.inf), seeds=10)
-    assert seeds_needed(inside, (-0.2, 0.2)) == 40
-    outside = quantity(estimate=Estimate(0.3, 0.1, np.inf), seeds=10)
-    assert seeds_needed(outside, (0.0, 0.6)) == math.ceil(10 * 1.5**2)
+    assert seeds_needed(inside, level) == 40
+    outside = quantity(estimate=Estimate(0.2, 0.1, np.inf), seeds=10)
+    assert seeds_needed(outside, level) == 40  # from [0, 0.4] to [0.1, 0.3], beyond the margin
     (row,) = judge([quantity(estimate=Estimate(0.0, 0.03, 9))]).to_dict("records")
     assert row["verdict"] == AGREES
     assert math.isnan(row["seeds_needed"])
-    assert math.isnan(seeds_needed(quantity("at most", estimate=Estimate(0.1, 1.0)), (-1.0, 1.0)))
+    assert math.isnan(seeds_needed(quantity("at most", estimate=Estimate(0.1, np.nan)), level))
+
+
+@given(st.integers(2, 20), st.floats(0.02, 0.5), st.floats(0.02, 1))
+def test_that_many_seeds_decide_and_one_fewer_do_not(seeds, value, error):
+    """Drawn again with that many, and as many degrees of freedom as go with them."""
+    found = quantity(estimate=Estimate(value, error, seeds - 1), seeds=seeds)
+    if verdict(found, found.estimate.interval()) != UNDECIDED:
+        return
+    needed = seeds_needed(found, 0.95)
+
+    def with_seeds(count):
+        ratio = count / seeds
+        estimate = Estimate(value, error / math.sqrt(ratio), (seeds - 1) * ratio)
+        return verdict(found, estimate.interval())
+
+    assert math.isnan(needed) or with_seeds(needed * (1 + 1e-6)) != UNDECIDED
+    assert math.isnan(needed) or with_seeds(needed - 1) == UNDECIDED
 
 
 def test_a_claim_is_as_good_as_its_worst_number():

@@ -11,8 +11,7 @@ from ntkflow.measures.cost_flow import measure as cost_flow
 from ntkflow.measures.cost_flow import theory
 from ntkflow.measures.cost_flow.mutations import MUTATIONS
 from ntkflow.networks.costs import COSTS
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import init, seed_keys
+from ntkflow.networks.mlp import empirical_ntk, init, seed_keys
 from tests.measures.examples import sources, verdicts
 
 RANDOM = np.random.default_rng(0)

@@ -8,8 +8,7 @@ import pytest
 from ntkflow.kernels.activations import activation
 from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED, judge
 from ntkflow.measures.drift_by_activation import measure as drift_by_activation
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import apply, init, seed_keys
+from ntkflow.networks.mlp import apply, empirical_ntk, init, seed_keys
 from tests.measures.examples import sources, verdicts
 
 X = np.random.default_rng(0).standard_normal((5, 3))

@@ -9,8 +9,7 @@ import pytest
 
 from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED
 from ntkflow.measures.training_direction import measure as training_direction
-from ntkflow.networks.empirical import empirical_ntk
-from ntkflow.networks.mlp import apply, init, seed_keys
+from ntkflow.networks.mlp import apply, empirical_ntk, init, seed_keys
 from tests.measures.examples import sources, verdicts
 
 X = np.random.default_rng(0).standard_normal((5, 3))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntkflow.configuration.networks import NetworkConfig
+from ntkflow.configuration.networks import FullyConnectedConfig
 from ntkflow.kernels.activations import activation
 from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED, judge
 from ntkflow.measures.universality import measure as universality
@@ -155,7 +155,7 @@ def settings(network, **changes):
         draws=100,
         variants=[changes],
     )
-    return dict(given.problems(None, NetworkConfig(activation="relu", **network)))
+    return dict(given.problems(None, FullyConnectedConfig(activation="relu", **network)))
 
 
 def test_variants_must_fit_the_network():
