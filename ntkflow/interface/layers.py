@@ -1,7 +1,8 @@
 """Layers from which a network is composed, for its limiting kernels and for finite networks.
 
-    from ntkflow.api import layers
+    from ntkflow import api
 
+    layers = api.layers
     network = [
         layers.convolution((3, 3)),
         layers.activation("relu"),
@@ -17,7 +18,7 @@ A network is a list of layers; lists in it are flattened. Widths have no meaning
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Annotated, Any, TypeAlias, get_args
+from typing import Annotated, Any, TypeAlias, cast, get_args
 
 from ntkflow.interface.arguments import Activation, Beta, Kinks, WeightGain
 from ntkflow.interface.checks import COUNT, checked, listed, one_of, refusal
@@ -49,8 +50,8 @@ def part(name: str, value: Any) -> Layers:
 
 
 def _flattened(name: str, value: Any) -> Iterator[Layer]:
-    if isinstance(value, get_args(_LAYER)):
-        yield value
+    if isinstance(value, tuple(kinds.NAMES)):
+        yield cast("Layer", value)
     elif isinstance(value, list | tuple):
         for index, entry in enumerate(value):
             yield from _flattened(f"{name}[{index}]", entry)
@@ -58,19 +59,9 @@ def _flattened(name: str, value: Any) -> Iterator[Layer]:
         raise refusal(name, value, "layers, such as api.layers.dense()")
 
 
-_LAYER = (
-    kinds.Dense
-    | kinds.Convolution
-    | kinds.Activate
-    | kinds.LayerNorm
-    | kinds.AveragePool
-    | kinds.GlobalAveragePool
-    | kinds.Flatten
-    | kinds.Residual
-)
-
 Width: TypeAlias = Annotated[int, COUNT]
 Shape: TypeAlias = Annotated[int | Sequence[int], shape]
+LayerList: TypeAlias = Annotated[Any, network]
 Part: TypeAlias = Annotated[Any, part]
 PaddingName: TypeAlias = Annotated[str, partial(one_of, names=get_args(Padding))]
 
