@@ -26,6 +26,7 @@ products in full precision on every device.
 
 from ntkflow.analysis.eigenpairs import Eigenpairs
 from ntkflow.analysis.regression import Regression
+from ntkflow.interface import layers
 from ntkflow.interface.empirical import empirical_ntk, store_empirical_ntk
 from ntkflow.interface.function import Function, function
 from ntkflow.interface.layered import layered_network
@@ -53,6 +54,7 @@ __all__ = [
     "initial_parameters",
     "kernel_regression",
     "layered_network",
+    "layers",
     "learning_rates",
     "limiting_kernels",
     "network",

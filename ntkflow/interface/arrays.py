@@ -1,5 +1,7 @@
 """Checks of arguments that are arrays: inputs, targets, and the parameters of a network."""
 
+import math
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +19,50 @@ def matrix(name: str, value: Any, axes: str = "(samples, features)") -> np.ndarr
     require_matrix(name, array.shape, axes)
     check_finite(array, name)
     return array
+
+
+def inputs(name: str, value: Any) -> np.ndarray:
+    """Non-empty array (samples, ...) of finite real numbers with two to four axes."""
+    array = as_floats(value, name)
+    require_inputs(name, array.shape)
+    check_finite(array.reshape(len(array), -1), name)
+    return array
+
+
+def stored_inputs(name: str, value: Any) -> Any:
+    """`inputs` of NumPy, Zarr, xarray or Dask that are read by rows, and checked as they are."""
+    if not hasattr(value, "shape") or not hasattr(value, "__getitem__"):
+        value = as_floats(value, name)
+    require_inputs(name, value.shape)
+    require_floats(name, value)
+    return value
+
+
+def require_inputs(name: str, shape: object) -> None:
+    """Raise ValueError unless a shape has two to four axes, none of length 0."""
+    if not isinstance(shape, tuple) or not 2 <= len(shape) <= 4 or 0 in shape:
+        raise ValueError(
+            f"{name}: found the shape {shape}, expected (samples, features) or, for `layers`, "
+            "(samples, length, channels) or (samples, height, width, channels), none of them empty"
+        )
+
+
+@dataclass(frozen=True)
+class FlatRows:
+    """Inputs (n, ...) read by rows as (n, features)."""
+
+    inputs: Any
+    name: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, features)."""
+        return self.inputs.shape[0], math.prod(self.inputs.shape[1:])
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Rows (n, features)."""
+        part = as_floats(self.inputs[rows], self.name)
+        return part.reshape(len(part), -1)
 
 
 def stored_matrix(name: str, value: Any) -> Any:

@@ -12,26 +12,18 @@ import numpy as np
 
 from ntkflow.interface.arguments import Precision, Seed
 from ntkflow.interface.checks import COUNT, checked, instance, listed, refusal
+from ntkflow.interface.layers import LayerList
 from ntkflow.interface.network import Network, cast_array, full_precision
-from ntkflow.kernels.layers import NAMES, Layer
 from ntkflow.networks.composed import composed
 from ntkflow.networks.mlp import Architecture, root_key
 
-Layers = Annotated[
-    Sequence[Layer],
-    partial(
-        listed,
-        each=partial(instance, kind=tuple(NAMES), expected="a layer"),
-        shortest=1,
-    ),
-]
 Shape = Annotated[Sequence[int], partial(listed, each=COUNT, shortest=1)]
 Arrays = Annotated[Any, partial(instance, kind=list | tuple, expected="parameters of a network")]
 
 
 @checked
 def layered_network(
-    layers: Layers,
+    layers: LayerList,
     shape: Shape,
     *,
     parameters: Arrays | None = None,

@@ -11,22 +11,21 @@ from typing import Annotated, Any
 import jax
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
-from ntkflow.interface import settings
+from ntkflow.interface import arrays, settings
 from ntkflow.interface.arguments import (
     Activation,
     Attributes,
     Beta,
     Block,
     Kinks,
-    Matrix,
     Memory,
     Overwrite,
     Points,
     Precision,
     Progress,
     Scheduler,
-    StoredMatrix,
     Threads,
     WeightGain,
     Work,
@@ -34,22 +33,34 @@ from ntkflow.interface.arguments import (
     write_kernels,
 )
 from ntkflow.interface.checks import checked, whole
-from ntkflow.interface.recipes import activation_from, directed, limiting_recipe
+from ntkflow.interface.layers import LayerList
+from ntkflow.interface.plain import limit_arguments
+from ntkflow.interface.recipes import activation_from, directed, layers_recipe, limiting_recipe
 from ntkflow.kernels import tiles
+from ntkflow.kernels.composed_tiles import SAMPLE, plan_composed
+from ntkflow.kernels.layers import Layers, check_layers
 from ntkflow.kernels.limiting import LimitingKernels as Kernels
-from ntkflow.stores.staging import check_shapes
+from ntkflow.kernels.schedule import fully_connected
+from ntkflow.stores.grams import Recipe
+from ntkflow.stores.staging import Inputs, check_shapes
 from ntkflow.stores.zarr import open_store
 
 Depth = Annotated[int, partial(whole, low=1, high=100_000)]
+Images = Annotated[ArrayLike, arrays.inputs]
+StoredImages = Annotated[Inputs, arrays.stored_inputs]
+NAMES = ("activation", "kinks", "beta", "weight_gain")
+DEFAULTS: tuple[Any, Any, float, float] = ("relu", (), 0.1, 1.0)
+"""Defaults of the arguments `NAMES` of a fully-connected network."""
 Store = Annotated[str | Path, partial(settings.place, kind="limiting")]
 
 
 @checked
 def limiting_kernels(
-    x1: Matrix,
-    x2: Matrix | None = None,
+    x1: Images,
+    x2: Images | None = None,
     *,
-    depth: Depth,
+    depth: Depth | None = None,
+    layers: LayerList | None = None,
     activation: Activation = "relu",
     kinks: Kinks = (),
     beta: Beta = 0.1,
@@ -64,9 +75,15 @@ def limiting_kernels(
     Parameters
     ----------
     x1, x2
-        Inputs (n, d) and (m, d).
+        Inputs (n, d) and (m, d). With `layers` also sequences (n, length, channels) or images
+        (n, height, width, channels).
     depth
-        Number of weight layers L.
+        Number of weight layers L of a fully-connected network. It or `layers` is needed.
+    layers
+        Network composed of layers of `api.layers`, each with its own factors and activation. The
+        other arguments of the network must then be left out. If a layer with a kink follows
+        pooling, inputs closer than about 1e-4 of their norm have errors up to 1e-8 (float64) or
+        1e-3 (float32) of sqrt(K(x, x) K(x', x')).
     activation
         Name in the registry, mapping of ``name`` and parameters, or elementwise function of JAX
         arrays.
@@ -94,26 +111,74 @@ def limiting_kernels(
         If the activation's dual is not accurate for these inputs, or a kernel is too large or too
         small for `precision`. It is a ValueError.
     """
-    network = tiles.Network(activation_from(activation, kinks), depth, beta, weight_gain)
+    given = (activation, kinks, beta, weight_gain)
+    lists = {name: x for name, x in (("x1", x1), ("x2", x2)) if x is not None}
+    network = _network(depth, layers, given, lists)
+    rows = [x.reshape(len(x), -1) for x in map(np.asarray, lists.values())]
     dtype = np.dtype(precision)
-    lists = [np.asarray(x) for x in (x1, x2) if x is not None]
-    check_shapes(*lists)
-    inputs = [directed(x, dtype=dtype) for x in lists]
-    norms = np.concatenate([norm for norm, _ in inputs])
-    with jax.enable_x64(True):
-        plan = tiles.plan_kernels(norms, lists[0].shape[1], network, dtype)
+    plan, inputs = _planned(network, rows, np.shape(x1)[1:], dtype)
     one, two = inputs[0], None if x2 is None else inputs[1]
     with ThreadPoolExecutor(threads or 2 * cores()) as pool:
         return Kernels(*tiles.block_kernels(one, two, plan, pool.map))
 
 
+def _planned(
+    network: tiles.Network | Layers, rows: list[np.ndarray], shape: tuple[int, ...], dtype: np.dtype
+) -> tuple[tiles.Tiled, list[tuple[np.ndarray, np.ndarray]]]:
+    """Plan of the kernels of a network, and the inputs (n, features) as it takes them."""
+    if isinstance(network, tiles.Network):
+        inputs = [directed(x, dtype=dtype) for x in rows]
+        norms = np.concatenate([norm for norm, _ in inputs])
+        with jax.enable_x64(True):
+            return tiles.plan_kernels(norms, rows[0].shape[1], network, dtype), inputs
+    inputs = [directed(x, dtype=np.dtype(np.float64)) for x in rows]
+    sample = np.concatenate([x[_sample(len(x))] for x in rows])
+    with jax.enable_x64(True):
+        return plan_composed(sample, network, shape, dtype), inputs
+
+
+def _sample(count: int) -> np.ndarray:
+    """Indices of at most `SAMPLE` inputs, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, min(count, SAMPLE)).round().astype(int))
+
+
+def _network(
+    depth: int | None,
+    layers: Layers | None,
+    given: tuple[Any, Any, float, float],
+    lists: Mapping[str, Any],
+) -> tiles.Network | Layers:
+    """Network of the arguments; ValueError unless they are complete and fit the inputs."""
+    shapes = {name: tuple(x.shape[1:]) for name, x in lists.items()}
+    if layers is not None:
+        if depth is not None or given != DEFAULTS:
+            raise ValueError(
+                "layers: found depth, activation, kinks, beta or weight_gain as well, expected "
+                "layers alone; give each layer its own"
+            )
+        check_layers(layers, shapes["x1"])
+        network = fully_connected(layers) or layers
+    else:
+        for name, x in lists.items():
+            arrays.require_matrix(name, tuple(x.shape), "(samples, features)")
+        if depth is None:
+            raise ValueError("depth: found None, expected the number of weight layers, or `layers`")
+        activation, kinks, beta, weight_gain = given
+        network = tiles.Network(activation_from(activation, kinks), depth, beta, weight_gain)
+    if len(shapes["x1"]) > 1 and shapes.get("x2", shapes["x1"]) != shapes["x1"]:
+        raise ValueError(f"x2: found inputs {shapes['x2']}, expected {shapes['x1']}, as x1 has")
+    check_shapes(*(arrays.FlatRows(x, name) for name, x in lists.items()))
+    return network
+
+
 @checked
 def store_limiting_kernels(
-    x1: StoredMatrix,
-    x2: StoredMatrix | None = None,
+    x1: StoredImages,
+    x2: StoredImages | None = None,
     *,
     store: Store,
-    depth: Depth,
+    depth: Depth | None = None,
+    layers: LayerList | None = None,
     activation: Activation = "relu",
     kinks: Kinks = (),
     beta: Beta = 0.1,
@@ -136,7 +201,7 @@ def store_limiting_kernels(
 
     Parameters
     ----------
-    x1, x2, depth, activation, kinks, beta, weight_gain, precision
+    x1, x2, depth, layers, activation, kinks, beta, weight_gain, precision
         As in `limiting_kernels`; inputs may also be arrays that are read from disk by rows.
     store
         Folder of the store, on a local disk. Links are resolved and ``~`` is expanded.
@@ -172,10 +237,36 @@ def store_limiting_kernels(
         If `store` contains something else, another run is writing it, or the disk is full. It is a
         ValueError.
     """
-    recipe = limiting_recipe(activation, kinks, depth, beta, weight_gain, np.dtype(precision))
+    given = (activation, kinks, beta, weight_gain)
+    lists, recipe = _recipe(x1, x2, depth, layers, given, np.dtype(precision))
     work = Work(block, memory, scheduler, threads, progress)
-    write_kernels(x1, x2, store, recipe, precision, work, points, attributes, overwrite)
+    write_kernels(*lists, store, recipe, precision, work, points, attributes, overwrite)
     return open_store(store, "limiting")
+
+
+def _recipe(
+    x1: Any,
+    x2: Any,
+    depth: int | None,
+    layers: Layers | None,
+    given: tuple[Any, Any, float, float],
+    dtype: np.dtype,
+) -> tuple[tuple[Any, Any], Recipe]:
+    """Both lists of inputs, read by rows, and the recipe of their kernels."""
+    lists = {name: x for name, x in (("x1", x1), ("x2", x2)) if x is not None}
+    _network(depth, layers, given, lists)
+    if layers is None:
+        activation, kinks, beta, weight_gain = given
+        assert depth is not None
+        return (x1, x2), limiting_recipe(activation, kinks, depth, beta, weight_gain, dtype)
+    rows = {name: arrays.FlatRows(x, name) for name, x in lists.items()}
+
+    def sample() -> np.ndarray:
+        each = (x[i : i + 1] for x in rows.values() for i in _sample(x.shape[0]))
+        return np.concatenate([row.astype(np.float64) for row in each])
+
+    recipe = layers_recipe(layers, tuple(x1.shape[1:]), sample, dtype)
+    return (rows["x1"], rows.get("x2")), recipe
 
 
 def store_kernel_share(
@@ -191,10 +282,11 @@ def store_kernel_share(
 
     For the workflow, whose configuration is checked: arguments are not. `points` is a data set with
     its inputs ``x``, `share` is (i, n), and `network` and `kernels` have arguments of
-    `store_limiting_kernels` by name.
+    `store_limiting_kernels` by name, or plain ``layers`` and ``shape``.
     """
-    sigma, depth, beta, gain = (network[k] for k in ("activation", "depth", "beta", "weight_gain"))
-    precision = kernels["precision"]
-    recipe = limiting_recipe(sigma, (), depth, beta, gain, np.dtype(precision))
+    x, named = limit_arguments(points["x"], network)
+    given = tuple(named.get(name, value) for name, value in zip(NAMES, DEFAULTS, strict=True))
+    dtype = np.dtype(kernels["precision"])
+    lists, recipe = _recipe(x, None, named.get("depth"), named.get("layers"), given, dtype)
     work = Work(kernels["block"], kernels["memory"], kernels["scheduler"], threads, progress)
-    write_kernels(points["x"], None, store, recipe, precision, work, points, share=share)
+    write_kernels(*lists, store, recipe, kernels["precision"], work, points, share=share)

@@ -6,6 +6,7 @@ The functions here enable float64 while they run, not for the process.
 import ast
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
@@ -17,11 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.jobs.imports import package_sources
-from ntkflow.kernels import activations, tiles
+from ntkflow.kernels import activations, composed_tiles, tiles
 from ntkflow.kernels.activations import activation as named_activation
 from ntkflow.kernels.activations import from_function
+from ntkflow.kernels.composed_tiles import plan_composed
 from ntkflow.kernels.correlation import directions
 from ntkflow.kernels.dual import Activation
+from ntkflow.kernels.layers import Activate, Convolution, Dense, Layers, Residual
+from ntkflow.kernels.schedule import fully_connected
 from ntkflow.stores.grams import BlockKernel, Recipe
 from ntkflow.stores.staging import Rows
 
@@ -54,6 +58,57 @@ def limiting_recipe(
         settings=f"{sigma} {numbers} {code_digest(tiles, activations)}",
         dtype=dtype,
     )
+
+
+def layers_recipe(
+    layers: Layers,
+    shape: tuple[int, ...],
+    sample: Callable[[], np.ndarray],
+    dtype: np.dtype,
+) -> Recipe:
+    """Recipe of both limiting kernels of layers that fit inputs of `shape`, in `dtype`.
+
+    `sample` reads some inputs (n, features), at which variances are evaluated.
+    """
+    settings = f"{layers_digest(layers)} {shape} {dtype}"
+    network = fully_connected(layers)
+    if network is not None:
+        return Recipe(
+            directed=partial(directed, dtype=dtype),
+            plan=partial(_block_kernel, network=network, dtype=dtype),
+            settings=f"{settings} {code_digest(tiles, activations)}",
+            dtype=dtype,
+        )
+
+    def plan(norms: np.ndarray, features: int) -> tuple[BlockKernel, Mapping[str, object]]:
+        with jax.enable_x64(True):
+            made = plan_composed(sample(), layers, shape, dtype)
+        return partial(tiles.block_kernels, plan=made), {"dual_error": made.dual_error}
+
+    return Recipe(
+        directed=partial(directed, dtype=np.dtype(np.float64)),
+        plan=plan,
+        settings=f"{settings} {code_digest(composed_tiles, activations)}",
+        dtype=dtype,
+    )
+
+
+def layers_digest(layers: Layers) -> str:
+    """Description of layers with digests of their activations, without widths."""
+    parts = []
+    for layer in layers:
+        if isinstance(layer, Activate):
+            sigma = layer.activation
+            kinks = getattr(sigma, "kinks", ())
+            parts.append(f"activation {sigma_digest(sigma.function, sigma)} {kinks}")
+        elif isinstance(layer, Residual):
+            inner = layers_digest(layer.branch), layers_digest(layer.shortcut)
+            parts.append(f"residual {inner}")
+        elif isinstance(layer, Dense | Convolution):
+            parts.append(repr(replace(layer, width=None)))
+        else:
+            parts.append(repr(layer))
+    return "; ".join(parts)
 
 
 def directed(part: np.ndarray, *, dtype: np.dtype) -> Rows:

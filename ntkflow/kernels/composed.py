@@ -381,7 +381,7 @@ def _added(
     squares = partial(_cross, lambda first, second: (first - second) ** 2)
     turn = (squares(one[0], two[0], everywhere) + squares(one[1], two[1], everywhere)) / 2
 
-    def total(parts: list[Entries | None]) -> Entries | None:
+    def total(parts: list[Any]) -> Any:
         found = [s * part for s, part in zip(shares, parts, strict=True) if part is not None]
         return sum(found[1:], found[0]) if found else None
 

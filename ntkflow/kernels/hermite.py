@@ -80,6 +80,52 @@ class HermiteSeries(Activation):
         return dataclasses.replace(self, terms=terms)
 
 
+@dataclass(frozen=True)
+class AccurateSeries(HermiteSeries):
+    """Hermite series that also keeps small 1 - rho and 1 + rho accurate, at twice the cost.
+
+    Needed if a layer with a kink follows, whose dual has a square root at both ends.
+    """
+
+    def dual(
+        self, pairs: Pairs, one: Moments, two: Moments, *, acute: bool = False
+    ) -> tuple[Pairs, Gram]:
+        _, slope = super().dual(pairs, one, two)
+        rows, columns = (_unit_rows(points) for points in (one, two))
+        signs = jnp.asarray((-1.0) ** np.arange(1, rows.shape[1] + 1), columns.dtype)
+        minus = _one_minus(rows, columns, pairs.minus, pairs.correlation)
+        plus = _one_minus(rows, columns * signs[None, :], pairs.plus, -pairs.correlation)
+        return Pairs(minus, plus, (plus - minus) / 2), slope
+
+
+def _unit_rows(points: Moments) -> Float[Array, "n k"]:
+    """Coefficients of sigma over the square root of their sum of squares; 0 if sigma is 0."""
+    root = jnp.where(points.root > 0, points.root, 1)
+    return points.series[0] / root[:, None]
+
+
+def _one_minus(
+    rows: Float[Array, "n k"], columns: Float[Array, "m k"], minus: Gram, rho: Gram
+) -> Gram:
+    """1 - sum_k a_k a'_k rho^k of unit rows, from 1 - rho^k = (1 - rho) (1 + ... + rho^(k-1))."""
+    zero = jnp.zeros_like(rho)
+
+    def accumulate(
+        state: tuple[Gram, Gram, Gram], coefficients: tuple[Array, Array]
+    ) -> tuple[tuple[Gram, Gram, Gram], None]:
+        total, tail, turn = state
+        row, column = (part[:, None] for part in coefficients)
+        column = column.T
+        turn = turn + (row - column) ** 2 / 2
+        return (total * rho + tail, tail + row * column, turn), None
+
+    unroll = min(UNROLLED, rows.shape[1])
+    (total, _, turn), _ = jax.lax.scan(
+        accumulate, (zero, zero, zero), (rows.T, columns.T), reverse=True, unroll=unroll
+    )
+    return minus * total + turn
+
+
 @cache
 def _weighted_basis(terms: int) -> tuple[np.ndarray, np.ndarray]:
     """Square root w (z,) of the quadrature weight, and w h_k (k, z) by recurrence."""

@@ -8,13 +8,14 @@ larger. For one list of inputs only tiles on and above the diagonal are computed
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import AnyArray, Float
+from ntkflow.kernels.accuracy import DualError as DualError
+from ntkflow.kernels.accuracy import check_range, fit_dual
 from ntkflow.kernels.cosine import CosineSeries, fit_series, kernels_on_sphere
 from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.limiting import LimitingKernels, Points, kernels_between, points
@@ -30,12 +31,6 @@ ignore them."""
 
 REPRESENTATIVES = 33
 """Number of quantiles of the norms at which variances and the error of the dual are checked."""
-TOLERANCE = 1e-6
-"""Largest accepted error of a dual activation."""
-
-
-class DualError(ValueError):
-    """A dual activation is inaccurate for the inputs, or a kernel is out of range."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +46,18 @@ class Network:
     weight_gain: float = 1.0
 
 
+_by_recursion = jax.jit(
+    kernels_between, static_argnames=("activation", "diagonal"), compiler_options=VECTORS
+)
+_on_sphere = jax.jit(
+    kernels_on_sphere, static_argnames=("stretch", "diagonal", "dtype"), compiler_options=VECTORS
+)
+
+
 Directed = tuple[np.ndarray, np.ndarray]
 """Norms (n,) and directions (n, d) of inputs, from `correlation.directions`."""
 
-Strip = tuple[slice, Points]
+Strip = tuple[slice, Any]
 """Consecutive rows of the inputs, and their `Points`."""
 
 
@@ -69,6 +72,57 @@ class Plan(NamedTuple):
     """Kernels as functions of the angle if all inputs have equal norms."""
     dual_error: float
     """Largest estimated error of a dual over layers and inputs; 0 for closed forms."""
+
+    @property
+    def strip(self) -> int:
+        """Largest number of inputs of a strip."""
+        return tile_length()
+
+    def points(self, inputs: Directed) -> Points:
+        """`Points` of inputs."""
+        network = self.network
+        return points(
+            *inputs,
+            features=self.features,
+            activation=network.activation,
+            depth=1 if self.series is not None else network.depth,  # a series needs no layers
+            beta=network.beta,
+            weight_gain=network.weight_gain,
+            dtype=self.dtype,
+        )
+
+    def tile(self, one: Points, two: Points, diagonal: bool) -> LimitingKernels:
+        """Both kernels between two strips; `diagonal` asserts that they are the same strip."""
+        if self.series is None:
+            activation = self.network.activation
+            return _by_recursion(one, two, activation=activation, diagonal=diagonal)
+        x1, x2, (coefficients, stretch) = one.direction, two.direction, self.series
+        return _on_sphere(
+            x1, x2, coefficients, stretch=stretch, dtype=self.dtype, diagonal=diagonal
+        )
+
+
+def tile_length() -> int:
+    """Largest number of inputs of a strip if a pair of inputs has one entry."""
+    return TILE.get(jax.default_backend(), TILE_ELSEWHERE)
+
+
+class Tiled(Protocol):
+    """Plan of kernels that are computed tile by tile: `Plan`, or that of composed layers."""
+
+    @property
+    def strip(self) -> int:
+        """Largest number of inputs of a strip."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Precision of the kernels."""
+
+    def points(self, inputs: Directed) -> Any:
+        """Quantities of inputs from which their kernels follow."""
+
+    def tile(self, one: Any, two: Any, diagonal: bool) -> LimitingKernels:
+        """Both kernels between two strips; `diagonal` asserts that they are the same strip."""
 
 
 def plan_kernels(
@@ -94,7 +148,7 @@ def plan_kernels(
 
 
 def block_kernels(
-    one: Directed, two: Directed | None, plan: Plan, apply: Callable[..., Iterable[None]] = map
+    one: Directed, two: Directed | None, plan: Tiled, apply: Callable[..., Iterable[None]] = map
 ) -> tuple[np.ndarray, ...]:
     """Both kernels (n, m) between two lists of inputs, or of the first with itself.
 
@@ -117,30 +171,29 @@ def block_kernels(
     return kernels
 
 
-def _strips(inputs: Directed, plan: Plan) -> list[Strip]:
+def _strips(inputs: Directed, plan: Tiled) -> list[Strip]:
     """Inputs cut into strips of equal length, as few as the size of tiles allows.
 
     The last strip is padded with zeros, so that tiles are compiled for one shape.
     """
     norm, direction = inputs
-    most = TILE.get(jax.default_backend(), TILE_ELSEWHERE)
-    length = -(-len(norm) // -(-len(norm) // most))
+    length = -(-len(norm) // -(-len(norm) // plan.strip))
     cut = []
     for start in range(0, len(norm), length):
         rows = slice(start, min(start + length, len(norm)))
         rest = length - (rows.stop - rows.start)
         padded = np.pad(norm[rows], (0, rest)), np.pad(direction[rows], ((0, rest), (0, 0)))
-        cut.append((rows, _points(padded, plan)))
+        cut.append((rows, plan.points(padded)))
     return cut
 
 
 def _fill_tile(
-    kernels: tuple[np.ndarray, ...], one: Strip, two: Strip, plan: Plan, *, mirrored: bool
+    kernels: tuple[np.ndarray, ...], one: Strip, two: Strip, plan: Tiled, *, mirrored: bool
 ) -> None:
     """Compute a tile and copy it, and if `mirrored` its transpose, into the kernels."""
     (rows, points1), (columns, points2) = one, two
     diagonal = mirrored and rows == columns
-    tile = _tile_kernels(points1, points2, plan, diagonal=diagonal)
+    tile = plan.tile(points1, points2, diagonal)
     for kernel, values in zip(kernels, tile, strict=True):
         inside = np.asarray(values)[: rows.stop - rows.start, : columns.stop - columns.start]
         kernel[rows, columns] = inside
@@ -151,39 +204,9 @@ def _fill_tile(
             kernel[columns, rows] = inside.T
 
 
-_by_recursion = jax.jit(
-    kernels_between, static_argnames=("activation", "diagonal"), compiler_options=VECTORS
-)
-_on_sphere = jax.jit(
-    kernels_on_sphere, static_argnames=("stretch", "diagonal", "dtype"), compiler_options=VECTORS
-)
-
-
-def _tile_kernels(one: Points, two: Points, plan: Plan, *, diagonal: bool) -> LimitingKernels:
-    """Both kernels between two strips; `diagonal` asserts that they are the same strip."""
-    if plan.series is None:
-        activation = plan.network.activation
-        return _by_recursion(one, two, activation=activation, diagonal=diagonal)
-    x1, x2, (coefficients, stretch) = one.direction, two.direction, plan.series
-    return _on_sphere(x1, x2, coefficients, stretch=stretch, dtype=plan.dtype, diagonal=diagonal)
-
-
-def _points(inputs: Directed, plan: Plan) -> Points:
-    network = plan.network
-    return points(
-        *inputs,
-        features=plan.features,
-        activation=network.activation,
-        depth=1 if plan.series is not None else network.depth,  # a series needs no layers
-        beta=network.beta,
-        weight_gain=network.weight_gain,
-        dtype=plan.dtype,
-    )
-
-
 def _typical(norms: np.ndarray, plan: Plan) -> Points:
     """`Points` of inputs with these norms and one common direction."""
-    return _points((norms, np.ones((len(norms), 1))), plan)
+    return plan.points((norms, np.ones((len(norms), 1))))
 
 
 def _check_range(typical: Points, network: Network, dtype: np.dtype) -> None:
@@ -191,38 +214,19 @@ def _check_range(typical: Points, network: Network, dtype: np.dtype) -> None:
     kernels = kernels_between(typical, typical, activation=network.activation, diagonal=True)
     diagonals = [np.diagonal(kernel) for kernel in kernels]
     largest = max(float(np.max(np.abs(diagonal))) for diagonal in diagonals)
-    limits = np.finfo(dtype)
-    advice = "scale the inputs or the weight gain"
-    name = f"activation {network.activation.name!r}, depth {network.depth}"
-    # The recursion squares deviations, so half of the range of exponents is out of bounds.
-    if not largest < limits.max**0.5:
-        raise DualError(
-            f"{name}: found kernels as large as {largest:.3g}, too large for {dtype}; {advice} down"
-        )
     # A zero input without biases has a kernel of exactly zero, whatever the precision.
     nonzero = np.any(np.stack(typical.shares) > 0, axis=0)
     variances = [*np.asarray(typical.layers.moments.deviation) ** 2, *diagonals]
     smallest = min(float(np.min(v, where=nonzero, initial=np.inf)) for v in variances)
-    if not smallest > limits.tiny / limits.eps:
-        raise DualError(
-            f"{name}: found kernels as small as {smallest:.3g}, too small for {dtype}; {advice} up"
-        )
+    name = f"activation {network.activation.name!r}, depth {network.depth}"
+    check_range(name, smallest, largest, dtype)
 
 
 def _fit_dual(typical: Points, network: Network, dtype: np.dtype) -> tuple[float, Network]:
     """Error of the dual at the variances of all layers, and the network fitted to them."""
-    activation, deviations = network.activation, np.asarray(typical.layers.moments.deviation)
     if network.depth == 1:
         return 0.0, network
-    for layer, deviation in enumerate(deviations, 1):
-        error = activation.error(jnp.asarray(deviation**2))
-        if not error <= TOLERANCE:
-            raise DualError(
-                f"activation {activation.name!r}, layer {layer}: found an error of {error:.1e} of "
-                f"the dual at pre-activation variances up to {np.max(deviation) ** 2:.3g}, "
-                f"expected at most {TOLERANCE:.0e}; list the activation's kinks, scale the inputs "
-                "or the weight gain down, or add a closed-form dual"
-            )
-    variances = jnp.asarray(np.unique(deviations) ** 2)
-    fitted = activation.fitted(variances, dtype)
-    return activation.error(variances), dataclasses.replace(network, activation=fitted)
+    deviations = np.asarray(typical.layers.moments.deviation)
+    named = ((f"layer {layer}", deviation) for layer, deviation in enumerate(deviations, 1))
+    error, activation = fit_dual(network.activation, named, dtype)
+    return error, dataclasses.replace(network, activation=activation)

@@ -9,7 +9,7 @@ from math import prod
 
 import jax.numpy as jnp
 import numpy as np
-from jax.lax import slice_in_dim
+from jax.lax import optimization_barrier, slice_in_dim
 
 from ntkflow.aliases import Array
 from ntkflow.kernels.layers import (
@@ -36,11 +36,13 @@ def window_sums(entries: Array, step: Step) -> Array:
         return jnp.sum(entries, axis=(0, 2), keepdims=True)
     if not isinstance(layer, Convolution | AveragePool):
         return entries
-    p, n, *rest = entries.shape
+    n, *rest = entries.shape[1:]
     both = len(rest) == 2
     grid = entries.reshape(*step.positions, n, *(step.positions if both else ()), rest[-1])
     for axis in range(axes):
         places = (axis, axes + 1 + axis) if both else (axis,)
+        # Else XLA would compute an entry again for each window that it is in, axis by axis.
+        grid = optimization_barrier(grid)
         if isinstance(layer, Convolution):
             stride = layer.strides[axis] if layer.strides else 1
             slide = partial(_sum_slices, width=layer.filter_shape[axis], stride=stride)

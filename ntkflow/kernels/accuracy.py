@@ -1,0 +1,53 @@
+"""Accuracy of duals and range of kernels at the variances that occur, checked before computing."""
+
+from collections.abc import Iterable
+
+import jax.numpy as jnp
+import numpy as np
+
+from ntkflow.kernels.dual import Activation
+
+TOLERANCE = 1e-6
+"""Largest accepted error of a dual activation."""
+
+
+class DualError(ValueError):
+    """A dual activation is inaccurate for the inputs, or a kernel is out of range."""
+
+
+def fit_dual(
+    activation: Activation, deviations: Iterable[tuple[str, np.ndarray]], dtype: np.dtype
+) -> tuple[float, Activation]:
+    """Error of the dual at pre-activation deviations, and the activation fitted to them.
+
+    Each array of deviations has the name of its layer. Raises DualError if the error is above
+    `TOLERANCE`.
+    """
+    arrays = []
+    for layer, deviation in deviations:
+        error = activation.error(jnp.asarray(deviation**2))
+        if not error <= TOLERANCE:
+            raise DualError(
+                f"activation {activation.name!r}, {layer}: found an error of {error:.1e} of "
+                f"the dual at pre-activation variances up to {np.max(deviation) ** 2:.3g}, "
+                f"expected at most {TOLERANCE:.0e}; list the activation's kinks, scale the inputs "
+                "or the weight gain down, or add a closed-form dual"
+            )
+        arrays.append(deviation)
+    variances = jnp.asarray(np.unique(arrays) ** 2)
+    return activation.error(variances), activation.fitted(variances, dtype)
+
+
+def check_range(name: str, smallest: float, largest: float, dtype: np.dtype) -> None:
+    """Raise DualError if kernels between `smallest` and `largest` over- or underflow in `dtype`."""
+    limits = np.finfo(dtype)
+    advice = "scale the inputs or the weight gain"
+    # The recursion squares deviations, so half of the range of exponents is out of bounds.
+    if not largest < limits.max**0.5:
+        raise DualError(
+            f"{name}: found kernels as large as {largest:.3g}, too large for {dtype}; {advice} down"
+        )
+    if not smallest > limits.tiny / limits.eps:
+        raise DualError(
+            f"{name}: found kernels as small as {smallest:.3g}, too small for {dtype}; {advice} up"
+        )

@@ -1,0 +1,159 @@
+"""Limiting kernels of many inputs for networks composed of layers, tile by tile.
+
+A tile of inputs has as many entries as one of a fully-connected network, so strips are shorter the
+more pairs of positions two inputs have. `tiles.block_kernels` computes both.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from math import isqrt
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ntkflow.aliases import AnyArray
+from ntkflow.kernels.accuracy import DualError, check_range, fit_dual
+from ntkflow.kernels.activations import ClosedForm
+from ntkflow.kernels.composed import (
+    Activated,
+    ComposedPoints,
+    Summed,
+    composed_between,
+    composed_points,
+)
+from ntkflow.kernels.dual import Activation
+from ntkflow.kernels.hermite import AccurateSeries, HermiteSeries
+from ntkflow.kernels.layers import Activate, Layers, Residual
+from ntkflow.kernels.limiting import LimitingKernels
+from ntkflow.kernels.schedule import Schedule, Step, activations, count_pairs, schedule
+from ntkflow.kernels.tiles import REPRESENTATIVES, VECTORS, Directed, tile_length
+
+SAMPLE = 128
+"""Largest number of inputs at which the variances of layers are evaluated to choose duals."""
+
+_between = jax.jit(
+    composed_between, static_argnames=("steps", "diagonal"), compiler_options=VECTORS
+)
+
+
+class ComposedPlan(NamedTuple):
+    """Plan for computing the kernels of composed layers for inputs of `shape`, in `dtype`."""
+
+    steps: Schedule
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    dual_error: float
+    """Largest estimated error of a dual over layers and inputs; 0 for closed forms."""
+
+    @property
+    def strip(self) -> int:
+        """Largest number of inputs of a strip."""
+        return max(1, isqrt(tile_length() ** 2 // count_pairs(self.steps)))
+
+    def points(self, inputs: Directed) -> ComposedPoints:
+        """Quantities of inputs from which their kernels follow."""
+        norm, direction = inputs
+        images = norm[:, None] * np.asarray(direction, np.float64)
+        return composed_points(images, steps=self.steps, shape=self.shape, dtype=self.dtype)
+
+    def tile(self, one: ComposedPoints, two: ComposedPoints, diagonal: bool) -> LimitingKernels:
+        """Both kernels between two strips; `diagonal` asserts that they are the same strip."""
+        return _between(one, two, steps=self.steps, diagonal=diagonal)
+
+
+def plan_composed(
+    inputs: AnyArray, layers: Layers, shape: tuple[int, ...], dtype: np.dtype
+) -> ComposedPlan:
+    """Plan the kernels of layers that fit inputs of `shape`, given some inputs (n, features).
+
+    At most `SAMPLE` of them, evenly among those sorted by norm, tell which variances occur. Raises
+    DualError if an activation's dual is less accurate than 1e-6, or a kernel is too large or too
+    small for `dtype`, at variances that occur.
+    """
+    norms = np.linalg.norm(inputs, axis=1)
+    ranks = np.linspace(0, len(norms) - 1, min(SAMPLE, len(norms))).round().astype(int)
+    sample = np.asarray(inputs, np.float64)[np.argsort(norms, kind="stable")[ranks]]
+    wide, steps = np.dtype(np.float64), schedule(layers, shape)
+    points = composed_points(sample, steps=steps, shape=shape, dtype=wide)
+    deviations = _deviations(steps, points.steps)
+    _check_range(points, steps, deviations, dtype)
+    chosen, errors = {}, [0.0]
+    for step, deviation in zip(activations(steps), deviations, strict=True):
+        quantiles = np.quantile(deviation, np.linspace(0, 1, REPRESENTATIVES), method="nearest")
+        kinked = _kink_follows(steps, step)
+        error, chosen[step.place] = _fitted(step, quantiles, dtype, accurate=kinked)
+        errors.append(error)
+    return ComposedPlan(schedule(_replaced(layers, chosen), shape), shape, dtype, max(errors))
+
+
+def _fitted(
+    step: Step, deviations: np.ndarray, dtype: np.dtype, *, accurate: bool
+) -> tuple[float, Activation]:
+    """Error and fitted activation of a step; `accurate` asks for accurate small angles."""
+    assert isinstance(step.layer, Activate)
+    activation, fit = step.layer.activation, partial(fit_dual, dtype=dtype)
+    named = [(f"{step.place}", deviations)]
+    if accurate and isinstance(activation, ClosedForm | HermiteSeries):
+        terms = {"terms": activation.terms} if isinstance(activation, HermiteSeries) else {}
+        try:
+            return fit(AccurateSeries(activation.name, activation.function, **terms), named)
+        except DualError:  # the closed form is accurate except for small angles
+            pass
+    return fit(activation, named)
+
+
+def _kink_follows(steps: Schedule, step: Step) -> bool:
+    """Whether an activation that is not smooth comes later."""
+    found = activations(steps)
+    later = found[[other.place for other in found].index(step.place) + 1 :]
+    sigmas = [other.layer.activation for other in later if isinstance(other.layer, Activate)]
+    return not all(sigma.smooth for sigma in sigmas)
+
+
+def _deviations(steps: Schedule, quantities: tuple[Any, ...]) -> list[np.ndarray]:
+    """Deviations of the inputs of each activation, in the order of `activations`."""
+    found = []
+    for step, values in zip(steps, quantities, strict=True):
+        if isinstance(values, Activated):
+            found.append(np.unique(values.moments.deviation))
+        if isinstance(values, Summed):
+            for part, inner in zip(step.parts, values.parts, strict=True):
+                found += _deviations(part, inner)
+    return found
+
+
+def _check_range(
+    points: ComposedPoints, steps: Schedule, deviations: list[np.ndarray], dtype: np.dtype
+) -> None:
+    """Raise DualError if a kernel of an input with itself over- or underflows in `dtype`."""
+    count = len(points.deviation)
+    diagonals = []
+    for index in np.unique(np.linspace(0, count - 1, min(count, 8)).round().astype(int)):
+        direction, quantities = jax.tree.map(
+            lambda array, index=index: array[:, index : index + 1], points[:2]
+        )
+        one = ComposedPoints(direction, quantities, points.deviation[index : index + 1])
+        kernels = composed_between(one, one, steps=steps, diagonal=True)
+        diagonals += [float(kernel[0, 0]) for kernel in kernels]
+    variances = np.concatenate([*(array**2 for array in deviations), np.array(diagonals)])
+    # Padding and zero inputs without biases have variances of exactly zero, in any precision.
+    smallest = float(np.min(variances, where=variances != 0, initial=np.inf))
+    check_range("layers", smallest, float(np.max(np.abs(variances))), dtype)
+
+
+def _replaced(layers: Layers, chosen: Mapping[str, Activation], path: str = "layers") -> Layers:
+    """Layers with other activations, by the place of each."""
+    made = []
+    for index, layer in enumerate(layers):
+        place = f"{path}[{index}]"
+        if isinstance(layer, Activate):
+            layer = replace(layer, activation=chosen[place])
+        if isinstance(layer, Residual):
+            layer = Residual(
+                _replaced(layer.branch, chosen, f"{place}.branch"),
+                _replaced(layer.shortcut, chosen, f"{place}.shortcut"),
+            )
+        made.append(layer)
+    return tuple(made)
