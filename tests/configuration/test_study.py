@@ -45,9 +45,7 @@ def refusal(config):
 
 
 # Named, so that the files of a user are not tested.
-@pytest.mark.parametrize(
-    "name", ["config.yaml", "claims.yaml", "paper.yaml", "smoke.yaml"]
-)
+@pytest.mark.parametrize("name", ["config.yaml", "claims.yaml", "paper.yaml", "smoke.yaml"])
 def test_shipped_configurations_are_valid(name):
     study = read_study(overlaid(name))
     assert set(study.selected) == set(study.run) <= set(study.experiments)
