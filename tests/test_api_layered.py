@@ -79,7 +79,7 @@ def test_what_does_not_fit_is_refused():
         (((Dense(),), (3,)), "layers[0] (dense): found the width None"),
         ((LAYERS, (4, 5)), "layers[0] (convolution): found a window (2, 2)"),
         ((LAYERS, (0, 5, 1)), "shape[0]: found 0"),
-        ((("dense",), (3,)), "layers[0]: found 'dense', expected a layer"),
+        ((("dense",), (3,)), "layers[0]: found 'dense', expected layers"),
     ]:
         with pytest.raises(ValueError, match=re.escape(message)):
             api.layered_network(*arguments)

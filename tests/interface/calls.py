@@ -8,7 +8,7 @@ import scipy.sparse
 import xarray as xr
 
 from ntkflow import api
-from ntkflow.interface import arrays, checks, network, settings, solvers
+from ntkflow.interface import arrays, checks, layers, network, settings, solvers
 from ntkflow.interface.checks import check_of
 from ntkflow.kernels.layers import Convolution, Dense, Flatten
 
@@ -109,8 +109,8 @@ GOOD = {
         "parameters": [WEIGHTS, [X], X.astype("f4")],
         "precision": [None, "float64", "float32"],
     },
-    "limiting_kernels": {**POINTS_LISTS, **LIMITING, "threads": [None, 1]},
-    "store_limiting_kernels": {**POINTS_LISTS, **LIMITING, **STORED},
+    "limiting_kernels": {**POINTS_LISTS, **LIMITING, "layers": [None], "threads": [None, 1]},
+    "store_limiting_kernels": {**POINTS_LISTS, **LIMITING, "layers": [None], **STORED},
     "store_empirical_ntk": {
         "network": [NETWORK, LAYERED, FUNCTION],
         **POINTS_LISTS,
@@ -207,6 +207,7 @@ ACCEPTED = {
 
 FURTHER = {
     network.fully_connected: lambda: [0, "network", LAYERED],
+    layers.network: lambda: [[], [[]], [0], "dense", [*LAYERS, None]],
     checks.whole: lambda low, high: [low - 1, high + 1, 1.0, "1", np.array([1]), np.True_],
     checks.number: lambda low=-np.inf, above=-np.inf, high=np.inf: [
         *[low - 1e-9, np.nextafter(low, -np.inf)],
@@ -237,6 +238,8 @@ FURTHER = {
     arrays.batch: lambda **bound: [X[0], X.astype(np.longdouble), X * 1j],
     arrays.tree: lambda **bound: [[], (), {"a": "b"}, {"a": X, "b": X * np.nan}, [X, None, 1]],
     arrays.matrix: lambda **bound: [X[0], X.astype(np.longdouble), [["a"]]],
+    arrays.inputs: lambda **bound: [X[0], X.astype(np.longdouble), [["a"]]],
+    arrays.stored_inputs: lambda **bound: [X[0], X.astype(np.longdouble), X * 1j],
     arrays.stored_matrix: lambda **bound: [X[0], X.astype(np.longdouble), X * 1j],
     solvers.kernel_array: lambda **bound: [KERNEL[0], KERNEL * 1j, KERNEL.astype(np.longdouble)],
     arrays.parameters: lambda **bound: [
