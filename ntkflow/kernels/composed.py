@@ -40,11 +40,12 @@ from ntkflow.kernels.layers import (
     Flatten,
     GlobalAveragePool,
     LayerNorm,
-    Residual,
+    windows,
 )
 from ntkflow.kernels.limiting import LimitingKernels
-from ntkflow.kernels.pairs import Pairs, from_acute, mixture
+from ntkflow.kernels.pairs import Pairs, from_acute, from_correlation, mixture
 from ntkflow.kernels.schedule import Schedule, Step, stays_acute
+from ntkflow.kernels.tiles import VECTORS
 from ntkflow.kernels.windows import same_positions, window_sums
 
 Entries: TypeAlias = Any
@@ -97,64 +98,109 @@ class _State(NamedTuple):
     ntk: Entries | None
 
 
-@partial(jax.jit, static_argnames=("steps", "shape", "dtype"))
 def composed_points(
     x: Array, *, steps: Schedule, shape: tuple[int, ...], dtype: np.dtype
 ) -> ComposedPoints:
     """`ComposedPoints` in `dtype` of inputs (n, positions * channels), of `shape` each."""
-    images = jnp.asarray(x, np.float64).reshape(len(x), prod(shape[:-1]), shape[-1])
-
-    def single(image: Array) -> tuple[Array, Array, tuple[Any, ...], Array]:
-        norm, direction = directions(image, np.dtype(np.float64))
-        pairs = _self_pairs(direction) if steps[0].everywhere else None
-        quantities, end, _ = _trace(steps, norm / np.sqrt(shape[-1]), pairs)
-        return direction, norm, quantities, end[0]
-
-    direction, _, quantities, deviation = jax.vmap(single, out_axes=(1, 1, 1, 0))(images)
+    norm, direction, pairs = _first(x, shape=shape, everywhere=steps[0].everywhere)
+    quantities, deviation, _ = _trace(steps, norm, pairs)
     if shape[-1] > FEW_CHANNELS:
         direction = direction.astype(dtype)
-    cast = jax.tree.map(lambda array: array.astype(dtype), (quantities, deviation))
+    cast = jax.tree.map(lambda array: array.astype(dtype), (quantities, deviation[0]))
     return ComposedPoints(direction, *cast)
+
+
+@partial(jax.jit, static_argnames=("shape", "everywhere"))
+def _first(
+    x: Array, *, shape: tuple[int, ...], everywhere: bool
+) -> tuple[Array, Array, Pairs | None]:
+    """Deviations (p, n) and directions (p, n, channels) of inputs, and `Pairs` within each."""
+    images = jnp.asarray(x, np.float64).reshape(len(x), prod(shape[:-1]), shape[-1])
+
+    def single(image: Array) -> tuple[Array, Array, Pairs | None]:
+        norm, direction = directions(image, np.dtype(np.float64))
+        pairs = _self_pairs(direction) if everywhere else None
+        return norm / np.sqrt(shape[-1]), direction, pairs
+
+    return jax.vmap(single, out_axes=(1, 1, 0))(images)
 
 
 FEW_CHANNELS = 32
 """Number of channels up to which directions stay in float64, as in `correlation.directions`."""
 
+NO_PARTS = ((), ())
+
 
 def _self_pairs(direction: Array) -> Pairs:
     """`Pairs` (p, 1, p, 1) between the positions of one input."""
-    pairs = input_pairs(direction, direction, np.dtype(np.float64), diagonal=True)
-    return Pairs(*(part[:, None, :, None] for part in pairs))
+    alone = direction[:, None]
+    return _between_inputs(alone, alone, dtype=np.dtype(np.float64), everywhere=True, diagonal=True)
 
 
 def _trace(
     steps: Schedule, deviation: Array, pairs: Pairs | None
 ) -> tuple[tuple[Any, ...], Array, Pairs | None]:
-    """Quantities of each layer at one input, and deviations (p,) and `Pairs` of the end."""
+    """Quantities of each layer, and deviations (p, n) and `Pairs` (n, p, 1, p, 1) of the end.
+
+    Each layer is a program of its own, shared by equal layers.
+    """
     quantities = []
     for step in steps:
         pairs = pairs if step.everywhere else None
-        found, deviation, inner = _quantities(step, deviation, pairs)
-        if step.after and pairs is not None:
-            alone = jax.tree.map(lambda array: array[:, None], found)
-            pairs = inner or _apply(step, _State(pairs, None), alone, alone, diagonal=True).pairs
+        advance = _summed if step.parts != NO_PARTS else _advanced
+        found, deviation, pairs = advance(step, deviation, pairs)
         quantities.append(found)
     return tuple(quantities), deviation, pairs
 
 
-def _quantities(
-    step: Step, deviation: Array, pairs: Pairs | None
-) -> tuple[Any, Array, Pairs | None]:
-    """Quantities of a layer at one input, deviations (p,) of its output, and `Pairs` of a sum."""
+@partial(jax.jit, static_argnames="step")
+def _advanced(step: Step, deviation: Array, pairs: Pairs | None) -> tuple[Any, Array, Pairs | None]:
+    """Quantities of a layer, and deviations and `Pairs` of its output."""
+
+    def single(deviation: Array, pairs: Pairs | None) -> tuple[Any, Array, Pairs | None]:
+        found, after = _quantities(step, deviation, pairs)
+        if not step.after or pairs is None:
+            return found, after, None
+        alone = jax.tree.map(lambda array: array[:, None], found)
+        return found, after, _apply(step, _State(pairs, None), alone, alone, diagonal=True).pairs
+
+    return jax.vmap(single, in_axes=(1, 0), out_axes=(1, 1, 0))(deviation, pairs)
+
+
+def _quantities(step: Step, deviation: Array, pairs: Pairs | None) -> tuple[Any, Array]:
+    """Quantities of a layer at one input, and the deviations (p,) of its output."""
     layer = step.layer
     if isinstance(layer, Activate):
         moments = layer.activation.moments(deviation**2)
-        return Activated(moments, _over(deviation, moments.root)), moments.root, None
+        return Activated(moments, _over(deviation, moments.root)), moments.root
     if isinstance(layer, LayerNorm):
-        return (), jnp.where(deviation > 0, jnp.ones_like(deviation), 0), None
-    if isinstance(layer, Residual):
-        return _summed(step, deviation, pairs)
-    return *_weights(step, deviation, pairs), None
+        return (), jnp.where(deviation > 0, jnp.ones_like(deviation), 0)
+    return _weights(step, deviation, pairs)
+
+
+def _summed(
+    step: Step, deviation: Array, pairs: Pairs | None
+) -> tuple[Summed, Array, Pairs | None]:
+    """Quantities of a residual block, and deviations and `Pairs` of its output."""
+    traced = [_trace(part, deviation, pairs) for part in step.parts]
+    (branch, one, within), (shortcut, two, other) = traced
+    after = jnp.hypot(one, two)
+    shares = _over(one, after), _over(two, after)
+    quantities = Summed(shares, (branch, shortcut))
+    if not step.after or within is None or other is None:
+        return quantities, after, None
+    return quantities, after, _summed_pairs(step, (within, other), shares)
+
+
+@partial(jax.jit, static_argnames="step")
+def _summed_pairs(step: Step, within: tuple[Pairs, Pairs], shares: tuple[Array, Array]) -> Pairs:
+    """`Pairs` (n, p, 1, p, 1) of the sum of a branch and a shortcut from those of both."""
+
+    def single(within: tuple[Pairs, Pairs], shares: tuple[Array, Array]) -> Pairs:
+        alone = shares[0][:, None], shares[1][:, None]
+        return _added(step, [_State(pairs, None) for pairs in within], alone, alone).pairs
+
+    return jax.vmap(single, in_axes=(0, 1))(within, shares)
 
 
 def _weights(step: Step, deviation: Array, pairs: Pairs | None) -> tuple[Weights, Array]:
@@ -164,7 +210,7 @@ def _weights(step: Step, deviation: Array, pairs: Pairs | None) -> tuple[Weights
     if isinstance(layer, AveragePool | GlobalAveragePool):
         return _pooled(step, deviation, pairs)
     if isinstance(layer, Convolution):
-        count, reads = prod(layer.filter_shape), window_reads(step)
+        count, reads = prod(layer.filter_shape), windows(layer, step.positions)
         inputs = jnp.where(reads >= 0, deviation[reads], 0)
     else:  # a dense layer reads one position, a flattened input all of them
         count = len(deviation) if isinstance(layer, Flatten) else 1
@@ -175,14 +221,6 @@ def _weights(step: Step, deviation: Array, pairs: Pairs | None) -> tuple[Weights
     shares = _over(jnp.concatenate([inputs, bias], axis=1), after[:, None])
     inside = gain / np.sqrt(count) * deviation
     return Weights(inside, _over(jnp.ones_like(after), after), shares, 0 * after), after
-
-
-def window_reads(step: Step) -> np.ndarray:
-    """Flat positions (out, window) that each output position of a convolution reads."""
-    from ntkflow.kernels.layers import windows
-
-    assert isinstance(step.layer, Convolution)
-    return windows(step.layer, step.positions)
 
 
 def _pooled(step: Step, deviation: Array, pairs: Pairs | None) -> tuple[Weights, Array]:
@@ -204,21 +242,6 @@ def _pooled(step: Step, deviation: Array, pairs: Pairs | None) -> tuple[Weights,
     return Weights(inside, _over(jnp.ones_like(after), after), weights, spread), after
 
 
-def _summed(
-    step: Step, deviation: Array, pairs: Pairs | None
-) -> tuple[Summed, Array, Pairs | None]:
-    traced = [_trace(part, deviation, pairs) for part in step.parts]
-    ends = [end for _, end, _ in traced]
-    after = jnp.hypot(*ends)
-    shares = _over(ends[0], after), _over(ends[1], after)
-    quantities = Summed(shares, (traced[0][0], traced[1][0]))
-    if not step.after or pairs is None:
-        return quantities, after, None
-    alone = shares[0][:, None], shares[1][:, None]
-    inner = [_State(found, None) for _, _, found in traced if found is not None]
-    return quantities, after, _added(step, inner, alone, alone).pairs
-
-
 def _over(part: Array, whole: Array) -> Array:
     """part / whole, or 0 if `whole` is 0."""
     return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1), 0)
@@ -231,26 +254,35 @@ def _length(parts: Array) -> Array:
     return largest[:, 0] * jnp.sqrt(jnp.sum(scaled**2, axis=1))
 
 
-@partial(jax.jit, static_argnames=("steps", "diagonal"))
 def composed_between(
     one: ComposedPoints, two: ComposedPoints, *, steps: Schedule, diagonal: bool = False
 ) -> LimitingKernels:
     """Kernels (n, m) of all pairs; `diagonal` asserts that both arguments are the same points."""
-    dtype = np.dtype(one.deviation.dtype)
-    pairs = _input_pairs(one.direction, two.direction, dtype, steps[0].everywhere, diagonal)
+    dtype, first = np.dtype(one.deviation.dtype), steps[0].everywhere
+    pairs = _between_inputs(
+        one.direction, two.direction, dtype=dtype, everywhere=first, diagonal=diagonal
+    )
     state = _run(steps, _State(pairs, None), one.steps, two.steps, diagonal)
-    shape = len(one.deviation), len(two.deviation)
-    scale = one.deviation[:, None] * two.deviation[None, :]
+    return _scaled(state, one.deviation, two.deviation)
+
+
+@jax.jit
+def _scaled(state: _State, one: Array, two: Array) -> LimitingKernels:
+    scale = one[:, None] * two[None, :]
     ntk = state.pairs.correlation if state.ntk is None else state.ntk
     return LimitingKernels(
-        scale * state.pairs.correlation.reshape(shape), scale * ntk.reshape(shape)
+        scale * state.pairs.correlation.reshape(scale.shape), scale * ntk.reshape(scale.shape)
     )
 
 
-def _input_pairs(
-    one: Array, two: Array, dtype: np.dtype, everywhere: bool, diagonal: bool
+@partial(jax.jit, static_argnames=("dtype", "everywhere", "diagonal"))
+def _between_inputs(
+    one: Array, two: Array, *, dtype: np.dtype, everywhere: bool, diagonal: bool
 ) -> Pairs:
     (p, n, channels), (q, m, _) = one.shape, two.shape
+    if channels == 1:  # directions are signs
+        correlation = _product(one[..., 0], two[..., 0], everywhere).astype(dtype)
+        return from_correlation(correlation)
     between = partial(input_pairs, dtype=dtype, diagonal=diagonal)
     if everywhere:
         pairs = between(one.reshape(p * n, channels), two.reshape(q * m, channels))
@@ -261,10 +293,32 @@ def _input_pairs(
 
 
 def _run(steps: Schedule, state: _State, one: Any, two: Any, diagonal: bool) -> _State:
+    """State after all steps.
+
+    Each is a program of its own: XLA would fuse a layer into every window that reads from it, and
+    compute it several times.
+    """
     for step, first, second in zip(steps, one, two, strict=True):
-        state = _restricted(state, step.everywhere)
-        state = _restricted(_apply(step, state, first, second, diagonal=diagonal), step.after)
+        if step.parts == NO_PARTS:
+            state = _single(state, first, second, step=step, diagonal=diagonal)
+            continue
+        sides = zip(step.parts, first.parts, second.parts, strict=True)
+        ends = [_run(part, state, *inner, diagonal) for part, *inner in sides]
+        state = _sum(ends, first.shares, second.shares, step=step)
     return state
+
+
+@partial(jax.jit, static_argnames=("step", "diagonal"), compiler_options=VECTORS)
+def _single(state: _State, one: Any, two: Any, *, step: Step, diagonal: bool) -> _State:
+    state = _restricted(state, step.everywhere)
+    return _restricted(_apply(step, state, one, two, diagonal=diagonal), step.after)
+
+
+@partial(jax.jit, static_argnames="step", compiler_options=VECTORS)
+def _sum(
+    ends: list[_State], one: tuple[Array, Array], two: tuple[Array, Array], *, step: Step
+) -> _State:
+    return _added(step, [_restricted(end, step.after) for end in ends], one, two)
 
 
 def _restricted(state: _State, everywhere: bool) -> _State:
@@ -281,21 +335,7 @@ def _apply(step: Step, state: _State, one: Any, two: Any, *, diagonal: bool) -> 
         return _activated(step, state, one, two)
     if isinstance(layer, LayerNorm):  # divides the NTK by both deviations, as `_State` does
         return state
-    if isinstance(layer, Residual):
-        sides = zip(step.parts, one.parts, two.parts, strict=True)
-        ends = [
-            _restricted(
-                _run(part, _restricted(state, needed(part, step)), a, b, diagonal), step.after
-            )
-            for part, a, b in sides
-        ]
-        return _added(step, ends, one.shares, two.shares)
     return _averaged(step, state, one, two, diagonal)
-
-
-def needed(part: Schedule, step: Step) -> bool:
-    """Whether a branch or shortcut needs entries between different positions of its input."""
-    return part[0].everywhere if part else step.after
 
 
 def _cross(

@@ -28,14 +28,10 @@ from ntkflow.kernels.hermite import AccurateSeries, HermiteSeries
 from ntkflow.kernels.layers import Activate, Layers, Residual
 from ntkflow.kernels.limiting import LimitingKernels
 from ntkflow.kernels.schedule import Schedule, Step, activations, count_pairs, schedule
-from ntkflow.kernels.tiles import REPRESENTATIVES, VECTORS, Directed, tile_length
+from ntkflow.kernels.tiles import REPRESENTATIVES, Directed, tile_length
 
 SAMPLE = 128
 """Largest number of inputs at which the variances of layers are evaluated to choose duals."""
-
-_between = jax.jit(
-    composed_between, static_argnames=("steps", "diagonal"), compiler_options=VECTORS
-)
 
 
 class ComposedPlan(NamedTuple):
@@ -60,7 +56,7 @@ class ComposedPlan(NamedTuple):
 
     def tile(self, one: ComposedPoints, two: ComposedPoints, diagonal: bool) -> LimitingKernels:
         """Both kernels between two strips; `diagonal` asserts that they are the same strip."""
-        return _between(one, two, steps=self.steps, diagonal=diagonal)
+        return composed_between(one, two, steps=self.steps, diagonal=diagonal)
 
 
 def plan_composed(

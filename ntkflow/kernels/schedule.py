@@ -5,7 +5,7 @@ the entries between the same position of two inputs, n m P numbers instead of n 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 from ntkflow.kernels.layers import (
@@ -28,7 +28,7 @@ class Step:
     """A layer with the facts about its input that its kernels depend on."""
 
     layer: Layer
-    place: str
+    place: str = field(compare=False)
     """Index of the layer, for messages."""
     positions: tuple[int, ...]
     everywhere: bool
