@@ -48,12 +48,19 @@ def of_kernels(kind: str, size: str, wrong: Callable[[Kernels], Kernels]) -> Mut
     def apply(sources: Sources) -> Sources | None:
         if not sources.limiting:
             return None
-        x = np.asarray(sources.dataset["x"].values, np.float64)
-        found = wrong(limiting_kernels)(x, x, **vars(sources.limit))
+        if sources.limit is None:  # composed of layers: only its stored kernels can be wrong
+            found = wrong(lambda: _stored(sources.limiting))()
+        else:
+            x = np.asarray(sources.dataset["x"].values, np.float64)
+            found = wrong(limiting_kernels)(x, x, **vars(sources.limit))
         shaped = {k: (("sample", "sample_prime"), v) for k, v in found._asdict().items()}
         return with_limiting(sources, sources.limiting.assign(shaped))
 
     return Mutation(kind, size, apply, {"limiting_kernels": wrong})
+
+
+def _stored(limiting: xr.Dataset) -> LimitingKernels:
+    return LimitingKernels(*(limiting[name].values for name in LimitingKernels._fields))
 
 
 def of_network(kind: str, size: str, change: Change) -> Mutation:
@@ -63,7 +70,9 @@ def of_network(kind: str, size: str, change: Change) -> Mutation:
         return lambda *inputs, **network: right(*inputs, **vars(change(Network(**network))))
 
     def apply(sources: Sources) -> Sources | None:
-        if not sources.limiting or change(sources.limit) == sources.limit:
+        if not sources.limiting or sources.limit is None:
+            return None
+        if change(sources.limit) == sources.limit:
             return None
         changed = of_kernels(kind, size, wrong).sources(sources)
         expected = {n: changed_architecture(e, change) for n, e in sources.architectures.items()}
