@@ -26,6 +26,17 @@ from ntkflow.interface.recipes import activation_from
 from ntkflow.kernels import layers as kinds
 from ntkflow.kernels.layers import Layer, Layers, Padding
 
+__all__ = [
+    "activation",
+    "average_pool",
+    "convolution",
+    "dense",
+    "flatten",
+    "global_average_pool",
+    "layer_norm",
+    "residual",
+]
+
 
 def shape(name: str, value: Any) -> tuple[int, ...]:
     """Whole number for one axis of positions, or a list of one per axis."""
@@ -121,18 +132,18 @@ def _strides(strides: Any, window: Any) -> tuple[int, ...]:
 
 
 @checked
-def activation(spec: Activation = "relu", kinks: Kinks = ()) -> kinds.Activate:
+def activation(activation: Activation = "relu", kinks: Kinks = ()) -> kinds.Activate:
     """Activation of every entry.
 
     Parameters
     ----------
-    spec
+    activation
         Name in the registry, mapping of ``name`` and parameters, or elementwise function of JAX
         arrays.
     kinks
         Points at which the function is not smooth.
     """
-    return kinds.Activate(activation_from(spec, kinks))
+    return kinds.Activate(activation_from(activation, kinks))
 
 
 @checked

@@ -13,6 +13,15 @@ from ntkflow.interface.checks import check_of
 from ntkflow.kernels.layers import Convolution, Dense, Flatten
 
 FUNCTIONS = {name: f for name in api.__all__ if inspect.isfunction(f := getattr(api, name))}
+FUNCTIONS |= {f"layers.{name}": getattr(layers, name) for name in layers.__all__}
+
+
+def residual(branch: layers.Part, shortcut: layers.Part = ()):
+    """`layers.residual` with its branch by name."""
+    return layers.residual(branch, shortcut=shortcut)
+
+
+FUNCTIONS["layers.residual"] = residual
 
 X = np.array([[1.0, 2.0, -1.0], [0.5, -1.0, 2.0], [3.0, 0.1, 0.2], [-1.0, 1.0, 0.5]])
 OTHERS = X[:2] + 0.25
@@ -41,6 +50,7 @@ def silent(line):
 
 LIMITING = {
     "depth": [1, 2, np.int64(3)],
+    "layers": [None],
     "activation": ["relu", "erf", {"name": "leaky_relu", "slope": np.float32(0.125)}],
     "kinks": [(), []],
     "beta": [0.1, 0, np.float32(0.5), Fraction(1, 8), np.array(0.25)],
@@ -62,6 +72,25 @@ POINTS_LISTS = {
     "x1": [X, X.tolist(), X.astype(int), X.astype("f4"), X.astype(">f8"), xr.DataArray(X)],
     "x2": [None, OTHERS],
 }
+FACTORS = {key: LIMITING[key] for key in ("beta", "weight_gain")}
+WIDTHS = [None, 3, np.int64(1)]
+WINDOWS = [2, (3,), [2, np.int64(3)], np.array([1, 2])]
+LAYER_CALLS = {
+    "layers.dense": {"width": WIDTHS, **FACTORS},
+    "layers.convolution": {
+        "filter_shape": WINDOWS,
+        "width": WIDTHS,
+        "strides": [1, (2,)],
+        "padding": ["same", "valid", "circular"],
+        **FACTORS,
+    },
+    "layers.activation": {"activation": LIMITING["activation"], "kinks": LIMITING["kinks"]},
+    "layers.layer_norm": {},
+    "layers.average_pool": {"window": WINDOWS, "strides": [None, 1, [2]]},
+    "layers.global_average_pool": {},
+    "layers.flatten": {},
+    "layers.residual": {"branch": [LAYERS], "shortcut": [(), LAYERS[0], [LAYERS, []]]},
+}
 GOOD = {
     "initial_parameters": {
         "widths": [[3, 4, 2], (3, 1), np.array([2, 2])],
@@ -69,10 +98,11 @@ GOOD = {
     },
     "network": {
         "parameters": [THETA, [(np.ones((2, 1)), [0])]],
-        **{key: value for key, value in LIMITING.items() if key != "depth"},
+        **{key: value for key, value in LIMITING.items() if key not in ("depth", "layers")},
     },
+    **LAYER_CALLS,
     "layered_network": {
-        "layers": [LAYERS, list(LAYERS)],
+        "layers": [LAYERS, list(LAYERS), [LAYERS[:1], [LAYERS[1:]]]],
         "shape": [(3, 1), np.array([3, 2])],
         "parameters": [None, LAYERED.parameters],
         "seed": [0, np.uint64(2**64 - 1)],
@@ -203,9 +233,15 @@ ACCEPTED = {
     settings.attributes: [{}],
     checks.listed: [[], range(0)],
     arrays.tree: [CUBE],
+    layers.part: [[]],
 }
 
 FURTHER = {
+    layers.network: lambda: [[1], [LAYERS, None], LAYERED, "dense"],
+    layers.part: lambda: [[1], [LAYERS, None], LAYERED, "dense"],
+    layers.shape: lambda: [0, [0], [1, 2, 3], [1, True], np.ones((2, 2), int), 1.0],
+    arrays.inputs: lambda: [X[0], X.astype(np.longdouble), [["a"]], np.ones((1, 2, 3, 4, 5))],
+    arrays.stored_inputs: lambda: [X[0], X * 1j, np.ones((1, 2, 3, 4, 5))],
     network.fully_connected: lambda: [0, "network", LAYERED],
     layers.network: lambda: [[], [[]], [0], "dense", [*LAYERS, None]],
     checks.whole: lambda low, high: [low - 1, high + 1, 1.0, "1", np.array([1]), np.True_],
