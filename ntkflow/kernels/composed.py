@@ -30,7 +30,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import Array
-from ntkflow.kernels.correlation import directions, input_pairs
+from ntkflow.kernels.correlation import (
+    FEW_FEATURES,
+    directions,
+    few_channel_pairs,
+    input_pairs,
+)
 from ntkflow.kernels.dual import Moments
 from ntkflow.kernels.layers import (
     Activate,
@@ -43,7 +48,7 @@ from ntkflow.kernels.layers import (
     windows,
 )
 from ntkflow.kernels.limiting import LimitingKernels
-from ntkflow.kernels.pairs import Pairs, from_acute, from_correlation, mixture
+from ntkflow.kernels.pairs import Pairs, from_acute, mixture
 from ntkflow.kernels.schedule import Schedule, Step, stays_acute
 from ntkflow.kernels.tiles import VECTORS
 from ntkflow.kernels.windows import same_positions, window_sums
@@ -104,7 +109,7 @@ def composed_points(
     """`ComposedPoints` in `dtype` of inputs (n, positions * channels), of `shape` each."""
     norm, direction, pairs = _first(x, shape=shape, everywhere=steps[0].everywhere)
     quantities, deviation, _ = _trace(steps, norm, pairs)
-    if shape[-1] > FEW_CHANNELS:
+    if shape[-1] > FEW_FEATURES:
         direction = direction.astype(dtype)
     cast = jax.tree.map(lambda array: array.astype(dtype), (quantities, deviation[0]))
     return ComposedPoints(direction, *cast)
@@ -125,8 +130,8 @@ def _first(
     return jax.vmap(single, out_axes=(1, 1, 0))(images)
 
 
-FEW_CHANNELS = 32
-"""Number of channels up to which directions stay in float64, as in `correlation.directions`."""
+FEW_CHANNELS = 8
+"""Number of channels up to which correlations of inputs come from differences, in float64."""
 
 NO_PARTS = ((), ())
 
@@ -280,10 +285,10 @@ def _between_inputs(
     one: Array, two: Array, *, dtype: np.dtype, everywhere: bool, diagonal: bool
 ) -> Pairs:
     (p, n, channels), (q, m, _) = one.shape, two.shape
-    if channels == 1:  # directions are signs
-        correlation = _product(one[..., 0], two[..., 0], everywhere).astype(dtype)
-        return from_correlation(correlation)
-    between = partial(input_pairs, dtype=dtype, diagonal=diagonal)
+    few = partial(few_channel_pairs, dtype=dtype)
+    between = (
+        few if channels <= FEW_CHANNELS else partial(input_pairs, dtype=dtype, diagonal=diagonal)
+    )
     if everywhere:
         pairs = between(one.reshape(p * n, channels), two.reshape(q * m, channels))
         return Pairs(*(part.reshape(p, n, q, m) for part in pairs))

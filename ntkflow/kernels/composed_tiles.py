@@ -10,7 +10,6 @@ from functools import partial
 from math import isqrt
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from ntkflow.aliases import AnyArray
@@ -46,7 +45,7 @@ class ComposedPlan(NamedTuple):
     @property
     def strip(self) -> int:
         """Largest number of inputs of a strip."""
-        return max(1, isqrt(tile_length() ** 2 // count_pairs(self.steps)))
+        return _strip(self.steps)
 
     def points(self, inputs: Directed) -> ComposedPoints:
         """Quantities of inputs from which their kernels follow."""
@@ -56,7 +55,10 @@ class ComposedPlan(NamedTuple):
 
     def tile(self, one: ComposedPoints, two: ComposedPoints, diagonal: bool) -> LimitingKernels:
         """Both kernels between two strips; `diagonal` asserts that they are the same strip."""
-        return composed_between(one, two, steps=self.steps, diagonal=diagonal)
+        kernels = composed_between(one, two, steps=self.steps, diagonal=diagonal)
+        largest = float(np.max(np.abs(kernels.ntk), initial=0))
+        check_range("layers", np.inf, largest, self.dtype)
+        return kernels
 
 
 def plan_composed(
@@ -69,14 +71,18 @@ def plan_composed(
     small for `dtype`, at variances that occur.
     """
     norms = np.linalg.norm(inputs, axis=1)
-    ranks = np.linspace(0, len(norms) - 1, min(SAMPLE, len(norms))).round().astype(int)
+    steps = schedule(layers, shape)
+    length = min(_strip(steps), len(norms))  # the shape for which tiles are compiled
+    pieces = max(1, min(SAMPLE, len(norms)) // length)
+    ranks = np.linspace(0, len(norms) - 1, pieces * length).round().astype(int)
     sample = np.asarray(inputs, np.float64)[np.argsort(norms, kind="stable")[ranks]]
-    wide, steps = np.dtype(np.float64), schedule(layers, shape)
-    points = composed_points(sample, steps=steps, shape=shape, dtype=wide)
-    deviations = _deviations(steps, points.steps)
-    _check_range(points, steps, deviations, dtype)
+    deviations = _deviations(steps, shape, np.split(sample, pieces))
+    # Padding and zero inputs without biases have variances of exactly zero, in any precision.
+    variances = np.concatenate(deviations) ** 2
+    smallest = float(np.min(variances, where=variances > 0, initial=np.inf))
+    check_range("layers", smallest, float(np.max(variances)), dtype)
     chosen, errors = {}, [0.0]
-    for step, deviation in zip(activations(steps), deviations, strict=True):
+    for step, deviation in zip(activations(steps), deviations[1:], strict=True):
         quantiles = np.quantile(deviation, np.linspace(0, 1, REPRESENTATIVES), method="nearest")
         kinked = _kink_follows(steps, step)
         error, chosen[step.place] = _fitted(step, quantiles, dtype, accurate=kinked)
@@ -108,35 +114,32 @@ def _kink_follows(steps: Schedule, step: Step) -> bool:
     return not all(sigma.smooth for sigma in sigmas)
 
 
-def _deviations(steps: Schedule, quantities: tuple[Any, ...]) -> list[np.ndarray]:
+def _strip(steps: Schedule) -> int:
+    """Number of inputs of a strip, so that a tile has as many entries as any."""
+    return max(1, isqrt(tile_length() ** 2 // count_pairs(steps)))
+
+
+def _deviations(
+    steps: Schedule, shape: tuple[int, ...], pieces: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Deviations of the output, then of the inputs of each activation, at inputs in pieces."""
+    found = []
+    for piece in pieces:
+        points = composed_points(piece, steps=steps, shape=shape, dtype=np.dtype(np.float64))
+        found.append([points.deviation, *_before_activations(steps, points.steps)])
+    return [np.unique(np.concatenate(arrays)) for arrays in zip(*found, strict=True)]
+
+
+def _before_activations(steps: Schedule, quantities: tuple[Any, ...]) -> list[np.ndarray]:
     """Deviations of the inputs of each activation, in the order of `activations`."""
     found = []
     for step, values in zip(steps, quantities, strict=True):
         if isinstance(values, Activated):
-            found.append(np.unique(values.moments.deviation))
+            found.append(np.ravel(values.moments.deviation))
         if isinstance(values, Summed):
             for part, inner in zip(step.parts, values.parts, strict=True):
-                found += _deviations(part, inner)
+                found += _before_activations(part, inner)
     return found
-
-
-def _check_range(
-    points: ComposedPoints, steps: Schedule, deviations: list[np.ndarray], dtype: np.dtype
-) -> None:
-    """Raise DualError if a kernel of an input with itself over- or underflows in `dtype`."""
-    count = len(points.deviation)
-    diagonals = []
-    for index in np.unique(np.linspace(0, count - 1, min(count, 8)).round().astype(int)):
-        direction, quantities = jax.tree.map(
-            lambda array, index=index: array[:, index : index + 1], points[:2]
-        )
-        one = ComposedPoints(direction, quantities, points.deviation[index : index + 1])
-        kernels = composed_between(one, one, steps=steps, diagonal=True)
-        diagonals += [float(kernel[0, 0]) for kernel in kernels]
-    variances = np.concatenate([*(array**2 for array in deviations), np.array(diagonals)])
-    # Padding and zero inputs without biases have variances of exactly zero, in any precision.
-    smallest = float(np.min(variances, where=variances != 0, initial=np.inf))
-    check_range("layers", smallest, float(np.max(np.abs(variances))), dtype)
 
 
 def _replaced(layers: Layers, chosen: Mapping[str, Activation], path: str = "layers") -> Layers:

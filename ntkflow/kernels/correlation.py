@@ -58,6 +58,16 @@ def input_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype, *, diagonal: bool 
     if diagonal:
         signed = jnp.where(jnp.eye(len(x1), dtype=bool), 0, signed)
     correlation = jnp.copysign(1 - jnp.abs(signed), signed)
+    return _as_pairs(signed, correlation, dtype)
+
+
+def few_channel_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype) -> Pairs:
+    """As `input_pairs`, from differences of directions alone: for few features, in less code."""
+    signed = _by_differences(x1, x2)
+    return _as_pairs(signed, jnp.copysign(1 - jnp.abs(signed), signed), dtype)
+
+
+def _as_pairs(signed: Gram, correlation: Gram, dtype: np.dtype) -> Pairs:
     # Without the barrier XLA would fuse this into every later use and compute it several times.
     signed, correlation = jax.lax.optimization_barrier(
         (signed.astype(dtype), correlation.astype(dtype))
