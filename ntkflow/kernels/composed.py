@@ -29,7 +29,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntkflow.aliases import Array
+from ntkflow.aliases import AnyArray, Array
 from ntkflow.kernels.correlation import (
     FEW_FEATURES,
     directions,
@@ -104,7 +104,7 @@ class _State(NamedTuple):
 
 
 def composed_points(
-    x: Array, *, steps: Schedule, shape: tuple[int, ...], dtype: np.dtype
+    x: AnyArray, *, steps: Schedule, shape: tuple[int, ...], dtype: np.dtype
 ) -> ComposedPoints:
     """`ComposedPoints` in `dtype` of inputs (n, positions * channels), of `shape` each."""
     norm, direction, pairs = _first(x, shape=shape, everywhere=steps[0].everywhere)
@@ -308,7 +308,7 @@ def _run(steps: Schedule, state: _State, one: Any, two: Any, diagonal: bool) -> 
             state = _single(state, first, second, step=step, diagonal=diagonal)
             continue
         sides = zip(step.parts, first.parts, second.parts, strict=True)
-        ends = [_run(part, state, *inner, diagonal) for part, *inner in sides]
+        ends = [_run(part, state, first, second, diagonal) for part, first, second in sides]
         state = _sum(ends, first.shares, second.shares, step=step)
     return state
 
