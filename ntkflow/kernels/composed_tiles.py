@@ -70,7 +70,8 @@ def plan_composed(
     DualError if an activation's dual is less accurate than 1e-6, or a kernel is too large or too
     small for `dtype`, at variances that occur.
     """
-    norms = np.linalg.norm(inputs, axis=1)
+    with np.errstate(over="ignore"):  # an infinite variance is refused below
+        norms = np.linalg.norm(inputs, axis=1)
     steps = schedule(layers, shape)
     length = min(_strip(steps), len(norms))  # the shape for which tiles are compiled
     pieces = max(1, min(SAMPLE, len(norms)) // length)
@@ -78,7 +79,8 @@ def plan_composed(
     sample = np.asarray(inputs, np.float64)[np.argsort(norms, kind="stable")[ranks]]
     deviations = _deviations(steps, shape, np.split(sample, pieces))
     # Padding and zero inputs without biases have variances of exactly zero, in any precision.
-    variances = np.concatenate(deviations) ** 2
+    with np.errstate(over="ignore"):
+        variances = np.concatenate(deviations) ** 2
     smallest = float(np.min(variances, where=variances > 0, initial=np.inf))
     check_range("layers", smallest, float(np.max(variances)), dtype)
     chosen, errors = {}, [0.0]
