@@ -20,61 +20,36 @@ Quantities of single inputs (`ComposedPoints`) are computed once, in float64. Ar
 `schedule`.
 """
 
-from collections.abc import Callable
 from functools import partial
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import AnyArray, Array
+from ntkflow.kernels.composed_layers import Activated, State, Weights, added, apply_step, restricted
 from ntkflow.kernels.correlation import (
     FEW_FEATURES,
     directions,
     few_channel_pairs,
     input_pairs,
 )
-from ntkflow.kernels.dual import Moments
 from ntkflow.kernels.layers import (
     Activate,
     AveragePool,
     Convolution,
-    Dense,
     Flatten,
     GlobalAveragePool,
     LayerNorm,
     windows,
 )
 from ntkflow.kernels.limiting import LimitingKernels
-from ntkflow.kernels.pairs import Pairs, from_acute, mixture
-from ntkflow.kernels.schedule import Schedule, Step, stays_acute
+from ntkflow.kernels.pairs import Pairs
+from ntkflow.kernels.schedule import Schedule, Step
 from ntkflow.kernels.tiles import VECTORS
 from ntkflow.kernels.windows import same_positions, window_sums
-
-Entries: TypeAlias = Any
-"""Array (p, n, q, m), or (p, n, m) of entries at the same position of both inputs."""
-
-
-class Weights(NamedTuple):
-    """A layer that averages, at n inputs: factors before and after sums over its windows.
-
-    `contributions` (p, n, k) are the weights w_k, or g for pooling, and the last is that of the
-    bias. `spread` (p, n) is M for pooling and 0 for other layers.
-    """
-
-    inside: Array
-    outside: Array
-    contributions: Array
-    spread: Array
-
-
-class Activated(NamedTuple):
-    """An activation at n inputs; `carried` (p, n) is the ratio of deviations before and after."""
-
-    moments: Moments
-    carried: Array
 
 
 class Summed(NamedTuple):
@@ -94,13 +69,6 @@ class ComposedPoints(NamedTuple):
     direction: Array
     steps: tuple[Any, ...]
     deviation: Array
-
-
-class _State(NamedTuple):
-    """Entries between two lists of inputs; no NTK before the first weights."""
-
-    pairs: Pairs
-    ntk: Entries | None
 
 
 def composed_points(
@@ -167,7 +135,7 @@ def _advanced(step: Step, deviation: Array, pairs: Pairs | None) -> tuple[Any, A
         if not step.after or pairs is None:
             return found, after, None
         alone = jax.tree.map(lambda array: array[:, None], found)
-        return found, after, _apply(step, _State(pairs, None), alone, alone, diagonal=True).pairs
+        return found, after, apply_step(step, State(pairs, None), alone, alone, diagonal=True).pairs
 
     return jax.vmap(single, in_axes=(1, 0), out_axes=(1, 1, 0))(deviation, pairs)
 
@@ -203,7 +171,7 @@ def _summed_pairs(step: Step, within: tuple[Pairs, Pairs], shares: tuple[Array, 
 
     def single(within: tuple[Pairs, Pairs], shares: tuple[Array, Array]) -> Pairs:
         alone = shares[0][:, None], shares[1][:, None]
-        return _added(step, [_State(pairs, None) for pairs in within], alone, alone).pairs
+        return added(step, [State(pairs, None) for pairs in within], alone, alone).pairs
 
     return jax.vmap(single, in_axes=(0, 1))(within, shares)
 
@@ -267,12 +235,12 @@ def composed_between(
     pairs = _between_inputs(
         one.direction, two.direction, dtype=dtype, everywhere=first, diagonal=diagonal
     )
-    state = _run(steps, _State(pairs, None), one.steps, two.steps, diagonal)
+    state = _run(steps, State(pairs, None), one.steps, two.steps, diagonal)
     return _scaled(state, one.deviation, two.deviation)
 
 
 @jax.jit
-def _scaled(state: _State, one: Array, two: Array) -> LimitingKernels:
+def _scaled(state: State, one: Array, two: Array) -> LimitingKernels:
     scale = one[:, None] * two[None, :]
     ntk = state.pairs.correlation if state.ntk is None else state.ntk
     return LimitingKernels(
@@ -297,7 +265,7 @@ def _between_inputs(
     return jax.lax.map(lambda both: between(*both), (one, two))
 
 
-def _run(steps: Schedule, state: _State, one: Any, two: Any, diagonal: bool) -> _State:
+def _run(steps: Schedule, state: State, one: Any, two: Any, diagonal: bool) -> State:
     """State after all steps.
 
     Each is a program of its own: XLA would fuse a layer into every window that reads from it, and
@@ -314,125 +282,13 @@ def _run(steps: Schedule, state: _State, one: Any, two: Any, diagonal: bool) -> 
 
 
 @partial(jax.jit, static_argnames=("step", "diagonal"), compiler_options=VECTORS)
-def _single(state: _State, one: Any, two: Any, *, step: Step, diagonal: bool) -> _State:
-    state = _restricted(state, step.everywhere)
-    return _restricted(_apply(step, state, one, two, diagonal=diagonal), step.after)
+def _single(state: State, one: Any, two: Any, *, step: Step, diagonal: bool) -> State:
+    state = restricted(state, step.everywhere)
+    return restricted(apply_step(step, state, one, two, diagonal=diagonal), step.after)
 
 
 @partial(jax.jit, static_argnames="step", compiler_options=VECTORS)
 def _sum(
-    ends: list[_State], one: tuple[Array, Array], two: tuple[Array, Array], *, step: Step
-) -> _State:
-    return _added(step, [_restricted(end, step.after) for end in ends], one, two)
-
-
-def _restricted(state: _State, everywhere: bool) -> _State:
-    """State without entries between different positions, unless they are needed."""
-    if everywhere or state.pairs.minus.ndim == 3:
-        return state
-    return jax.tree.map(same_positions, state)
-
-
-def _apply(step: Step, state: _State, one: Any, two: Any, *, diagonal: bool) -> _State:
-    """Entries of the output of a layer from those of its input."""
-    layer = step.layer
-    if isinstance(layer, Activate):
-        return _activated(step, state, one, two)
-    if isinstance(layer, LayerNorm):  # divides the NTK by both deviations, as `_State` does
-        return state
-    return _averaged(step, state, one, two, diagonal)
-
-
-def _cross(
-    combine: Callable[[Array, Array], Array], one: Array, two: Array, everywhere: bool
-) -> Entries:
-    """Values of `combine` at entries of two lists of inputs, (p, n) and (q, m)."""
-    if everywhere:
-        return combine(one[:, :, None, None], two[None, None, :, :])
-    return combine(one[:, :, None], two[:, None, :])
-
-
-_product = partial(_cross, jnp.multiply)
-
-
-def _averaged(step: Step, state: _State, one: Weights, two: Weights, diagonal: bool) -> _State:
-    before, after = step.everywhere, step.after
-
-    def average(part: Entries) -> Entries:
-        sums = window_sums(_product(one.inside, two.inside, before) * part, step)
-        sums = sums if after or sums.ndim == 3 else same_positions(sums)
-        return _product(one.outside, two.outside, after) * sums
-
-    turn = _turn(one, two, after)
-    bias = _product(one.contributions[..., -1], two.contributions[..., -1], after)
-    pairs = mixture(state.pairs, average, turn, bias)
-    if isinstance(step.layer, AveragePool | GlobalAveragePool):
-        pairs = _clipped(pairs, after, diagonal)
-    pairs = from_acute(pairs.minus) if step.acute else pairs
-    ntk = None if state.ntk is None else average(state.ntk)
-    if isinstance(step.layer, Dense | Convolution):
-        ntk = pairs.correlation if ntk is None else ntk + pairs.correlation
-    return _State(pairs, ntk)
-
-
-def _turn(one: Weights, two: Weights, after: bool) -> Entries:
-    """Half the sum of squared differences of weights, less the spread within windows."""
-    squares = partial(_cross, lambda first, second: (first - second) ** 2)
-    contributions = range(one.contributions.shape[-1])
-    turns = (
-        squares(one.contributions[..., k], two.contributions[..., k], after) for k in contributions
-    )
-    return (sum(turns) - _cross(jnp.add, one.spread, two.spread, after)) / 2
-
-
-def _clipped(pairs: Pairs, everywhere: bool, diagonal: bool) -> Pairs:
-    """`Pairs` without negative values from rounding, and exact where an entry is of one value."""
-    minus, plus = (jnp.maximum(part, 0) for part in (pairs.minus, pairs.plus))
-    if diagonal:
-        (p, n), shape = minus.shape[:2], minus.shape
-        same = jnp.eye(n, dtype=bool)[None, :, :]
-        if everywhere:
-            same = jnp.eye(p * n, dtype=bool).reshape(shape)
-        minus = jnp.where(same, 0, minus)
-    return Pairs(minus, plus, jnp.clip(pairs.correlation, -1, 1))
-
-
-def _activated(step: Step, state: _State, one: Activated, two: Activated) -> _State:
-    assert isinstance(step.layer, Activate)
-    dual = partial(step.layer.activation.dual, acute=step.acute)
-    shape = state.pairs.minus.shape
-    if len(shape) == 4:
-        p, n, q, m = shape
-        matrices = Pairs(*(part.reshape(p * n, q * m) for part in state.pairs))
-        flat = (
-            jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), points.moments)
-            for points in (one, two)
-        )
-        pairs, slope = dual(matrices, *flat)
-        pairs, slope = jax.tree.map(lambda array: array.reshape(shape), (pairs, slope))
-    else:
-        pairs, slope = jax.vmap(dual)(state.pairs, one.moments, two.moments)
-    if state.ntk is None:
-        return _State(pairs, None)
-    return _State(pairs, _product(one.carried, two.carried, len(shape) == 4) * state.ntk * slope)
-
-
-def _added(
-    step: Step, ends: list[_State], one: tuple[Array, Array], two: tuple[Array, Array]
-) -> _State:
-    """Entries of the sum of a branch and a shortcut."""
-    everywhere = step.after
-    shares = [_product(a, b, everywhere) for a, b in zip(one, two, strict=True)]
-    squares = partial(_cross, lambda first, second: (first - second) ** 2)
-    turn = (squares(one[0], two[0], everywhere) + squares(one[1], two[1], everywhere)) / 2
-
-    def total(parts: list[Any]) -> Any:
-        found = [s * part for s, part in zip(shares, parts, strict=True) if part is not None]
-        return sum(found[1:], found[0]) if found else None
-
-    columns = zip(*(end.pairs for end in ends), strict=True)
-    minus, plus, correlation = (total(list(parts)) for parts in columns)
-    pairs = Pairs(minus + turn, plus + turn, correlation)
-    if stays_acute(step):
-        pairs = from_acute(pairs.minus)
-    return _State(pairs, total([end.ntk for end in ends]))
+    ends: list[State], one: tuple[Array, Array], two: tuple[Array, Array], *, step: Step
+) -> State:
+    return added(step, [restricted(end, step.after) for end in ends], one, two)

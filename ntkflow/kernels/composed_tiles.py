@@ -16,12 +16,12 @@ from ntkflow.aliases import AnyArray
 from ntkflow.kernels.accuracy import DualError, check_range, fit_dual
 from ntkflow.kernels.activations import ClosedForm
 from ntkflow.kernels.composed import (
-    Activated,
     ComposedPoints,
     Summed,
     composed_between,
     composed_points,
 )
+from ntkflow.kernels.composed_layers import Activated
 from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.hermite import AccurateSeries, HermiteSeries
 from ntkflow.kernels.layers import Activate, Layers, Residual
