@@ -1,6 +1,7 @@
 """Checks of arguments that are arrays: inputs, targets, and the parameters of a network."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -53,6 +54,7 @@ class FlatRows:
 
     inputs: Any
     name: str
+    read: Callable[[Any, str], np.ndarray] = as_floats
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -61,7 +63,7 @@ class FlatRows:
 
     def __getitem__(self, rows: slice) -> np.ndarray:
         """Rows (n, features)."""
-        part = as_floats(self.inputs[rows], self.name)
+        part = self.read(self.inputs[rows], self.name)
         return part.reshape(len(part), -1)
 
 
@@ -134,7 +136,7 @@ def standard_layer(name: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
 def is_transposed(
     name: str, layers: list[tuple[np.ndarray, np.ndarray]], given: bool | None
 ) -> bool:
-    """Whether weights are (fan_out, fan_in): as `given`, or as one that is not square tells."""
+    """Return True if weights are (fan_out, fan_in): `given`, or inferred from their shapes."""
     if given is not None:
         return bool(given)
     for weight, bias in layers:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from math import prod
 from typing import Any
 
 import jax
@@ -41,17 +40,8 @@ def function_ntk(
         )
 
 
-class FlatRows:
-    """Inputs (n, ...) as rows (n, d), read a few at a time."""
-
-    def __init__(self, array: Any, name: str) -> None:
-        self._array, self._name = array, name
-        self.shape = (int(array.shape[0]), prod(map(int, array.shape[1:])))
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        """Some rows."""
-        part = arrays.real_or_integer(self._name, self._array[rows])
-        return part.reshape(len(part), -1)
+def _numbers(value: Any, name: str) -> np.ndarray:
+    return arrays.real_or_integer(name, value)
 
 
 def function_recipe(
@@ -85,7 +75,8 @@ def function_recipe(
         dtype=dtype,
         kind="empirical",
     )
-    rows = [FlatRows(x, name) for x, name in zip(lists, ("x1", "x2"), strict=False)]
+    named = zip(lists, ("x1", "x2"), strict=False)
+    rows = [arrays.FlatRows(x, name, _numbers) for x, name in named]
     return rows[0], rows[1] if len(rows) == 2 else None, recipe
 
 

@@ -1,4 +1,4 @@
-"""What each layer does to the kernels between two lists of inputs; see `composed`."""
+"""Recursion for the kernels between two lists of inputs, layer by layer; see `composed`."""
 
 from collections.abc import Callable
 from functools import partial

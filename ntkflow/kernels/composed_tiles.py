@@ -109,7 +109,7 @@ def _fitted(
 
 
 def _kink_follows(steps: Schedule, step: Step) -> bool:
-    """Whether an activation that is not smooth comes later."""
+    """Return True if an activation that is not smooth comes later."""
     found = activations(steps)
     later = found[[other.place for other in found].index(step.place) + 1 :]
     sigmas = [other.layer.activation for other in later if isinstance(other.layer, Activate)]

@@ -145,7 +145,7 @@ class LayerError(ValueError):
 
 
 class Signal(NamedTuple):
-    """What passes between two layers: its positions, and whether it has a Gaussian limit.
+    """Values between two layers: their positions, and whether their limit is Gaussian.
 
     `gaussian` is True for pre-activations, whose channels are independent and Gaussian in the
     limit, and for sums and means over positions of them.

@@ -32,11 +32,11 @@ class Step:
     """Index of the layer, for messages."""
     positions: tuple[int, ...]
     everywhere: bool
-    """Whether its input has entries between different positions."""
+    """True if its input has entries between different positions."""
     after: bool
-    """Whether its output has them."""
+    """True if its output has them."""
     acute: bool
-    """Whether no correlation of its input is negative."""
+    """True if no correlation of its input is negative."""
     parts: tuple["Schedule", "Schedule"] = ((), ())
     """Branch and shortcut of a residual block."""
 
@@ -53,9 +53,7 @@ def _schedule(
     layers: Layers, positions: tuple[int, ...], after: bool, path: str, *, acute: bool
 ) -> Schedule:
     """Steps of layers whose last output needs entries between different positions if `after`."""
-    needed = [after]
-    for layer in reversed(layers):
-        needed.insert(0, _needed(layer, needed[0]))
+    needed = _needed_along(layers, after)
     steps: list[Step] = []
     for index, layer in enumerate(layers):
         place, (before, later) = f"{path}[{index}]", needed[index : index + 2]
@@ -72,25 +70,27 @@ def _schedule(
     return tuple(steps)
 
 
+def _needed_along(layers: Layers, after: bool) -> list[bool]:
+    """`_needed` of each layer, and `after` at the end."""
+    needed = [after]
+    for layer in reversed(layers):
+        needed.insert(0, _needed(layer, needed[0]))
+    return needed
+
+
 def _needed(layer: Layer, after: bool) -> bool:
-    """Whether a layer's input needs entries between different positions."""
+    """Return True if a layer's input needs entries between different positions."""
     if isinstance(layer, AveragePool | GlobalAveragePool):
         return True
     if isinstance(layer, Flatten):
         return False
     if isinstance(layer, Residual):
-        needs = []
-        for part in (layer.branch, layer.shortcut):
-            need = after
-            for inner in reversed(part):
-                need = _needed(inner, need)
-            needs.append(need)
-        return any(needs)
+        return any(_needed_along(part, after)[0] for part in (layer.branch, layer.shortcut))
     return after
 
 
 def stays_acute(step: Step) -> bool:
-    """Whether no correlation of a step's output is negative."""
+    """Return True if no correlation of a step's output is negative."""
     if isinstance(step.layer, Activate):
         return step.layer.activation.acute
     if step.parts != ((), ()):
