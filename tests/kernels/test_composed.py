@@ -82,22 +82,22 @@ def networks(sigma, beta, gain):
 
 @pytest.mark.parametrize("case", CASES)
 def test_reference_kernels(case, reference):
-    """To 1e-10 of the largest entry (1e-9 with layer norm), except at copies and the diagonal."""
+    """To 1e-10 of the largest entry; near copies, where the library is off by 1e-8, to 3e-8.
+
+    Another test holds near copies against fifty digits.
+    """
     stored = reference(f"composed/{case}")
     name, sigma, kind, _ = case.split("__")
     layers = networks(sigma, *{"jgh": (0.1, 1.0), "he": (0.0, 2**0.5)}[kind])[name]
     train, test = stored["x_train"], stored["x_test"]
-    # The diagonal, and the copies of training points at the end of x_test.
-    near = {
-        "train": np.eye(len(train), dtype=bool),
-        "test": np.zeros((len(train), len(test)), bool),
-    }
-    for part, x2 in (("train", None), ("test", test)):
-        for kernel, quantity in zip(composed(layers, train, x2), ("nngp", "ntk"), strict=True):
+    for part, x2 in (("train", train), ("test", test)):
+        apart = np.abs(train[:, None] - x2[None]).reshape(len(train), len(x2), -1).max(axis=2)
+        assert (apart < 1e-5).any()
+        found = composed(layers, train, None if part == "train" else x2)
+        for kernel, quantity in zip(found, ("nngp", "ntk"), strict=True):
             expected = stored[f"{quantity}_train_{part}"]
             error = np.abs(kernel - expected) / np.abs(expected).max()
-            # 9e-10 was seen with layer norm, in one case and not yet explained; 4e-11 elsewhere.
-            assert error[~near[part]].max() < (1e-9 if "ln" in name else 1e-10)
+            assert error[apart > 1e-5].max() < 1e-10
             assert error.max() < 3e-8
 
 

@@ -1,5 +1,7 @@
 # Memory and time that jobs request, by the widths and numbers of points of the study, and the number
 # of jobs that share a kernel.
+from itertools import product
+
 from ntkflow.configuration.networks import FullyConnectedConfig
 from ntkflow.configuration.study import Resources
 from ntkflow.jobs import requests
@@ -82,10 +84,11 @@ def kernel_request(_, cores):
 
     The job that finishes a kernel is one of them: it rarely computes more than a share."""
     memory, needed = study.kernels.memory * 2**30, [requests.kernel(1, 1, 0, cores)]
-    for experiment in study.experiments.values():
-        dataset, network = study.datasets[experiment.dataset], study.network_of(experiment)
-        layers = network.pair_layers(dataset.train.features)
-        needed.append(requests.kernel(dataset.points, layers, memory, cores, kernel_jobs(dataset)))
+    for dataset, network in product(study.datasets.values(), study.networks.values()):
+        features = dataset.train.features
+        if not any(network.problems(features)):
+            points, layers = dataset.points, network.pair_layers(features)
+            needed.append(requests.kernel(points, layers, memory, cores, kernel_jobs(dataset)))
     return requests.Request(max(r.mem_mb for r in needed), max(r.minutes for r in needed))
 
 
