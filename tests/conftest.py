@@ -36,6 +36,9 @@ for option, value in {
     jax.config.update(option, value)
     os.environ[option.upper()] = str(value)
 
+NO_CONTROLLER = f"{Path(__file__).with_name('no_controller')}{os.pathsep}"
+os.environ["PATH"] = NO_CONTROLLER + os.environ["PATH"]  # tests/slurm removes it
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests too, as CI=true does")

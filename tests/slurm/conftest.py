@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from tests.conftest import NO_CONTROLLER
 from tests.workflow.conftest import CODE, Clone, copy_of_code
 
 T = TypeVar("T")
@@ -68,6 +69,12 @@ def when(look: Callable[[], T], seconds: float = 600.0) -> T:
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.1)
     return answer
+
+
+@pytest.fixture(autouse=True)
+def slurm_as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs of Slurm that reach its controller."""
+    monkeypatch.setenv("PATH", os.environ["PATH"].removeprefix(NO_CONTROLLER))
 
 
 @pytest.fixture(scope="session")
