@@ -5,6 +5,7 @@ more pairs of positions two inputs have. `tiles.block_kernels` computes both.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from math import isqrt
@@ -31,6 +32,9 @@ from ntkflow.kernels.tiles import REPRESENTATIVES, Directed, tile_length
 
 SAMPLE = 128
 """Largest number of inputs at which the variances of layers are evaluated to choose duals."""
+
+LONG = 2048
+"""Largest number of terms of a series in place of a closed form that is inaccurate at small angles."""
 
 
 class ComposedPlan(NamedTuple):
@@ -99,12 +103,16 @@ def _fitted(
     assert isinstance(step.layer, Activate)
     activation, fit = step.layer.activation, partial(fit_dual, dtype=dtype)
     named = [(f"{step.place}", deviations)]
-    if accurate and isinstance(activation, ClosedForm | HermiteSeries):
-        terms = {"terms": activation.terms} if isinstance(activation, HermiteSeries) else {}
-        try:
-            return fit(AccurateSeries(activation.name, activation.function, **terms), named)
-        except DualError:  # the closed form is accurate except for small angles
-            pass
+    if not accurate:
+        return fit(activation, named)
+    if isinstance(activation, HermiteSeries):
+        series = AccurateSeries(activation.name, activation.function, activation.terms)
+        return fit(series, named)
+    if isinstance(activation, ClosedForm):  # is accurate, except for small angles
+        with suppress(DualError):
+            error, series = fit(AccurateSeries(activation.name, activation.function, LONG), named)
+            if error <= 100 * np.finfo(dtype).eps:
+                return error, series
     return fit(activation, named)
 
 

@@ -103,7 +103,7 @@ GOOD = {
     **LAYER_CALLS,
     "layered_network": {
         "layers": [LAYERS, list(LAYERS), [LAYERS[:1], [LAYERS[1:]]]],
-        "shape": [(3, 1), np.array([3, 2])],
+        "shape": [(3, 1), np.array([3, 1])],
         "parameters": [None, LAYERED.parameters],
         "seed": [0, np.uint64(2**64 - 1)],
         "precision": LIMITING["precision"],

@@ -82,7 +82,7 @@ def shifted(array, reads):
 
 
 def activated(name, nngp, ntk):
-    """Covariances after ReLU (Cho & Saul 2009) or erf (Williams 1997), and the NTK."""
+    """Covariances after ReLU (Cho & Saul 2009), erf (Williams 1997) or the sine, and the NTK."""
     deviation = np.vectorize(mp.sqrt)(np.einsum("ipip->ip", nngp))
     scale = np.multiply.outer(deviation, deviation)
 
@@ -99,10 +99,15 @@ def activated(name, nngp, ntk):
         slope = 4 / mp.pi / mp.sqrt((1 + 2 * q1) * (1 + 2 * q2) - 4 * c**2)
         return 2 / mp.pi * mp.asin(2 * c / root), slope
 
+    def sin(c, q1, q2):
+        scale = mp.exp(-(q1 + q2) / 2)
+        return scale * mp.sinh(c), scale * mp.cosh(c)
+
     if name == "relu":
         image, slope = np.vectorize(relu, otypes=[object, object])(nngp, scale)
     else:
         squares = deviation**2
         one, two = squares[:, :, None, None] + 0 * nngp, squares[None, None] + 0 * nngp
-        image, slope = np.vectorize(erf, otypes=[object, object])(nngp, one, two)
+        dual = {"erf": erf, "sin": sin}[name]
+        image, slope = np.vectorize(dual, otypes=[object, object])(nngp, one, two)
     return image, ntk * slope

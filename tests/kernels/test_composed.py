@@ -26,7 +26,7 @@ from tests.conftest import REFERENCE
 from tests.kernels import exact_layers
 
 CASES = sorted(path.stem for path in Path(REFERENCE, "composed").glob("*.npz"))
-RELU, ERF = Activate(activation("relu")), Activate(activation("erf"))
+RELU, ERF, SINE = (Activate(activation(name)) for name in ("relu", "erf", "sin"))
 POOL, FLAT, NORM = GlobalAveragePool(), Flatten(), LayerNorm()
 
 
@@ -115,8 +115,8 @@ SMALL = {
     "residual": (conv(), Residual((RELU, conv(), RELU, conv())), RELU, FLAT, Dense()),
     "norm": (conv(), NORM, RELU, conv(), NORM, RELU, FLAT, Dense()),
     "own factors": (conv(beta=0.5), RELU, conv(weight_gain=1.5), RELU, FLAT, Dense(beta=1.0)),
+    "smooth before a kink": (conv(), ERF, conv(), SINE, conv(), RELU, FLAT, Dense()),
 }
-SMOOTH_THEN_KINKED = (conv(), ERF, conv(), RELU, FLAT, Dense())
 POOLED = {
     "average pool": (conv(), RELU, AveragePool((2,)), conv(), RELU, FLAT, Dense()),
     "global pool": (conv(), RELU, POOL, Dense(), RELU, Dense()),
@@ -156,12 +156,6 @@ def test_hard_pairs_against_fifty_digits(name, hard):
 @pytest.mark.parametrize("name", SMALL)
 def test_float32_has_errors_below_1e_5(name, hard):
     assert max(scaled_errors(SMALL[name], hard, "float32")) < 1e-5
-
-
-@pytest.mark.parametrize(("dtype", "bound"), [("float64", 1e-7), ("float32", 1e-3)])
-def test_a_kink_after_a_smooth_activation_has_the_stated_bound(dtype, bound, hard):
-    """1 - rho after a smooth activation has the rounding error of rho."""
-    assert max(scaled_errors(SMOOTH_THEN_KINKED, hard, dtype)) < bound
 
 
 @pytest.mark.parametrize("name", POOLED)
