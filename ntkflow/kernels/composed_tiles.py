@@ -34,7 +34,7 @@ SAMPLE = 128
 """Largest number of inputs at which the variances of layers are evaluated to choose duals."""
 
 LONG = 2048
-"""Largest number of terms of a series in place of a closed form that is inaccurate at small angles."""
+"""Largest number of terms of a series that replaces a closed form, for accurate small angles."""
 
 
 class ComposedPlan(NamedTuple):
