@@ -1,7 +1,7 @@
 """Throughput of limiting kernels, beside the floor and beside neural-tangents, in one run.
 
-Two tables in Markdown on standard output, row by row as they are measured: kernels in memory, and
-kernels written to a Zarr store. Nothing is kept but what is printed.
+Tables in Markdown on standard output, row by row as they are measured: kernels in memory, those of
+convolutional networks, and kernels written to a Zarr store. Nothing is kept but what is printed.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import product
@@ -18,8 +18,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks import limiting_peer, limiting_store
+from benchmarks import limiting_layers, limiting_peer, limiting_store
 from benchmarks.floors import Call, half_product, inputs, interleave, products, seconds
+from benchmarks.limiting_layers import LayersCase, LayersRow
 from benchmarks.limiting_store import measure_store
 from benchmarks.limiting_tables import (
     KERNEL_COLUMNS,
@@ -49,7 +50,7 @@ GROUPS: Mapping[str, Sequence[Case]] = {
         for activation, kind in product(("erf", "tanh"), ("sphere", "gaussian"))
     ],
 }
-STORE = "store"
+LAYERS, STORE = "layers", "store"
 HELD = 10  # matrices of N x N in memory that is free and ready before each call
 QUICK = 16  # --quick divides the number of inputs by this
 Times = Mapping[str, Sequence[float]]
@@ -95,6 +96,45 @@ def measure(case: Case, kernels: Kernels, peer: Sequence[str], repeats: int) -> 
     times = times or interleave(calls, repeats, memory)
     theirs = word or Timing.of(times["peer"])
     return KernelRow(case, Timing.of(times["ours"]), half_product(times), theirs, difference)
+
+
+def measure_layers(
+    case: LayersCase, kernels: Callable[..., Any], peer: Sequence[str], repeats: int
+) -> LayersRow:
+    """Time one network of layers, a fully-connected one as deep, and the peer in turn."""
+    x = limiting_layers.images(case.samples, case.precision)
+    description = limiting_layers.NETWORKS[case.name]
+    layers = limiting_layers.built(description, BETA)
+    activations, pairs = limiting_layers.count_pairs(layers, x.shape[1:])
+    plain = inputs("gaussian", limiting_layers.PLAIN, 2, case.precision)
+    given = {"precision": case.precision}
+    whole = [0] * (pairs * case.samples**2 <= limiting_layers.WHOLE)
+    batches = [*whole, *limiting_layers.BATCHES]
+    network = {"layers": description, "beta": BETA, "batches": batches, **given}
+
+    def evaluate() -> Any:
+        return kernels(x, layers=layers, **given)
+
+    def recursion() -> Any:
+        return kernels(plain, depth=activations + 1, beta=BETA, **given)
+
+    calls = {"ours": lambda: seconds(evaluate), "plain": lambda: seconds(recursion)}
+    times: Times = {}
+    theirs: Timing | str = NOT_MEASURED
+    difference = None
+    if peer:
+        try:
+            times, ntk = beside_peer(calls, peer, x, network, repeats, 0)
+            theirs = Timing.of(times["peer"])
+            difference = largest_difference(evaluate().ntk, ntk)
+        except limiting_peer.PeerError as error:
+            print(f"{case}: {error}", file=sys.stderr)
+            theirs = FAILED
+    times = times or interleave(calls, repeats)
+    ours, beside = Timing.of(times["ours"]), Timing.of(times["plain"])
+    entries = pairs * case.samples**2, activations * len(plain) ** 2
+    rates = entries[0] / ours.median, entries[1] / beside.median
+    return LayersRow(case, ours, *rates, theirs, difference)
 
 
 def absence(case: Case, peer: Sequence[str]) -> str:
@@ -162,7 +202,7 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(description="Time limiting kernels (NNGP and NTK).")
     command.add_argument("--quick", action="store_true", help="on few inputs, to try it")
     command.add_argument(
-        "--only", nargs="+", choices=[*GROUPS, STORE], default=[*GROUPS, STORE], help="default: all"
+        "--only", nargs="+", choices=[*GROUPS, LAYERS, STORE], metavar="GROUP", help="default: all"
     )
     command.add_argument("--repeats", type=int, default=5, help="of each time; default: 5")
     command.add_argument("--store-samples", type=int, nargs="+", default=[8000], metavar="N")
@@ -187,11 +227,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         python = limiting_peer.make_environment(options.make_peer)
     peer = [str(python), str(limiting_peer.SCRIPT)] if python else []
     print("\n".join(circumstances(peer)))
-    cases = chosen(options.only, options.quick)
+    only = options.only or [*GROUPS, LAYERS, STORE]
+    cases = chosen(only, options.quick)
     if cases:
         rows = (measure(case, limiting_kernels, peer, repeats) for case in cases)
         table(KERNEL_COLUMNS, map(kernel_cells, rows))
-    if STORE in options.only:
+    if LAYERS in only:
+        samples = limiting_layers.QUICK_SAMPLES if options.quick else limiting_layers.SAMPLES
+        layered = (LayersCase(name, samples) for name in limiting_layers.NETWORKS)
+        found = (measure_layers(case, limiting_kernels, peer, repeats) for case in layered)
+        table(limiting_layers.LAYERS_COLUMNS, map(limiting_layers.layers_cells, found))
+    if STORE in only:
         writer = [sys.executable, limiting_store.__file__]
         stored = [Case(samples) for samples in options.store_samples]
         table(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from psutil import Process
 
-from benchmarks import floors, limiting_peer, peer
+from benchmarks import floors, limiting_layers, limiting_peer, peer
 from benchmarks.limiting_kernels import (
     FAILED,
     GROUPS,
@@ -18,8 +18,10 @@ from benchmarks.limiting_kernels import (
     NOT_MEASURED,
     chosen,
     measure,
+    measure_layers,
     parser,
 )
+from benchmarks.limiting_layers import LayersCase
 from benchmarks.limiting_store import measure_store, watched
 from benchmarks.limiting_tables import (
     KERNEL_COLUMNS,
@@ -35,6 +37,7 @@ from benchmarks.limiting_tables import (
     store_cells,
     throughput,
 )
+from ntkflow.kernels.layers import Signal, trace_signals
 
 SMALL = Case(64, features=5)
 # Speaks as peer.py does; its NTK is twice ours but for one entry on the diagonal, which is thrice.
@@ -308,3 +311,33 @@ def test_peer_is_made_or_named_not_both(capsys):
     with pytest.raises(SystemExit):
         parser().parse_args(["--peer", "python", "--make-peer", "folder"])
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_layers_are_measured_beside_the_peer_and_the_recursion_over_depth():
+    depths = []
+
+    def kernels(x1: np.ndarray, *, precision: str, **network: Any) -> Kernels:
+        assert x1.dtype == precision
+        depths.append(network.get("depth", 0))
+        flat = x1.reshape(len(x1), -1)
+        return Kernels(flat @ flat.T, flat @ flat.T)
+
+    case = LayersCase("2 conv, pool", 20)
+    fake = FAKE_PEER.replace("ntk = 2 *", "x = x.reshape(len(x), -1); ntk = 2 *")
+    row = measure_layers(case, kernels, command(fake), repeats=2)
+    assert set(depths) == {0, 3}
+    assert row.peer == Timing(median=5.5, minimum=5.0)
+    assert row.difference == pytest.approx(2.0, rel=1e-6)
+    assert row.rate == pytest.approx(2 * 4096 * 400 / row.ours.median)
+    text = cells(limiting_layers.LAYERS_COLUMNS, limiting_layers.layers_cells(row))
+    assert text["network"] == "2 conv, pool"
+    assert measure_layers(case, kernels, [], repeats=1).peer == NOT_MEASURED
+
+
+@pytest.mark.parametrize("name", limiting_layers.NETWORKS)
+def test_networks_of_layers_fit_the_images(name):
+    layers = limiting_layers.built(limiting_layers.NETWORKS[name], 0.1)
+    found = trace_signals(tuple(layers), Signal((8, 8), gaussian=True))
+    assert found[-1].positions == ()
+    activations, pairs = limiting_layers.count_pairs(layers, (8, 8, 1))
+    assert 2 <= activations <= pairs

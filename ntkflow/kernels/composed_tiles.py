@@ -106,8 +106,7 @@ def _fitted(
     if not accurate:
         return fit(activation, named)
     if isinstance(activation, HermiteSeries):
-        series = AccurateSeries(activation.name, activation.function, activation.terms)
-        return fit(series, named)
+        return fit(AccurateSeries(activation.name, activation.function, activation.terms), named)
     if isinstance(activation, ClosedForm):  # is accurate, except for small angles
         with suppress(DualError):
             error, series = fit(AccurateSeries(activation.name, activation.function, LONG), named)

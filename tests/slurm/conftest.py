@@ -73,8 +73,8 @@ def when(look: Callable[[], T], seconds: float = 600.0) -> T:
 
 @pytest.fixture(autouse=True)
 def slurm_as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Programs of Slurm that reach its controller."""
-    monkeypatch.setenv("PATH", os.environ["PATH"].removeprefix(NO_CONTROLLER))
+    """Slurm's own `scontrol`; processes of pytest-xdist inherit a path with several of the other."""
+    monkeypatch.setenv("PATH", os.environ["PATH"].replace(NO_CONTROLLER, ""))
 
 
 @pytest.fixture(scope="session")
