@@ -73,7 +73,7 @@ def when(look: Callable[[], T], seconds: float = 600.0) -> T:
 
 @pytest.fixture(autouse=True)
 def slurm_as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slurm's own `scontrol`; processes of pytest-xdist inherit a path with several of the other."""
+    """The installed `scontrol`, for Slurm; each process of pytest-xdist puts the other in front."""
     monkeypatch.setenv("PATH", os.environ["PATH"].replace(NO_CONTROLLER, ""))
 
 
