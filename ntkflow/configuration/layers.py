@@ -1,8 +1,7 @@
 """Models of the layers of which a network under the key `networks` is composed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import prod
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -10,18 +9,11 @@ from ntkflow.configuration.activations import ActivationConfig
 from ntkflow.configuration.messages import shortened, suggestion
 from ntkflow.kernels.layers import (
     NAMES,
-    Convolution,
-    Dense,
-    Flatten,
-    LayerError,
-    Layers,
-    Residual,
-    Signal,
     check_layers,
     layers_from_plain,
-    trace_signals,
 )
 from ntkflow.keys import NonNegative, NotBoolean, PositiveFinite, Strict, shorthand
+from ntkflow.networks.shapes import Trace, trace_shapes
 
 # Planning lists the positions of each window.
 Side = Annotated[int, Field(gt=0, le=1024), NotBoolean]
@@ -196,67 +188,12 @@ def _text(layer: LayerConfig) -> str:
     return " ".join(words) + (f" / {strides}" if strides else "")
 
 
-class Counts(NamedTuple):
-    """Numbers of a finite network, per input."""
-
-    shape: tuple[int, ...]
-    """Shape of the output, (*positions, channels)."""
-    parameters: int
-    units: int
-    """Entries of the outputs of all layers, and of the windows of convolutions."""
-    pairs: int
-    """Pairs of positions, summed over all layers, that the limit has at most."""
-
-
-def check_plain(plain: Sequence[Plain], shape: Sequence[int]) -> None:
-    """Raise LayerError unless the layers, with widths, compose for inputs of `shape`."""
+def trace_plain(plain: Sequence[Plain], shape: Sequence[int]) -> Trace:
+    """Shapes in layers, with widths, for inputs of `shape`; LayerError if they do not compose."""
     layers = layers_from_plain(plain, activation=lambda **_: None)
     check_layers(layers, shape)
-    counted(layers, tuple(shape))
-
-
-def counts(plain: Sequence[Plain], shape: Sequence[int]) -> Counts:
-    """Numbers of a network with these layers and widths."""
-    return counted(layers_from_plain(plain, activation=lambda **_: None), tuple(shape))
-
-
-def counted(layers: Layers, shape: tuple[int, ...], path: str = "layers") -> Counts:
-    """Numbers of layers with widths; LayerError if a sum has summands of different widths."""
-    parameters = units = pairs = 0
-    for index, layer in enumerate(layers):
-        before = shape
-        place = f"{path}[{index}] ({NAMES[type(layer)]})"
-        if isinstance(layer, Residual):
-            branch = counted(layer.branch, shape, f"{place}.branch")
-            shortcut = counted(layer.shortcut, shape, f"{place}.shortcut")
-            if branch.shape != shortcut.shape:
-                raise LayerError(
-                    f"{place}: found a branch with {branch.shape[-1]} channels and a shortcut with "
-                    f"{shortcut.shape[-1]} in a network of width {TRIAL}, expected as many; give "
-                    "the shortcut a layer with weights, or the same width_ratio"
-                )
-            shape = branch.shape
-            parameters += branch.parameters + shortcut.parameters
-            units += branch.units + shortcut.units
-            pairs += branch.pairs + shortcut.pairs
-        else:
-            (signal,) = trace_signals((layer,), Signal(shape[:-1], True), path)
-            shape = (*signal.positions, _channels(layer, shape))
-        if isinstance(layer, Dense | Convolution):
-            filter_shape = getattr(layer, "filter_shape", ())
-            window = prod(filter_shape) * before[-1]
-            parameters += (window + 1) * shape[-1]
-            units += prod(shape[:-1]) * window if filter_shape else 0
-        units += prod(shape)
-        pairs += prod(shape[:-1]) ** 2
-    return Counts(shape, parameters, units, pairs)
+    return trace_shapes(layers, tuple(shape))
 
 
 TRIAL = 1000
 """Width n of the networks in which numbers of channels are compared at planning time."""
-
-
-def _channels(layer: Any, shape: tuple[int, ...]) -> int:
-    if isinstance(layer, Flatten):
-        return prod(shape)
-    return int(getattr(layer, "width", shape[-1]))

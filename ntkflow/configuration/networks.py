@@ -13,10 +13,9 @@ from ntkflow.configuration.layers import (
     TRIAL,
     Entry,
     activations,
-    check_plain,
-    counts,
     plain_layers,
     text,
+    trace_plain,
 )
 from ntkflow.configuration.messages import shortened
 from ntkflow.functions import imported_function
@@ -191,9 +190,10 @@ class ComposedConfig(NetworkConfig):
 
     def _layer_problems(self, shape: list[int]) -> Iterator[tuple[str, str]]:
         try:
-            check_plain(self._plain(TRIAL), shape)
+            trace_plain(self._plain(TRIAL), shape)
         except LayerError as error:
             place, _, complaint = str(error).partition(": ")
+            complaint += f" (for n = {TRIAL})" if str(TRIAL) in complaint else ""
             # "layers[2] (residual).branch[0] (dense)" -> "layers.2.residual.branch.0.dense"
             yield re.sub(r"\[(\d+)\](?: \((\w+)\))?", r".\1.\2", place), complaint
 
@@ -234,11 +234,11 @@ class ComposedConfig(NetworkConfig):
         return f"{text(self.layers)}, {_factors(self.beta, self.weight_gain)}"
 
     def size(self, width: int, features: int) -> tuple[int, int]:
-        found = counts(self._plain(width), self.shape or [features])
-        return found.parameters, found.units
+        found = trace_plain(self._plain(width), self.shape or [features])
+        return found.parameter_count, found.units
 
     def pair_layers(self, features: int) -> int:
-        return counts(self._plain(TRIAL), self.shape or [features]).pairs
+        return trace_plain(self._plain(TRIAL), self.shape or [features]).pairs
 
 
 class FunctionConfig(NetworkConfig):

@@ -1,1 +1,1 @@
-"""Fully-connected networks in NTK parametrization and their training by gradient descent."""
+"""Finite networks, most of them in NTK parametrization, and their training."""

@@ -12,23 +12,21 @@ from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Inputs, Key, OtherInputs, OutputGram, Outputs
 from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.layers import (
-    NAMES,
     Activate,
     AveragePool,
     Convolution,
     Dense,
     Flatten,
     GlobalAveragePool,
-    LayerError,
     LayerNorm,
     Layers,
     Residual,
-    axis_windows,
     check_layers,
     padding_before,
 )
@@ -37,8 +35,7 @@ from ntkflow.kernels.schedule import fully_connected
 from ntkflow.networks.empirical import generic_ntk
 from ntkflow.networks.mlp import Architecture, Layer, affine, layer_scale, normal_entries
 from ntkflow.networks.model import OutputSelection
-
-Shape: TypeAlias = "tuple[int, ...]"
+from ntkflow.networks.shapes import Shape, trace_shapes
 
 
 class Branches(NamedTuple):
@@ -78,13 +75,11 @@ class ComposedArchitecture:
 
     def init(self, key: Key[Array, ""], features: int, dtype: DTypeLike) -> Parameters:
         check_features(features, self.shape)
-        template = trace_shapes(self.layers, self.shape).parameters
+        shapes = trace_shapes(self.layers, self.shape).parameters
         entries = normal_entries(key, self.parameter_count(features), dtype)
-        leaves = []
-        for leaf in jax.tree.leaves(template):
-            mine, entries = jnp.split(entries, (leaf.size,))
-            leaves.append(mine.reshape(leaf.shape))
-        return jax.tree.unflatten(jax.tree.structure(template), leaves)
+        parts = jnp.split(entries, np.cumsum([prod(shape) for shape in shapes])[:-1])
+        arrays = (part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
+        return arranged(self.layers, arrays)
 
     def apply(self, parameters: Parameters, x: Inputs) -> Outputs:
         check_features(x.shape[1], self.shape)
@@ -92,8 +87,7 @@ class ComposedArchitecture:
         return apply_layers(self.layers, parameters, values)
 
     def parameter_count(self, features: int) -> int:
-        template = trace_shapes(self.layers, self.shape).parameters
-        return sum(leaf.size for leaf in jax.tree.leaves(template))
+        return trace_shapes(self.layers, self.shape).parameter_count
 
     def unit_count(self, features: int) -> int:
         return trace_shapes(self.layers, self.shape).units
@@ -142,73 +136,17 @@ def check_features(features: int, shape: Shape) -> None:
         )
 
 
-class Trace(NamedTuple):
-    """Shapes in a network."""
-
-    parameters: Any
-    """`Parameters` with `jax.ShapeDtypeStruct` in place of arrays."""
-    end: Shape
-    """Shape of an output, (*positions, channels)."""
-    units: int
-    """Entries of the outputs of all layers, and of the windows of convolutions, per input."""
-
-
-def trace_shapes(layers: Layers, shape: Shape, path: str = "layers") -> Trace:
-    """Shapes of the parameters and the output of layers, for inputs of `shape`.
-
-    Raises LayerError that names the first layer without a width, or with branches of different
-    widths.
-    """
-    parameters, units = [], 0
-    for index, layer in enumerate(layers):
-        mine, shape, count = _traced(layer, shape, f"{path}[{index}] ({NAMES[type(layer)]})")
-        parameters.append(mine)
-        units += count
-    return Trace(parameters, shape, units)
-
-
-def _traced(layer: Description, shape: Shape, place: str) -> Trace:
-    *positions, channels = shape
-    match layer:
-        case Residual():
-            return _traced_sum(layer, shape, place)
-        case Dense():
-            return _weighted(layer, (channels,), tuple(positions), place)
-        case Convolution():
-            counts = tuple(len(axis) for axis in axis_windows(layer, tuple(positions)))
-            return _weighted(layer, (*layer.filter_shape, channels), counts, place)
-        case AveragePool():
-            counts = tuple(len(axis) for axis in axis_windows(layer, tuple(positions)))
-            end: Shape = (*counts, channels)
-        case GlobalAveragePool():
-            end = (channels,)
-        case Flatten():
-            end = (prod(shape),)
-        case _:
-            end = shape
-    return Trace(None, end, prod(end))
-
-
-def _weighted(layer: Dense | Convolution, fan_in: Shape, positions: Shape, place: str) -> Trace:
-    if layer.width is None or layer.width < 1:
-        raise LayerError(f"{place}: found the width {layer.width}, expected its number of outputs")
-    end = (*positions, layer.width)
-    shapes = (*fan_in, layer.width), (layer.width,)
-    template: list[Any] = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    columns = prod(positions) * prod(fan_in) if isinstance(layer, Convolution) else 0
-    return Trace(Layer(*template), end, prod(end) + columns)
-
-
-def _traced_sum(layer: Residual, shape: Shape, place: str) -> Trace:
-    branch = trace_shapes(layer.branch, shape, f"{place}.branch")
-    shortcut = trace_shapes(layer.shortcut, shape, f"{place}.shortcut")
-    if branch.end != shortcut.end:
-        raise LayerError(
-            f"{place}: found a branch with {branch.end[-1]} outputs and a shortcut with "
-            f"{shortcut.end[-1]}, expected the same width"
-        )
-    units = branch.units + shortcut.units + prod(branch.end)
-    return Trace(Branches(branch.parameters, shortcut.parameters), branch.end, units)
+def arranged(layers: Layers, arrays: Iterator[Array]) -> Parameters:
+    """`Parameters` of the layers from their weights and biases, in the order of `trace_shapes`."""
+    made: Parameters = []
+    for layer in layers:
+        if isinstance(layer, Dense | Convolution):
+            made.append(Layer(next(arrays), next(arrays)))
+        elif isinstance(layer, Residual):
+            made.append(Branches(arranged(layer.branch, arrays), arranged(layer.shortcut, arrays)))
+        else:
+            made.append(None)
+    return made
 
 
 def apply_layers(layers: Layers, parameters: Parameters, values: Array) -> Array:

@@ -130,7 +130,7 @@ def test_networks_that_do_not_fit_are_refused():
         (
             (Dense(3), Residual((TANH, Dense(4))), TANH, Dense(1)),
             (3,),
-            "layers[1] (residual): found a branch with 4 outputs and a shortcut with 3",
+            "layers[1] (residual): found a branch with 4 channels and a shortcut with 3",
         ),
         (
             (Dense(3), Residual((TANH, Dense(3), TANH, Dense())), TANH, Dense(1)),
