@@ -132,5 +132,5 @@ def empirical_ntk_operator(
         model = as_function(network)
     samples = len(jax.tree.leaves(inputs)[0])
     with full_precision():
-        block = affordable_block(model, inputs, outputs, memory * GIB)
+        block = affordable_block(model, inputs, memory * GIB)
     return EmpiricalOperator(model, inputs, outputs, block, (samples, samples), memory * GIB)

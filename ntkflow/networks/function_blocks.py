@@ -120,9 +120,8 @@ def model_product(
     return np.concatenate(parts)
 
 
-def affordable_block(model: Parametrized, x: Tree, outputs: OutputSelection, memory: float) -> int:
+def affordable_block(model: Parametrized, x: Tree, memory: float) -> int:
     """Number of inputs whose forward and reverse pass takes about `memory` bytes; 1 to 1024."""
-    del outputs
     traced = jax.make_jaxpr(model.f)(model.parameters, take(x, slice(0, 1)))
     values = (var.aval for equation in traced.jaxpr.eqns for var in equation.outvars)
     each = sum(value.size * value.dtype.itemsize for value in values if hasattr(value, "size"))
