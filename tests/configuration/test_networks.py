@@ -173,7 +173,7 @@ def test_label_is_short():
         (
             layers({"residual": {"branch": [CONVOLUTION]}}, *END),
             "networks.mine.layers.0.residual: found a branch with 1000 channels and a shortcut with"
-            " 1, expected as many; give the shortcut a layer with weights, or the same width (for n",
+            " 1, expected as many; give the shortcut a layer with weights, or the same width (for",
         ),
         (
             {**layers(CONVOLUTION, *END), "shape": [8, 8, 2]},
