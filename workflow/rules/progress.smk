@@ -1,4 +1,4 @@
-# What a run shows in a terminal while it works, and where it says that the results are.
+# What a run does at its start and end: it shows its progress, and says where the results are.
 import atexit
 import logging
 
@@ -17,6 +17,10 @@ atexit.register(hide_progress)
 
 
 onstart:
+    # Each job that starts would have all waiting jobs evaluated once per second to the end of the run,
+    # a tenth of a study's time, for a limit on rates that one machine does not need.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
     from ntkflow.jobs.display import Display, wanted
 
     if wanted(LOGGER, workflow.output_settings.quiet or ()):
