@@ -233,8 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = (measure(case, limiting_kernels, peer, repeats) for case in cases)
         table(KERNEL_COLUMNS, map(kernel_cells, rows))
     if LAYERS in only:
-        samples = limiting_layers.QUICK_SAMPLES if options.quick else limiting_layers.SAMPLES
-        layered = (LayersCase(name, samples) for name in limiting_layers.NETWORKS)
+        layered = limiting_layers.cases(quick=options.quick)
         found = (measure_layers(case, limiting_kernels, peer, repeats) for case in layered)
         table(limiting_layers.LAYERS_COLUMNS, map(limiting_layers.layers_cells, found))
     if STORE in only:

@@ -15,14 +15,14 @@ import numpy as np
 from benchmarks.limiting_tables import Timing
 
 CONV, VALID = {"conv": [3, 3]}, {"conv": [3, 3], "padding": "valid", "strides": [2, 2]}
-CIRCULAR = {"conv": [3, 3], "padding": "circular"}
+AVERAGE, CIRCULAR = {"average": [2, 2]}, {"conv": [3, 3], "padding": "circular"}
 NETWORKS: dict[str, list[Any]] = {
     "2 conv, flatten": [CONV, "relu", CONV, "relu", "flatten", "dense"],
     "2 conv, pool": [CONV, "relu", CONV, "relu", "mean", "dense"],
     "2 circular conv, pool": [CIRCULAR, "relu", CIRCULAR, "relu", "mean", "dense"],
     "conv of stride 2, flatten": [VALID, "relu", "flatten", "dense", "relu", "dense"],
     "conv, average, conv": [
-        *(CONV, "relu", {"average": [2, 2]}),
+        *(CONV, "relu", AVERAGE),
         *(CONV, "relu", "flatten", "dense"),
     ],
     "residual conv, pool": [
@@ -34,7 +34,8 @@ BATCHES = (10, 25, 50)
 """Numbers of inputs whose kernels the peer computes at once, of which it takes the fastest."""
 WHOLE = 2**26
 """Largest number of pairs of positions that the peer computes at once too: 0.25 GiB an array."""
-SAMPLES, QUICK_SAMPLES = 500, 50
+SAMPLES, POOLED = 500, 50
+"""Numbers of images where each has 64 positions, and where all pairs of them matter."""
 PLAIN = 4000
 """Number of inputs of the fully-connected network beside them."""
 
@@ -68,6 +69,12 @@ LAYERS_COLUMNS = (
     *("network", "N", "precision", "s", "min s", "G/s", "plain G/s", "plain / ours"),
     *("peer s", "peer min s", "peer / ours", "NTK differs"),
 )
+
+
+def cases(*, quick: bool) -> list[LayersCase]:
+    """One case per network; --quick takes as few images for all."""
+    pooled = {name for name, layers in NETWORKS.items() if "mean" in layers or AVERAGE in layers}
+    return [LayersCase(n, POOLED if quick or n in pooled else SAMPLES) for n in NETWORKS]
 
 
 def images(samples: int, precision: str) -> np.ndarray:

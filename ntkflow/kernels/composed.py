@@ -29,7 +29,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import AnyArray, Array
-from ntkflow.kernels.composed_layers import Activated, State, Weights, added, apply_step, restricted
+from ntkflow.kernels.composed_layers import (
+    Activated,
+    Held,
+    State,
+    Weights,
+    added,
+    apply_step,
+    held,
+    whole,
+)
 from ntkflow.kernels.correlation import (
     FEW_FEATURES,
     directions,
@@ -79,8 +88,12 @@ def composed_points(
     quantities, deviation, _ = _trace(steps, norm, pairs)
     if shape[-1] > FEW_FEATURES:
         direction = direction.astype(dtype)
-    cast = jax.tree.map(lambda array: array.astype(dtype), (quantities, deviation[0]))
-    return ComposedPoints(direction, *cast)
+    return ComposedPoints(direction, *_cast((quantities, deviation[0]), dtype=dtype))
+
+
+@partial(jax.jit, static_argnames="dtype")
+def _cast(arrays: Any, *, dtype: np.dtype) -> Any:
+    return jax.tree.map(lambda array: array.astype(dtype), arrays)
 
 
 @partial(jax.jit, static_argnames=("shape", "everywhere"))
@@ -235,12 +248,13 @@ def composed_between(
     pairs = _between_inputs(
         one.direction, two.direction, dtype=dtype, everywhere=first, diagonal=diagonal
     )
-    state = _run(steps, State(pairs, None), one.steps, two.steps, diagonal)
+    state = _run(steps, Held(pairs, None), one.steps, two.steps, diagonal)
     return _scaled(state, one.deviation, two.deviation)
 
 
 @jax.jit
-def _scaled(state: State, one: Array, two: Array) -> LimitingKernels:
+def _scaled(end: Held, one: Array, two: Array) -> LimitingKernels:
+    state = whole(end, everywhere=False)
     scale = one[:, None] * two[None, :]
     ntk = state.pairs.correlation if state.ntk is None else state.ntk
     return LimitingKernels(
@@ -253,19 +267,20 @@ def _between_inputs(
     one: Array, two: Array, *, dtype: np.dtype, everywhere: bool, diagonal: bool
 ) -> Pairs:
     (p, n, channels), (q, m, _) = one.shape, two.shape
-    few = partial(few_channel_pairs, dtype=dtype)
-    between = (
-        few if channels <= FEW_CHANNELS else partial(input_pairs, dtype=dtype, diagonal=diagonal)
-    )
+    between = partial(input_pairs, dtype=dtype, diagonal=diagonal)
+    if channels <= FEW_CHANNELS:
+        between = partial(few_channel_pairs, dtype=dtype)
     if everywhere:
         pairs = between(one.reshape(p * n, channels), two.reshape(q * m, channels))
         return Pairs(*(part.reshape(p, n, q, m) for part in pairs))
+    if channels <= FEW_CHANNELS:
+        return between(one, two)
     if p == 1:
         return Pairs(*(part[None] for part in between(one[0], two[0])))
     return jax.lax.map(lambda both: between(*both), (one, two))
 
 
-def _run(steps: Schedule, state: State, one: Any, two: Any, diagonal: bool) -> State:
+def _run(steps: Schedule, state: Held, one: Any, two: Any, diagonal: bool) -> Held:
     """State after all steps.
 
     Each is a program of its own: XLA would fuse a layer into every window that reads from it, and
@@ -282,13 +297,13 @@ def _run(steps: Schedule, state: State, one: Any, two: Any, diagonal: bool) -> S
 
 
 @partial(jax.jit, static_argnames=("step", "diagonal"), compiler_options=VECTORS)
-def _single(state: State, one: Any, two: Any, *, step: Step, diagonal: bool) -> State:
-    state = restricted(state, step.everywhere)
-    return restricted(apply_step(step, state, one, two, diagonal=diagonal), step.after)
+def _single(state: Held, one: Any, two: Any, *, step: Step, diagonal: bool) -> Held:
+    before = whole(state, step.everywhere)
+    return held(apply_step(step, before, one, two, diagonal=diagonal), step)
 
 
 @partial(jax.jit, static_argnames="step", compiler_options=VECTORS)
 def _sum(
-    ends: list[State], one: tuple[Array, Array], two: tuple[Array, Array], *, step: Step
-) -> State:
-    return added(step, [restricted(end, step.after) for end in ends], one, two)
+    ends: list[Held], one: tuple[Array, Array], two: tuple[Array, Array], *, step: Step
+) -> Held:
+    return held(added(step, [whole(end, step.after) for end in ends], one, two), step)

@@ -17,7 +17,7 @@ from ntkflow.kernels.layers import (
     GlobalAveragePool,
     LayerNorm,
 )
-from ntkflow.kernels.pairs import Pairs, from_acute, mixture
+from ntkflow.kernels.pairs import Pairs, from_acute, from_both, mixture
 from ntkflow.kernels.schedule import Step, stays_acute
 from ntkflow.kernels.windows import same_positions, window_sums
 
@@ -52,11 +52,31 @@ class State(NamedTuple):
     ntk: Entries | None
 
 
+class Held(NamedTuple):
+    """`State` between two programs: of `Pairs` without negative correlations only 1 - rho."""
+
+    pairs: Pairs | Entries
+    ntk: Entries | None
+
+
+def whole(held: Held, everywhere: bool) -> State:
+    """State, without entries between different positions unless they are needed."""
+    pairs, ntk = held
+    state = State(pairs if isinstance(pairs, Pairs) else from_acute(pairs), ntk)
+    return restricted(state, everywhere)
+
+
 def restricted(state: State, everywhere: bool) -> State:
     """State without entries between different positions, unless they are needed."""
     if everywhere or state.pairs.minus.ndim == 3:
         return state
     return jax.tree.map(same_positions, state)
+
+
+def held(state: State, step: Step) -> Held:
+    """What the next program needs of the output of a step."""
+    state = restricted(state, step.after)
+    return Held(state.pairs.minus if stays_acute(step) else state.pairs, state.ntk)
 
 
 def apply_step(step: Step, state: State, one: Any, two: Any, *, diagonal: bool) -> State:
@@ -94,7 +114,10 @@ def _averaged(step: Step, state: State, one: Weights, two: Weights, diagonal: bo
     pairs = mixture(state.pairs, average, turn, bias)
     if isinstance(step.layer, AveragePool | GlobalAveragePool):
         pairs = _clipped(pairs, after, diagonal)
-    pairs = from_acute(pairs.minus) if step.acute else pairs
+    if step.acute:
+        pairs = from_acute(pairs.minus)
+    elif isinstance(step.layer, Convolution):  # cheaper than sums of correlations too
+        pairs = from_both(pairs.minus, pairs.plus)
     ntk = None if state.ntk is None else average(state.ntk)
     if isinstance(step.layer, Dense | Convolution):
         ntk = pairs.correlation if ntk is None else ntk + pairs.correlation

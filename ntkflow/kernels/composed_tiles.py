@@ -77,6 +77,7 @@ def plan_composed(
     with np.errstate(over="ignore"):  # an infinite variance is refused below
         norms = np.linalg.norm(inputs, axis=1)
     steps = schedule(layers, shape)
+    retain_freed_memory()
     length = min(_strip(steps), len(norms))  # the shape for which tiles are compiled
     pieces = max(1, min(SAMPLE, len(norms)) // length)
     ranks = np.linspace(0, len(norms) - 1, pieces * length).round().astype(int)
@@ -94,6 +95,14 @@ def plan_composed(
         error, chosen[step.place] = _fitted(step, quantiles, dtype, accurate=kinked)
         errors.append(error)
     return ComposedPlan(schedule(_replaced(layers, chosen), shape), shape, dtype, max(errors))
+
+
+def retain_freed_memory() -> None:
+    """Have the GNU C library keep the memory of tiles, instead of mapping it anew for each.
+
+    Freeing a mapped block of up to 32 MiB raises both of its thresholds to that size (mallopt(3)).
+    """
+    np.empty(31 * 2**20, np.uint8)
 
 
 def _fitted(

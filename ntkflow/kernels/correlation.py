@@ -62,8 +62,14 @@ def input_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype, *, diagonal: bool 
 
 
 def few_channel_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype) -> Pairs:
-    """As `input_pairs`, from differences of directions alone: for few features, in less code."""
-    signed = _by_differences(x1, x2)
+    """As `input_pairs`, from differences of directions (..., n, d) and (..., m, d) of small d."""
+    apart = together = jnp.zeros(())
+    for c in range(x1.shape[-1]):
+        first, second = x1[..., :, None, c], x2[..., None, :, c]
+        apart, together = apart + (first - second) ** 2 / 2, together + (first + second) ** 2 / 2
+    one, two = (jnp.round(jnp.sum(x**2, axis=-1)) for x in (x1, x2))  # 1, or 0 for a zero input
+    missing = 1 - (one[..., :, None] + two[..., None, :]) / 2
+    signed = jnp.where(apart <= together, apart + missing, -(together + missing))
     return _as_pairs(signed, jnp.copysign(1 - jnp.abs(signed), signed), dtype)
 
 

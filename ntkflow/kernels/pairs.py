@@ -99,6 +99,11 @@ def from_acute(minus: Gram) -> Pairs:
     return Pairs(minus, 2 - minus, 1 - minus)
 
 
+def from_both(minus: Gram, plus: Gram) -> Pairs:
+    """`Pairs` from 1 - rho and 1 + rho; the error of rho is a rounding of 1."""
+    return Pairs(minus, plus, (plus - minus) / 2)
+
+
 def from_correlation(correlation: Gram) -> Pairs:
     """`Pairs` from rho, accurate enough for functions that are smooth in rho."""
     bounded = jnp.clip(correlation, -1, 1)
