@@ -23,12 +23,12 @@ from ntkflow.kernels.schedule import Step
 
 
 def same_positions(entries: Array) -> Array:
-    """Entries (p, n, m) of the same position of both inputs, of those (p, n, p, m) of all."""
+    """Entries (p, n, m) between equal positions, from entries (p, n, p, m) between all."""
     return jnp.moveaxis(jnp.diagonal(entries, axis1=0, axis2=2), -1, 0)
 
 
 def window_sums(entries: Array, step: Step) -> Array:
-    """Sums over the windows of a layer of entries (p, n, q, m), or (p, n, m) of equal positions."""
+    """Sums of entries (p, n, q, m), or (p, n, m) of equal positions, over a layer's windows."""
     layer, axes = step.layer, len(step.positions)
     if isinstance(layer, Flatten):
         return jnp.sum(entries, axis=0, keepdims=True)
@@ -41,7 +41,7 @@ def window_sums(entries: Array, step: Step) -> Array:
     grid = entries.reshape(*step.positions, n, *(step.positions if both else ()), rest[-1])
     for axis in range(axes):
         places = (axis, axes + 1 + axis) if both else (axis,)
-        # Else XLA would compute an entry again for each window that it is in, axis by axis.
+        # Otherwise XLA would recompute an entry for each window that contains it, on each axis.
         grid = optimization_barrier(grid)
         if isinstance(layer, Convolution):
             stride = layer.strides[axis] if layer.strides else 1
@@ -56,7 +56,7 @@ def window_sums(entries: Array, step: Step) -> Array:
 
 
 def _padded(grid: Array, places: tuple[int, ...], layer: Convolution, axis: int) -> Array:
-    """Entries with zeros around the positions of some axes, or wrapped around."""
+    """Entries padded along the axes `places`, with zeros or by wrapping around."""
     stride, size = (layer.strides[axis] if layer.strides else 1), grid.shape[places[0]]
     before, after = padding_before(size, layer.filter_shape[axis], stride, layer.padding)
     if layer.padding == "circular":
@@ -68,7 +68,7 @@ def _padded(grid: Array, places: tuple[int, ...], layer: Convolution, axis: int)
 
 
 def _sum_slices(grid: Array, places: tuple[int, ...], width: int, stride: int) -> Array:
-    """Sum over offsets of a window of slices of entries, shifted along all `places` at once."""
+    """Sum of slices of entries, one per offset in a window, shifted along all `places` at once."""
     count = (grid.shape[places[0]] - width) // stride + 1
     total = None
     for offset in range(width):
