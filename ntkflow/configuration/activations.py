@@ -1,4 +1,4 @@
-"""Model of an activation, wherever a configuration names one."""
+"""Model of an activation in a configuration."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class ActivationConfig(BaseModel):
     @model_validator(mode="after")
     def _known(self) -> "ActivationConfig":
         check_parameters(self.name, self.parameters)
-        if ":" in self.name:  # a function that is no activation is an error before any work
+        if ":" in self.name:  # raises at planning time if the function is not an activation
             from ntkflow.kernels.activations import activation
 
             activation(self.name, **self.parameters)
@@ -35,7 +35,7 @@ class ActivationConfig(BaseModel):
 
     @property
     def title(self) -> str:
-        """Name and parameters, in figures."""
+        """Name and parameters, for figures."""
         parameters = ", ".join(f"{k} {v}" for k, v in self.parameters.items())
         name = self.name + (f" ({parameters})" if parameters else "")
         return {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}.get(name, name)

@@ -22,10 +22,11 @@ Plain = dict[str, Any]
 
 
 class DenseConfig(Strict):
-    """Fully-connected layer over channels, the same one at every position."""
+    """Fully-connected layer over channels, with the same weights at every position."""
 
     width_ratio: PositiveFinite | None = Field(
-        None, description="number of its outputs over n; `null` is 1, and `outputs` in the last one"
+        None,
+        description="number of outputs, divided by n; `null` is 1, and in the last layer `outputs`",
     )
     beta: NonNegative | None = Field(
         None, description="factor beta of the biases; `null` is that of the network"
@@ -36,28 +37,28 @@ class DenseConfig(Strict):
 
 
 class ConvolutionConfig(DenseConfig):
-    """Convolution over positions, with weights of variance 1 / (entries of the filter x channels).
+    """Convolution over positions, with weights divided by sqrt(filter size x input channels).
 
-    Padding is with zeros (`same`, which leaves size / stride positions, rounded up), none (`valid`)
+    Padding adds zeros (`same`, which leaves size / stride positions, rounded up), nothing (`valid`)
     or wraps around (`circular`).
     """
 
-    filter: Axes = Field(description="positions of the filter along each axis")
+    filter: Axes = Field(description="size of the filter along each axis")
     strides: Axes | None = Field(None, description="stride along each axis; `null` is 1")
-    padding: Literal["same", "valid", "circular"] = Field("same", description="positions around")
+    padding: Literal["same", "valid", "circular"] = Field("same", description="padding at borders")
 
 
 class AveragePoolConfig(Strict):
     """Mean over windows of positions."""
 
-    window: Axes = Field(description="positions of the window along each axis")
+    window: Axes = Field(description="size of the window along each axis")
     strides: Axes | None = Field(
-        None, description="stride along each axis; `null` is that of the window: no overlap"
+        None, description="stride along each axis; `null` is the size of the window: no overlap"
     )
 
 
 class NoKeys(Strict):
-    """Layer without keys; its name alone is enough."""
+    """Layer without keys, written as its name."""
 
 
 class ResidualConfig(Strict):
@@ -90,20 +91,19 @@ class LayerConfig(Strict):
     """One layer: a mapping from its name to its keys, or its name alone if none is required."""
 
     dense: DenseConfig | None = Field(
-        None, description="fully-connected layer over channels, the same one at every position"
+        None,
+        description="fully-connected layer over channels, with the same weights at every position",
     )
     convolution: ConvolutionConfig | None = Field(None, description="convolution over positions")
     activation: Annotated[ActivationConfig | None, shorthand("name", str | ActivationConfig)] = (
         Field(None, description="activation: a name, or a mapping of `name` and parameters")
     )
     layer_norm: NoKeys | None = Field(
-        None, description="minus the mean over channels, over their standard deviation"
+        None, description="mean 0 and standard deviation 1 over channels, at each position"
     )
     average_pool: AveragePoolConfig | None = Field(None, description="mean over windows")
     global_average_pool: NoKeys | None = Field(None, description="mean over all positions")
-    flatten: NoKeys | None = Field(
-        None, description="all positions and channels as channels of a vector"
-    )
+    flatten: NoKeys | None = Field(None, description="all positions and channels as one vector")
     residual: ResidualConfig | None = Field(None, description="sum of a branch and a shortcut")
 
     @property
@@ -154,7 +154,7 @@ def _plain(layer: LayerConfig, defaults: Mapping[str, float], width: int | None)
 
 
 def activations(layers: Sequence[LayerConfig]) -> Iterator[ActivationConfig]:
-    """Yield the activation of each layer that is one."""
+    """Yield the activations of layers and of their branches."""
     for layer in layers:
         if layer.activation:
             yield layer.activation
@@ -189,11 +189,11 @@ def _text(layer: LayerConfig) -> str:
 
 
 def trace_plain(plain: Sequence[Plain], shape: Sequence[int]) -> Trace:
-    """Shapes in layers, with widths, for inputs of `shape`; LayerError if they do not compose."""
+    """Shapes in layers, with widths, for inputs of `shape`; LayerError if they do not fit."""
     layers = layers_from_plain(plain, activation=lambda **_: None)
     check_layers(layers, shape)
     return trace_shapes(layers, tuple(shape))
 
 
 TRIAL = 1000
-"""Width n of the networks in which numbers of channels are compared at planning time."""
+"""Width n at which planning compares numbers of channels."""

@@ -1,4 +1,4 @@
-"""Models of the key `networks`: fully-connected, composed of layers, or a function of the user."""
+"""Models of the key `networks`: fully-connected, composed of layers, or from a function."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,18 +23,18 @@ from ntkflow.kernels.layers import LayerError
 from ntkflow.keys import Count, Fault, NonNegative, PositiveFinite, Strict, shorthand
 
 Shape = Annotated[list[Count], Field(min_length=1, max_length=3)]
-Outputs = Annotated[Count, Field(description="number n_L of outputs, as many as the target has")]
+Outputs = Annotated[Count, Field(description="number n_L of outputs, equal to that of the target")]
 Plain = dict[str, Any]
 LABEL = 80
-"""Largest number of characters that layers take in a figure."""
+"""Largest number of characters of the layers in a label of a figure."""
 LONGEST = 4096
-"""Largest number of positions along an axis, of which limits take all pairs."""
+"""Largest number of positions along an axis; limits may need all pairs of positions."""
 
 
 class NetworkConfig(Strict):
     """Base class of networks, without their width n."""
 
-    what: ClassVar[str]  # its kind, in messages
+    what: ClassVar[str]  # kind of network, in messages
     if TYPE_CHECKING:  # a field of each kind, in its own order
         outputs: int
 
@@ -59,7 +59,7 @@ class NetworkConfig(Strict):
 
     @property
     def modules(self) -> list[str]:
-        """Each "module:function" of the user that the network uses, or a name of an activation."""
+        """Names of activations and each "module:function" that the network uses."""
         raise NotImplementedError
 
     def with_features(self, features: int) -> "NetworkConfig":
@@ -67,13 +67,13 @@ class NetworkConfig(Strict):
         return self
 
     def problems(self, features: int) -> Iterator[tuple[str, str]]:
-        """Yield (key, complaint) for what does not fit inputs with this number of features."""
+        """Yield (key, complaint) for keys that do not fit inputs with this number of features."""
         yield from ()
 
     def size(self, width: int, features: int) -> tuple[int, int]:
         """Numbers of parameters and of units per input, or estimates, for requests of jobs.
 
-        Not needed of fully-connected networks, whose layers are counted.
+        Not implemented for fully-connected networks, whose layers are counted instead.
         """
         raise NotImplementedError
 
@@ -100,7 +100,7 @@ class FullyConnectedConfig(NetworkConfig):
     weight_gain: PositiveFinite = Field(1.0, description="factor sigma_w of the weights")
     outputs: Outputs = 1
     width_ratios: list[PositiveFinite] | None = Field(
-        None, description="width of each of the depth - 1 hidden layers over n; `null` is 1 for all"
+        None, description="widths of the depth - 1 hidden layers, divided by n; `null` is 1 for all"
     )
 
     @model_validator(mode="after")
@@ -153,8 +153,8 @@ def _factors(beta: float, weight_gain: float) -> str:
 class ComposedConfig(NetworkConfig):
     """A network composed of layers in NTK parametrization, without its width n.
 
-    Layers are applied one after the other. Those with weights have n channels, times their
-    `width_ratio`, and the last one is `dense`, with `outputs`.
+    Layers are applied one after the other. Layers with weights have n channels times their
+    `width_ratio`; the last layer is `dense` and has `outputs`.
     """
 
     model_config = ConfigDict(title="composed of layers")
@@ -164,7 +164,7 @@ class ComposedConfig(NetworkConfig):
     shape: Shape | None = Field(
         None,
         description="shape of one input: (length, channels), (height, width, channels) or "
-        "(features,); `null` is the features of the data set",
+        "(features,); `null` is (features,) of the data set",
     )
     outputs: Outputs = 1
     beta: NonNegative = Field(0.1, description="factor beta of the biases of all layers")
@@ -242,10 +242,10 @@ class ComposedConfig(NetworkConfig):
 
 
 class FunctionConfig(NetworkConfig):
-    """A network that your function defines, for a width n; it has no limit.
+    """A network of width n that your function defines; it has no limit.
 
-    The function gets `width`, `outputs` and `shape`, and returns `init(key)`, which draws
-    parameters, and `apply(parameters, x)`, which computes f (n, outputs).
+    The function takes the keywords `width`, `outputs` and `shape`, and returns `init(key)`, which
+    draws parameters, and `apply(parameters, x)`, which computes f (n, outputs).
     """
 
     model_config = ConfigDict(title="a function")
@@ -254,7 +254,7 @@ class FunctionConfig(NetworkConfig):
     function: str = Field(description="module:function, the module on PYTHONPATH", pattern=":")
     outputs: Outputs = 1
     shape: Shape | None = Field(
-        None, description="shape of one input; `null` is the features of the data set"
+        None, description="shape of one input; `null` is (features,) of the data set"
     )
 
     @model_validator(mode="after")
@@ -286,7 +286,7 @@ class FunctionConfig(NetworkConfig):
         return self.function
 
     def size(self, width: int, features: int) -> tuple[int, int]:
-        # A guess, since the function is not called at planning time: two hidden layers.
+        # Planning does not call the function: assume two hidden layers.
         return width * (features + width + self.outputs), 2 * width + features
 
 
@@ -330,4 +330,4 @@ Network = Annotated[
     ],
     BeforeValidator(_one_kind),
 ]
-"""A network of any kind, told by its keys."""
+"""A network of any kind; its keys determine which."""

@@ -1,4 +1,4 @@
-"""A function of parameters and inputs, whose empirical NTK is computed: construction and checks."""
+"""Functions of parameters and inputs whose empirical NTK is computed: construction and checks."""
 
 from __future__ import annotations  # so that help() names the types of arguments
 
@@ -42,16 +42,16 @@ class Function(Parametrized):
         return np.dtype(jnp.result_type(*split(self.parameters)[0]))
 
     def inputs(self, name: str, value: Any) -> Any:
-        """Inputs for f: real numbers in its precision, integers and booleans as they are."""
+        """Inputs for f: real numbers in its precision, integers and booleans unchanged."""
         check_container(value, name)
         if isinstance(value, list) and not any(hasattr(a, "dtype") for a in jax.tree.leaves(value)):
-            value = arrays.real_or_integer(name, value)  # lists of numbers are no pytree of arrays
+            value = arrays.real_or_integer(name, value)  # numbers, not a pytree of arrays
         found = jax.tree.map(partial(_input, name, self.dtype), value)
         count_rows(found, name)
         return found
 
     def pair(self, x1: Any, x2: Any | None) -> tuple[Any, Any | None]:
-        """Both lists of inputs for f; ValueError if x2 has other shapes or dtypes than x1."""
+        """Both lists of inputs for f; ValueError if their shapes or dtypes differ."""
         one = self.inputs("x1", x1)
         two = None if x2 is None else self.inputs("x2", x2)
         if two is not None and _described(one) != _described(two):
@@ -61,7 +61,7 @@ class Function(Parametrized):
         return one, two
 
     def check(self, x: Any, outputs: OutputSelection) -> None:
-        """Raise ValueError unless f has the output, and treats each of the first inputs alone."""
+        """Raise ValueError if the output does not exist or the first inputs affect each other."""
         with full_precision():
             check_rows(self.f, self.parameters, x)
             number = np.asarray(self.f(self.parameters, take(x, slice(0, 1)))).size
@@ -90,7 +90,7 @@ class Function(Parametrized):
 def _input(name: str, dtype: np.dtype, value: Any) -> np.ndarray:
     array = arrays.real_or_integer(name, value)
     if array.ndim == 0:
-        raise ValueError(f"{name}: found the number {value}, expected inputs along a first axis")
+        raise ValueError(f"{name}: found the number {value}, expected an array of inputs")
     return cast_array(array, dtype, name) if array.dtype.kind == "f" else array
 
 
@@ -116,7 +116,7 @@ Measured: TypeAlias = Annotated[
 
 @checked
 def function(f: Callee, parameters: Tree, *, precision: Precision | None = None) -> Function:
-    """Any JAX function with given parameters, for `empirical_ntk` and the others.
+    """JAX function with its parameters, for `empirical_ntk`, its store and its operator.
 
     Parameters
     ----------
@@ -125,11 +125,11 @@ def function(f: Callee, parameters: Tree, *, precision: Precision | None = None)
         array of any rank. JAX must be able to trace it. The outputs of an input must not depend on
         the other inputs of the batch.
     parameters
-        Arrays, or nested tuples, lists and dictionaries of them: any pytree. The kernel is that of
-        all real arrays; integers and booleans are constants.
+        Pytree of arrays: an array, or nested tuples, lists and dictionaries of arrays. Integers and
+        booleans are constants, not differentiated.
     precision
         Precision to which real parameters and inputs are converted, ``float64`` or ``float32``. By
-        default parameters remain as they are, and inputs are converted to their precision.
+        default parameters are unchanged, and inputs are converted to their precision.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def function(f: Callee, parameters: Tree, *, precision: Precision | None = None)
 
 
 def _in_32_bits(parameters: Any, x: Any, *, f: Callable[[Any, Any], Any]) -> jax.Array:
-    """Evaluate f as JAX does by default, with 32 bits for arrays that f makes without a dtype."""
+    """Evaluate f as JAX does by default, with 32 bits for arrays that f creates without dtype."""
 
     def short(array: jax.Array) -> jax.Array:
         wide = array.dtype in (np.int64, np.uint64)

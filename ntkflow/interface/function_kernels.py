@@ -53,7 +53,7 @@ def function_recipe(
     memory: float,
     threads: int | None,
 ) -> tuple[Inputs, Inputs | None, Recipe]:
-    """Inputs as rows, and the recipe of their kernels, from arguments of `store_empirical_ntk`."""
+    """Inputs as rows, and the recipe of their kernel, from arguments of `store_empirical_ntk`."""
     lists = [arrays.stored(name, x) for name, x in (("x1", x1), ("x2", x2)) if x is not None]
     few = [np.asarray(x[0:3]) for x in lists]
     first = function.pair(few[0], few[1] if len(few) == 2 else None)[0]
@@ -92,7 +92,7 @@ def _plan(
 
 
 def _restored(rows: Rows, *, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Inputs of the function from staged rows, which are of real numbers."""
+    """Inputs of the function, in their shape and dtype, from staged rows."""
     return rows[1].reshape(-1, *shape).astype(dtype)
 
 

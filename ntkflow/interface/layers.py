@@ -1,4 +1,4 @@
-"""Layers from which a network is composed, for its limiting kernels and for finite networks.
+"""Layers of which a network is composed, for its limiting kernels and for finite networks.
 
     from ntkflow import api
 
@@ -13,7 +13,8 @@
     ]
     kernels = api.limiting_kernels(images, layers=network)  # images (n, height, width, channels)
 
-A network is a list of layers; lists in it are flattened. Widths have no meaning in the limit.
+A network is a list of layers; nested lists are flattened. Widths have no meaning in the limit.
+Invalid arguments raise ValueError. The message names the argument and what is expected.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +40,7 @@ __all__ = [
 
 
 def shape(name: str, value: Any) -> tuple[int, ...]:
-    """Whole number for one axis of positions, or a list of one per axis."""
+    """One whole number, or one for each axis of positions; returned as a tuple."""
     several = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) != 0
     numbers = listed(name, value, COUNT, 1) if several else (COUNT(name, value),)
     if len(numbers) > 2:
@@ -48,15 +49,15 @@ def shape(name: str, value: Any) -> tuple[int, ...]:
 
 
 def network(name: str, value: Any) -> Layers:
-    """List of layers, lists in it flattened; at least one."""
+    """One or more layers, nested lists flattened; returned as a tuple."""
     found = tuple(_flattened(name, value))
     if not found:
-        raise refusal(name, value, "a list of layers")
+        raise refusal(name, value, "a list of one or more layers")
     return found
 
 
 def part(name: str, value: Any) -> Layers:
-    """List of layers, which may be empty."""
+    """Any number of layers, nested lists flattened; returned as a tuple."""
     return tuple(_flattened(name, value))
 
 
@@ -81,12 +82,12 @@ PaddingName: TypeAlias = Annotated[str, partial(one_of, names=get_args(Padding))
 def dense(
     width: Width | None = None, *, beta: Beta = 0.1, weight_gain: WeightGain = 1.0
 ) -> kinds.Dense:
-    """Fully-connected layer over channels, the same one at every position.
+    """Fully-connected layer over channels, with the same weights at every position.
 
     Parameters
     ----------
     width
-        Number of outputs; it has no meaning in the limit.
+        Number of outputs; needed only for finite networks.
     beta, weight_gain
         Factors of biases and weights: z = weight_gain W a / sqrt(fan_in) + beta b.
     """
@@ -108,14 +109,14 @@ def convolution(
     Parameters
     ----------
     filter_shape
-        Number of positions along each axis: a number for sequences, a pair for images.
+        Size of the filter along each axis: a number for sequences, a pair for images.
     width
-        Number of output channels; it has no meaning in the limit.
+        Number of output channels; needed only for finite networks.
     strides
         Step along each axis, or one step for all axes.
     padding
         ``same`` pads with zeros so that ceil(size / stride) positions remain, ``circular`` wraps
-        around, ``valid`` uses no position outside of the input.
+        around, ``valid`` uses no position outside the input.
     beta, weight_gain
         Factors of biases and weights; weights are divided by sqrt(channels * filter size).
     """
@@ -133,7 +134,7 @@ def _strides(strides: Any, window: Any) -> tuple[int, ...]:
 
 @checked
 def activation(activation: Activation = "relu", kinks: Kinks = ()) -> kinds.Activate:
-    """Activation of every entry.
+    """Activation, applied to every entry.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def average_pool(window: Shape, *, strides: Shape | None = None) -> kinds.Averag
     Parameters
     ----------
     window
-        Number of positions along each axis: a number for sequences, a pair for images.
+        Size of the window along each axis: a number for sequences, a pair for images.
     strides
         Step along each axis, or one step for all; by default windows do not overlap.
     """
@@ -175,7 +176,7 @@ def global_average_pool() -> kinds.GlobalAveragePool:
 
 @checked
 def flatten() -> kinds.Flatten:
-    """All positions and channels as channels of a vector."""
+    """Flatten all positions and channels into one vector."""
     return kinds.Flatten()
 
 
@@ -188,6 +189,6 @@ def residual(*branch: Part, shortcut: Part = ()) -> kinds.Residual:
     branch
         Layers of the branch.
     shortcut
-        Layers of the shortcut; none for the identity.
+        Layers of the shortcut; () is the identity.
     """
     return kinds.Residual(branch, shortcut)

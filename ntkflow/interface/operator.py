@@ -1,4 +1,4 @@
-"""The empirical NTK as an operator, which multiplies vectors without being formed."""
+"""Empirical NTK as an operator: products with vectors, without forming the kernel."""
 
 from __future__ import annotations  # so that help() names the types of arguments
 
@@ -29,21 +29,21 @@ Outputs: TypeAlias = Annotated[OutputSelection, settings.outputs]
 
 @dataclass(frozen=True, eq=False)
 class EmpiricalOperator:
-    """Empirical NTK (N, N) of one output, or its trace over outputs, that is never formed.
+    """Operator of the empirical NTK (N, N) of one output, or of the trace.
 
-    `operator @ v` multiplies vectors (N,) or (N, c). `extreme_eigenpairs` and `kernel_regression`
-    accept an operator as their kernel.
+    The kernel is never formed. `operator @ v` multiplies vectors (N,) or (N, c).
+    `extreme_eigenpairs` and `kernel_regression` accept an operator as their kernel.
 
     Attributes
     ----------
     model, x, outputs
-        The function, its inputs, and the output whose kernel it is.
+        Function, inputs, and ``trace`` or the index of an output.
     block
         Number of inputs that pass through the function together.
     shape
         (N, N).
     memory
-        Bytes for gradients.
+        Bytes for the gradients of a block of inputs.
     """
 
     model: Parametrized
@@ -55,11 +55,11 @@ class EmpiricalOperator:
 
     @property
     def dtype(self) -> np.dtype:
-        """Precision of results; products are computed in that of the parameters."""
+        """Precision of results; products have the precision of the parameters."""
         return np.dtype(np.float64)
 
     def matvec(self, vectors: ArrayLike) -> np.ndarray:
-        """Theta v for v (N,) or (N, c), in float64; ValueError for another shape."""
+        """Theta v for v (N,) or (N, c), in float64; ValueError for other shapes."""
         v = as_floats(vectors, "vectors")
         if v.ndim not in (1, 2) or len(v) != self.shape[0]:
             raise ValueError(
@@ -95,7 +95,7 @@ class EmpiricalOperator:
 def empirical_ntk_operator(
     network: Measured, x: Batch, *, outputs: Outputs = "trace", memory: Memory = 2.0
 ) -> EmpiricalOperator:
-    """Empirical NTK of a network at inputs x as an operator, for more inputs than a kernel fits.
+    """Empirical NTK at inputs x as an operator, for kernels that do not fit in memory.
 
     A product with a vector takes about three passes of all inputs through the network.
 

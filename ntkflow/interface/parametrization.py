@@ -1,4 +1,4 @@
-"""Weights and learning rates between the NTK and the standard parametrization."""
+"""Conversion of weights and learning rates between NTK and standard parametrization."""
 
 from __future__ import annotations  # so that help() names the types of arguments
 
@@ -35,7 +35,7 @@ def from_standard(
     weight_gain: WeightGain = 1.0,
     transposed: Transposed | None = None,
 ) -> Pairs:
-    """Parameters in NTK parametrization of a fully-connected network z = W a + b.
+    """Convert weights of a fully-connected network z = W a + b to the NTK parametrization.
 
     In the standard parametrization of PyTorch, Flax and Keras the factors of the NTK
     parametrization are part of the weights: W_std = weight_gain W / sqrt(fan_in), b_std = beta b.
@@ -44,17 +44,18 @@ def from_standard(
     ----------
     weights
         Weights and biases (fan_out,) of each layer. Weights are (fan_in, fan_out) as in Flax and
-        Keras, or (fan_out, fan_in) as in PyTorch, which is recognised from the shapes.
+        Keras, or (fan_out, fan_in) as in PyTorch; the layout is inferred from shapes.
     beta, weight_gain
-        Factors with which the network is then made, as arguments of `network`.
+        Factors of the NTK parametrization. Pass the same ones to `network`.
     transposed
-        True for weights (fan_out, fan_in). Needed only if all weights are square.
+        True for weights (fan_out, fan_in), False for (fan_in, fan_out). Required only if all
+        weights are square.
 
     Returns
     -------
     list of (numpy.ndarray, numpy.ndarray)
-        Weights (fan_in, fan_out) and biases (fan_out,) of each layer, for `network` with the same
-        factors: a network of the same function.
+        Weights (fan_in, fan_out) and biases (fan_out,) of each layer. `network` computes the same
+        function from them and the same factors.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def from_standard(
         layers = [(weight.T, bias) for weight, bias in layers]
     arrays.parameters("weights", layers)
     if beta == 0 and any(np.any(bias) for _, bias in layers):
-        raise ValueError("beta: found 0, expected a positive number: the biases are not zero")
+        raise ValueError("beta: found 0, expected a positive number for biases that are not zero")
     factors = Dense(beta=beta, weight_gain=weight_gain)
     return [
         (weight / layer_scale(Layer(weight, bias), factors), bias / beta if beta else bias)
@@ -82,14 +83,14 @@ def to_standard(network: FullyConnected, *, transposed: Transposed = False) -> P
     Parameters
     ----------
     network
-        Network from `api.network`, or one of `train`.
+        Network from `api.network`, or from the `networks` of a training.
     transposed
         True for weights (fan_out, fan_in), as in PyTorch's ``Linear``.
 
     Returns
     -------
     list of (numpy.ndarray, numpy.ndarray)
-        Weights (fan_in, fan_out) and biases (fan_out,) of each layer, a copy.
+        Copies of the weights, (fan_in, fan_out) unless transposed, and biases (fan_out,) by layer.
 
     Raises
     ------
@@ -109,10 +110,10 @@ def learning_rates(
     *,
     parametrization: Parametrization = "standard",
 ) -> list[tuple[float, float]]:
-    """Learning rates of each layer that train as one rate does in the other parametrization.
+    """Learning rates per layer that train like one rate in the other parametrization.
 
-    With W_std = c W a step of rate eta in W is one of rate c^2 eta in W_std. Gradient descent with
-    these rates passes through the same functions (JGH Remark 1).
+    With W_std = c W, a step of rate eta in W is a step of rate c^2 eta in W_std. Gradient descent
+    with these rates passes through the same functions (JGH Remark 1).
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ def learning_rates(
     learning_rate
         Rate of all parameters in the other parametrization.
     parametrization
-        The one in which the returned rates are used, ``standard`` or ``ntk``.
+        Parametrization in which the returned rates are used, ``standard`` or ``ntk``.
 
     Returns
     -------
@@ -139,7 +140,7 @@ def learning_rates(
     if to_ntk and network.architecture.beta == 0:
         raise ValueError(
             "parametrization: found 'ntk' for a network with beta 0, expected 'standard': its "
-            "biases have no effect, so that no rate of theirs trains alike"
+            "biases have no effect, so no rate of the biases is equivalent"
         )
     with full_precision():
         squares = equivalent_rates(network.parameters, network.architecture, 1.0)

@@ -1,4 +1,4 @@
-"""Arguments of the public functions from plain values, as a configuration has them."""
+"""Arguments of the public functions from plain values of a configuration."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,9 @@ from ntkflow.kernels.layers import layers_from_plain
 
 
 def limit_arguments(x: xr.DataArray, network: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Inputs x (sample, feature) as `store_limiting_kernels` takes them, and its network.
+    """Inputs and network arguments of `store_limiting_kernels`, from x (sample, feature).
 
-    `network` has arguments of that function, or plain ``layers`` and the ``shape`` of one input.
+    `network` contains these arguments, or plain ``layers`` and the ``shape`` of one input.
     """
     if "layers" not in network:
         return x, dict(network)

@@ -1,4 +1,4 @@
-"""Accuracy of duals and range of kernels at the variances that occur, checked before computing."""
+"""Checks of the accuracy of duals and the range of kernels, before kernels are computed."""
 
 from collections.abc import Iterable
 
@@ -20,8 +20,8 @@ def fit_dual(
 ) -> tuple[float, Activation]:
     """Error of the dual at pre-activation deviations, and the activation fitted to them.
 
-    Each array of deviations has the name of its layer. Raises DualError if the error is above
-    `TOLERANCE`.
+    `deviations` pairs the name of each layer with its deviations. Raises DualError if the error is
+    above `TOLERANCE`.
     """
     arrays = []
     for layer, deviation in deviations:

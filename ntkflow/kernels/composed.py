@@ -1,23 +1,23 @@
 """NNGP kernel and limiting NTK of networks composed of layers, between lists of inputs.
 
-In the limit every layer with weights mixes covariances. A pre-activation at position p is a sum of
+In the limit a layer with weights mixes covariances. A pre-activation at position p is a sum of
 contributions k with variances s_k^2 for x and s_k'^2 for x', and correlations rho_k, so that with
 S^2 = sum_k s_k^2 and w_k = s_k / S (`pairs.mixture`)
 
     1 - rho = sum_k w_k w'_k (1 - rho_k) + (1/2) sum_k (w_k - w'_k)^2,    T = sum_k w_k w'_k T_k,
 
-without cancellation; T is the NTK over s s'. Contributions are the positions of a filter or of a
-flattened input, the two summands of a residual block, and the bias, whose correlation is 1.
+without cancellation; T is the NTK divided by S S'. Contributions are the positions of a filter or
+of a flattened input, the two summands of a residual block, and the bias, whose correlation is 1.
 Values at the positions of a pooling window are dependent. With g = sum_k w_k and M, the sum over
 pairs of positions k, l of one input of w_k w_l (1 - rho_kl), so that g^2 - M = 1,
 
     1 - rho = sum_kl w_k w'_l (1 - rho_kl) + (1/2) (g - g')^2 - (1/2) (M + M'),
 
-which is accurate to a rounding of M, the spread of values within the window.
+which is accurate to rounding error of M, the spread of values within the window.
 
 Quantities of single inputs (`ComposedPoints`) are computed once, in float64. Arrays of entries are
-(positions, n, positions, m) where different positions matter, else (positions, n, m): see
-`schedule`.
+(positions, n, positions, m) if entries between different positions are needed (see `schedule`),
+otherwise (positions, n, m).
 """
 
 from functools import partial
@@ -62,7 +62,7 @@ from ntkflow.kernels.windows import same_positions, window_sums
 
 
 class Summed(NamedTuple):
-    """A residual block at n inputs: shares (p, n) of branch and shortcut, and their layers."""
+    """A residual block at n inputs: weights w_k (p, n), and quantities, of branch and shortcut."""
 
     shares: tuple[Array, Array]
     parts: tuple[tuple[Any, ...], tuple[Any, ...]]
@@ -71,8 +71,8 @@ class Summed(NamedTuple):
 class ComposedPoints(NamedTuple):
     """Quantities of n inputs from which their kernels follow.
 
-    `direction` (p, n, channels) of each position, one of `Weights`, `Activated`, `Summed` or () per
-    layer, and the deviation (n,) of the output.
+    `direction` (p, n, channels) of each position; `steps`, one of `Weights`, `Activated`, `Summed`
+    or () per layer; and the `deviation` (n,) of the output.
     """
 
     direction: Array
@@ -83,7 +83,10 @@ class ComposedPoints(NamedTuple):
 def composed_points(
     x: AnyArray, *, steps: Schedule, shape: tuple[int, ...], dtype: np.dtype
 ) -> ComposedPoints:
-    """`ComposedPoints` in `dtype` of inputs (n, positions * channels), of `shape` each."""
+    """`ComposedPoints` of inputs (n, positions * channels) of `shape` each.
+
+    They are in `dtype`, except that directions of at most `FEW_FEATURES` channels stay in float64.
+    """
     norm, direction, pairs = _first(x, shape=shape, everywhere=steps[0].everywhere)
     quantities, deviation, _ = _trace(steps, norm, pairs)
     if shape[-1] > FEW_FEATURES:
@@ -128,7 +131,7 @@ def _trace(
 ) -> tuple[tuple[Any, ...], Array, Pairs | None]:
     """Quantities of each layer, and deviations (p, n) and `Pairs` (n, p, 1, p, 1) of the end.
 
-    Each layer is a program of its own, shared by equal layers.
+    Each layer is compiled separately, so that equal layers share a program.
     """
     quantities = []
     for step in steps:
@@ -283,8 +286,8 @@ def _between_inputs(
 def _run(steps: Schedule, state: Held, one: Any, two: Any, diagonal: bool) -> Held:
     """State after all steps.
 
-    Each is a program of its own: XLA would fuse a layer into every window that reads from it, and
-    compute it several times.
+    Each step is compiled separately. Otherwise XLA would fuse a layer into every window that reads
+    from it, and compute it several times.
     """
     for step, first, second in zip(steps, one, two, strict=True):
         if step.parts == NO_PARTS:

@@ -26,10 +26,10 @@ Entries: TypeAlias = Any
 
 
 class Weights(NamedTuple):
-    """A layer that averages, at n inputs: factors before and after sums over its windows.
+    """An averaging layer at n inputs: factors before and after sums over its windows.
 
-    `contributions` (p, n, k) are the weights w_k, or g for pooling, and the last is that of the
-    bias. `spread` (p, n) is M for pooling and 0 for other layers.
+    `contributions` (p, n, k) are the weights w_k, or g for pooling, with that of the bias last.
+    `spread` (p, n) is M for pooling and 0 for other layers.
     """
 
     inside: Array
@@ -46,7 +46,7 @@ class Activated(NamedTuple):
 
 
 class State(NamedTuple):
-    """Entries between two lists of inputs; no NTK before the first weights."""
+    """Entries between two lists of inputs; `ntk` is None before the first weights."""
 
     pairs: Pairs
     ntk: Entries | None
@@ -84,7 +84,7 @@ def apply_step(step: Step, state: State, one: Any, two: Any, *, diagonal: bool) 
     layer = step.layer
     if isinstance(layer, Activate):
         return _activated(step, state, one, two)
-    if isinstance(layer, LayerNorm):  # divides the NTK by both deviations, as `State` does
+    if isinstance(layer, LayerNorm):  # `State` is divided by both deviations already
         return state
     return _averaged(step, state, one, two, diagonal)
 
@@ -125,7 +125,7 @@ def _averaged(step: Step, state: State, one: Weights, two: Weights, diagonal: bo
 
 
 def _turn(one: Weights, two: Weights, after: bool) -> Entries:
-    """Half the sum of squared differences of weights, less the spread within windows."""
+    """(1/2) (sum_k (w_k - w'_k)^2 - M - M'), with M = 0 except for pooling; see `composed`."""
     squares = partial(_cross, lambda first, second: (first - second) ** 2)
     contributions = range(one.contributions.shape[-1])
     turns = (
@@ -135,7 +135,7 @@ def _turn(one: Weights, two: Weights, after: bool) -> Entries:
 
 
 def _clipped(pairs: Pairs, everywhere: bool, diagonal: bool) -> Pairs:
-    """`Pairs` without negative values from rounding, and exact where an entry is of one value."""
+    """`Pairs` clipped to their range; if `diagonal`, 1 - rho of a value with itself is 0."""
     minus, plus = (jnp.maximum(part, 0) for part in (pairs.minus, pairs.plus))
     if diagonal:
         (p, n), shape = minus.shape[:2], minus.shape

@@ -1,7 +1,7 @@
 """Limiting kernels of many inputs for networks composed of layers, tile by tile.
 
-A tile of inputs has as many entries as one of a fully-connected network, so strips are shorter the
-more pairs of positions two inputs have. `tiles.block_kernels` computes both.
+A tile has as many entries as one of a fully-connected network, so its strips are shorter if inputs
+have many pairs of positions. `tiles.block_kernels` computes the tiles of both.
 """
 
 from collections.abc import Mapping
@@ -31,14 +31,14 @@ from ntkflow.kernels.schedule import Schedule, Step, activations, count_pairs, s
 from ntkflow.kernels.tiles import REPRESENTATIVES, Directed, tile_length
 
 SAMPLE = 128
-"""Largest number of inputs at which the variances of layers are evaluated to choose duals."""
+"""Largest number of inputs, or one strip if longer, whose variances determine the duals."""
 
 LONG = 2048
 """Largest number of terms of a series that replaces a closed form, for accurate small angles."""
 
 
 class ComposedPlan(NamedTuple):
-    """Plan for computing the kernels of composed layers for inputs of `shape`, in `dtype`."""
+    """Plan for computing the kernels of composed layers at inputs of `shape`, in `dtype`."""
 
     steps: Schedule
     shape: tuple[int, ...]
@@ -70,11 +70,11 @@ def plan_composed(
 ) -> ComposedPlan:
     """Plan the kernels of layers that fit inputs of `shape`, given some inputs (n, features).
 
-    At most `SAMPLE` of them, evenly among those sorted by norm, tell which variances occur. Raises
-    DualError if an activation's dual is less accurate than 1e-6, or a kernel is too large or too
-    small for `dtype`, at variances that occur.
+    Variances are evaluated at up to `SAMPLE` of them, or one strip if longer, evenly spaced in the
+    order of norms. Raises DualError if, at these variances, an activation's dual is less accurate
+    than 1e-6 or a kernel is too large or too small for `dtype`.
     """
-    with np.errstate(over="ignore"):  # an infinite variance is refused below
+    with np.errstate(over="ignore"):  # infinite variances are rejected below
         norms = np.linalg.norm(inputs, axis=1)
     steps = schedule(layers, shape)
     retain_freed_memory()
@@ -108,7 +108,7 @@ def retain_freed_memory() -> None:
 def _fitted(
     step: Step, deviations: np.ndarray, dtype: np.dtype, *, accurate: bool
 ) -> tuple[float, Activation]:
-    """Error and fitted activation of a step; `accurate` asks for accurate small angles."""
+    """Error and fitted activation of a step; `accurate` requests accurate small angles."""
     assert isinstance(step.layer, Activate)
     activation, fit = step.layer.activation, partial(fit_dual, dtype=dtype)
     named = [(f"{step.place}", deviations)]
@@ -116,7 +116,7 @@ def _fitted(
         return fit(activation, named)
     if isinstance(activation, HermiteSeries):
         return fit(AccurateSeries(activation.name, activation.function, activation.terms), named)
-    if isinstance(activation, ClosedForm):  # is accurate, except for small angles
+    if isinstance(activation, ClosedForm):  # accurate except at small angles
         with suppress(DualError):
             error, series = fit(AccurateSeries(activation.name, activation.function, LONG), named)
             if error <= 100 * np.finfo(dtype).eps:
@@ -125,7 +125,7 @@ def _fitted(
 
 
 def _kink_follows(steps: Schedule, step: Step) -> bool:
-    """Return True if an activation that is not smooth comes later."""
+    """Return True if an activation that is not smooth follows the step."""
     found = activations(steps)
     later = found[[other.place for other in found].index(step.place) + 1 :]
     sigmas = [other.layer.activation for other in later if isinstance(other.layer, Activate)]
@@ -133,14 +133,14 @@ def _kink_follows(steps: Schedule, step: Step) -> bool:
 
 
 def _strip(steps: Schedule) -> int:
-    """Number of inputs of a strip, so that a tile has as many entries as any."""
+    """Number of inputs of a strip, so that a tile has about `tile_length()` squared entries."""
     return max(1, isqrt(tile_length() ** 2 // count_pairs(steps)))
 
 
 def _deviations(
     steps: Schedule, shape: tuple[int, ...], pieces: list[np.ndarray]
 ) -> list[np.ndarray]:
-    """Deviations of the output, then of the inputs of each activation, at inputs in pieces."""
+    """Distinct deviations of the output, then of the inputs of each activation."""
     found = []
     for piece in pieces:
         points = composed_points(piece, steps=steps, shape=shape, dtype=np.dtype(np.float64))
@@ -161,7 +161,7 @@ def _before_activations(steps: Schedule, quantities: tuple[Any, ...]) -> list[np
 
 
 def _replaced(layers: Layers, chosen: Mapping[str, Activation], path: str = "layers") -> Layers:
-    """Layers with other activations, by the place of each."""
+    """Layers with the activations that are chosen for their places."""
     made = []
     for index, layer in enumerate(layers):
         place = f"{path}[{index}]"

@@ -1,8 +1,8 @@
-"""Empirical NTK of any JAX function, exact, each parameter by the cheaper of two ways.
+"""Exact empirical NTK of any JAX function, by the cheaper of two methods for each parameter.
 
-The kernel is a sum over the arrays of parameters of <dy_k(x)/dw, dy_k'(x')/dw>. The gradient of
-each input is formed once and contracted with the others', or its factors (activities and
-cotangents, see `jaxpr_sites`) are contracted separately: sum_{s,s'} <a_s, a'_s'> <d_ks, d'_k's'>.
+The kernel is a sum over the arrays of parameters of <dy_k(x)/dw, dy_k'(x')/dw>. The gradients of
+all inputs are formed once and then contracted, or their factors (activations and cotangents, see
+`jaxpr_sites`) are contracted separately: sum_{s,s'} <a_s, a'_s'> <d_ks, d'_k's'>.
 Novak, Sohl-Dickstein and Schoenholz (2022), "Fast finite width neural tangent kernel", compare
 their costs.
 """
@@ -32,18 +32,18 @@ OutputSelection: TypeAlias = int | Literal["all", "trace"]
 """Outputs whose empirical NTK is computed: one, all pairs of them, or the trace."""
 
 LARGEST_PRODUCT = 2**24
-"""Largest number of entries of the products between positions that are held at once."""
+"""Largest number of entries of products between positions in memory at once."""
 
 
 class Features(NamedTuple):
-    """Factors of the gradients of inputs (n,); all kernels between inputs follow from them."""
+    """Gradients of n inputs, or factors of them, from which all kernels between inputs follow."""
 
     gradients: list[Array]
     """Gradients (n, k, parameters)."""
     factors: list[tuple[Array, Array]]
-    """Activities (n, b, s, i) and cotangents (n, k, b, s, o)."""
+    """Activations (n, b, s, i) and cotangents (n, k, b, s, o)."""
     lookups: list[tuple[Array, Array]]
-    """Rows (n, s) that are looked up, and cotangents (n, k, 1, s, o)."""
+    """Indices (n, s) of the rows looked up, and cotangents (n, k, 1, s, o)."""
 
 
 def function_ntk(
@@ -60,14 +60,14 @@ def function_ntk(
     Parameters
     ----------
     f
-        Function of parameters and a batch of inputs that returns outputs (n, ...). It must be
-        traceable. The outputs of one input must not depend on the other inputs, as they do with
-        batch normalisation in training mode; see `check_rows`. It is evaluated on batches of one.
+        Function of parameters and a batch of inputs that returns outputs (n, ...). JAX must be able
+        to trace it. It is evaluated on batches of one, so the outputs of an input must not depend
+        on the other inputs, as with batch normalisation in training mode; see `check_rows`.
     parameters
-        Pytree of arrays. Integers and booleans among them are constants.
+        Pytree of arrays. Integers and booleans are constants.
     x1, x2
         Inputs: arrays, or pytrees of arrays, with leading axes of length n and m. Without x2, the
-        kernel of x1 with itself is exactly symmetric and half of the products are left out.
+        kernel of x1 with itself is exactly symmetric, and about half of the products are skipped.
     outputs
         ``all`` pairs of the k outputs of an input, flattened; the index of one; or the ``trace``.
         With an index or the trace, k is 1.
@@ -82,8 +82,8 @@ def function_ntk(
     Raises
     ------
     ValueError
-        If the inputs have no common leading axis, the outputs are not one array of real numbers
-        with a row per input, or an index does not exist.
+        If the inputs have no common leading axis, no parameter is real, the outputs are not one
+        array of real numbers with a row per input, or an index does not exist.
     """
     rows = count_rows(x1, "x1")
     columns = rows if x2 is None else count_rows(x2, "x2")
@@ -95,17 +95,17 @@ def function_ntk(
 
 @dataclass(frozen=True)
 class Plan:
-    """A function traced on one input, and the way of each of its parameters.
+    """A function traced on one input, and the method for each parameter.
 
     Attributes
     ----------
     program
-        The function of the real parameters, the others, and one input.
+        Function of the real parameters, the other parameters and one input.
     leaves
         Number of arrays of real parameters.
     factored, formed
-        Sites whose factors are contracted separately, and those whose gradients are formed of them.
-        All other parameters are differentiated.
+        Sites whose factors are contracted separately, and sites whose gradients are formed from
+        them. All other parameters are differentiated directly.
     outputs
         Outputs whose kernel is computed.
     """
@@ -157,7 +157,7 @@ class Plan:
         return self._collected(activities, cotangents, by_leaves)
 
     def _directions(self, result: Array) -> Array:
-        """Outputs to differentiate, one unit vector each (k, *shape)."""
+        """Unit vectors (k, *shape) of the outputs to differentiate."""
         unit = jnp.eye(self.number, dtype=result.dtype)
         if isinstance(self.outputs, int):
             unit = unit[self.outputs][None]
@@ -181,7 +181,7 @@ class Plan:
         return Features(gradients, factors, lookups)
 
     def _traced(self, d: Array) -> Array:
-        """Cotangents with outputs as further entries, for the trace."""
+        """Cotangents; for the trace, outputs become further entries."""
         if self.outputs != "trace":
             return d
         return jnp.moveaxis(d, 0, -1).reshape(1, *d.shape[1:3], -1)
@@ -190,9 +190,10 @@ class Plan:
 def plan_ntk(
     f: Function, parameters: Tree, x: Tree, outputs: OutputSelection, sizes: tuple[int, int]
 ) -> Plan:
-    """Trace f on one input like those of x, and choose the way of each parameter.
+    """Trace f on one input of x, and choose the method for each parameter.
 
-    `sizes` are the numbers of rows and columns of the kernel, or of a block of it.
+    `sizes` are the numbers of rows and columns of the kernel, or of a block of it. Raises
+    ValueError if an output does not exist or f does not return real numbers, one row per input.
     """
     real, others = split(parameters)
     inputs, inputs_tree = jax.tree.flatten(x)
@@ -220,7 +221,7 @@ def is_factored(site: Site, rows: int, columns: int, number: int, outputs: Outpu
     b, s, i, o = site.sizes
     differentiated = 1 if isinstance(outputs, int) else number
     pairs = number**2 if outputs == "all" else 1
-    length = number if outputs == "trace" else 1  # of the trace's sum over outputs
+    length = number if outputs == "trace" else 1  # terms of the trace
     inner = 0 if site.kind == "lookup" else i
     factors = rows * columns * b * s**2 * (inner + pairs * (o * length + 1))
     looked_up = 0 if site.kind == "lookup" else s
@@ -273,14 +274,14 @@ def _of_factors(
 
 
 def _inner_products(one: Array, two: Array, dtype: DTypeLike) -> Array:
-    """Inner products of activities (b, n, s, m, t)."""
+    """Inner products of activations (b, n, s, m, t)."""
     return jnp.einsum(
         "nbsi,mbti->bnsmt", one, two, precision="highest", preferred_element_type=dtype
     )
 
 
 def _equalities(one: Array, two: Array, dtype: DTypeLike) -> Array:
-    """Ones (1, n, s, m, t) where two positions look up the same row, otherwise zeros."""
+    """1 if two positions look up the same row, otherwise 0, as (1, n, s, m, t)."""
     first, second = one[:, :, None, None], two[None, None]
     return ((first == second) & (first >= 0)).astype(dtype)[None]
 
@@ -290,12 +291,12 @@ def _products(one: Array, two: Array, dtype: DTypeLike) -> Array:
 
 
 def count_rows(x: Tree, name: str) -> int:
-    """Length of the leading axis of all arrays of inputs; ValueError if they have none."""
+    """Common length of the leading axes of inputs; ValueError if there is none."""
     lengths = {(jnp.shape(array) or (0,))[0] for array in jax.tree.leaves(x)}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(
-            f"{name}: found arrays with the lengths {sorted(lengths)}, expected one or more, all "
-            "with the same number of inputs along their first axis"
+            f"{name}: found arrays with the lengths {sorted(lengths)}, expected one "
+            "or more inputs, equally many in each array"
         )
     return int(lengths.pop())
 
@@ -306,7 +307,7 @@ def is_real(leaf: Any) -> bool:
 
 
 def split(parameters: Tree) -> tuple[list[Array], list[Array]]:
-    """Arrays of real numbers among the parameters, and all others."""
+    """Real arrays among the parameters, and all others; ValueError if none is real."""
     leaves = jax.tree.leaves(parameters)
     real = [leaf for leaf in leaves if is_real(leaf)]
     if not real:
@@ -322,7 +323,7 @@ def join(parameters: Tree, real: Sequence[Array], others: Sequence[Array]) -> Tr
 
 
 def _checked_output(y: Any) -> Array:
-    """Outputs of one input, from those of a batch of one."""
+    """Outputs of one input, from those of a batch of one; ValueError unless they are real."""
     if not isinstance(y, jax.Array) or not is_real(y) or jnp.shape(y)[:1] != (1,):
         found = jax.tree.map(lambda a: f"{jnp.shape(a)} of {jnp.result_type(a)}", y)
         raise ValueError(
@@ -335,7 +336,7 @@ def _checked_output(y: Any) -> Array:
 def check_rows(f: Function, parameters: Tree, x: Tree, name: str = "f") -> None:
     """Raise ValueError if outputs of the first inputs change when they are evaluated alone.
 
-    Up to three inputs are evaluated, outside of any traced function.
+    Up to three inputs are evaluated. Call it outside traced functions.
     """
     rows = min(count_rows(x, "x1"), 3)
     together = np.asarray(f(parameters, jax.tree.map(lambda array: array[:rows], x)))

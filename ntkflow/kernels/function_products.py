@@ -1,8 +1,8 @@
 """Products of the empirical NTK of a function with vectors, without forming the kernel.
 
-With J the Jacobian of outputs by parameters, Theta V = J (J^T V). A reverse pass over the inputs
-of the columns gives J^T V, a change of the parameters. A forward pass over the inputs of the rows
-gives the derivative of their outputs in its direction.
+With the Jacobian J of outputs by parameters, Theta V = J (J^T V). A reverse pass over the inputs
+of the columns gives J^T V, a direction in parameter space. A forward pass over the inputs of the
+rows gives the derivative of their outputs in this direction.
 """
 
 from collections.abc import Iterator
@@ -26,10 +26,10 @@ def ntk_product(
     outputs: OutputSelection,
     block: int = 1024,
 ) -> Array:
-    """Theta(x1, x2) V for V (m, c), as (n, c); of one output, or of the trace over outputs.
+    """Theta(x1, x2) V (n, c) for V (m, c); of one output, or of the trace over outputs.
 
-    `f`, the parameters and inputs are those of `function_ntk`; f is evaluated on batches of at most
-    `block` inputs. Raises ValueError if `outputs` is ``all``.
+    `f`, the parameters and the inputs are as in `function_ntk`, but f is evaluated on batches of up
+    to `block` inputs. Raises ValueError if `outputs` is ``all``.
     """
     total = None
     for rows in _slices(count_rows(x2, "x2"), block):
@@ -44,9 +44,9 @@ def ntk_product(
 def pulled(
     f: Function, parameters: Tree, x: Tree, v: AnyArray, outputs: OutputSelection
 ) -> list[Array]:
-    """J^T V for V (n, c): per real parameter an array (c, k, *shape), k the differentiated outputs.
+    """J^T V for V (n, c), an array (c, k, *shape) for each array of real parameters.
 
-    For the trace J^T V is a list over outputs, otherwise k is 1.
+    For the trace k is the number of outputs, otherwise 1.
     """
     real, _ = split(parameters)
     y, pull = jax.vjp(partial(_outputs, f, parameters, x), real)
@@ -64,7 +64,7 @@ def pulled(
 def pushed(
     f: Function, parameters: Tree, x: Tree, change: list[Array], outputs: OutputSelection
 ) -> Array:
-    """J times what `pulled` returns, summed over outputs (n, c)."""
+    """Product (n, c) of J with `change`, a result of `pulled`, summed over outputs."""
     real, _ = split(parameters)
     y, push = jax.linearize(partial(_outputs, f, parameters, x), real)
     directions = _directions(y, outputs)

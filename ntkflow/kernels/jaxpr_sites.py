@@ -1,9 +1,9 @@
 """Products through which parameters enter a traced function, and the factors of their gradients.
 
-If a parameter w enters only once, through a product of w with something else, its gradient is
-dy_k/dw[b, i, o] = sum_s a[b, s, i] d_k[b, s, o]: the activity a is the other factor, the cotangent
-d_k is the derivative of output k by the product's result, and s runs over the positions at which w
-is used. One reverse pass, with respect to zeros added to the results, gives all cotangents.
+If a parameter w enters only once, through a product with another factor, its gradient is
+dy_k/dw[b, i, o] = sum_s a[b, s, i] d_k[b, s, o]. The activation a is the other factor, the
+cotangent d_k is the derivative of output k by the product, and s runs over the positions at which
+w is used. One reverse pass, with respect to zeros added to the products, gives all cotangents.
 """
 
 from collections import Counter
@@ -23,10 +23,10 @@ from ntkflow.aliases import Array
 Atom: TypeAlias = Var | Constant
 
 INLINED = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat", "remat2"}
-"""Calls that are replaced by their equations; a custom derivative rule would be lost that way."""
+"""Calls replaced by their equations; calls with custom derivative rules would lose them."""
 
 REARRANGING = {"transpose", "reshape", "squeeze", "expand_dims", "copy", "copy_p", "neg"}
-"""Operations that leave inner products of gradients as they are."""
+"""Operations that do not change inner products of gradients."""
 
 
 class Site(NamedTuple):
@@ -35,17 +35,18 @@ class Site(NamedTuple):
     leaf: int
     """Position of the parameter among the program's arguments."""
     equation: int
+    """Position of the product among the program's equations."""
     operand: int
     """Position of the parameter among the operands of the equation."""
     kind: Literal["product", "convolution", "lookup"]
     scales: tuple[tuple[Atom, bool], ...]
     """Scalars that multiply the parameter before the product, or divide it if True."""
     sizes: tuple[int, int, int, int]
-    """Ranges of b, s, i and o."""
+    """Numbers of values of b, s, i and o."""
 
 
 def flat_program(function: Callable[..., Any], *arguments: Any) -> ClosedJaxpr:
-    """Trace a function of arrays; calls that `INLINED` names are replaced by their equations."""
+    """Trace a function of arrays; calls in `INLINED` are replaced by their equations."""
     traced = jax.make_jaxpr(function)(*arguments)
     return jax.make_jaxpr(lambda *values: evaluate(traced, values, {})[0])(*arguments)
 
@@ -59,7 +60,7 @@ def evaluate(
 ) -> tuple[list[Any], dict[Var, Any]]:
     """Results of a program, and the values of the variables in `keep`.
 
-    `added` has arrays that are added to the first result of the equations with these numbers.
+    `added` maps positions of equations to arrays that are added to their first results.
     """
     jaxpr, kept = program.jaxpr, {}
     values: dict[Var, Any] = dict(zip(jaxpr.constvars, program.consts, strict=True))
@@ -113,7 +114,7 @@ def find_sites(program: ClosedJaxpr, leaves: int) -> list[Site]:
 
 
 def _live(jaxpr: Jaxpr) -> set[int]:
-    """Numbers of the equations on which results depend; others use parameters without effect."""
+    """Positions of the equations on which results depend; other uses of parameters do not count."""
     wanted, live = {var for var in jaxpr.outvars if isinstance(var, Var)}, set()
     for number in reversed(range(len(jaxpr.eqns))):
         equation = jaxpr.eqns[number]
@@ -235,7 +236,7 @@ def needed(program: ClosedJaxpr, sites: Sequence[Site]) -> set[Var]:
 
 
 def activity(program: ClosedJaxpr, site: Site, values: dict[Var, Any]) -> Array:
-    """Activity a (b, s, i) at a site; for a lookup the row (s,), -1 where there is none."""
+    """Activation a (b, s, i) at a site; for a lookup the rows (s,), -1 if out of bounds."""
     equation = program.jaxpr.eqns[site.equation]
     other = 0 if site.kind == "convolution" else 1 - site.operand
     array = jnp.asarray(_value(equation.invars[other], values))
@@ -261,9 +262,9 @@ def _rows(equation: JaxprEqn, rows: Array) -> Array:
 
 
 def _patches(equation: JaxprEqn, inputs: Array) -> Array:
-    """Windows of the inputs of a convolution (group, position, channel and offset).
+    """Windows of the inputs of a convolution (group, position, offset and channel).
 
-    Cut out by slices: XLA's own patches are a convolution in groups, which is slow on CPUs.
+    They are slices, because XLA's patches are a grouped convolution, which is slow on CPUs.
     """
     parameters, groups = equation.params, equation.params["feature_group_count"]
     numbers = parameters["dimension_numbers"]
@@ -293,7 +294,7 @@ def _channels_last(spec: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def cotangent(program: ClosedJaxpr, site: Site, derivative: Array) -> Array:
-    """Cotangent d (b, s, o) at a site, from the derivative by the product's result."""
+    """Cotangent d (b, s, o) at a site, from the derivative by the product."""
     equation, (b, s, _, o) = program.jaxpr.eqns[site.equation], site.sizes
     if site.kind == "product" and site.operand == 0:
         return derivative.reshape(b, o, s).swapaxes(1, 2)

@@ -1,7 +1,7 @@
-"""Layers from which networks are composed; one description gives the limit and finite networks.
+"""Layers of which networks are composed: one description for the limit and finite networks.
 
 A network is a tuple of layers, applied one after the other to inputs of shape (*positions,
-channels): no position for vectors, one axis of them for sequences, two for images. Layers with
+channels), with no axis of positions for vectors, one for sequences and two for images. Layers with
 weights are in NTK parametrization (JGH Section 2): with all entries of W and b drawn from N(0, 1),
 
     z(p) = weight_gain / sqrt(fan_in) sum_{o, c} W[o, c] a(p + o, c) + beta b,
@@ -31,9 +31,9 @@ Layers: TypeAlias = "tuple[Layer, ...]"
 
 @dataclass(frozen=True)
 class Dense:
-    """Fully-connected layer over channels, the same one at every position.
+    """Fully-connected layer over channels, with the same weights at every position.
 
-    `width` is the number of its outputs, which has no meaning in the limit.
+    `width` is the number of outputs; the limit does not use it.
     """
 
     width: int | None = None
@@ -43,16 +43,16 @@ class Dense:
 
 @dataclass(frozen=True)
 class Convolution:
-    """Convolution over positions. `width` is its number of output channels.
+    """Convolution over positions. `width` is the number of output channels.
 
     ``same`` pads with zeros so that ceil(size / stride) positions remain, as in XLA; ``circular``
-    wraps around; ``valid`` uses no position outside of the input.
+    wraps around; ``valid`` uses no position outside the input.
     """
 
     filter_shape: tuple[int, ...]
     width: int | None = None
     strides: tuple[int, ...] = ()
-    """One stride per axis of positions; empty for 1 along all."""
+    """One stride per axis of positions; empty means 1."""
     padding: Padding = "same"
     beta: float = 0.1
     weight_gain: float = 1.0
@@ -60,16 +60,16 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Activate:
-    """Activation of every entry."""
+    """Activation, applied to every entry."""
 
     activation: "Activation"
 
 
 @dataclass(frozen=True)
 class LayerNorm:
-    """Entries minus their mean over channels, over their standard deviation over channels.
+    """Subtract the mean over channels and divide by the standard deviation, at each position.
 
-    At each position; without learned gain and offset.
+    It has no learned gain or offset.
     """
 
 
@@ -79,7 +79,7 @@ class AveragePool:
 
     window: tuple[int, ...]
     strides: tuple[int, ...] = ()
-    """One stride per axis; empty for those of the window, so that windows do not overlap."""
+    """One stride per axis; empty means the size of the window, without overlap."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class GlobalAveragePool:
 
 @dataclass(frozen=True)
 class Flatten:
-    """All positions and channels as channels of a vector."""
+    """Flatten all positions and channels into one vector."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,9 @@ NAMES = {
 def layers_from_plain(
     plain: Sequence[Mapping[str, Any]], activation: Callable[..., Any] | None = None
 ) -> Layers:
-    """Layers from plain values: the key `layer` has a name of `NAMES`, the others are its fields.
+    """Layers from plain values: the key `layer` is a name of `NAMES`, the others are its fields.
 
-    An activation has its `name` and parameters, from which `activation` makes it; by default
+    `activation` makes an activation from its `name` and parameters, by default
     `kernels.activations.activation`.
     """
     if activation is None:
@@ -141,14 +141,14 @@ def _from_plain(activation: Callable[..., Any], layer: str, **fields: Any) -> La
 
 
 class LayerError(ValueError):
-    """A layer does not fit what comes before it, or has no limit there."""
+    """A layer does not fit those before it, or has no limit there."""
 
 
 class Signal(NamedTuple):
     """Values between two layers: their positions, and whether their limit is Gaussian.
 
     `gaussian` is True for pre-activations, whose channels are independent and Gaussian in the
-    limit, and for sums and means over positions of them.
+    limit, and for their sums, means over positions and layer norms.
     """
 
     positions: tuple[int, ...]
@@ -158,7 +158,7 @@ class Signal(NamedTuple):
 def check_layers(layers: Layers, shape: Sequence[int]) -> None:
     """Raise LayerError unless the layers fit inputs of `shape`, (*positions, channels).
 
-    They fit if f has a Gaussian process as its limit, with a vector of outputs for each input.
+    They fit if f has one vector of outputs per input and a Gaussian process as its limit.
     """
     if not 1 <= len(shape) <= 3 or min(shape) < 1:
         raise LayerError(
@@ -178,7 +178,7 @@ def check_layers(layers: Layers, shape: Sequence[int]) -> None:
 
 
 def trace_signals(layers: Layers, signal: Signal, path: str = "layers") -> list[Signal]:
-    """Signal after each layer; LayerError that names the first layer that does not fit."""
+    """Signal after each layer; raises LayerError, which names the first layer that does not fit."""
     signals = []
     for index, layer in enumerate(layers):
         place = f"{path}[{index}] ({NAMES[type(layer)]})"
@@ -198,8 +198,8 @@ def _after(layer: Layer, signal: Signal, place: str) -> Signal:
         case Activate() | LayerNorm():
             if not gaussian:
                 raise LayerError(
-                    f"{place}: found what has no Gaussian limit before it, expected a dense or "
-                    "convolution layer since the input or the last activation"
+                    f"{place}: found values that are not Gaussian in the limit, expected a "
+                    "dense or convolution layer between them and this layer"
                 )
             return Signal(positions, isinstance(layer, LayerNorm))
         case AveragePool():
@@ -208,7 +208,7 @@ def _after(layer: Layer, signal: Signal, place: str) -> Signal:
         case GlobalAveragePool() | Flatten():
             if not positions:
                 raise LayerError(f"{place}: found vectors, expected inputs with positions")
-            # Flattened channels of different positions have different variances.
+            # Flattened channels from different positions have different variances.
             return Signal((), gaussian and isinstance(layer, GlobalAveragePool))
         case Residual():
             return _after_sum(layer, signal, place)
@@ -222,21 +222,21 @@ def _after_sum(layer: Residual, signal: Signal, place: str) -> Signal:
     branch, shortcut = ends
     if branch.positions != shortcut.positions:
         raise LayerError(
-            f"{place}: found a branch that ends in positions {branch.positions} and a shortcut in "
-            f"{shortcut.positions}, expected the same; add a convolution with strides to the "
+            f"{place}: found a branch that ends with positions {branch.positions} and a shortcut "
+            f"with {shortcut.positions}, expected the same; add a convolution with strides to the "
             "shortcut"
         )
-    # Else the summands would be correlated, and their covariance no sum.
+    # Otherwise the summands would be correlated, and their covariances would not add.
     if not any(_ends_in_weights(part) for part in (layer.branch, layer.shortcut)):
         raise LayerError(
-            f"{place}: expected a branch or a shortcut whose last weights are followed by no "
-            "activation"
+            f"{place}: expected the branch or the shortcut to end in weights that no activation "
+            "follows"
         )
     return Signal(branch.positions, branch.gaussian and shortcut.gaussian)
 
 
 def _ends_in_weights(layers: Layers) -> bool:
-    """Return True if the channels of the end are of mean zero given the input of the layers."""
+    """Return True if the output channels have mean zero given the input of the layers."""
     for layer in reversed(layers):
         if isinstance(layer, Dense | Convolution):
             return True
@@ -268,9 +268,9 @@ def _counts(
 
 
 def axis_windows(layer: Convolution | AveragePool, positions: tuple[int, ...]) -> list[np.ndarray]:
-    """Positions (out, width) that each output position reads, by axis; -1 is outside of the input.
+    """Positions (out, width) that each output position reads, by axis; -1 is outside the input.
 
-    LayerError if a window without padding is larger than the input.
+    Raises LayerError if a window without padding is larger than the input.
     """
     if isinstance(layer, AveragePool):
         window, strides, padding = layer.window, layer.strides or layer.window, "valid"
@@ -295,7 +295,9 @@ def _windows(size: int, width: int, stride: int, padding: str) -> np.ndarray:
     before, after = padding_before(size, width, stride, padding)
     count = (size + before + after - width) // stride + 1
     if count < 1:
-        raise LayerError(f"found a window of {width} on an axis of {size} positions, expected less")
+        raise LayerError(
+            f"found a window of {width} on an axis of {size} positions, expected at most {size}"
+        )
     places = np.arange(count)[:, None] * stride + np.arange(width)[None, :] - before
     if padding == "circular":
         return places % size

@@ -1,7 +1,7 @@
-"""Order in which the limits of composed layers are computed, and what each layer needs.
+"""Steps that compute the limit of composed layers, and the entries that each step needs.
 
-Entries between different positions are needed only by later pooling. Flattened inputs need only
-the entries between the same position of two inputs, n m P numbers instead of n m P^2.
+Entries between different positions are needed only if pooling follows. Flattening needs only the
+entries between equal positions of two inputs, n m P numbers instead of n m P^2.
 """
 
 from collections.abc import Sequence
@@ -25,18 +25,18 @@ from ntkflow.kernels.tiles import Network
 
 @dataclass(frozen=True)
 class Step:
-    """A layer with the facts about its input that its kernels depend on."""
+    """A layer with the properties of its input on which its kernels depend."""
 
     layer: Layer
     place: str = field(compare=False)
-    """Index of the layer, for messages."""
+    """Path of the layer, such as `layers[2].branch[0]`."""
     positions: tuple[int, ...]
     everywhere: bool
-    """True if its input has entries between different positions."""
+    """True if the input has entries between different positions."""
     after: bool
-    """True if its output has them."""
+    """True if the output has entries between different positions."""
     acute: bool
-    """True if no correlation of its input is negative."""
+    """True if no correlation of the input is negative."""
     parts: tuple["Schedule", "Schedule"] = ((), ())
     """Branch and shortcut of a residual block."""
 
@@ -109,15 +109,15 @@ def activations(steps: Schedule) -> list[Step]:
 
 
 def count_pairs(steps: Schedule) -> int:
-    """Largest number of entries between the positions of two inputs."""
+    """Largest number of entries that a layer has for a pair of inputs."""
     numbers = [prod(s.positions) ** (2 if s.everywhere else 1) for s in steps]
     return max([1, *numbers, *(count_pairs(part) for s in steps for part in s.parts)])
 
 
 def fully_connected(layers: Layers) -> Network | None:
-    """Network of layers that alternate between equal dense layers and one activation.
+    """Fully-connected network that the layers form, with a faster recursion; otherwise None.
 
-    Their kernels are those of the faster recursion over depth; None for other layers.
+    They form one if dense layers with equal factors alternate with one activation.
     """
     dense, between = layers[::2], layers[1::2]
     plain = all(isinstance(layer, Dense) for layer in dense) and len(dense) > len(between)

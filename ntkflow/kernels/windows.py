@@ -23,12 +23,12 @@ from ntkflow.kernels.schedule import Step
 
 
 def same_positions(entries: Array) -> Array:
-    """Entries (p, n, m) of the same position of both inputs, of those (p, n, p, m) of all."""
+    """Entries (p, n, m) between equal positions, from entries (p, n, p, m) between all."""
     return jnp.moveaxis(jnp.diagonal(entries, axis1=0, axis2=2), -1, 0)
 
 
 def window_sums(entries: Array, step: Step) -> Array:
-    """Sums over the windows of a layer of entries (p, n, q, m), or (p, n, m) of equal positions."""
+    """Sums of entries (p, n, q, m), or (p, n, m) of equal positions, over a layer's windows."""
     layer, axes = step.layer, len(step.positions)
     if isinstance(layer, Flatten):
         return jnp.sum(entries, axis=0, keepdims=True)

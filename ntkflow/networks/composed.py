@@ -1,4 +1,4 @@
-"""Networks composed of the layers of `ntkflow.kernels.layers`, at a finite width.
+"""Finite networks composed of the layers of `ntkflow.kernels.layers`.
 
 Inputs are rows of n_0 entries, which are reshaped to (*positions, channels). Channels are the last
 axis of all arrays.
@@ -46,14 +46,14 @@ class Branches(NamedTuple):
 
 
 Parameters: TypeAlias = "list[Layer | Branches | None]"
-"""Parameters of each layer; None of a layer without any."""
+"""Parameters of each layer; None for a layer without parameters."""
 
 
 @dataclass(frozen=True)
 class ComposedArchitecture:
     """A network in NTK parametrization for inputs of `shape`, (*positions, channels); a `Model`.
 
-    All dense layers and convolutions have a `width`; the last one's is the number of outputs.
+    All dense layers and convolutions have a `width`; the last one is the number of outputs.
 
     Raises LayerError if a layer does not fit what comes before it or has no width.
     """
@@ -107,8 +107,8 @@ class ComposedArchitecture:
 def composed(layers: Layers, shape: Sequence[int]) -> Architecture | ComposedArchitecture:
     """Finite network of these layers for inputs of `shape`.
 
-    Fully-connected networks with one activation, beta and gain throughout are an `Architecture`,
-    whose empirical NTK needs no gradients; their parameters are drawn alike.
+    A fully-connected network with one activation, beta and gain is returned as an `Architecture`,
+    whose empirical NTK needs no parameter gradients. Its parameters are drawn in the same way.
     """
     network, limit = ComposedArchitecture(layers, tuple(shape)), fully_connected(layers)
     if limit is None:
@@ -192,8 +192,8 @@ def _convolved(layer: Convolution, parameters: Layer, values: Array) -> Array:
 def windows_of(values: Array, window: Shape, strides: Shape, padding: str) -> Array:
     """Values that each output position reads, (n, *out, *window, channels).
 
-    A convolution is their product with the filters. On CPUs, XLA computes that much faster than its
-    convolutions within loops, in which training runs: 7 to 70 times with 8 to 128 channels.
+    A convolution is their product with the filters. Inside the loops of training, XLA computes this
+    product 7 to 70 times faster than its own convolutions on CPUs, with 8 to 128 channels.
     """
     sides = list(zip(values.shape[1:-1], window, strides, strict=True))
     added = [padding_before(*side, padding) for side in sides]
@@ -213,7 +213,7 @@ def windows_of(values: Array, window: Shape, strides: Shape, padding: str) -> Ar
 
 
 def normalised(values: Array) -> Array:
-    """Values less their mean over channels, over their deviation; 0 if the deviation is 0."""
+    """Values minus their mean over channels, over their deviation; 0 if the deviation is 0."""
     centred = values - jnp.mean(values, axis=-1, keepdims=True)
     variance = jnp.mean(centred**2, axis=-1, keepdims=True)
     # The derivative of a square root is infinite at 0, and 0 x infinity is not a number.

@@ -21,7 +21,7 @@ def generic_ntk(
     outputs: OutputSelection = "all",
     dtype: DTypeLike | None = None,
 ) -> OutputGram:
-    """`Model.empirical_ntk` of any function f = model.apply.
+    """`Model.empirical_ntk` for any function f = model.apply.
 
     Under `vmap` over networks, kernels are computed one after another: the gradients of one network
     at many inputs may fill the memory.
@@ -41,8 +41,8 @@ def initial_kernels(
 ) -> Float[np.ndarray, "s N N k k"]:
     """Empirical NTK at theta(0) between all rows of x (N, n_0), one kernel per key (s,).
 
-    `memory` bounds the bytes of parameters held at once, except that one network is always held.
-    On a CPU the size of its cache is fastest: at n = 128 three times as fast as a gigabyte.
+    `memory` bounds the bytes of parameters in memory at once, but is exceeded if one network is
+    larger. On a CPU the size of its cache is fastest: at n = 128 three times as fast as 1 GB.
     """
     footprint = 2 * model.parameter_count(x.shape[1]) * jnp.dtype(dtype).itemsize
     batch = max(1, min(len(keys), int(memory // footprint)))

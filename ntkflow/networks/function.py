@@ -1,4 +1,4 @@
-"""Networks from a function of the user that returns how they are drawn and evaluated.
+"""Networks defined by a function of the user, which returns how to draw and evaluate them.
 
 The function takes the keywords `width`, `outputs` and `shape`, the shape of one input, and returns
 the pair `init`, `apply`:
@@ -67,10 +67,10 @@ Apply = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True)
 class FunctionArchitecture:
-    """A network that the function "module:function" defines, a `Model`.
+    """A network defined by the function "module:function", a `Model`.
 
-    `shape` is that of one input; None for vectors of any length. Equal fields are the same network:
-    the module's docstring describes the function.
+    `shape` is that of one input; None for vectors of any length. Networks with equal fields are the
+    same. The module's docstring describes the function.
     """
 
     function: str
@@ -80,7 +80,7 @@ class FunctionArchitecture:
 
     @property
     def smooth(self) -> bool:
-        return False  # not known
+        return False  # unknown
 
     def init(self, key: Key[Array, ""], features: int, dtype: DTypeLike) -> Parameters:
         drawn = self._made(features).init(key)
@@ -115,7 +115,7 @@ class FunctionArchitecture:
 
 
 class Made(NamedTuple):
-    """Result of a user's function, checked."""
+    """Checked result of a user's function."""
 
     init: Init
     apply: Apply
@@ -131,8 +131,8 @@ class Made(NamedTuple):
 def made_by(function: str, width: int, outputs: int, shape: tuple[int, ...]) -> Made:
     """Call the function "module:function", and check what it returns by tracing it.
 
-    Raises ValueError that names the function, if it cannot be imported, raises an error itself, or
-    returns anything but the pair that the module's docstring describes.
+    Raises ValueError, which names the function, if it cannot be imported, raises an error itself,
+    or does not return the pair that the module's docstring describes.
     """
     what = "network function"
     made = imported_function(function, what)
@@ -158,7 +158,7 @@ def made_by(function: str, width: int, outputs: int, shape: tuple[int, ...]) -> 
 
 
 def _complaint(pair: Any, outputs: int, shape: tuple[int, ...]) -> str:
-    """First thing that is wrong with the result of a user's function; empty if nothing is."""
+    """First error in the result of a user's function; empty if there is none."""
     if not isinstance(pair, tuple) or len(pair) != 2 or not all(map(callable, pair)):
         return f"it returned a {type(pair).__name__}"
     init, apply = pair

@@ -1,7 +1,7 @@
 """Empirical NTK of a function for many inputs, block by block.
 
 Blocks are as large as the memory for gradients, or their factors, allows. Those of a block of rows
-are held while they meet all columns.
+stay in memory for all blocks of columns.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from ntkflow.networks.blockwise import assembled
 
 @dataclass(frozen=True, eq=False)
 class Parametrized:
-    """A function f(parameters, x) and its parameters; programs compiled for it are kept by it."""
+    """A function f(parameters, x) and its parameters; compiled programs are cached per object."""
 
     f: Callable[[Tree, Tree], jax.Array]
     parameters: Tree
@@ -85,7 +85,7 @@ def compiled(
 
 
 def affordable_rows(features: Any, model: Parametrized, x: Tree, memory: float) -> int:
-    """Number of inputs whose features take `memory` bytes; 1 or more."""
+    """Number of inputs whose features fit in `memory` bytes; 1 or more."""
     found = jax.eval_shape(features, model.parameters, take(x, slice(0, 1)))
     each = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(found))
     return max(1, int(memory / max(each, 1)))
@@ -109,7 +109,7 @@ def compiled_products(
 def model_product(
     model: Parametrized, x: Tree, v: Float[np.ndarray, "n c"], outputs: OutputSelection, block: int
 ) -> Float[np.ndarray, "n c"]:
-    """Theta(x, x) V, by blocks of `block` inputs; see `function_products`."""
+    """Theta(x, x) V, in blocks of `block` inputs; see `function_products`."""
     pulled, pushed = compiled_products(model, outputs)
     rows = [slice(start, start + block) for start in range(0, len(v), block)]
     change: list[jax.Array] | None = None

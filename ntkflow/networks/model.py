@@ -1,4 +1,4 @@
-"""What training and measures need of a network up to its inputs."""
+"""Protocol through which training and measures use a network."""
 
 from typing import Any, Protocol, TypeAlias
 
@@ -12,10 +12,10 @@ Parameters: TypeAlias = Any
 
 
 class Model(Protocol):
-    """A network up to its parameters, and for some kinds up to its input dimension.
+    """A network without its parameters and, for some kinds, without its input dimension.
 
     Models are hashable: compiled programs take them as static arguments, and equal models share
-    programs. All methods can be traced.
+    programs. JAX can trace all methods.
     """
 
     @property
@@ -24,12 +24,12 @@ class Model(Protocol):
 
     @property
     def smooth(self) -> bool:
-        """True if no derivative of the activations jumps; False also if that is not known."""
+        """True if no derivative of the activations jumps; False also if this is unknown."""
 
     def __hash__(self) -> int: ...
 
     def init(self, key: Key[Array, ""], features: int, dtype: DTypeLike) -> Parameters:
-        """theta(0), random, of a network with `features` inputs n_0, in `dtype`."""
+        """Random theta(0) in `dtype` for a network with n_0 = `features`."""
 
     def apply(self, parameters: Parameters, x: Inputs) -> Outputs:
         """f_theta(x) (n, n_L) at inputs x (n, n_0)."""
@@ -38,7 +38,7 @@ class Model(Protocol):
         """P, the number of entries of theta."""
 
     def unit_count(self, features: int) -> int:
-        """Numbers per input that a forward pass keeps for the backward pass, at most."""
+        """Upper bound on the numbers per input that a forward pass saves for the backward pass."""
 
     def empirical_ntk(
         self,
@@ -51,6 +51,6 @@ class Model(Protocol):
     ) -> OutputGram:
         """Theta_{kk'}(x, x') at `parameters`, (n, m, k, k).
 
-        With ``trace`` or the index of an output k is 1. `dtype` is the precision in which products
+        With ``trace`` or the index of an output, k is 1. `dtype` is the precision in which products
         are summed. If x2 is x1, the same object, the kernel is symmetric and costs half.
         """

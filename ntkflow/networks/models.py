@@ -1,4 +1,4 @@
-"""Finite networks of every kind from plain values, as a configuration has them."""
+"""Finite networks of every kind from plain values of a configuration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from ntkflow.networks.model import Model
 
 
 def network_from_plain(**plain: Any) -> Model:
-    """Network of the kind that the keys tell.
+    """Network of the kind that the keys determine.
 
     ``layers`` and ``shape``: composed of layers (`layers_from_plain`); ``function``, ``width``,
     ``outputs`` and optionally ``shape``: the user's function "module:function"; else

@@ -1,4 +1,4 @@
-"""Shapes in finite networks composed of layers; planning needs them too, and does without JAX."""
+"""Shapes in finite networks composed of layers; without JAX, because planning needs them."""
 
 from math import prod
 from typing import NamedTuple, TypeAlias
@@ -20,7 +20,7 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 class Trace(NamedTuple):
-    """Shapes and numbers of a network."""
+    """Shapes and counts of a network."""
 
     parameters: tuple[Shape, ...]
     """Shapes of weights and biases, layer by layer; a branch comes before its shortcut."""
@@ -29,7 +29,7 @@ class Trace(NamedTuple):
     units: int
     """Entries of the outputs of all layers, and of the windows of convolutions, per input."""
     pairs: int
-    """Pairs of positions, summed over layers, that the limit has at most."""
+    """Upper bound on the pairs of positions in the limit, summed over layers."""
 
     @property
     def parameter_count(self) -> int:
@@ -40,8 +40,8 @@ class Trace(NamedTuple):
 def trace_shapes(layers: Layers, shape: Shape, path: str = "layers") -> Trace:
     """Shapes in layers that fit inputs of `shape`; see `kernels.layers.check_layers`.
 
-    Raises LayerError that names the first layer without a width, or with branches of different
-    widths.
+    Raises LayerError, which names the first layer that has no width or sums different numbers of
+    channels.
     """
     whole = Trace((), shape, 0, 0)
     for index, layer in enumerate(layers):
@@ -71,7 +71,7 @@ def _traced(layer: Layer, shape: Shape, place: str) -> Trace:
 
 def _width(layer: Dense | Convolution, place: str) -> int:
     if layer.width is None or layer.width < 1:
-        raise LayerError(f"{place}: found the width {layer.width}, expected its number of outputs")
+        raise LayerError(f"{place}: found the width {layer.width}, expected the number of outputs")
     return layer.width
 
 
@@ -81,8 +81,8 @@ def _traced_sum(layer: Residual, shape: Shape, place: str) -> Trace:
     if branch.end != shortcut.end:
         raise LayerError(
             f"{place}: found a branch with {branch.end[-1]} channels and a shortcut with "
-            f"{shortcut.end[-1]}, expected as many; give the shortcut a layer with weights, or the "
-            "same width"
+            f"{shortcut.end[-1]}, expected equal numbers; add a layer with weights to the "
+            "shortcut, or change a width"
         )
     return Trace(
         branch.parameters + shortcut.parameters,

@@ -144,7 +144,7 @@ def test_label_is_short():
         ),
         (
             layers({"activation": "relu"}, *END),
-            "networks.mine.layers.0.activation: found what has no Gaussian limit before it, ",
+            "networks.mine.layers.0.activation: found values that are not Gaussian in the ",
         ),
         (
             layers({"convolution": {"filter": [9, 3], "padding": "valid"}}, *END),
@@ -173,7 +173,8 @@ def test_label_is_short():
         (
             layers({"residual": {"branch": [CONVOLUTION]}}, *END),
             "networks.mine.layers.0.residual: found a branch with 1000 channels and a shortcut with"
-            " 1, expected as many; give the shortcut a layer with weights, or the same width (for",
+            " 1, expected equal numbers; add a layer with weights to the shortcut, or change a "
+            "width (for",
         ),
         (
             {**layers(CONVOLUTION, *END), "shape": [8, 8, 2]},

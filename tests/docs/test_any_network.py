@@ -82,7 +82,7 @@ def kernel_on_disk(names: Names) -> None:
     assert_close(names["largest"].values, np.linalg.eigvalsh(expected / 30)[:-4:-1])
 
 
-def without_the_kernel(names: Names) -> None:
+def products_without_the_kernel(names: Names) -> None:
     expected = brute_force(names, 0)
     assert_close(np.asarray(names["product"]), expected.sum(axis=1))
     assert_close(names["largest"].values, np.linalg.eigvalsh(expected / 100)[:-6:-1])
@@ -134,8 +134,8 @@ CHECKS: dict[str, Callable[[Names], None]] = {
     "Equinox": equinox_network,
     "A transformer": transformer,
     "A kernel on disk": kernel_on_disk,
-    "Without the kernel": without_the_kernel,
-    "Models without a kernel of this kind": rejected,
+    "Products without the kernel": products_without_the_kernel,
+    "Models that mix the inputs of a batch": rejected,
     "PyTorch": torch_layout,
     "Weights between parametrizations": parametrizations,
 }
