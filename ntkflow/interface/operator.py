@@ -97,7 +97,8 @@ def empirical_ntk_operator(
 ) -> EmpiricalOperator:
     """Empirical NTK at inputs x as an operator, for kernels that do not fit in memory.
 
-    A product with a vector takes about three passes of all inputs through the network.
+    A product with a vector takes one backward pass of all inputs and one forward pass of
+    derivatives, or k of each for the trace over k outputs.
 
     Parameters
     ----------
