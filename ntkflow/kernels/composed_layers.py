@@ -53,15 +53,15 @@ class State(NamedTuple):
 
 
 class Held(NamedTuple):
-    """`State` between two programs: of `Pairs` without negative correlations only 1 - rho."""
+    """`State` between two programs; `pairs` is 1 - rho alone if no correlation is negative."""
 
     pairs: Pairs | Entries
     ntk: Entries | None
 
 
-def whole(held: Held, everywhere: bool) -> State:
-    """State, without entries between different positions unless they are needed."""
-    pairs, ntk = held
+def whole(kept: Held, everywhere: bool) -> State:
+    """`State` from `Held`, without entries between different positions unless they are needed."""
+    pairs, ntk = kept
     state = State(pairs if isinstance(pairs, Pairs) else from_acute(pairs), ntk)
     return restricted(state, everywhere)
 
@@ -74,7 +74,7 @@ def restricted(state: State, everywhere: bool) -> State:
 
 
 def held(state: State, step: Step) -> Held:
-    """What the next program needs of the output of a step."""
+    """`Held` from the output of a step: the arrays that the next step reads."""
     state = restricted(state, step.after)
     return Held(state.pairs.minus if stays_acute(step) else state.pairs, state.ntk)
 
