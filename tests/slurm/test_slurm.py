@@ -176,24 +176,32 @@ def kernel(alone: Clone, tmp_path: Path) -> tuple[Clone, Clone]:
     return clone, alone
 
 
-def chunks(clone: Clone) -> dict[str, tuple[int, int]]:
-    """Inode and time of the chunks of the kernel, in the unfinished store or the finished one."""
+def blocks(clone: Clone) -> dict[tuple[str, ...], dict[str, tuple[int, int]]]:
+    """Inode and time of the chunks of each whole block: of both kernels, in both triangles.
+
+    In the unfinished store or the finished one.
+    """
     folder = (clone.folder / STORE).parent
-    return {
-        "/".join(file.parts[-4:]): (file.stat().st_ino, file.stat().st_mtime_ns)
-        for root in (folder / ".deep.zarr.partial", folder / "deep.zarr")
-        for file in root.rglob("c/*/*")
-        if file.name.isdigit()
-    }
+    found: dict[tuple[str, ...], dict[str, tuple[int, int]]] = {}
+    for root in (folder / ".deep.zarr.partial", folder / "deep.zarr"):
+        for file in root.rglob("c/*/*"):
+            if file.name.isdigit():
+                block = tuple(sorted(file.parts[-2:]))
+                kept = (file.stat().st_ino, file.stat().st_mtime_ns)
+                found.setdefault(block, {})["/".join(file.parts[-4:])] = kept
+    return {block: files for block, files in found.items() if len(files) == 2 * len({*block})}
 
 
-def check_finished(kernel: tuple[Clone, Clone], before: dict[str, tuple[int, int]]) -> None:
-    """The store is that of a single job, and no chunk was written again."""
+def check_finished(
+    kernel: tuple[Clone, Clone], before: dict[tuple[str, ...], dict[str, tuple[int, int]]]
+) -> None:
+    """The store is that of a single job, and no finished block was written again."""
     one, two = (store_files(place.folder / STORE) for place in kernel)
     # The root contains the configuration, and so the number of jobs.
     assert {name for name in one if one[name] != two[name]} == {"zarr.json"}
     assert one.keys() == two.keys()
-    assert before.items() <= chunks(kernel[0]).items()
+    after = blocks(kernel[0])
+    assert before == {block: after[block] for block in before}
     log = kernel[0].folder / "results/logs/compute_limiting_kernel/many/deep.log"
     assert "blocks" not in log.read_text()
 
@@ -203,9 +211,9 @@ def test_a_share_that_is_killed_or_cancelled_is_tried_again_alone(
 ) -> None:
     clone, _ = kernel
     run = start(clone, *SHARES)
-    when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(chunks(clone)) > 10)
+    when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(blocks(clone)) > 5)
     first, second = queue.running("compute_kernel_share")
-    before = chunks(clone)
+    before = blocks(clone)
     subprocess.run(["scancel", "--full", "--signal=KILL", first.id], check=True)
     printed, _ = run.communicate(timeout=900)
     assert run.returncode == 0, printed
@@ -222,14 +230,14 @@ def test_an_interrupted_run_cancels_its_shares_and_is_resumed_with_another_numbe
 ) -> None:
     clone, _ = kernel
     run = start(clone, *SHARES)
-    when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(chunks(clone)) > 10)
+    when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(blocks(clone)) > 5)
     run.send_signal(signal.SIGINT)
     printed, _ = run.communicate(timeout=900)
     assert run.returncode != 0, printed
     when(lambda: not any(job.state in UNDER_WAY for job in queue.jobs()))
     assert {job.state for job in queue.jobs()} >= {"CANCELLED"}
-    before = chunks(clone)
-    assert 0 < len(before) < 200
+    before = blocks(clone)
+    assert 0 < len(before) < 55
 
     (clone.folder / "study.yaml").write_text(KERNEL.replace("JOBS", "3"))
     clone.snakemake(*PROFILE, *SHARES)
