@@ -95,14 +95,22 @@ def mutated(measure: str, mutation: Mutation, sources: Sources) -> Iterator[Sour
         yield changed or (sources if found else None)
 
 
-def detected(study: Study, name: str, sources: Sources) -> Iterator[tuple[Mutation, set[str]]]:
+def disagreed(name: str, results: Path) -> set[str]:
+    """Numbers of an experiment's claim that disagree in a finished run."""
+    found = pd.read_csv(results / f"tables/{name}.csv")
+    return {*found["quantity"][found["verdict"] == DISAGREES]}
+
+
+def detected(
+    study: Study, name: str, sources: Sources, before: set[str]
+) -> Iterator[tuple[Mutation, set[str]]]:
     """Yield the smallest mutation of each kind that a claim detects, and numbers that disagree.
 
-    If it detects none of a kind, the largest and no numbers. Kinds that do not concern it are left
-    out. A claim that detects an error is taken to detect all larger ones of the kind.
+    If it detects none of a kind, the largest and no numbers; numbers that disagree `before` do not
+    count. Kinds that do not concern it are left out. A claim that detects an error is taken to
+    detect all larger ones of the kind.
     """
     measure = f"ntkflow.measures.{study.experiments[name].measure}"
-    before = disagreeing(study, name, sources)
 
     @cache
     def lost(mutation: Mutation) -> set[str] | None:
@@ -154,7 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in given.experiments or claims:
         rows[name] = {}
         sources = read_sources(study, name, given.results)
-        for mutation, lost in detected(study, name, sources):
+        before = disagreed(name, given.results)
+        for mutation, lost in detected(study, name, sources, before):
             found = "; ".join(sorted(lost)) or "not detected"
             print(f"{name}: {mutation.kind} {mutation.size}: {found}", file=sys.stderr, flush=True)
             rows[name][mutation.kind] = mutation.size if lost else None

@@ -108,13 +108,23 @@ def test_functions_of_a_measure_are_replaced_and_restored():
         assert changed is None
 
 
+STUDY = read_study({**DEFAULT, "experiments": {"some": RANDOM_FUNCTIONS}, "run": ["some"]})
+
+
 @pytest.fixture(scope="module")
-def study():
-    return read_study({**DEFAULT, "experiments": {"some": RANDOM_FUNCTIONS}, "run": ["some"]})
+def before():
+    """What disagrees without an error."""
+    return mutations.disagreeing(STUDY, "some", GIVEN)
 
 
-def test_the_smallest_error_that_is_detected_is_found(study):
-    found = {m.kind: (m.size, lost) for m, lost in mutations.detected(study, "some", GIVEN)}
+def smallest(before):
+    """Size of the error and numbers that disagree, by kind of error."""
+    found = mutations.detected(STUDY, "some", GIVEN, before)
+    return {error.kind: (error.size, lost) for error, lost in found}
+
+
+def test_the_smallest_error_that_is_detected_is_found(before):
+    found = smallest(before)
     size, lost = found["kernel larger"]
     assert size in {"x 1.1", "x 1.2"}  # the margin is a tenth
     assert any("distance of the kernel" in name for name in lost)
@@ -122,11 +132,18 @@ def test_the_smallest_error_that_is_detected_is_found(study):
     assert "no 1/n" not in found
 
 
-def test_an_error_too_small_is_not_detected(study, monkeypatch):
+def test_an_error_too_small_is_not_detected(before, monkeypatch):
     tiny = scales("LAWS", lambda laws, factor: laws)
     monkeypatch.setattr("ntkflow.measures.random_functions.mutations.MUTATIONS", tiny[:2])
-    found = {m.kind: (m.size, lost) for m, lost in mutations.detected(study, "some", GIVEN)}
-    assert found["kernel larger"] == ("x 1.02", set())
+    assert smallest(before)["kernel larger"] == ("x 1.02", set())
+
+
+def test_what_disagrees_in_a_finished_run_is_read_from_its_table(tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "some.csv").write_text(
+        "quantity,verdict\nslope,agrees\nfirst step,disagrees\ndrift,undecided\n"
+    )
+    assert mutations.disagreed("some", tmp_path) == {"first step"}
 
 
 def test_table_has_a_row_for_each_claim():
