@@ -83,6 +83,11 @@ def kernel_request(_, cores):
     """Request of the largest job of any kernel: jobs of one array request the same.
 
     The job that finishes a kernel is one of them: it rarely computes more than a share."""
+    return largest_kernel(cores)
+
+
+@cache  # Snakemake evaluates resources again and again
+def largest_kernel(cores):
     memory, needed = study.kernels.memory * 2**30, [requests.kernel(1, 1, 0, cores)]
     for dataset, network in product(study.datasets.values(), study.networks.values()):
         features = dataset.train.features
