@@ -134,7 +134,7 @@ def _planned(
     inputs = [directed(x, dtype=np.dtype(np.float64)) for x in rows]
     sample = np.concatenate([x[_sample(len(x))] for x in rows])
     with jax.enable_x64(True):
-        return plan_composed(sample, network, shape, dtype), inputs
+        return plan_composed(sample, network, shape, dtype, count=len(rows[0])), inputs
 
 
 def _sample(count: int) -> np.ndarray:

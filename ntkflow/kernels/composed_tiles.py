@@ -28,7 +28,7 @@ from ntkflow.kernels.hermite import AccurateSeries, HermiteSeries
 from ntkflow.kernels.layers import Activate, Layers, Residual
 from ntkflow.kernels.limiting import LimitingKernels
 from ntkflow.kernels.schedule import Schedule, Step, activations, count_pairs, schedule
-from ntkflow.kernels.tiles import REPRESENTATIVES, Directed, tile_length
+from ntkflow.kernels.tiles import REPRESENTATIVES, Directed, strip_length, tile_length
 
 SAMPLE = 128
 """Largest number of inputs, or one strip if longer, whose variances determine the duals."""
@@ -66,19 +66,24 @@ class ComposedPlan(NamedTuple):
 
 
 def plan_composed(
-    inputs: AnyArray, layers: Layers, shape: tuple[int, ...], dtype: np.dtype
+    inputs: AnyArray,
+    layers: Layers,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    count: int | None = None,
 ) -> ComposedPlan:
     """Plan the kernels of layers that fit inputs of `shape`, given some inputs (n, features).
 
     Variances are evaluated at up to `SAMPLE` of them, or one strip if longer, evenly spaced in the
-    order of norms. Raises DualError if, at these variances, an activation's dual is less accurate
+    order of norms. They are taken as many at a time as are in a strip of `count` inputs (default:
+    as many as given), for which programs are compiled anyway. Raises DualError if, at these variances, an activation's dual is less accurate
     than 1e-6 or a kernel is too large or too small for `dtype`.
     """
     with np.errstate(over="ignore"):  # infinite variances are rejected below
         norms = np.linalg.norm(inputs, axis=1)
     steps = schedule(layers, shape)
     retain_freed_memory()
-    length = min(_strip(steps), len(norms))  # the shape for which tiles are compiled
+    length = min(strip_length(count or len(norms), _strip(steps)), len(norms))
     pieces = max(1, min(SAMPLE, len(norms)) // length)
     ranks = np.linspace(0, len(norms) - 1, pieces * length).round().astype(int)
     sample = np.asarray(inputs, np.float64)[np.argsort(norms, kind="stable")[ranks]]

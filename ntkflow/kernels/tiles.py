@@ -171,13 +171,18 @@ def block_kernels(
     return kernels
 
 
+def strip_length(count: int, longest: int) -> int:
+    """Length of equal strips of `count` inputs, as few as the longest length allows."""
+    return -(-count // -(-count // longest))
+
+
 def _strips(inputs: Directed, plan: Tiled) -> list[Strip]:
-    """Inputs cut into strips of equal length, as few as the size of tiles allows.
+    """Inputs cut into strips of equal length.
 
     The last strip is padded with zeros, so that tiles are compiled for one shape.
     """
     norm, direction = inputs
-    length = -(-len(norm) // -(-len(norm) // plan.strip))
+    length = strip_length(len(norm), plan.strip)
     cut = []
     for start in range(0, len(norm), length):
         rows = slice(start, min(start + length, len(norm)))
