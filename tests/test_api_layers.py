@@ -15,7 +15,7 @@ NETWORK = [
     LAYERS.dense(),
 ]
 RNG = np.random.default_rng(0)
-X, OTHERS = RNG.normal(size=(7, 3, 4, 2)), RNG.normal(size=(3, 3, 4, 2))
+X, OTHERS = RNG.normal(size=(6, 3, 4, 2)), RNG.normal(size=(3, 3, 4, 2))
 
 
 def test_stores_contain_the_kernels_of_memory(tmp_path):
@@ -36,7 +36,7 @@ def test_the_fingerprint_of_a_store_covers_layers_and_shape(tmp_path):
     api.store_limiting_kernels(X, layers=flat, store=place)
     api.store_limiting_kernels(X, layers=[LAYERS.convolution((1, 1), 9), *flat[1:]], store=place)
     changed = [LAYERS.convolution((1, 1), beta=0.2), *flat[1:]]
-    for x, layers in ((X, changed), (X.reshape(7, 4, 3, 2), flat)):
+    for x, layers in ((X, changed), (X.reshape(6, 4, 3, 2), flat)):
         with pytest.raises(ValueError, match="other inputs, settings or code"):
             api.store_limiting_kernels(x, layers=layers, store=place)
 
@@ -76,7 +76,7 @@ def test_layers_are_what_was_written():
     [
         ({"layers": NETWORK, "depth": 3}, "layers: found depth, activation, kinks, beta or"),
         ({"layers": NETWORK, "activation": "erf"}, "layers: found depth, activation, kinks"),
-        ({}, r"x1: found the shape \(7, 3, 4, 2\), expected \(samples, features\)"),
+        ({}, r"x1: found the shape \(6, 3, 4, 2\), expected \(samples, features\)"),
         ({"layers": NETWORK[:2]}, "layers: expected a dense layer at the end"),
         ({"layers": [LAYERS.convolution(3), *NETWORK[2:]]}, r"layers\[0\] \(convolution\): found"),
         ({"layers": NETWORK, "x2": X[:, :2]}, r"x2: found inputs \(2, 4, 2\), expected"),
@@ -89,4 +89,4 @@ def test_errors_name_the_argument(arguments, message):
 
 def test_depth_or_layers_are_needed():
     with pytest.raises(ValueError, match="depth: found None, expected the number"):
-        api.limiting_kernels(X.reshape(7, -1))
+        api.limiting_kernels(X.reshape(6, -1))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 CODE = ("Snakefile", "workflow", "ntkflow", "config", "environment.yml", "profiles")
@@ -99,18 +98,3 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A copy in which the smoke study has run once; leave it finished, with the same results."""
     once = built_once(tmp_path_factory, "smoke", run_smoke_study)
     return Clone(shutil.copytree(once, tmp_path_factory.mktemp("workflow") / "clone"))
-
-
-@pytest.fixture(scope="session")
-def every_experiment(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A copy in which all experiments have run, with all claims; leave it unchanged."""
-
-    def run_all(folder: Path) -> None:
-        shutil.copytree(finished.folder, folder)
-        files = [folder / name for name in ("config/config.yaml", OVERLAYS[-1])]
-        runs = [yaml.safe_load(file.read_text(encoding="utf-8"))["run"] for file in files]
-        every = folder / "every.yaml"
-        every.write_text(yaml.safe_dump({"run": sorted({*runs[0], *runs[1]})}), encoding="utf-8")
-        Clone(folder).snakemake("--configfile", *OVERLAYS, every.name)
-
-    return Clone(built_once(tmp_path_factory, "every", run_all))

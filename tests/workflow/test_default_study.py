@@ -1,5 +1,6 @@
 """The default study agrees with its reference, and each claim detects an error of its theory."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from ntkflow.verification import mutations
 from ntkflow.verification.comparison import compare
 from ntkflow.verification.folder import Folder
 from ntkflow.verification.reference import read_reference
+from tests.measures.found import CLAIMS
 from tests.workflow.conftest import CODE, REPOSITORY, Clone, built_once, copy_of_code
 
 DETECTED = yaml.safe_load((REPOSITORY / "references" / "mutations.yaml").read_text("utf-8"))
@@ -57,7 +59,14 @@ def test_claim_detects_its_first_error(claim: str, results: Path) -> None:
     measure = f"ntkflow.measures.{study.experiments[claim].measure}"
     every = mutations.mutations_of(measure)
     (error,) = [each for each in every if (each.kind, each.size) == (kind, size)]
-    before = mutations.disagreeing(study, claim, sources)
+    before = mutations.disagreed(claim, results)
     with mutations.mutated(measure, error, sources) as changed:
         assert changed is not None
         assert mutations.disagreeing(study, claim, changed) - before
+
+
+@pytest.mark.slow
+def test_every_claim_is_measured(results: Path) -> None:
+    table = json.loads((results / "claims.json").read_text("utf-8"))
+    measured = {STUDY.experiments[row["experiment"]].measure for row in table}
+    assert measured == {each.measure for each in STUDY.selected.values()} & CLAIMS
