@@ -76,8 +76,9 @@ def plan_composed(
 
     Variances are evaluated at up to `SAMPLE` of them, or one strip if longer, evenly spaced in the
     order of norms. They are taken as many at a time as are in a strip of `count` inputs (default:
-    as many as given), for which programs are compiled anyway. Raises DualError if, at these variances, an activation's dual is less accurate
-    than 1e-6 or a kernel is too large or too small for `dtype`.
+    as many as given), for which programs are compiled anyway. Raises DualError if, at these
+    variances, an activation's dual is less accurate than 1e-6 or a kernel is too large or too small
+    for `dtype`.
     """
     with np.errstate(over="ignore"):  # infinite variances are rejected below
         norms = np.linalg.norm(inputs, axis=1)
