@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, OutputGram
 from ntkflow.kernels import jaxpr_sites
-from ntkflow.kernels.empirical import symmetric_ntk
+from ntkflow.kernels.function_features import Features, Formed, contract
 from ntkflow.kernels.jaxpr_sites import Site
 
 Tree: TypeAlias = Any
@@ -30,20 +30,6 @@ Tree: TypeAlias = Any
 Function: TypeAlias = Callable[[Tree, Tree], Array]
 OutputSelection: TypeAlias = int | Literal["all", "trace"]
 """Outputs whose empirical NTK is computed: one, all pairs of them, or the trace."""
-
-LARGEST_PRODUCT = 2**24
-"""Largest number of entries of products between positions in memory at once."""
-
-
-class Features(NamedTuple):
-    """Gradients of n inputs, or factors of them, from which all kernels between inputs follow."""
-
-    gradients: list[Array]
-    """Gradients (n, k, parameters)."""
-    factors: list[tuple[Array, Array]]
-    """Activations (n, b, s, i) and cotangents (n, k, b, s, o)."""
-    lookups: list[tuple[Array, Array]]
-    """Indices (n, s) of the rows looked up, and cotangents (n, k, 1, s, o)."""
 
 
 def function_ntk(
@@ -145,7 +131,9 @@ class Plan:
             added = {site.equation: tap for site, tap in zip(sites, taps, strict=True)}
             arguments = (*theta, *others, *row)
             results, values = jaxpr_sites.evaluate(self.program, arguments, added, keep=keep)
-            return results[0], [jaxpr_sites.activity(self.program, s, values) for s in sites]
+            activities = [jaxpr_sites.activity(self.program, s, values) for s in self.factored]
+            sources = [jaxpr_sites.source(self.program, s, values) for s in self.formed]
+            return results[0], activities + sources
 
         taps = [jaxpr_sites.zeros(self.program, site) for site in sites]
         result, pull, activities = jax.vjp(tapped, taps, [real[i] for i in free], has_aux=True)
@@ -166,19 +154,19 @@ class Plan:
     def _collected(
         self, activities: list[Array], cotangents: list[Array], by_leaves: list[Array]
     ) -> Features:
-        gradients = [leaf.reshape(len(leaf), -1) for leaf in by_leaves]
-        factors, lookups = [], []
+        traced = self.outputs == "trace"
+        gradients = [leaf.reshape(1 if traced else len(leaf), -1) for leaf in by_leaves]
+        found = Features(gradients, [], [], [])
         for number, (a, d) in enumerate(zip(activities, cotangents, strict=True)):
             if number >= len(self.factored):
-                formed = jnp.einsum("bsi,kbso->kbio", a, d, precision="highest")
-                gradients.append(formed.reshape(len(d), -1))
+                site = self.formed[number - len(self.factored)]
+                windows = jaxpr_sites.windows(self.program, site)
+                found.formed.append(Formed(a, d, windows, traced))
             elif self.factored[number].kind == "lookup":
-                lookups.append((a, self._traced(d)))
+                found.lookups.append((a, self._traced(d)))
             else:
-                factors.append((a, self._traced(d)))
-        if self.outputs == "trace":
-            gradients = [gradient.reshape(1, -1) for gradient in gradients]
-        return Features(gradients, factors, lookups)
+                found.factors.append((a, self._traced(d)))
+        return found
 
     def _traced(self, d: Array) -> Array:
         """Cotangents; for the trace, outputs become further entries."""
@@ -227,67 +215,6 @@ def is_factored(site: Site, rows: int, columns: int, number: int, outputs: Outpu
     looked_up = 0 if site.kind == "lookup" else s
     form = (rows + columns) * differentiated * b * i * o * (looked_up + 1)
     return factors <= form + rows * columns * pairs * b * i * o * length
-
-
-def contract(one: Features, two: Features | None, dtype: DTypeLike) -> OutputGram:
-    """Kernel (n, m, k, k) between inputs with features `one` and `two`, or of `one` with itself."""
-
-    def between(first: Features, second: Features) -> OutputGram:
-        parts = [_of_gradients(*pair, dtype) for pair in zip(first[0], second[0], strict=True)]
-        for a, b in zip(first.factors, second.factors, strict=True):
-            parts.append(_of_factors(a, b, dtype, _inner_products))
-        for a, b in zip(first.lookups, second.lookups, strict=True):
-            parts.append(_of_factors(a, b, dtype, _equalities))
-        return sum(parts[1:], parts[0])
-
-    return symmetric_ntk(one, between) if two is None else between(one, two)
-
-
-def _of_gradients(one: Array, two: Array, dtype: DTypeLike) -> OutputGram:
-    products = _products(one.reshape(-1, one.shape[-1]), two.reshape(-1, two.shape[-1]), dtype)
-    return products.reshape(*one.shape[:2], *two.shape[:2]).transpose(0, 2, 1, 3)
-
-
-def _of_factors(
-    one: tuple[Array, Array],
-    two: tuple[Array, Array],
-    dtype: DTypeLike,
-    activities: Callable[[Array, Array, DTypeLike], Array],
-) -> OutputGram:
-    _, number, b, s, _ = one[1].shape
-    if b == s == 1:
-        inner = activities(one[0], two[0], dtype)[0, :, 0, :, 0]
-        return inner[:, :, None, None] * _of_gradients(one[1], two[1], dtype)
-
-    def of_row(row: tuple[Array, Array]) -> Array:
-        inner = activities(row[0][None], two[0], dtype)  # b, 1, s, m, t
-        outer = jnp.einsum(
-            *("kbso,mlbto->bksmlt", row[1], two[1]),
-            precision="highest",
-            preferred_element_type=dtype,
-        )
-        return jnp.einsum("bsmt,bksmlt->mkl", inner[:, 0], outer, precision="highest")
-
-    entries = len(two[1]) * (number * s) ** 2 * b
-    rows: OutputGram = jax.lax.map(of_row, one, batch_size=max(1, LARGEST_PRODUCT // entries))
-    return rows
-
-
-def _inner_products(one: Array, two: Array, dtype: DTypeLike) -> Array:
-    """Inner products of activations (b, n, s, m, t)."""
-    return jnp.einsum(
-        "nbsi,mbti->bnsmt", one, two, precision="highest", preferred_element_type=dtype
-    )
-
-
-def _equalities(one: Array, two: Array, dtype: DTypeLike) -> Array:
-    """1 if two positions look up the same row, otherwise 0, as (1, n, s, m, t)."""
-    first, second = one[:, :, None, None], two[None, None]
-    return ((first == second) & (first >= 0)).astype(dtype)[None]
-
-
-def _products(one: Array, two: Array, dtype: DTypeLike) -> Array:
-    return jnp.matmul(one, two.T, precision="highest", preferred_element_type=dtype)
 
 
 def count_rows(x: Tree, name: str) -> int:

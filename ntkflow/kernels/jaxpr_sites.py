@@ -227,31 +227,81 @@ TERMINAL: dict[str, tuple[Any, Callable[[JaxprEqn, int], Any]]] = {
 
 
 def needed(program: ClosedJaxpr, sites: Sequence[Site]) -> set[Var]:
-    """Variables whose values `activity` reads."""
+    """Variables whose values `source` and `activity` read."""
     atoms = [atom for site in sites for atom, _ in site.scales]
     for site in sites:
         operands = program.jaxpr.eqns[site.equation].invars
-        atoms.append(operands[0 if site.kind == "convolution" else 1 - site.operand])
+        atoms.append(operands[_other(site)])
     return {atom for atom in atoms if isinstance(atom, Var)}
 
 
-def activity(program: ClosedJaxpr, site: Site, values: dict[Var, Any]) -> Array:
-    """Activation a (b, s, i) at a site; for a lookup the rows (s,), -1 if out of bounds."""
-    equation = program.jaxpr.eqns[site.equation]
-    other = 0 if site.kind == "convolution" else 1 - site.operand
-    array = jnp.asarray(_value(equation.invars[other], values))
-    if site.kind == "lookup":
-        return _rows(equation, array.reshape(-1))
-    if site.kind == "convolution":
-        found = _patches(equation, array)
-    else:
-        found = array.transpose([axis for axes in _axes(equation, other) for axis in axes]).reshape(
-            site.sizes[:3]
+class Windows(NamedTuple):
+    """Slices of an array (m, positions ..., b, i) whose positions a convolution multiplies at once.
+
+    One for each offset of the filter. A product without a filter reads one slice, the array.
+    """
+
+    starts: tuple[tuple[int, ...], ...]
+    counts: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def read(self, array: Array, start: Sequence[Any], first: Any, channels: int) -> Array:
+        """Activation a (b, s, `channels`) of channels from the first on, in one slice."""
+        m, *_, b, _ = array.shape
+        lengths = (
+            (n - 1) * stride + 1 for n, stride in zip(self.counts, self.strides, strict=True)
         )
+        sizes = (m, *lengths, b, channels)
+        part = jax.lax.dynamic_slice(array, (0, *start, 0, first), sizes)
+        steps = (slice(None, None, stride) for stride in self.strides)
+        part = part[(slice(None), *steps)]
+        return part.reshape(m * prod(self.counts), b, channels).swapaxes(0, 1)
+
+
+def windows(program: ClosedJaxpr, site: Site) -> Windows:
+    """Slices of `source` from which the activations of a site follow."""
+    equation = program.jaxpr.eqns[site.equation]
+    if site.kind != "convolution":
+        return Windows(((),), (), ())
+    parameters = equation.params
+    numbers = parameters["dimension_numbers"]
+    window = [_shape(equation.invars[1])[axis] for axis in numbers.rhs_spec[2:]]
+    starts = product(
+        *(range(0, n * d, d) for n, d in zip(window, parameters["rhs_dilation"], strict=True))
+    )
+    counts = tuple(_shape(equation.outvars[0])[axis] for axis in numbers.out_spec[2:])
+    return Windows(tuple(starts), counts, tuple(parameters["window_strides"]))
+
+
+def source(program: ClosedJaxpr, site: Site, values: dict[Var, Any]) -> Array:
+    """Array (m, positions ..., b, i) of the activations of a site; see `Windows`."""
+    equation = program.jaxpr.eqns[site.equation]
+    array = jnp.asarray(_value(equation.invars[_other(site)], values))
+    if site.kind == "convolution":
+        found = _padded(equation, array)
+    else:
+        batch, free, contracted = _axes(equation, _other(site))
+        b, s, i = site.sizes[:3]
+        found = array.transpose([*free, *batch, *contracted]).reshape(s, b, i)
     for atom, divides in site.scales:
         scale = jnp.asarray(_value(atom, values)).astype(found.dtype)
         found = found / scale if divides else found * scale
     return found
+
+
+def activity(program: ClosedJaxpr, site: Site, values: dict[Var, Any]) -> Array:
+    """Activation a (b, s, i) at a site; for a lookup the rows (s,), -1 if out of bounds."""
+    if site.kind == "lookup":
+        equation = program.jaxpr.eqns[site.equation]
+        return _rows(equation, jnp.asarray(_value(equation.invars[1], values)).reshape(-1))
+    array, slices = source(program, site, values), windows(program, site)
+    parts = [slices.read(array, start, 0, array.shape[-1]) for start in slices.starts]
+    return jnp.concatenate(parts, axis=2)
+
+
+def _other(site: Site) -> int:
+    """Operand that is multiplied with the parameters."""
+    return 0 if site.kind == "convolution" else 1 - site.operand
 
 
 def _rows(equation: JaxprEqn, rows: Array) -> Array:
@@ -261,31 +311,16 @@ def _rows(equation: JaxprEqn, rows: Array) -> Array:
     return jnp.where((rows >= 0) & (rows < count), rows, -1)
 
 
-def _patches(equation: JaxprEqn, inputs: Array) -> Array:
-    """Windows of the inputs of a convolution (group, position, offset and channel).
-
-    They are slices, because XLA's patches are a grouped convolution, which is slow on CPUs.
-    """
+def _padded(equation: JaxprEqn, inputs: Array) -> Array:
+    """Padded inputs of a convolution (batch, positions ..., groups, channels)."""
     parameters, groups = equation.params, equation.params["feature_group_count"]
-    numbers = parameters["dimension_numbers"]
-    array = inputs.transpose(_channels_last(numbers.lhs_spec))
+    array = inputs.transpose(_channels_last(parameters["dimension_numbers"].lhs_spec))
     config = [
         (*padding, dilation - 1)
         for padding, dilation in zip(parameters["padding"], parameters["lhs_dilation"], strict=True)
     ]
     padded = jax.lax.pad(array, jnp.zeros((), array.dtype), [(0, 0, 0), *config, (0, 0, 0)])
-    window = [_shape(equation.invars[1])[axis] for axis in numbers.rhs_spec[2:]]
-    counts = [_shape(equation.outvars[0])[axis] for axis in numbers.out_spec[2:]]
-    strides = parameters["window_strides"]
-    batch, channels = array.shape[0], array.shape[-1]
-    parts = []
-    for offsets in product(*map(range, window)):
-        starts = [o * d for o, d in zip(offsets, parameters["rhs_dilation"], strict=True)]
-        stops = [a + (n - 1) * s + 1 for a, n, s in zip(starts, counts, strides, strict=True)]
-        start, stop = (0, *starts, 0), (batch, *stops, channels)
-        part = jax.lax.slice(padded, start, stop, (1, *strides, 1))
-        parts.append(part.reshape(batch * prod(counts), groups, channels // groups))
-    return jnp.concatenate(parts, axis=2).swapaxes(0, 1)
+    return padded.reshape(*padded.shape[:-1], groups, -1)
 
 
 def _channels_last(spec: tuple[int, ...]) -> tuple[int, ...]:

@@ -16,14 +16,8 @@ from jax.typing import DTypeLike
 
 from ntkflow.aliases import Float
 from ntkflow.kernels import function_products
-from ntkflow.kernels.function_ntk import (
-    Features,
-    OutputSelection,
-    Tree,
-    contract,
-    count_rows,
-    plan_ntk,
-)
+from ntkflow.kernels.function_features import Features, contract
+from ntkflow.kernels.function_ntk import OutputSelection, Tree, count_rows, plan_ntk
 from ntkflow.kernels.function_products import take
 from ntkflow.networks.blockwise import assembled
 

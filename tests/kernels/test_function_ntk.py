@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ntkflow.kernels import function_features
 from ntkflow.kernels import function_ntk as module
 from ntkflow.kernels.function_ntk import check_rows, function_ntk, plan_ntk
 
@@ -243,6 +244,28 @@ def test_traces_and_single_outputs(case, way, monkeypatch):
         np.testing.assert_allclose(found[:, :, 0, 0], expected, rtol=0, atol=atol)
 
 
+@pytest.mark.parametrize("outputs", ["all", "trace"])
+@pytest.mark.parametrize("case", ["convolution", "groups", "experts"])
+def test_gradients_may_be_formed_channel_by_channel(case, outputs, monkeypatch):
+    monkeypatch.setattr(module, "is_factored", lambda *_: False)
+    f, parameters, x = CASES[case]
+    whole = jax.jit(partial(function_ntk, f, outputs=outputs))(parameters, x)
+    monkeypatch.setattr(function_features, "LARGEST_PART", 1)
+    parts = jax.jit(lambda p, x: function_ntk(f, p, x, outputs=outputs))(parameters, x)
+    np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-13 * np.abs(whole).max())
+
+
+def test_gradients_of_one_part_are_in_memory(monkeypatch):
+    monkeypatch.setattr(function_features, "LARGEST_PART", 2**16)
+    weights = {"w": normal(1, 3, 3, 32, 64), "b": normal(2, 1, 1, 1, 64), "v": normal(3, 64, 1)}
+    x = normal(0, 64, 4, 4, 32)
+    assert plan_ntk(convolutional, weights, x, "trace", (64, 64)).formed
+    kernel = jax.jit(partial(function_ntk, convolutional, outputs="trace"))
+    used = kernel.lower(weights, x).compile().memory_analysis().temp_size_in_bytes
+    gradients = len(x) * weights["w"].nbytes
+    assert used < gradients / 2
+
+
 SITES = {
     "mlp": 2,
     "scaled weights": 2,
@@ -274,7 +297,7 @@ def test_the_cheaper_way_is_chosen():
 
 
 def test_many_inputs_are_halved_and_rows_mapped(monkeypatch):
-    monkeypatch.setattr(module, "LARGEST_PRODUCT", 1000)
+    monkeypatch.setattr(function_features, "LARGEST_PRODUCT", 1000)
     monkeypatch.setattr(module, "is_factored", lambda *_: True)
     f, parameters, _ = CASES["experts"]
     x = normal(0, 300, 4, 3)
