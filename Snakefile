@@ -14,3 +14,7 @@ module ntkflow:
 
 
 use rule * from ntkflow
+
+
+# Snakemake ignores the hooks of modules.
+include: "workflow/rules/progress.smk"

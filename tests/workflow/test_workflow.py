@@ -74,6 +74,13 @@ def test_several_outputs_tend_to_the_identity(finished: Clone) -> None:
     assert abs(off_diagonal) < 0.1 * diagonal
 
 
+def test_a_run_says_where_its_pages_are(finished: Clone) -> None:
+    """The hooks of the workflow are run, which shows that there is a bar in a terminal too."""
+    page = finished.folder / "results" / "claims.html"
+    page.unlink()
+    assert f"Open {page}\n" in finished.snakemake("results/claims.html")
+
+
 def test_a_second_run_has_nothing_to_do(finished: Clone) -> None:
     assert "Nothing to be done" in finished.snakemake()
 

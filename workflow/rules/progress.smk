@@ -1,6 +1,7 @@
 # What a run does at its start and end: it shows its progress, and says where the results are.
 import atexit
 import logging
+import os
 
 PAGES = ["results/report.html", "results/claims.html"]
 LOGGER = logging.getLogger("snakemake.logging")
