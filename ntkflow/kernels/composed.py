@@ -49,6 +49,7 @@ from ntkflow.kernels.layers import (
     Activate,
     AveragePool,
     Convolution,
+    Dense,
     Flatten,
     GlobalAveragePool,
     LayerNorm,
@@ -71,8 +72,8 @@ class Summed(NamedTuple):
 class ComposedPoints(NamedTuple):
     """Quantities of n inputs from which their kernels follow.
 
-    `direction` (p, n, channels) of each position; `steps`, one of `Weights`, `Activated`, `Summed`
-    or () per layer; and the `deviation` (n,) of the output.
+    `direction` (p, n, d) of what the first layer reads; `steps`, one of `Weights`, `Activated`,
+    `Summed` or () per layer after it; and the `deviation` (n,) of the output.
     """
 
     direction: Array
@@ -81,17 +82,23 @@ class ComposedPoints(NamedTuple):
 
 
 def composed_points(
-    x: AnyArray, *, steps: Schedule, shape: tuple[int, ...], dtype: np.dtype
+    x: AnyArray, *, first: Step | None, steps: Schedule, shape: tuple[int, ...], dtype: np.dtype
 ) -> ComposedPoints:
     """`ComposedPoints` of inputs (n, positions * channels) of `shape` each.
 
-    They are in `dtype`, except that directions of at most `FEW_FEATURES` channels stay in float64.
+    `first` and `steps` are those of `schedule.read_first`. Quantities are in `dtype`, except that
+    directions of at most `FEW_FEATURES` components stay in float64.
     """
-    norm, direction, pairs = _first(x, shape=shape, everywhere=steps[0].everywhere)
+    norm, direction, pairs = _first(x, shape=shape, first=first, everywhere=_everywhere(steps))
     quantities, deviation, _ = _trace(steps, norm, pairs)
-    if shape[-1] > FEW_FEATURES:
+    if direction.shape[-1] > FEW_FEATURES:
         direction = direction.astype(dtype)
     return ComposedPoints(direction, *_cast((quantities, deviation[0]), dtype=dtype))
+
+
+def _everywhere(steps: Schedule) -> bool:
+    """Return True if the steps read entries between different positions."""
+    return bool(steps) and steps[0].everywhere
 
 
 @partial(jax.jit, static_argnames="dtype")
@@ -99,22 +106,39 @@ def _cast(arrays: Any, *, dtype: np.dtype) -> Any:
     return jax.tree.map(lambda array: array.astype(dtype), arrays)
 
 
-@partial(jax.jit, static_argnames=("shape", "everywhere"))
+@partial(jax.jit, static_argnames=("shape", "first", "everywhere"))
 def _first(
-    x: Array, *, shape: tuple[int, ...], everywhere: bool
+    x: Array, *, shape: tuple[int, ...], first: Step | None, everywhere: bool
 ) -> tuple[Array, Array, Pairs | None]:
-    """Deviations (p, n) and directions (p, n, channels) of inputs, and `Pairs` within each."""
+    """Deviations (p, n) and directions (p, n, d) of what is read, and `Pairs` within each input."""
     images = jnp.asarray(x, np.float64).reshape(len(x), prod(shape[:-1]), shape[-1])
 
     def single(image: Array) -> tuple[Array, Array, Pairs | None]:
-        norm, direction = directions(image, np.dtype(np.float64))
+        norm, direction = directions(_read(image, first), np.dtype(np.float64))
         pairs = _self_pairs(direction) if everywhere else None
-        return norm / np.sqrt(shape[-1]), direction, pairs
+        return norm, direction, pairs
 
     return jax.vmap(single, out_axes=(1, 1, 0))(images)
 
 
-FEW_CHANNELS = 8
+def _read(image: Array, first: Step | None) -> Array:
+    """Vectors (p, d) whose inner products are the kernel of an input (p, channels) or first layer.
+
+    A layer adds its bias as one more component.
+    """
+    if first is None:
+        return image / np.sqrt(image.shape[-1])
+    layer = first.layer
+    assert isinstance(layer, Dense | Convolution)
+    if isinstance(layer, Convolution):
+        reads = windows(layer, first.positions)
+        inside = jnp.asarray(reads >= 0)[:, :, None]
+        image = jnp.where(inside, image[reads], 0).reshape(len(reads), -1)
+    weighted = layer.weight_gain / np.sqrt(image.shape[-1]) * image
+    return jnp.concatenate([weighted, jnp.full_like(weighted[:, :1], layer.beta)], axis=1)
+
+
+FEW_CHANNELS = 16
 """Number of channels up to which correlations of inputs come from differences, in float64."""
 
 NO_PARTS = ((), ())
@@ -244,14 +268,23 @@ def _length(parts: Array) -> Array:
 
 
 def composed_between(
-    one: ComposedPoints, two: ComposedPoints, *, steps: Schedule, diagonal: bool = False
+    one: ComposedPoints,
+    two: ComposedPoints,
+    *,
+    first: Step | None,
+    steps: Schedule,
+    diagonal: bool = False,
 ) -> LimitingKernels:
     """Kernels (n, m) of all pairs; `diagonal` asserts that both arguments are the same points."""
-    dtype, first = np.dtype(one.deviation.dtype), steps[0].everywhere
     pairs = _between_inputs(
-        one.direction, two.direction, dtype=dtype, everywhere=first, diagonal=diagonal
+        one.direction,
+        two.direction,
+        dtype=np.dtype(one.deviation.dtype),
+        everywhere=_everywhere(steps),
+        diagonal=diagonal,
     )
-    state = _run(steps, Held(pairs, None), one.steps, two.steps, diagonal)
+    start = Held(pairs, None if first is None else pairs.correlation)
+    state = _run(steps, start, one.steps, two.steps, diagonal)
     return _scaled(state, one.deviation, two.deviation)
 
 

@@ -27,7 +27,14 @@ from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.hermite import AccurateSeries, HermiteSeries
 from ntkflow.kernels.layers import Activate, Layers, Residual
 from ntkflow.kernels.limiting import LimitingKernels
-from ntkflow.kernels.schedule import Schedule, Step, activations, count_pairs, schedule
+from ntkflow.kernels.schedule import (
+    Schedule,
+    Step,
+    activations,
+    count_pairs,
+    read_first,
+    schedule,
+)
 from ntkflow.kernels.tiles import REPRESENTATIVES, Directed, strip_length, tile_length
 
 SAMPLE = 128
@@ -40,6 +47,7 @@ LONG = 2048
 class ComposedPlan(NamedTuple):
     """Plan for computing the kernels of composed layers at inputs of `shape`, in `dtype`."""
 
+    first: Step | None
     steps: Schedule
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -55,11 +63,13 @@ class ComposedPlan(NamedTuple):
         """Quantities of inputs from which their kernels follow."""
         norm, direction = inputs
         images = norm[:, None] * np.asarray(direction, np.float64)
-        return composed_points(images, steps=self.steps, shape=self.shape, dtype=self.dtype)
+        return composed_points(
+            images, first=self.first, steps=self.steps, shape=self.shape, dtype=self.dtype
+        )
 
     def tile(self, one: ComposedPoints, two: ComposedPoints, diagonal: bool) -> LimitingKernels:
         """Both kernels between two strips; `diagonal` asserts that they are the same strip."""
-        kernels = composed_between(one, two, steps=self.steps, diagonal=diagonal)
+        kernels = composed_between(one, two, first=self.first, steps=self.steps, diagonal=diagonal)
         largest = float(np.max(np.abs(kernels.ntk), initial=0))
         check_range("layers", np.inf, largest, self.dtype)
         return kernels
@@ -82,13 +92,13 @@ def plan_composed(
     """
     with np.errstate(over="ignore"):  # infinite variances are rejected below
         norms = np.linalg.norm(inputs, axis=1)
-    steps = schedule(layers, shape)
+    first, steps = _steps(layers, shape)
     retain_freed_memory()
     length = min(strip_length(count or len(norms), _strip(steps)), len(norms))
     pieces = max(1, min(SAMPLE, len(norms)) // length)
     ranks = np.linspace(0, len(norms) - 1, pieces * length).round().astype(int)
     sample = np.asarray(inputs, np.float64)[np.argsort(norms, kind="stable")[ranks]]
-    deviations = _deviations(steps, shape, np.split(sample, pieces))
+    deviations = _deviations(first, steps, shape, np.split(sample, pieces))
     # Padding and zero inputs without biases have variances of exactly zero, in any precision.
     with np.errstate(over="ignore"):
         variances = np.concatenate(deviations) ** 2
@@ -100,7 +110,12 @@ def plan_composed(
         kinked = _kink_follows(steps, step)
         error, chosen[step.place] = _fitted(step, quantiles, dtype, accurate=kinked)
         errors.append(error)
-    return ComposedPlan(schedule(_replaced(layers, chosen), shape), shape, dtype, max(errors))
+    return ComposedPlan(*_steps(_replaced(layers, chosen), shape), shape, dtype, max(errors))
+
+
+def _steps(layers: Layers, shape: tuple[int, ...]) -> tuple[Step | None, Schedule]:
+    """Layer that is applied to the inputs at once, if there is one, and all other steps."""
+    return read_first(schedule(layers, shape), shape[-1])
 
 
 def retain_freed_memory() -> None:
@@ -144,12 +159,14 @@ def _strip(steps: Schedule) -> int:
 
 
 def _deviations(
-    steps: Schedule, shape: tuple[int, ...], pieces: list[np.ndarray]
+    first: Step | None, steps: Schedule, shape: tuple[int, ...], pieces: list[np.ndarray]
 ) -> list[np.ndarray]:
     """Distinct deviations of the output, then of the inputs of each activation."""
     found = []
     for piece in pieces:
-        points = composed_points(piece, steps=steps, shape=shape, dtype=np.dtype(np.float64))
+        points = composed_points(
+            piece, first=first, steps=steps, shape=shape, dtype=np.dtype(np.float64)
+        )
         found.append([points.deviation, *_before_activations(steps, points.steps)])
     return [np.unique(np.concatenate(arrays)) for arrays in zip(*found, strict=True)]
 

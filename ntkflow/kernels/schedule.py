@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from ntkflow.kernels.correlation import FEW_FEATURES
 from ntkflow.kernels.layers import (
     Activate,
     AveragePool,
+    Convolution,
     Dense,
     Flatten,
     GlobalAveragePool,
@@ -47,6 +49,18 @@ Schedule = tuple[Step, ...]
 def schedule(layers: Layers, shape: Sequence[int]) -> Schedule:
     """Steps of the layers for inputs of `shape`, (*positions, channels)."""
     return _schedule(layers, tuple(shape[:-1]), False, "layers", acute=False)
+
+
+def read_first(steps: Schedule, channels: int) -> tuple[Step | None, Schedule]:
+    """First step, if it is a sum over few features of inputs with `channels`, and the others.
+
+    Its kernel is that of the vectors of numbers that each of its positions reads.
+    """
+    layer = steps[0].layer
+    if not isinstance(layer, Dense | Convolution):
+        return None, steps
+    width = prod(layer.filter_shape) if isinstance(layer, Convolution) else 1
+    return (steps[0], steps[1:]) if width * channels < FEW_FEATURES else (None, steps)
 
 
 def _schedule(
