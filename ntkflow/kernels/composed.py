@@ -138,8 +138,9 @@ def _read(image: Array, first: Step | None) -> Array:
     return jnp.concatenate([weighted, jnp.full_like(weighted[:, :1], layer.beta)], axis=1)
 
 
-FEW_CHANNELS = 16
-"""Number of channels up to which correlations of inputs come from differences, in float64."""
+FEW_COMPONENTS = {np.dtype(np.float32): 8, np.dtype(np.float64): 16}
+"""Largest number of components of directions whose correlations come from differences in float64,
+which is faster than a product."""
 
 NO_PARTS = ((), ())
 
@@ -302,14 +303,15 @@ def _scaled(end: Held, one: Array, two: Array) -> LimitingKernels:
 def _between_inputs(
     one: Array, two: Array, *, dtype: np.dtype, everywhere: bool, diagonal: bool
 ) -> Pairs:
-    (p, n, channels), (q, m, _) = one.shape, two.shape
-    between = partial(input_pairs, dtype=dtype, diagonal=diagonal)
-    if channels <= FEW_CHANNELS:
-        between = partial(few_channel_pairs, dtype=dtype)
+    (p, n, components), (q, m, _) = one.shape, two.shape
+    few = components <= FEW_COMPONENTS[dtype]
+    between = partial(few_channel_pairs, dtype=dtype)
+    if not few:
+        between = partial(input_pairs, dtype=dtype, diagonal=diagonal)
     if everywhere:
-        pairs = between(one.reshape(p * n, channels), two.reshape(q * m, channels))
+        pairs = between(one.reshape(p * n, components), two.reshape(q * m, components))
         return Pairs(*(part.reshape(p, n, q, m) for part in pairs))
-    if channels <= FEW_CHANNELS:
+    if few:
         return between(one, two)
     if p == 1:
         return Pairs(*(part[None] for part in between(one[0], two[0])))
