@@ -15,6 +15,9 @@ pairs of positions k, l of one input of w_k w_l (1 - rho_kl), so that g^2 - M = 
 
 which is accurate to rounding error of M, the spread of values within the window.
 
+A first layer that reads few numbers at each position needs no contributions: its kernel is that of
+the vectors it reads, with the bias as one more component (`schedule.read_first`).
+
 Quantities of single inputs (`ComposedPoints`) are computed once, in float64. Arrays of entries are
 (positions, n, positions, m) if entries between different positions are needed (see `schedule`),
 otherwise (positions, n, m).
