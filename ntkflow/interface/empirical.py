@@ -78,8 +78,9 @@ def empirical_ntk(
     block
         Number of rows computed at a time.
     memory
-        GiB for activations and sensitivities of a fully-connected network. If those of all inputs
-        take more, they are recomputed for each pair of blocks.
+        GiB for what is kept of inputs: activations and sensitivities of a network, or factors and
+        gradients of a function. If those of all inputs take more, they are recomputed for each pair
+        of blocks.
 
     Returns
     -------
