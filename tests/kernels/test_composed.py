@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from ntkflow.kernels import schedule as schedules
 from ntkflow.kernels import tiles
 from ntkflow.kernels.activations import activation, from_function
 from ntkflow.kernels.composed_tiles import plan_composed
@@ -198,6 +199,14 @@ def test_dense_layers_are_a_fully_connected_network(sigma):
         np.testing.assert_allclose(found, kernel, rtol=1e-13)
     for other in ((dense, act, Dense(), act, dense), (dense, ERF, dense, RELU, dense), (dense,)):
         assert fully_connected(other) is None
+
+
+@pytest.mark.parametrize("name", ["stride", "circular", "pool at the end"])
+def test_a_first_layer_of_many_features_is_summed(name, hard, monkeypatch):
+    read = composed(SMALL[name], hard)
+    monkeypatch.setattr(schedules, "FEW_FEATURES", 0)
+    for one, two in zip(read, composed(SMALL[name], hard), strict=True):
+        np.testing.assert_allclose(one, two, rtol=0, atol=1e-13 * np.abs(one).max())
 
 
 def test_tiles_are_parts_of_the_kernels(monkeypatch):
