@@ -238,7 +238,8 @@ def needed(program: ClosedJaxpr, sites: Sequence[Site]) -> set[Var]:
 class Windows(NamedTuple):
     """Slices of an array (m, positions ..., b, i) whose positions a convolution multiplies at once.
 
-    One for each offset of the filter. A product without a filter reads one slice, the array.
+    One for each offset of the filter. A product without a filter reads one slice, the array. XLA's
+    patches would be a grouped convolution, which is slow on CPUs.
     """
 
     starts: tuple[tuple[int, ...], ...]
