@@ -97,8 +97,9 @@ def mutated(measure: str, mutation: Mutation, sources: Sources) -> Iterator[Sour
 
 def disagreed(name: str, results: Path) -> set[str]:
     """Numbers of an experiment's claim that disagree in a finished run."""
-    found = pd.read_csv(results / f"tables/{name}.csv")
-    return {*found["quantity"][found["verdict"] == DISAGREES]}
+    table = pd.read_csv(results / "claims.csv")
+    found = (table["experiment"] == name) & (table["verdict"] == DISAGREES)
+    return {*table["quantity"][found]}
 
 
 def detected(

@@ -138,12 +138,10 @@ def test_an_error_too_small_is_not_detected(before, monkeypatch):
     assert smallest(before)["kernel larger"] == ("x 1.02", set())
 
 
-def test_what_disagrees_in_a_finished_run_is_read_from_its_table(tmp_path):
-    (tmp_path / "tables").mkdir()
-    (tmp_path / "tables" / "some.csv").write_text(
-        "quantity,verdict\nslope,agrees\nfirst step,disagrees\ndrift,undecided\n"
-    )
-    assert mutations.disagreed("some", tmp_path) == {"first step"}
+def test_what_disagrees_in_a_finished_run_is_read_from_its_claims(tmp_path):
+    rows = ["some,slope,agrees", "some,drift,disagrees", "some,bias,undecided", "an,a,disagrees"]
+    (tmp_path / "claims.csv").write_text("\n".join(["experiment,quantity,verdict", *rows]))
+    assert mutations.disagreed("some", tmp_path) == {"drift"}
 
 
 def test_table_has_a_row_for_each_claim():
