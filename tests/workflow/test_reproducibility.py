@@ -31,12 +31,7 @@ def surroundings(home: Path) -> dict[str, str]:
     }
 
 
-REPEATED = (
-    "functions_on_the_circle",
-    "component_rates",
-    "ten_outputs",
-    *("approach_to_the_limit", "approach_to_the_limit.widths"),
-)
+REPEATED = ("functions_on_the_circle", "ten_outputs", "ten_outputs.widths")
 
 OF_ALL_EXPERIMENTS = {
     *("claims.csv", "claims.json", "claims.html"),
@@ -67,7 +62,7 @@ def test_a_run_repeated_from_its_record_elsewhere_leaves_the_same_bytes(
     )
     one, two = finished.results(), again.results()
     assert kinds(one) - kinds(two) == OF_ALL_EXPERIMENTS
-    assert len(two) > 100
+    assert len(two) > 50
     assert [path for path in two if one[path] != two[path]] == []
 
 

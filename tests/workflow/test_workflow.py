@@ -299,7 +299,7 @@ def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_bytes(
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(
         "checkpoint_minutes: 1.0e-6\n"
-        "experiments: {along_a_component: {training: {steps: 20000, learning_rate: 1.0}}}\n"
+        "experiments: {along_a_component: {training: {steps: 5000, learning_rate: 1.0}}}\n"
     )
     store = "results/ensembles/along_a_component/width-200.zarr"
     arguments = (f"{store}/zarr.json", "--configfile", *OVERLAYS, str(overlay))
