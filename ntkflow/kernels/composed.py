@@ -308,9 +308,8 @@ def _between_inputs(
 ) -> Pairs:
     (p, n, components), (q, m, _) = one.shape, two.shape
     few = components <= FEW_COMPONENTS[dtype]
-    between = partial(few_channel_pairs, dtype=dtype)
-    if not few:
-        between = partial(input_pairs, dtype=dtype, diagonal=diagonal)
+    product = partial(input_pairs, diagonal=diagonal)
+    between = partial(few_channel_pairs if few else product, dtype=dtype)
     if everywhere:
         pairs = between(one.reshape(p * n, components), two.reshape(q * m, components))
         return Pairs(*(part.reshape(p, n, q, m) for part in pairs))

@@ -27,7 +27,7 @@ LARGEST_PART = 2**22
 )
 @dataclass(frozen=True)
 class Formed:
-    """What gradients of n inputs by one array of parameters are formed from, part by part."""
+    """Factors of the gradients of n inputs with respect to one array of parameters."""
 
     source: Array
     """Inputs of the product (n, m, positions ..., b, i), which `windows` reads slice by slice."""
@@ -40,8 +40,8 @@ class Formed:
     def parts(self, rows: int) -> tuple[int, Array]:
         """Number of channels of a part, and the start of each part: its slice and first channel.
 
-        Gradients of `rows` inputs by the parameters of a part have at most `LARGEST_PART` entries
-        if channels can be divided.
+        Gradients of `rows` inputs with respect to a part have at most `LARGEST_PART` entries if the
+        channels can be divided.
         """
         channels, starts = self.source.shape[-1], self.windows.starts
         _, k, b, _, o = self.cotangents.shape
@@ -51,7 +51,7 @@ class Formed:
         return length, jnp.array([(*start, first) for start in starts for first in firsts])
 
     def gradients(self, start: Array, length: int) -> Array:
-        """Gradients (n, k, parameters) by the parameters of a part; k is 1 for the trace."""
+        """Gradients (n, k, parameters) with respect to a part; k is 1 for the trace."""
         *offsets, first = start
         a = jax.vmap(lambda array: self.windows.read(array, offsets, first, length))(self.source)
         found = jnp.einsum("nbsi,nkbso->nkbio", a, self.cotangents, precision="highest")
@@ -94,7 +94,7 @@ def contract(one: Features, two: Features | None, dtype: DTypeLike) -> OutputGra
 
 
 def _of_formed(one: Formed, two: Formed | None, dtype: DTypeLike) -> OutputGram:
-    """Kernel by one array of parameters, from gradients that are formed part by part.
+    """Term of one array of parameters in the kernel, from gradients formed part by part.
 
     The parts are those of a loop, so that XLA has the gradients of one of them in memory.
     """

@@ -113,7 +113,7 @@ STUDY = read_study({**DEFAULT, "experiments": {"some": RANDOM_FUNCTIONS}, "run":
 
 @pytest.fixture(scope="module")
 def before():
-    """What disagrees without an error."""
+    """Numbers that disagree although the theory has no error."""
     return mutations.disagreeing(STUDY, "some", GIVEN)
 
 
