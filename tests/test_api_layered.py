@@ -46,6 +46,14 @@ def test_stores_contain_the_kernels_of_memory(tmp_path):
         api.store_empirical_ntk(other, X, OTHERS, store=place, outputs=0, block=3)
 
 
+def test_a_store_of_integers_contains_the_kernel_of_memory(tmp_path):
+    whole, place = np.round(2 * X).astype(int), tmp_path / "whole.zarr"
+    for x2 in (whole[:3], OTHERS):
+        store = api.store_empirical_ntk(NETWORK, whole, x2, store=place, overwrite=True)
+        memory = api.empirical_ntk(NETWORK, whole, x2, outputs="trace")
+        np.testing.assert_allclose(store["ntk"].values, memory, **CLOSE)
+
+
 def test_training_takes_the_steps_of_a_plain_gradient():
     found = api.train(NETWORK, X, Y, steps=5, learning_rate=0.3)
     model, theta = NETWORK.architecture, NETWORK.parameters

@@ -177,8 +177,10 @@ def store_empirical_ntk(
         if isinstance(network.architecture, Architecture):
             recipe = _recipe(network, outputs, dtype)
         else:
+            one = arrays.FlatRows(x1, "x1")
+            two = None if x2 is None else arrays.FlatRows(x2, "x2")
             function = as_function(network)
-            x1, x2, recipe = function_recipe(function, x1, x2, outputs, dtype, memory, threads)
+            x1, x2, recipe = function_recipe(function, one, two, outputs, dtype, memory, threads)
     work = Work(block, memory, scheduler, threads, progress)
     precision = network.dtype.name
     write_kernels(x1, x2, store, recipe, precision, work, points, attributes, overwrite)

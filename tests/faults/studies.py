@@ -1,6 +1,5 @@
 """A small study in a folder of its own, run as a user runs it, and what is left of it."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,7 +11,15 @@ from pathlib import Path
 
 import psutil
 
-from tests.workflow.conftest import CODE, Clone, copy_of_code
+from ntkflow.jobs import forks
+from tests.workflow.conftest import (
+    CODE,
+    SNAKEMAKE,
+    Clone,
+    copy_of_code,
+    shell_environment,
+    with_server,
+)
 
 OVERLAYS = ("config/smoke.yaml", "tests/faults/study.yaml")
 EXPERIMENT = "functions_on_the_circle"
@@ -40,26 +47,33 @@ class Study(Clone):
     environment: dict[str, str] = field(default_factory=dict)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Snakemake in a process group of its own."""
+        """Snakemake in a process group of its own, which starts its jobs as it does for a user."""
+        return self.started([sys.executable, "-m", "snakemake"], shell_environment(), arguments)
+
+    def snakemake(self, *arguments: str, ok: bool = True) -> str:
+        """What Snakemake prints; `ok` is whether it must end well."""
+        variables = with_server()
+        command = [*forks.command(variables[forks.PLACE]), SNAKEMAKE]
+        run = self.started(command, variables, arguments)
+        printed, _ = run.communicate()
+        assert (run.returncode == 0) is ok, printed
+        return printed
+
+    def started(
+        self, command: Sequence[str], variables: dict[str, str], arguments: Sequence[str]
+    ) -> subprocess.Popen[str]:
+        """A run in the background."""
         if "--configfile" not in arguments:
             arguments = (*arguments, "--configfile", *OVERLAYS)
-        own = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CI")}
         return subprocess.Popen(
-            [*self.before, sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            [*self.before, *command, "--cores", "2", *arguments],
             cwd=self.folder,
-            env=own | self.environment,
+            env=variables | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
-
-    def snakemake(self, *arguments: str, ok: bool = True) -> str:
-        """What Snakemake prints; `ok` is whether it must end well."""
-        run = self.start(*arguments)
-        printed, _ = run.communicate()
-        assert (run.returncode == 0) is ok, printed
-        return printed
 
     def product(self, rule: str) -> Path:
         """What a rule leaves."""

@@ -106,7 +106,7 @@ def queue(node: None) -> Iterator[Queue]:
 def new_clone(folder: Path) -> Clone:
     """A copy of the code."""
     copy_of_code(folder, *CODE, "tests/workflow/variants.yaml")
-    return Clone(folder, (str(EAGER),))
+    return Clone(folder, str(EAGER))
 
 
 def copied(clone: Clone, folder: Path) -> Clone:

@@ -64,7 +64,7 @@ def with_data(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 def start(clone: Clone, *arguments: str) -> subprocess.Popen[str]:
     """A run in the background."""
     return subprocess.Popen(
-        [sys.executable, *clone.program, "--cores", "2", *PROFILE, *arguments],
+        [sys.executable, clone.program, "--cores", "2", *PROFILE, *arguments],
         cwd=clone.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,30 +1,50 @@
 """One real run of the smoke study, in a copy of the repository, for all tests of the workflow."""
 
+import atexit
 import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from ntkflow.jobs import forks
+
 REPOSITORY = Path(__file__).parents[2]
 CODE = ("Snakefile", "workflow", "ntkflow", "config", "environment.yml", "profiles")
+SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 NO_PRODUCTS = ("logs", "benchmarks", "report.html")
 # Further experiments, so that one run also covers several outputs, other activations and layouts.
+SERVERS: list[forks.ForkServer] = []  # one, as soon as a test of this process needs it
 OVERLAYS = ("config/smoke.yaml", "tests/workflow/variants.yaml")
+
+
+def shell_environment() -> dict[str, str]:
+    """Variables of a user's shell, which has none of the test run."""
+    ours = ("PYTHONPATH", "CI", "PYTEST_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
+def with_server() -> dict[str, str]:
+    """`shell_environment`, and the server that forks the jobs of all runs, and Snakemake itself."""
+    variables = shell_environment()
+    if not SERVERS:
+        SERVERS.append(forks.ForkServer(variables, libraries=["snakemake.cli"]))
+        atexit.register(SERVERS[0].stop)
+    return {**variables, forks.PLACE: SERVERS[0].place}
 
 
 @dataclass(frozen=True)
 class Clone:
-    """A copy of the code, in which Snakemake is run; `program`: arguments of Python for that."""
+    """A copy of the code, in which Snakemake is run; `program`: another script than its own."""
 
     folder: Path
-    program: Sequence[str] = ("-m", "snakemake")
+    program: str = ""
 
     def snakemake(
         self, *arguments: str, ok: bool = True, environment: Mapping[str, str] | None = None
@@ -32,12 +52,14 @@ class Clone:
         """What Snakemake prints, with the smoke study unless another configuration is given."""
         if "--configfile" not in arguments:
             arguments = (*arguments, "--configfile", *OVERLAYS)
-        # A user's shell has none of the variables of the test run.
-        users = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CI")}
+        variables = shell_environment() if self.program else with_server()
+        command = [sys.executable, self.program]
+        if not self.program:
+            command = [*forks.command(variables[forks.PLACE]), SNAKEMAKE]
         run = subprocess.run(
-            [sys.executable, *self.program, "--cores", "2", *arguments],
+            [*command, "--cores", "2", *arguments],
             cwd=self.folder,
-            env={**users, **(environment or {})},
+            env={**variables, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

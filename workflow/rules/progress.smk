@@ -1,20 +1,42 @@
-# What a run does at its start and end: it shows its progress, and says where the results are.
+# What a run does at its start and end: it starts a server that forks its jobs, shows its progress, and
+# says where the results are.
 import atexit
 import logging
 import os
 
+from snakemake.script import PythonScript
+
+from ntkflow.jobs import forks
+
 PAGES = ["results/report.html", "results/claims.html"]
 LOGGER = logging.getLogger("snakemake.logging")
 SHOWN = []
+SERVERS = []
 
 
-def hide_progress():
+def end():
     """Take the bar away, also at an exit without a hook, which would leave the cursor hidden."""
     while SHOWN:
         SHOWN.pop().hide(LOGGER)
+    while SERVERS:
+        SERVERS.pop().stop()
 
 
-atexit.register(hide_progress)
+atexit.register(end)
+
+
+def fork_jobs(jobs):
+    """Have scripts run in processes forked from one that has imported their libraries.
+
+    Snakemake has no hook for this."""
+    place = os.environ.get(forks.PLACE)
+    if not place:
+        if server := forks.server_for(jobs):
+            SERVERS.append(server)
+            place = server.place
+    if not place or place == "off":
+        return
+    PythonScript.execute_script = forks.script_runner(place, PythonScript.execute_script)
 
 
 onstart:
@@ -22,6 +44,7 @@ onstart:
     # a tenth of a study's time, for a limit on rates that one machine does not need.
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+        fork_jobs(sum(1 for _ in workflow.dag.needrun_jobs()))
     from ntkflow.jobs.display import Display, wanted
 
     if wanted(LOGGER, workflow.output_settings.quiet or ()):
@@ -30,11 +53,11 @@ onstart:
 
 
 onerror:
-    hide_progress()
+    end()
 
 
 onsuccess:
-    hide_progress()
+    end()
     written = {str(file) for job in workflow.dag.jobs for file in job.output}
     for page in PAGES:
         if page in written:

@@ -1,0 +1,192 @@
+"""Fork a process for each script that a client asks for, with the libraries of jobs imported.
+
+Each job is a process of its own, in the process group of its client and with that one's folder,
+environment, files and limits. Nothing of this package is imported before the fork, so a job runs
+the code as it is then, and no thread of JAX has started.
+"""
+
+import atexit
+import gc
+import json
+import os
+import resource
+import runpy
+import selectors
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+# What most scripts import. A library that is not in this list is imported by the jobs that need it.
+LIBRARIES = (
+    "dask.array",
+    "jax.numpy",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "optax",
+    "scipy.linalg",
+    "snakemake.script",
+    "threadpoolctl",
+    "xarray",
+    "zarr",
+)
+THREADS = "OMP_NUM_THREADS"
+# Variables that differ between jobs, and matter to no library that is imported here.
+OWN = {
+    *("TMPDIR", "TMP", "TEMP", "TEMPDIR", "_", "PWD", "OLDPWD", "SHLVL", THREADS),
+    *("GOTO_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+    *("NUMEXPR_NUM_THREADS", "PYTHONPATH"),
+}
+STARTED = dict(os.environ)
+
+
+class Job:
+    """A process that runs a script, and the connection to its client."""
+
+    def __init__(self, pid: int, connection: socket.socket) -> None:
+        self.pid = pid
+        self.connection = connection
+        self.handle = os.pidfd_open(pid)  # readable when the process has ended
+
+
+class Server:
+    """All that is open: the listener, standard input, and each job by its connection and handle."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.open = selectors.DefaultSelector()
+        self.open.register(listener, selectors.EVENT_READ)
+        self.open.register(sys.stdin, selectors.EVENT_READ)
+
+    def next_script(self) -> list[str]:
+        """Script to run and its arguments, in a forked process.
+
+        The server itself exits when its standard input is closed.
+        """
+        while True:
+            for key, _ in self.open.select():
+                if key.fileobj is sys.stdin:
+                    sys.exit()
+                if key.fileobj is self.listener:
+                    if arguments := self.accept():
+                        return arguments
+                elif key.fileobj is key.data.connection:  # the client was killed
+                    self.open.unregister(key.data.connection)
+                    os.kill(key.data.pid, signal.SIGKILL)
+                else:
+                    self.finish(key.data)
+
+    def accept(self) -> list[str] | None:
+        """Fork for the next client; its arguments in the new process, None in the server."""
+        connection, _ = self.listener.accept()
+        connection.settimeout(10)  # seconds; a client sends its whole request at once
+        try:
+            _, files, _, _ = socket.recv_fds(connection, 1, 3)
+            request = json.loads(connection.makefile(encoding="utf-8").readline())
+            pid = os.fork() if _alike(request["environment"]) else None
+        except (OSError, ValueError):  # the client was killed, or there is no memory for a fork
+            files, pid = [], None
+        if pid == 0:
+            self.close()
+            connection.close()
+            return _become(request, files)
+        for file in files:
+            os.close(file)
+        with suppress(OSError):
+            connection.sendall(f"{pid or 0}\n".encode())
+        if pid is None:
+            connection.close()
+        else:
+            job = Job(pid, connection)
+            self.open.register(connection, selectors.EVENT_READ, job)
+            self.open.register(job.handle, selectors.EVENT_READ, job)
+        return None
+
+    def finish(self, job: Job) -> None:
+        """Tell the client how its process has ended, and what it used: MiB, and seconds of CPU."""
+        self.open.unregister(job.handle)
+        os.close(job.handle)
+        with suppress(KeyError):
+            self.open.unregister(job.connection)
+        _, status, used = os.wait4(job.pid, 0)
+        code, seconds = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+        with suppress(OSError):
+            job.connection.sendall(f"{code} {used.ru_maxrss / 1024} {seconds}\n".encode())
+        job.connection.close()
+
+    def close(self) -> None:
+        """Close what belongs to the server, in a forked process."""
+        for key in list(self.open.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+            elif key.fileobj is not sys.stdin:
+                os.close(key.fd)
+        self.open.close()
+
+
+def _alike(environment: dict[str, str]) -> bool:
+    """Whether libraries imported in this environment are as the server has imported them."""
+    names = {name for name in {*environment, *STARTED} - OWN if not name.startswith("NTKFLOW_")}
+    return all(environment.get(name) == STARTED.get(name) for name in names)
+
+
+def _python_path(environment: dict[str, str]) -> list[str]:
+    places = environment.get("PYTHONPATH", "").split(os.pathsep)
+    return [os.path.abspath(place) for place in places if place]
+
+
+def _become(request: dict[str, Any], files: list[int]) -> list[str]:
+    """Turn this process into the one that the client would have been."""
+    for target, file in enumerate(files):
+        os.dup2(file, target)
+        os.close(file)
+    with suppress(PermissionError):  # of another session
+        os.setpgid(0, request["group"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.chdir(request["folder"])
+    os.umask(request["mask"])
+    for name in STARTED.keys() - request["environment"].keys():
+        os.environ.pop(name, None)
+    os.environ.update(request["environment"])  # beside what libraries have set
+    before, after = _python_path(STARTED), _python_path(request["environment"])
+    sys.path[:] = [*after, *(place for place in sys.path if place not in before)]
+    tempfile.tempdir = None
+    for name, values in request["limits"].items():
+        resource.setrlimit(getattr(resource, name), values)
+    if threads := request["environment"].get(THREADS):
+        sys.modules["threadpoolctl"].threadpool_limits(int(threads), "blas")
+    arguments: list[str] = request["arguments"]
+    with suppress(OSError):  # the name in lists of processes
+        Path("/proc/self/comm").write_text(Path(arguments[0]).name, encoding="utf-8")
+    return arguments
+
+
+def main(descriptor: int, *libraries: str) -> None:
+    """Serve at a socket that listens already; its clients wait until the libraries are imported."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # at Ctrl-C it is Snakemake that ends the run
+    for name in (*LIBRARIES, *libraries):
+        import_module(name)
+    gc.freeze()  # forked processes share these objects
+    sys.argv = Server(socket.socket(fileno=descriptor)).next_script()
+    sys.path.insert(0, os.path.dirname(os.path.abspath(sys.argv[0])))
+    runpy.run_path(sys.argv[0], run_name="__main__")
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """End as the interpreter does, but leave its modules to the system, which takes no time."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), *sys.argv[2:])
