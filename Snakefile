@@ -17,4 +17,4 @@ use rule * from ntkflow
 
 
 # Snakemake ignores the hooks of modules.
-include: "workflow/rules/progress.smk"
+include: "workflow/rules/hooks.smk"

@@ -22,6 +22,10 @@ class Phases:
     """Seconds by phase, in the main thread; outside all others the phase is `work`."""
 
     def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the seconds so far."""
         self.seconds: dict[str, float] = {}
         self.open = ["work"]
         self.since = clock()
@@ -130,3 +134,4 @@ def _write() -> None:
 if FOLDER:
     sys.meta_path.insert(sys.meta_path.index(PathFinder), _TimedFinder)
     atexit.register(_write)
+    os.register_at_fork(after_in_child=PHASES.restart)  # a job is forked from one that imports

@@ -31,7 +31,7 @@ rule compute:
         "echo line from {{wildcards.name}} in \\"'${{{{{SHOWN}-}}}}'\\" >&2; "
         "sleep 1.2; echo END; touch {{output}}"
 
-include: "{ROOT}/workflow/rules/progress.smk"
+include: "{ROOT}/workflow/rules/hooks.smk"
 """
 
 

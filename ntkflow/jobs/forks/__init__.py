@@ -1,6 +1,5 @@
 """Start jobs by forking a process that has imported the libraries, half the time of a small job."""
 
-import json
 import os
 import shlex
 import socket
@@ -84,10 +83,11 @@ def _correct(record: Any, script: str) -> None:
     """Write what the script used into Snakemake's record, which is of the process that waits."""
     try:
         with open(script + USED, encoding="utf-8") as file:
-            record.max_rss, record.cpu_time = json.load(file)
-    except OSError:  # it was not forked
+            memory, seconds = map(float, file.read().split())
+    except (OSError, ValueError):  # it was not forked, or the disk is full
         return
     os.unlink(file.name)
+    record.max_rss, record.cpu_time = memory, seconds
     record.cpu_usage = 100 * record.cpu_time
     record.max_vms = record.max_uss = record.max_pss = record.io_in = record.io_out = "NA"
     record.data_collected = True

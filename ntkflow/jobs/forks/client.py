@@ -33,8 +33,8 @@ def main(place: str, *arguments: str) -> None:
         ended = replies.readline().split()  # nothing if the server was killed
     status, *used = ended or ["-9"]
     if used:
-        with open(arguments[0] + ".used", "w", encoding="utf-8") as file:
-            json.dump([float(number) for number in used], file)
+        with suppress(OSError), open(arguments[0] + ".used", "w", encoding="utf-8") as file:
+            file.write(" ".join(used))
     _end(int(status))
 
 

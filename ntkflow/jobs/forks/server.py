@@ -10,7 +10,6 @@ import gc
 import json
 import os
 import resource
-import runpy
 import selectors
 import signal
 import socket
@@ -20,6 +19,7 @@ import threading
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 # What most scripts import. A library that is not in this list is imported by the jobs that need it.
@@ -53,6 +53,7 @@ class Job:
         self.pid = pid
         self.connection = connection
         self.handle = os.pidfd_open(pid)  # readable when the process has ended
+        self.ended = False
 
 
 class Server:
@@ -76,22 +77,25 @@ class Server:
                 if key.fileobj is self.listener:
                     if arguments := self.accept():
                         return arguments
-                elif key.fileobj is key.data.connection:  # the client was killed
+                elif key.fd == key.data.handle:
+                    self.finish(key.data)
+                elif not key.data.ended:  # the client was killed
                     self.open.unregister(key.data.connection)
                     os.kill(key.data.pid, signal.SIGKILL)
-                else:
-                    self.finish(key.data)
 
     def accept(self) -> list[str] | None:
         """Fork for the next client; its arguments in the new process, None in the server."""
         connection, _ = self.listener.accept()
         connection.settimeout(10)  # seconds; a client sends its whole request at once
+        files: list[int] = []
+        pid = None
         try:
             _, files, _, _ = socket.recv_fds(connection, 1, 3)
             request = json.loads(connection.makefile(encoding="utf-8").readline())
-            pid = os.fork() if _alike(request["environment"]) else None
+            if _alike(request["environment"]):
+                pid = os.fork()
         except (OSError, ValueError):  # the client was killed, or there is no memory for a fork
-            files, pid = [], None
+            pass
         if pid == 0:
             self.close()
             connection.close()
@@ -110,6 +114,7 @@ class Server:
 
     def finish(self, job: Job) -> None:
         """Tell the client how its process has ended, and what it used: MiB, and seconds of CPU."""
+        job.ended = True
         self.open.unregister(job.handle)
         os.close(job.handle)
         with suppress(KeyError):
@@ -163,7 +168,8 @@ def _become(request: dict[str, Any], files: list[int]) -> list[str]:
         sys.modules["threadpoolctl"].threadpool_limits(int(threads), "blas")
     arguments: list[str] = request["arguments"]
     with suppress(OSError):  # the name in lists of processes
-        Path("/proc/self/comm").write_text(Path(arguments[0]).name, encoding="utf-8")
+        short = ".".join(Path(arguments[0]).name.split(".")[-2:])  # without Snakemake's own prefix
+        Path("/proc/self/comm").write_text(short, encoding="utf-8")
     return arguments
 
 
@@ -174,9 +180,17 @@ def main(descriptor: int, *libraries: str) -> None:
         import_module(name)
     gc.freeze()  # forked processes share these objects
     sys.argv = Server(socket.socket(fileno=descriptor)).next_script()
-    sys.path.insert(0, os.path.dirname(os.path.abspath(sys.argv[0])))
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    _run(sys.argv[0])
     _leave()
+
+
+def _run(script: str) -> None:
+    """Run a script as Python does."""
+    sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
+    module = ModuleType("__main__")
+    module.__file__ = script
+    sys.modules["__main__"] = module
+    exec(compile(Path(script).read_bytes(), script, "exec"), vars(module))  # noqa: S102
 
 
 def _leave() -> NoReturn:
