@@ -117,10 +117,14 @@ def _concerned(config: Mapping[str, Any], wildcards: Any) -> dict[str, Any]:
 
 
 def _computing() -> dict[str, str]:
-    """Device and settings of JAX if the job imported it, else the architecture of the machine."""
-    jax = sys.modules.get("jax")
-    if jax is None:
+    """Device and settings of JAX if the job computes with it, else the architecture of the machine.
+
+    Libraries may be imported before the job starts, but not the module that sets up JAX.
+    """
+    if "ntkflow.device" not in sys.modules:
         return {"device": platform.machine()}
+    import jax
+
     precision = jax.config.jax_default_matmul_precision
     counters = "partitionable" if jax.config.jax_threefry_partitionable else "not partitionable"
     return {
