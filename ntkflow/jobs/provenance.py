@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,7 @@ def _computing() -> dict[str, str]:
     """
     if "ntkflow.device" not in sys.modules:
         return {"device": platform.machine()}
-    import jax
-
+    jax: Any = import_module("jax")
     precision = jax.config.jax_default_matmul_precision
     counters = "partitionable" if jax.config.jax_threefry_partitionable else "not partitionable"
     return {

@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.faults.studies import (
@@ -113,4 +114,21 @@ def test_a_run_killed_with_all_its_jobs_goes_on_where_it_was(
     study.snakemake("--unlock")
     # Nothing to do, if the job was done before its moment came.
     assert jobs_run(study.snakemake(target(rule))) in ([rule], [])
+    assert study.results() == undisturbed.results()
+
+
+@pytest.mark.slow
+def test_without_the_server_that_forks_them_jobs_are_ordinary_processes(
+    undisturbed: Study, tmp_path: Path
+) -> None:
+    study = new_study(tmp_path / "killed")
+    run = study.start("--retries", "1")
+    wait_for(lambda: any(rule == "train_networks" for _, rule in jobs_at_work(run)))
+    children = psutil.Process(run.pid).children()
+    (server,) = [child for child in children if any("server.py" in w for w in child.cmdline())]
+    wait_for(server.children)
+    server.kill()
+    printed, _ = run.communicate()
+    assert run.returncode == 0, printed
+    assert "died with <Signals.SIGKILL: 9>" in printed
     assert study.results() == undisturbed.results()

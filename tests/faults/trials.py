@@ -19,6 +19,7 @@ class Trials(NamedTuple):
 TRIALS = {
     "a job is killed": Trials(3, 30),
     "a whole run is killed": Trials(1, 4),
+    "the server that forks jobs is killed": Trials(0, 1),
     "a full disk": Trials(1, 6),
     "a folder that cannot be written": Trials(1, 1),
     "a store has lost files": Trials(1, 3),

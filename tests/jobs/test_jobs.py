@@ -2,6 +2,8 @@
 
 import json
 import logging
+import platform
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -112,6 +114,15 @@ def test_provenance_says_how_jax_computed(tmp_path: Path) -> None:
     with jax.default_matmul_precision("tensorfloat32"):
         attributes = provenance.provenance(job(tmp_path, dataset="digits"))
         assert attributes["matrix_products"] == "tensorfloat32"
+
+
+def test_provenance_of_a_job_without_jax_is_the_same_if_jax_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "ntkflow.device")
+    attributes = provenance.provenance(job(tmp_path, dataset="digits"))
+    assert attributes["device"] == platform.machine()
+    assert "random_keys" not in attributes
 
 
 def test_fingerprint_is_of_all_that_a_result_depends_on(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ntkflow.jobs import forks
 from ntkflow.verification.__main__ import main
 from ntkflow.verification.comparison import compare
 from ntkflow.verification.folder import Folder
@@ -48,7 +49,7 @@ def kinds(products: Iterable[str]) -> set[str]:
 def test_a_run_repeated_from_its_record_elsewhere_leaves_the_same_bytes(
     finished: Clone, tmp_path: Path
 ) -> None:
-    """From `configuration.yaml` alone, on one core in place of two, in other surroundings.
+    """From `configuration.yaml` alone, on one core, with other variables, in processes not forked.
 
     Experiments enough for products of all kinds.
     """
@@ -58,7 +59,7 @@ def test_a_run_repeated_from_its_record_elsewhere_leaves_the_same_bytes(
     again.snakemake(
         *(f"results/tables/{name}.csv" for name in REPEATED),
         *("--configfile", "configuration.yaml", "--cores", "1"),
-        environment=surroundings(tmp_path / "home"),
+        environment={**surroundings(tmp_path / "home"), forks.PLACE: "off"},
     )
     one, two = finished.results(), again.results()
     assert kinds(one) - kinds(two) == OF_ALL_EXPERIMENTS

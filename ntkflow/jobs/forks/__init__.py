@@ -20,8 +20,9 @@ USED = ".used"  # ending of the file in which a client says what its script used
 class ForkServer:
     """A server for the scripts of one run, or for several runs.
 
-    It ends with `stop`, or with the process that started it. `environment` is that of the scripts,
-    by default the one of this process; `libraries` are imported beside those of jobs.
+    It ends with `stop`, or with the process that started it, and its scripts end with it.
+    `environment` is that of the scripts, by default the one of this process; `libraries` are
+    imported beside those of jobs.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class ForkServer:
             )
 
     def stop(self) -> None:
-        """End the server. Scripts that still run go on."""
+        """End the server, and the scripts that still run."""
         self.process.communicate()
         self.folder.cleanup()
 

@@ -6,6 +6,7 @@ the code as it is then, and no thread of JAX has started.
 """
 
 import atexit
+import ctypes
 import gc
 import json
 import os
@@ -36,6 +37,7 @@ LIBRARIES = (
     "xarray",
     "zarr",
 )
+PR_SET_PDEATHSIG = 1  # of Linux: the signal that a process gets when its parent ends
 THREADS = "OMP_NUM_THREADS"
 # Variables that differ between jobs, and matter to no library that is imported here.
 OWN = {
@@ -147,7 +149,11 @@ def _python_path(environment: dict[str, str]) -> list[str]:
 
 
 def _become(request: dict[str, Any], files: list[int]) -> list[str]:
-    """Turn this process into the one that the client would have been."""
+    """Turn this process into the one that the client would have been.
+
+    It is killed if the server is, as a client without a server counts as killed.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     for target, file in enumerate(files):
         os.dup2(file, target)
         os.close(file)
