@@ -26,6 +26,7 @@ CHANGED: dict[str, set[str]] = {
     "ntkflow/configuration/study.py": set(),
     "ntkflow/measures/__init__.py": MEASURE,
     "ntkflow/measures/kernel_profile/settings.py": set(),
+    "ntkflow/jobs/forks/server.py": set(),
     "ntkflow/jobs/log.py": set(),
     "ntkflow/jobs/provenance.py": set(),
     "ntkflow/jobs/requests.py": set(),
