@@ -35,7 +35,7 @@ TRIALS = {
     "a place that is taken": Trials(66, 0),
     "a bad argument": Trials(150, 2_500),
     "two configuration files": Trials(3, 0),
-    "a changed or random configuration": Trials(300, 10_000),
+    "a changed or random configuration": Trials(300, 4_000),
     "a strange folder": Trials(1, 2),
 }
 

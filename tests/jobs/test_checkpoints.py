@@ -194,11 +194,11 @@ np.savez(sys.argv[2], *test_checkpoints.train(checkpointer, "adam on batches"))
 
 @pytest.mark.slow
 def test_killed_at_any_moment(tmp_path):
-    """Ten times: while it trains, records, or writes a checkpoint, and after its end."""
+    """Six times: while it trains, records, or writes a checkpoint, and after its end."""
     place, folder, steps = tmp_path / "records.npz", tmp_path / "kept", set()
     command = [sys.executable, "-u", "-c", TRAINING, str(folder), str(place)]
     moments = random.Random(0)
-    for _ in range(10):
+    for _ in range(6):
         with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) as run:
             for _ in range(moments.randrange(1, 5)):  # lines of progress
                 run.stdout.readline()
@@ -209,4 +209,4 @@ def test_killed_at_any_moment(tmp_path):
     subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE)
     with np.load(place) as found:
         same([found[name] for name in found.files], train(method="adam on batches"))
-    assert len(steps) > 2
+    assert len(steps) > 1
