@@ -91,21 +91,21 @@ def started(server, file, place):
 
 
 def test_a_script_finds_what_an_ordinary_process_would(server, script, tmp_path):
-    file, elsewhere = script(SEEN), tmp_path / "elsewhere"
+    file, elsewhere, record = script(SEEN), tmp_path / "elsewhere", tmp_path / "record"
     elsewhere.mkdir()
     own = {"NTKFLOW_MINE": "1", "PYTHONPATH": str(tmp_path / "mine"), "OMP_NUM_THREADS": "1"}
     own |= {"TMPDIR": str(elsewhere)}
     common = {"cwd": elsewhere, "input": "typed", "umask": 0o27}
     found = [
         ran(words, file, "a b", "{c}", own=own, **common)
-        for words in (forks.command(server.place), [sys.executable])
+        for words in (forks.command(server.place, str(record)), [sys.executable])
     ]
     assert [run.returncode for run in found] == [0, 0]
     assert [run.stderr for run in found] == ["to the other\n"] * 2
     forked, ordinary = (json.loads(run.stdout) for run in found)
     assert ordinary["arguments"] == ["a b", "{c}"]
     assert forked == ordinary
-    assert Path(file + ".used").exists()  # it was forked
+    assert record.read_text()  # it was forked
 
 
 def test_libraries_are_there_and_compute_with_the_threads_of_the_job(server, script):
@@ -157,6 +157,21 @@ def test_signals_reach_the_script(server, script, tmp_path):
     assert not process.is_running()
 
 
+def test_a_closed_standard_output_is_that_of_the_script(server, script):
+    file = script("open(1, 'w')")
+    command = " ".join([*forks.command(server.place, "-"), file])
+    for closed in ("0<&-", "1>&-"):
+        run = ran(["bash", "-c", f"{command} {closed}"])
+        assert (run.returncode, "Bad file descriptor" in run.stderr) in ((0, False), (1, True))
+        assert (run.returncode == 1) == (closed[0] == "1")
+
+
+def test_what_a_script_has_not_closed_is_written(server, script, tmp_path):
+    file, place = script("import sys; file = open(sys.argv[1], 'w'); file.write('all')"), "written"
+    assert ran(forks.command(server.place), file, str(tmp_path / place)).returncode == 0
+    assert (tmp_path / place).read_text() == "all"
+
+
 def test_scripts_run_side_by_side(server, script):
     file = script("import sys, time; time.sleep(0.1); sys.exit(int(sys.argv[1]))")
     numbers = [*range(16)]
@@ -172,9 +187,8 @@ def test_what_a_script_used_is_in_the_record(server, script):
         conda_env = container_img = env_modules = None
         bench_record = type("Record", (), {})()
 
-        def _execute_cmd(self, command, fname, words, is_python_script):
-            text = command.replace("{words}", words).replace("{fname:q}", fname)
-            assert ran(shlex.split(text)).returncode == 0
+        def _execute_cmd(self, command, words, is_python_script):
+            assert ran(shlex.split(command.format(words=words))).returncode == 0
 
     file = script(
         "x = bytearray(300 * 2**20); x[::4096] = bytes(len(x[::4096]))\nsum(range(10**7))"
@@ -185,7 +199,7 @@ def test_what_a_script_used_is_in_the_record(server, script):
     assert 300 < record.max_rss < 1000
     assert 0.05 < record.cpu_time < 60
     assert record.cpu_usage == 100 * record.cpu_time
-    assert not Path(file + ".used").exists()
+    assert [*Path(file).parent.iterdir()] == [Path(file)]
 
 
 def test_scripts_of_other_environments_are_left_to_snakemake(script):

@@ -14,7 +14,7 @@ SHOWN = []
 SERVERS = []
 
 
-def end():
+def end_run():
     """Take the bar away, also at an exit without a hook, which would leave the cursor hidden."""
     while SHOWN:
         SHOWN.pop().hide(LOGGER)
@@ -22,7 +22,7 @@ def end():
         SERVERS.pop().stop()
 
 
-atexit.register(end)
+atexit.register(end_run)
 
 
 def fork_jobs(jobs):
@@ -53,11 +53,11 @@ onstart:
 
 
 onerror:
-    end()
+    end_run()
 
 
 onsuccess:
-    end()
+    end_run()
     written = {str(file) for job in workflow.dag.jobs for file in job.output}
     for page in PAGES:
         if page in written:

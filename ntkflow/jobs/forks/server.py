@@ -1,8 +1,8 @@
 """Fork a process for each script that a client asks for, with the libraries of jobs imported.
 
-Each job is a process of its own, in the process group of its client and with that one's folder,
-environment, files and limits. Nothing of this package is imported before the fork, so a job runs
-the code as it is then, and no thread of JAX has started.
+Each job is a process of its own, in the process group of its client and with the client's working
+directory, environment, files and limits. Nothing of this package is imported before the fork, so a
+job runs the code as it is then, and no thread of JAX has started.
 """
 
 import atexit
@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -39,13 +40,16 @@ LIBRARIES = (
 )
 PR_SET_PDEATHSIG = 1  # of Linux: the signal that a process gets when its parent ends
 THREADS = "OMP_NUM_THREADS"
-# Variables that differ between jobs, and matter to no library that is imported here.
+# Variables that may differ between jobs: they matter to no library above, or are applied to a fork.
 OWN = {
     *("TMPDIR", "TMP", "TEMP", "TEMPDIR", "_", "PWD", "OLDPWD", "SHLVL", THREADS),
     *("GOTO_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
     *("NUMEXPR_NUM_THREADS", "PYTHONPATH"),
 }
 STARTED = dict(os.environ)
+# The server ends when its standard input is closed, not before its jobs. They get these back.
+HANDLERS = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+PID = os.getpid()
 
 
 class Job:
@@ -59,7 +63,10 @@ class Job:
 
 
 class Server:
-    """All that is open: the listener, standard input, and each job by its connection and handle."""
+    """Loop over what may become ready: the listener, standard input, and each job, twice.
+
+    A job's connection becomes ready if its client is killed, its handle when its process ends.
+    """
 
     def __init__(self, listener: socket.socket) -> None:
         self.listener = listener
@@ -87,29 +94,31 @@ class Server:
 
     def accept(self) -> list[str] | None:
         """Fork for the next client; its arguments in the new process, None in the server."""
-        connection, _ = self.listener.accept()
-        connection.settimeout(10)  # seconds; a client sends its whole request at once
-        files: list[int] = []
-        pid = None
         try:
+            connection, _ = self.listener.accept()
+        except OSError:  # the client was killed, or too many files are open
+            return None
+        files: list[int] = []
+        job = None
+        try:
+            connection.settimeout(5)  # seconds; a client sends its whole request at once
             _, files, _, _ = socket.recv_fds(connection, 1, 3)
             request = json.loads(connection.makefile(encoding="utf-8").readline())
-            if _alike(request["environment"]):
+            if len(files) == 3 and _alike(request["environment"]):
                 pid = os.fork()
-        except (OSError, ValueError):  # the client was killed, or there is no memory for a fork
+                if pid == 0:
+                    self.close()
+                    connection.close()
+                    return _become(request, files)
+                job = _watched(pid, connection)
+            connection.sendall(f"{job.pid if job else 0}\n".encode())
+        except (OSError, ValueError):  # the client was killed, or nothing can be forked now
             pass
-        if pid == 0:
-            self.close()
-            connection.close()
-            return _become(request, files)
         for file in files:
             os.close(file)
-        with suppress(OSError):
-            connection.sendall(f"{pid or 0}\n".encode())
-        if pid is None:
+        if job is None:
             connection.close()
         else:
-            job = Job(pid, connection)
             self.open.register(connection, selectors.EVENT_READ, job)
             self.open.register(job.handle, selectors.EVENT_READ, job)
         return None
@@ -137,6 +146,16 @@ class Server:
         self.open.close()
 
 
+def _watched(pid: int, connection: socket.socket) -> Job | None:
+    """The job of a process just forked; None, and no process, if too many files are open."""
+    try:
+        return Job(pid, connection)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return None
+
+
 def _alike(environment: dict[str, str]) -> bool:
     """Whether libraries imported in this environment are as the server has imported them."""
     names = {name for name in {*environment, *STARTED} - OWN if not name.startswith("NTKFLOW_")}
@@ -154,12 +173,16 @@ def _become(request: dict[str, Any], files: list[int]) -> list[str]:
     It is killed if the server is, as a client without a server counts as killed.
     """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != PID:  # it was killed just before
+        os._exit(1)
     for target, file in enumerate(files):
         os.dup2(file, target)
         os.close(file)
     with suppress(PermissionError):  # of another session
         os.setpgid(0, request["group"])
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, handler in HANDLERS.items():
+        signal.signal(number, handler)
+    atexit.unregister(shutil.rmtree)  # of a folder of Matplotlib that all forks share
     os.chdir(request["folder"])
     os.umask(request["mask"])
     for name in STARTED.keys() - request["environment"].keys():
@@ -171,7 +194,8 @@ def _become(request: dict[str, Any], files: list[int]) -> list[str]:
     for name, values in request["limits"].items():
         resource.setrlimit(getattr(resource, name), values)
     if threads := request["environment"].get(THREADS):
-        sys.modules["threadpoolctl"].threadpool_limits(int(threads), "blas")
+        most = len(os.sched_getaffinity(0))  # a BLAS that is loaded takes no more
+        sys.modules["threadpoolctl"].threadpool_limits(min(int(threads), most), "blas")
     arguments: list[str] = request["arguments"]
     with suppress(OSError):  # the name in lists of processes
         short = ".".join(Path(arguments[0]).name.split(".")[-2:])  # without Snakemake's own prefix
@@ -181,7 +205,8 @@ def _become(request: dict[str, Any], files: list[int]) -> list[str]:
 
 def main(descriptor: int, *libraries: str) -> None:
     """Serve at a socket that listens already; its clients wait until the libraries are imported."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # at Ctrl-C it is Snakemake that ends the run
+    for number in HANDLERS:
+        signal.signal(number, signal.SIG_IGN)
     for name in (*LIBRARIES, *libraries):
         import_module(name)
     gc.freeze()  # forked processes share these objects
@@ -196,13 +221,16 @@ def _run(script: str) -> None:
     module = ModuleType("__main__")
     module.__file__ = script
     sys.modules["__main__"] = module
-    exec(compile(Path(script).read_bytes(), script, "exec"), vars(module))  # noqa: S102
+    code = compile(Path(script).read_bytes(), script, "exec", dont_inherit=True)
+    exec(code, vars(module))  # noqa: S102
 
 
 def _leave() -> NoReturn:
-    """End as the interpreter does, but leave its modules to the system, which takes no time."""
+    """End as the interpreter does, but do not take imported modules apart, which is slow."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
+    vars(sys.modules["__main__"]).clear()
+    gc.collect()  # closes the files of the script
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
