@@ -11,14 +11,12 @@ from pathlib import Path
 
 import psutil
 
-from ntkflow.jobs import forks
 from tests.workflow.conftest import (
     CODE,
-    SNAKEMAKE,
     Clone,
     copy_of_code,
+    forked_snakemake,
     shell_environment,
-    with_server,
 )
 
 OVERLAYS = ("config/smoke.yaml", "tests/faults/study.yaml")
@@ -52,9 +50,7 @@ class Study(Clone):
 
     def snakemake(self, *arguments: str, ok: bool = True) -> str:
         """What Snakemake prints; `ok` is whether it must end well."""
-        variables = with_server()
-        command = [*forks.command(variables[forks.PLACE]), SNAKEMAKE]
-        run = self.started(command, variables, arguments)
+        run = self.started(*forked_snakemake(), arguments)
         printed, _ = run.communicate()
         assert (run.returncode == 0) is ok, printed
         return printed

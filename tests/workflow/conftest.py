@@ -20,8 +20,8 @@ CODE = ("Snakefile", "workflow", "ntkflow", "config", "environment.yml", "profil
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 NO_PRODUCTS = ("logs", "benchmarks", "report.html")
 # Further experiments, so that one run also covers several outputs, other activations and layouts.
-SERVERS: list[forks.ForkServer] = []  # one, as soon as a test of this process needs it
 OVERLAYS = ("config/smoke.yaml", "tests/workflow/variants.yaml")
+SERVERS: list[forks.ForkServer] = []  # one, as soon as a test of this process needs it
 
 
 def shell_environment() -> dict[str, str]:
@@ -30,13 +30,14 @@ def shell_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
-def with_server() -> dict[str, str]:
-    """`shell_environment`, and the server that forks the jobs of all runs, and Snakemake itself."""
+def forked_snakemake() -> tuple[list[str], dict[str, str]]:
+    """Command and variables of a Snakemake that the server of this process forks, and its jobs."""
     variables = shell_environment()
     if not SERVERS:
         SERVERS.append(forks.ForkServer(variables, libraries=["snakemake.cli"]))
         atexit.register(SERVERS[0].stop)
-    return {**variables, forks.PLACE: SERVERS[0].place}
+    place = SERVERS[0].place
+    return [*forks.command(place), SNAKEMAKE], {**variables, forks.PLACE: place}
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,9 @@ class Clone:
         """What Snakemake prints, with the smoke study unless another configuration is given."""
         if "--configfile" not in arguments:
             arguments = (*arguments, "--configfile", *OVERLAYS)
-        variables = shell_environment() if self.program else with_server()
-        command = [sys.executable, self.program]
+        command, variables = [sys.executable, self.program], shell_environment()
         if not self.program:
-            command = [*forks.command(variables[forks.PLACE]), SNAKEMAKE]
+            command, variables = forked_snakemake()
         run = subprocess.run(
             [*command, "--cores", "2", *arguments],
             cwd=self.folder,

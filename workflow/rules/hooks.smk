@@ -15,7 +15,8 @@ SERVERS = []
 
 
 def end_run():
-    """Take the bar away, also at an exit without a hook, which would leave the cursor hidden."""
+    """Take the bar away and end the server, also at an exit without a hook, which would leave the
+    cursor hidden."""
     while SHOWN:
         SHOWN.pop().hide(LOGGER)
     while SERVERS:
