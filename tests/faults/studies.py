@@ -45,11 +45,11 @@ class Study(Clone):
     environment: dict[str, str] = field(default_factory=dict)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Snakemake in a process group of its own, which starts its jobs as it does for a user."""
+        """Snakemake in the background, which starts its jobs as it does for a user."""
         return self.started([sys.executable, "-m", "snakemake"], shell_environment(), arguments)
 
     def snakemake(self, *arguments: str, ok: bool = True) -> str:
-        """What Snakemake prints; `ok` is whether it must end well."""
+        """Run Snakemake and return what it prints; it must fail if `ok` is False."""
         run = self.started(*forked_snakemake(), arguments)
         printed, _ = run.communicate()
         assert (run.returncode == 0) is ok, printed
@@ -58,7 +58,7 @@ class Study(Clone):
     def started(
         self, command: Sequence[str], variables: dict[str, str], arguments: Sequence[str]
     ) -> subprocess.Popen[str]:
-        """A run in the background."""
+        """Snakemake in a process group of its own."""
         if "--configfile" not in arguments:
             arguments = (*arguments, "--configfile", *OVERLAYS)
         return subprocess.Popen(

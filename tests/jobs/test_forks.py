@@ -157,19 +157,32 @@ def test_signals_reach_the_script(server, script, tmp_path):
     assert not process.is_running()
 
 
-def test_a_closed_standard_output_is_that_of_the_script(server, script):
-    file = script("open(1, 'w')")
-    command = " ".join([*forks.command(server.place, "-"), file])
-    for closed in ("0<&-", "1>&-"):
-        run = ran(["bash", "-c", f"{command} {closed}"])
-        assert (run.returncode, "Bad file descriptor" in run.stderr) in ((0, False), (1, True))
-        assert (run.returncode == 1) == (closed[0] == "1")
+@pytest.mark.parametrize(("closed", "status"), [("0<&-", 0), ("1>&-", 1)])
+def test_a_standard_file_that_is_closed_is_closed_in_the_script(server, script, closed, status):
+    command = shlex.join([*forks.command(server.place), script("open(1, 'w')")])
+    run = ran(["bash", "-c", f"{command} {closed}"])
+    assert run.returncode == status
+    assert ("Bad file descriptor" in run.stderr) == bool(status)
 
 
 def test_what_a_script_has_not_closed_is_written(server, script, tmp_path):
     file, place = script("import sys; file = open(sys.argv[1], 'w'); file.write('all')"), "written"
     assert ran(forks.command(server.place), file, str(tmp_path / place)).returncode == 0
     assert (tmp_path / place).read_text() == "all"
+
+
+def test_a_process_that_cannot_become_the_client_ends_with_the_error(server, script):
+    """A folder that is deleted between the request and the fork; the server goes on."""
+    file = script("print('ran')")
+    client = (
+        "import os, sys; from ntkflow.jobs.forks import client; "
+        "os.getcwd = lambda: '/nowhere'; client.main(*sys.argv[1:])"
+    )
+    place = forks.command(server.place)[-2:]
+    run = ran([sys.executable, "-c", client, *place, file])
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "'/nowhere'" in run.stderr.splitlines()[-1]
+    assert ran(forks.command(server.place), file).stdout == "ran\n"
 
 
 def test_scripts_run_side_by_side(server, script):

@@ -49,7 +49,7 @@ def kinds(products: Iterable[str]) -> set[str]:
 def test_a_run_repeated_from_its_record_elsewhere_leaves_the_same_bytes(
     finished: Clone, tmp_path: Path
 ) -> None:
-    """From `configuration.yaml` alone, on one core, with other variables, in processes not forked.
+    """From `configuration.yaml` alone, on one core, with other variables, in ordinary processes.
 
     Experiments enough for products of all kinds.
     """

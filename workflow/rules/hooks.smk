@@ -27,17 +27,14 @@ atexit.register(end_run)
 
 
 def fork_jobs(jobs):
-    """Have scripts run in processes forked from one that has imported their libraries.
-
-    Snakemake has no hook for this."""
+    """Run scripts in processes forked from one that has imported their libraries, which Snakemake has
+    no hook for."""
     place = os.environ.get(forks.PLACE)
-    if not place:
-        if server := forks.server_for(jobs):
-            SERVERS.append(server)
-            place = server.place
-    if not place or place == "off":
-        return
-    PythonScript.execute_script = forks.script_runner(place, PythonScript.execute_script)
+    if not place and (server := forks.server_for(jobs)):
+        SERVERS.append(server)
+        place = server.place
+    if place and place != "off":
+        PythonScript.execute_script = forks.script_runner(place, PythonScript.execute_script)
 
 
 onstart:

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -47,26 +48,23 @@ OWN = {
     *("NUMEXPR_NUM_THREADS", "PYTHONPATH"),
 }
 STARTED = dict(os.environ)
-# The server ends when its standard input is closed, not before its jobs. They get these back.
+# The server ignores these signals, which would end it before its jobs; the jobs do not.
 HANDLERS = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 PID = os.getpid()
 
 
+@dataclass
 class Job:
-    """A process that runs a script, and the connection to its client."""
+    """A process that runs a script."""
 
-    def __init__(self, pid: int, connection: socket.socket) -> None:
-        self.pid = pid
-        self.connection = connection
-        self.handle = os.pidfd_open(pid)  # readable when the process has ended
-        self.ended = False
+    pid: int
+    connection: socket.socket  # to its client; readable when the client has been killed
+    handle: int  # readable when the process has ended
+    ended: bool = False
 
 
 class Server:
-    """Loop over what may become ready: the listener, standard input, and each job, twice.
-
-    A job's connection becomes ready if its client is killed, its handle when its process ends.
-    """
+    """Loop over the listener, standard input, and the connection and handle of each job."""
 
     def __init__(self, listener: socket.socket) -> None:
         self.listener = listener
@@ -99,23 +97,24 @@ class Server:
         except OSError:  # the client was killed, or too many files are open
             return None
         files: list[int] = []
-        job = None
+        pid = None
         try:
             connection.settimeout(5)  # seconds; a client sends its whole request at once
             _, files, _, _ = socket.recv_fds(connection, 1, 3)
             request = json.loads(connection.makefile(encoding="utf-8").readline())
-            if len(files) == 3 and _alike(request["environment"]):
+            if len(files) == 3 and _same_libraries(request["environment"]):
                 pid = os.fork()
-                if pid == 0:
-                    self.close()
-                    connection.close()
-                    return _become(request, files)
-                job = _watched(pid, connection)
-            connection.sendall(f"{job.pid if job else 0}\n".encode())
         except (OSError, ValueError):  # the client was killed, or nothing can be forked now
             pass
+        if pid == 0:
+            self.close()
+            connection.close()
+            return _become(request, files)
         for file in files:
             os.close(file)
+        job = _watched(pid, connection) if pid else None
+        with suppress(OSError):
+            connection.sendall(f"{job.pid if job else 0}\n".encode())
         if job is None:
             connection.close()
         else:
@@ -149,15 +148,15 @@ class Server:
 def _watched(pid: int, connection: socket.socket) -> Job | None:
     """The job of a process just forked; None, and no process, if too many files are open."""
     try:
-        return Job(pid, connection)
+        return Job(pid, connection, os.pidfd_open(pid))
     except OSError:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         return None
 
 
-def _alike(environment: dict[str, str]) -> bool:
-    """Whether libraries imported in this environment are as the server has imported them."""
+def _same_libraries(environment: dict[str, str]) -> bool:
+    """Return True if no variable that a library may have read at its import differs."""
     names = {name for name in {*environment, *STARTED} - OWN if not name.startswith("NTKFLOW_")}
     return all(environment.get(name) == STARTED.get(name) for name in names)
 
@@ -168,9 +167,9 @@ def _python_path(environment: dict[str, str]) -> list[str]:
 
 
 def _become(request: dict[str, Any], files: list[int]) -> list[str]:
-    """Turn this process into the one that the client would have been.
+    """Give this process all that the client has; return the arguments.
 
-    It is killed if the server is, as a client without a server counts as killed.
+    It is killed if the server is, because the client then exits as if its script had been killed.
     """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != PID:  # it was killed just before
@@ -187,7 +186,7 @@ def _become(request: dict[str, Any], files: list[int]) -> list[str]:
     os.umask(request["mask"])
     for name in STARTED.keys() - request["environment"].keys():
         os.environ.pop(name, None)
-    os.environ.update(request["environment"])  # beside what libraries have set
+    os.environ.update(request["environment"])  # libraries have set further variables
     before, after = _python_path(STARTED), _python_path(request["environment"])
     sys.path[:] = [*after, *(place for place in sys.path if place not in before)]
     tempfile.tempdir = None
