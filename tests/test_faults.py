@@ -55,7 +55,7 @@ def damaged(path, x):
 
 @pytest.mark.parametrize("state", [nothing, another, damaged])
 @pytest.mark.parametrize(
-    "step", [23, pytest.param(3, marks=pytest.mark.slow)], ids=["some", "many"]
+    "step", [23, pytest.param(7, marks=pytest.mark.slow)], ids=["some", "many"]
 )
 def test_killed_before_operations_on_files(state, step, tmp_path):
     """From another operation on in each state, so that every operation is met in one."""
@@ -120,8 +120,8 @@ def chunks(folder):
     ("run", "trials"),
     [
         (plain, 5),
-        pytest.param(plain, 30, marks=pytest.mark.slow),
-        pytest.param(limiting, 8, marks=pytest.mark.slow),
+        pytest.param(plain, 12, marks=pytest.mark.slow),
+        pytest.param(limiting, 4, marks=pytest.mark.slow),
     ],
 )
 def test_killed_twice_at_random_moments(run, trials, tmp_path):
@@ -208,7 +208,7 @@ def test_second_process_is_refused_and_the_first_ends_well(tmp_path):
     assert contents(path) == without_faults(plain, tmp_path)
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_several_started_together_leave_one_whole_store(rounds, tmp_path):
     x = inputs(16)
     write(tmp_path / "whole.zarr", x, block=4)
@@ -255,7 +255,7 @@ def unwarned(path, x):
     write(path, x, block=20)
 
 
-@pytest.mark.parametrize("step", [40, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [40, pytest.param(12, marks=pytest.mark.slow)])
 def test_full_disk_is_one_error_and_keeps_what_is_done(step, small_disk, tmp_path):
     """A larger disk each time, until the store fits."""
     x = inputs(100)  # 50 chunks of 3.2 kB, a page each

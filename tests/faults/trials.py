@@ -33,9 +33,9 @@ TRIALS = {
     "two runs at once": Trials(0, 2),
     "a broken configuration": Trials(2, 13),
     "a place that is taken": Trials(66, 0),
-    "a bad argument": Trials(150, 2_500),
+    "a bad argument": Trials(150, 1_000),
     "two configuration files": Trials(3, 0),
-    "a changed or random configuration": Trials(300, 4_000),
+    "a changed or random configuration": Trials(300, 1_500),
     "a strange folder": Trials(1, 2),
 }
 

@@ -1,5 +1,6 @@
 """Limits of composed networks against another library, mpmath, and each other."""
 
+from functools import cache
 from pathlib import Path
 
 import jax
@@ -126,7 +127,7 @@ POOLED = {
 }
 
 
-@pytest.fixture(scope="module")
+@cache
 def hard():
     """Inputs (n, 4, 2): one, near-duplicates of it, scaled and opposite ones, others, and zero."""
     rng = np.random.default_rng(2)
@@ -136,38 +137,45 @@ def hard():
     return np.stack([x, *near, 3 * x, -x, -x + 1e-7 * offset, other, partly, 0 * x])
 
 
-def scaled_errors(layers, x, dtype="float64"):
-    """Errors over sqrt(K(x, x) K(x', x')), of the NNGP kernel and of the NTK."""
-    expected = exact_layers.kernels(layers, x)
+@cache
+def exact(layers):
+    """Both kernels of all hard inputs."""
+    return exact_layers.kernels(layers, hard())
+
+
+def scaled_errors(layers, dtype="float64", rows=range(12)):
+    """Errors over sqrt(K(x, x) K(x', x')) between some hard inputs, of both kernels."""
+    x = hard()[[*rows]]
+    expected = [kernel[np.ix_(rows, rows)] for kernel in exact(layers)]
     half = composed(layers, x[:6], x, dtype)
     errors = []
-    for whole, part, exact in zip(composed(layers, x, None, dtype), half, expected, strict=True):
+    for whole, part, right in zip(composed(layers, x, None, dtype), half, expected, strict=True):
         assert np.isfinite(whole).all()
-        root = np.sqrt(np.diagonal(exact))
+        root = np.sqrt(np.diagonal(right))
         scale = np.outer(root, root)
         scale = np.where(scale > 0, scale, 1)
         np.testing.assert_array_equal(whole, whole.T)
-        errors += [np.abs(whole - exact) / scale, np.abs(part - exact[:6]) / scale[:6]]
+        errors += [np.abs(whole - right) / scale, np.abs(part - right[:6]) / scale[:6]]
     return [error.max() for error in errors]
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_hard_pairs_against_fifty_digits(name, hard):
-    assert max(scaled_errors(SMALL[name], hard)) < 1e-12
+def test_hard_pairs_against_fifty_digits(name):
+    assert max(scaled_errors(SMALL[name])) < 1e-12
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_float32_has_errors_below_1e_5(name, hard):
-    assert max(scaled_errors(SMALL[name], hard, "float32")) < 1e-5
+def test_float32_has_errors_below_1e_5(name):
+    assert max(scaled_errors(SMALL[name], "float32")) < 1e-5
 
 
 @pytest.mark.parametrize("name", POOLED)
 @pytest.mark.parametrize(("dtype", "bound"), [("float64", 1e-8), ("float32", 1e-3)])
-def test_kinks_after_pooling_have_the_stated_bound(name, dtype, bound, hard):
+def test_kinks_after_pooling_have_the_stated_bound(name, dtype, bound):
     """Pairs that are not near-duplicates are as accurate as in other networks."""
-    assert max(scaled_errors(POOLED[name], hard, dtype)) < bound
-    apart = hard[[0, 1, 9, 10, 11]]  # without the scaled copy, which is parallel
-    whole = scaled_errors(POOLED[name], apart, dtype)[::2]  # the other kernels contain copies
+    assert max(scaled_errors(POOLED[name], dtype)) < bound
+    apart = 0, 1, 9, 10, 11  # without the scaled copy, which is parallel
+    whole = scaled_errors(POOLED[name], dtype, apart)[::2]  # the other kernels contain copies
     assert max(whole) < {1e-8: 1e-12, 1e-3: 3e-5}[bound]
 
 
@@ -202,10 +210,10 @@ def test_dense_layers_are_a_fully_connected_network(sigma):
 
 
 @pytest.mark.parametrize("name", ["stride", "circular", "pool at the end"])
-def test_a_first_layer_of_many_features_is_summed(name, hard, monkeypatch):
-    read = composed(SMALL[name], hard)
+def test_a_first_layer_of_many_features_is_summed(name, monkeypatch):
+    read = composed(SMALL[name], hard())
     monkeypatch.setattr(schedules, "FEW_FEATURES", 0)
-    for one, two in zip(read, composed(SMALL[name], hard), strict=True):
+    for one, two in zip(read, composed(SMALL[name], hard()), strict=True):
         np.testing.assert_allclose(one, two, rtol=0, atol=1e-13 * np.abs(one).max())
 
 
