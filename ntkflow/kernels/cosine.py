@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntkflow.aliases import AnyArray, Array, Float, Gram, Inputs, OtherInputs
+from ntkflow.aliases import AnyArray, Float, Inputs, OtherInputs
 from ntkflow.kernels.correlation import input_pairs
 from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.limiting import LimitingKernels, Points, recursion
@@ -52,20 +52,20 @@ def fit_series(point: Points, activation: Activation, dtype: np.dtype) -> Cosine
             best = min(best, other, key=lambda series: series.coefficients.shape[1])
     angles = np.concatenate([[0.0, np.pi], np.geomspace(1e-6, 1, 97) * np.pi])
     exact = _at_angles(point, activation, angles)
-    found = np.stack(evaluate(best, jnp.asarray(angles)[None, :]))[:, 0]
+    found = np.stack(evaluate(best, angles))
     error = np.max(np.abs(found - exact) / np.abs(exact).max(axis=1, keepdims=True))
     return best if error <= 10 * tolerance else None
 
 
-def evaluate(series: CosineSeries, phi: Gram) -> LimitingKernels:
-    """Both kernels at angles phi (n, m), by Clenshaw's recurrence, in the dtype of `phi`."""
+def evaluate(series: CosineSeries, phi: AnyArray) -> LimitingKernels:
+    """Both kernels at angles phi, by Clenshaw's recurrence, in the dtype of `phi`."""
     stretch = series.stretch
     position = (
         phi / np.pi if np.isinf(stretch) else phi * ((np.pi + stretch) / np.pi) / (phi + stretch)
     )
     t = 2 * position - 1
-    coefficients = jnp.asarray(series.coefficients, phi.dtype)
-    before = last = [jnp.zeros_like(t)] * 2
+    coefficients = series.coefficients.astype(phi.dtype)
+    before = last = [0 * t] * 2
     for k in range(coefficients.shape[1] - 1, 0, -1):
         fresh = [coefficients[i, k] + 2 * t * last[i] - before[i] for i in (0, 1)]
         before, last = last, fresh
@@ -117,16 +117,19 @@ def _interpolated(
 
 def _at_angles(point: Points, activation: Activation, phi: np.ndarray) -> np.ndarray:
     """Both kernels (2, c) between inputs like `point` at angles phi (c,), by the recursion."""
-    return np.stack(_recursion_at(point, jnp.asarray(phi), activation=activation))[:, 0]
+    repeated = np.resize(phi, NODES[-1])  # always as many, so that the program is compiled once
+    found = kernels_at_angles(point, repeated[None, :], activation=activation)
+    return np.stack(found)[:, 0, : len(phi)]
 
 
 @partial(jax.jit, static_argnames="activation")
-def _recursion_at(
-    point: Points, phi: Float[Array, " c"], *, activation: Activation
+def kernels_at_angles(
+    points: Points, phi: Float[AnyArray, "n m"], *, activation: Activation
 ) -> LimitingKernels:
-    half = phi[None, :] / 2
-    pairs = Pairs(2 * jnp.sin(half) ** 2, 2 * jnp.cos(half) ** 2, jnp.cos(phi)[None, :])
-    return recursion(pairs, point, point, activation)
+    """Kernels (n, m) by the recursion, between inputs like `points` at the angles phi."""
+    half = phi / 2
+    pairs = Pairs(2 * jnp.sin(half) ** 2, 2 * jnp.cos(half) ** 2, jnp.cos(phi))
+    return recursion(pairs, points, points, activation)
 
 
 def _chopped(coefficients: np.ndarray, tolerance: float) -> np.ndarray:

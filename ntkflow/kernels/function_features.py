@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, OutputGram
+from ntkflow.kernels.batches import map_batches
 from ntkflow.kernels.empirical import symmetric_ntk
 from ntkflow.kernels.jaxpr_sites import Windows
 
@@ -139,7 +140,7 @@ def _of_factors(
         return jnp.einsum("bsmt,bksmlt->mkl", inner[:, 0], outer, precision="highest")
 
     entries = len(two[1]) * (number * s) ** 2 * b
-    rows: OutputGram = jax.lax.map(of_row, one, batch_size=max(1, LARGEST_PRODUCT // entries))
+    rows: OutputGram = map_batches(of_row, one, max(1, LARGEST_PRODUCT // entries))
     return rows
 
 

@@ -30,6 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import Array, Float
+from ntkflow.kernels.batches import map_batches
 
 Functions = tuple[Callable[[Array], Array], ...]  # elementwise, such as (sigma, sigma')
 Kinks = tuple[float, ...]
@@ -222,9 +223,9 @@ def _over_entries(
 ) -> tuple[Array, ...]:
     """Map `entry` over the elements of broadcast arrays, at most CHUNK values at a time."""
     arrays = tuple(jnp.broadcast_arrays(*arrays))
-    values = jax.lax.map(
+    values = map_batches(
         lambda scalars: entry(*scalars),
         tuple(jnp.ravel(array) for array in arrays),
-        batch_size=max(1, CHUNK // points),
+        max(1, CHUNK // points),
     )
     return tuple(value.reshape(arrays[0].shape) for value in values)

@@ -16,7 +16,7 @@ import numpy as np
 from ntkflow.aliases import AnyArray, Float
 from ntkflow.kernels.accuracy import DualError as DualError
 from ntkflow.kernels.accuracy import check_range, fit_dual
-from ntkflow.kernels.cosine import CosineSeries, fit_series, kernels_on_sphere
+from ntkflow.kernels.cosine import CosineSeries, fit_series, kernels_at_angles, kernels_on_sphere
 from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.limiting import LimitingKernels, Points, kernels_between, points
 
@@ -142,8 +142,9 @@ def plan_kernels(
     error, fitted = _fit_dual(typical, network, dtype)
     series = None
     if network.depth > 1 and np.ptp(norms) <= SAME_NORM[dtype] * np.finfo(dtype).eps * norms.max():
-        one = _typical(quantiles[:1], exact._replace(network=fitted))
-        series = fit_series(one, fitted.activation, dtype)
+        if fitted != network:
+            typical = _typical(quantiles[:1], exact._replace(network=fitted))
+        series = fit_series(_first(typical), fitted.activation, dtype)
     return Plan(fitted, features, dtype, series, error)
 
 
@@ -214,9 +215,16 @@ def _typical(norms: np.ndarray, plan: Plan) -> Points:
     return plan.points((norms, np.ones((len(norms), 1))))
 
 
+def _first(points: Points) -> Points:
+    """The first of some points."""
+    layers = jax.tree.map(lambda array: np.asarray(array)[:, :1], points.layers)
+    return jax.tree.map(lambda array: np.asarray(array)[:1], points)._replace(layers=layers)
+
+
 def _check_range(typical: Points, network: Network, dtype: np.dtype) -> None:
     """Raise DualError if a kernel of an input with itself over- or underflows in `dtype`."""
-    kernels = kernels_between(typical, typical, activation=network.activation, diagonal=True)
+    same = np.zeros(2 * typical.deviation.shape)  # angles; those of the diagonal count
+    kernels = kernels_at_angles(typical, same, activation=network.activation)
     diagonals = [np.diagonal(kernel) for kernel in kernels]
     largest = max(float(np.max(np.abs(diagonal))) for diagonal in diagonals)
     # A zero input without biases has a kernel of exactly zero, whatever the precision.

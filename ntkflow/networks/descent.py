@@ -17,6 +17,7 @@ import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ntkflow.aliases import Array, Float, Inputs, Key, OutputGram, Outputs, SeedKeys
+from ntkflow.kernels.batches import map_batches
 from ntkflow.networks.costs import mean_cost
 from ntkflow.networks.method import Method
 from ntkflow.networks.model import Model, Parameters
@@ -193,7 +194,8 @@ def evaluate(
 def _apply(theta: Parameters, x: Inputs, model: Model) -> Outputs:
     if len(x) <= ROWS:
         return model.apply(theta, x)
-    return jax.lax.map(lambda row: model.apply(theta, row[None])[0], x, batch_size=ROWS)
+    f: Outputs = map_batches(lambda row: model.apply(theta, row[None])[0], x, ROWS)
+    return f
 
 
 @partial(jax.jit, static_argnames="setting")

@@ -8,6 +8,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from ntkflow.aliases import Array, Float, Inputs, Key, OtherInputs, OutputGram, SeedKeys
+from ntkflow.kernels.batches import map_batches
 from ntkflow.kernels.function_ntk import function_ntk
 from ntkflow.networks.model import Model, OutputSelection, Parameters
 
@@ -54,4 +55,4 @@ def _initial_kernels(keys: SeedKeys, x: Inputs, model: Model, batch: int) -> Arr
     def kernel(key: Key[Array, ""]) -> OutputGram:
         return model.empirical_ntk(model.init(key, x.shape[1], x.dtype), x, x)
 
-    return jax.lax.map(kernel, keys, batch_size=batch)
+    return map_batches(kernel, keys, batch)

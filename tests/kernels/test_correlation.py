@@ -45,7 +45,7 @@ def clustered(rng, count):
 @pytest.mark.parametrize(("dtype", "accuracy"), [("float32", 3e-6), ("float64", 1e-12)])
 @pytest.mark.parametrize("count", [3, 60])
 def test_angles_of_near_duplicates_and_antipodes(dtype, accuracy, count):
-    """Few rows with a near pair (done one by one) and many (the whole tile)."""
+    """Few rows with a near pair, and more than are recomputed at once."""
     x = clustered(np.random.default_rng(0), count).astype(dtype)
     some = x[-12:]
     found = angles(directed(x, dtype), directed(some, dtype), np.dtype(dtype))
@@ -56,7 +56,7 @@ def test_angles_of_near_duplicates_and_antipodes(dtype, accuracy, count):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_all_rows_near_is_as_accurate(dtype):
     rng = np.random.default_rng(1)
-    x = (1 + 1e-4 * rng.normal(size=(correlation.REDONE_ROWS + 8, FEATURES))).astype(dtype)
+    x = (1 + 1e-4 * rng.normal(size=(correlation.WIDE_ROWS + 8, FEATURES))).astype(dtype)
     found = angles(directed(x, dtype), directed(x[:6], dtype), np.dtype(dtype))
     np.testing.assert_allclose(
         found, exact_angles(x, x[:6]), atol=2e-7 if dtype == "float32" else 1e-12

@@ -141,9 +141,10 @@ def test_a_cancelled_job_is_tried_again_and_an_interrupted_run_resumed(
     run = start(clone, *long_training)
     (first,) = when(lambda: queue.running("train_networks"))
     queue.cancel(first)
-    when(lambda: [job for job in queue.running("train_networks") if job.id != first.id])
+    (second,) = when(lambda: [j for j in queue.running("train_networks") if j.id != first.id])
     place = (clone.folder / TRAINED).with_name(".width-200.zarr.training")
     when(lambda: any(path.name.isdigit() for path in place.glob("*/*")))
+    send("STOP", second)  # so that it cannot end before the run is interrupted
     run.send_signal(signal.SIGINT)
     printed, _ = run.communicate(timeout=900)
     assert run.returncode != 0, printed

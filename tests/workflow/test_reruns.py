@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,26 +19,27 @@ TRAIN = {"train_networks", *SOLVE}
 LIMIT = {"compute_limiting_kernel", "decompose_kernel", "solve_gaussian", *TRAIN}
 ALL = {"make_dataset", "compute_initial_kernels", *LIMIT}
 
-# One file of each folder, and the rules that are planned after a change to it.
+# One file of each folder: first those of settings, wording, scheduling and what runs a job.
+WITHOUT_RESULTS = (
+    "ntkflow/api.py",
+    "ntkflow/configuration/study.py",
+    "ntkflow/measures/kernel_profile/settings.py",
+    "ntkflow/jobs/forks/server.py",
+    "ntkflow/jobs/log.py",
+    "ntkflow/jobs/provenance.py",
+    "ntkflow/jobs/requests.py",
+    "ntkflow/jobs/tasks.py",
+    "ntkflow/verification/comparison.py",
+    "ntkflow/stores/planning.py",
+    "ntkflow/pages/captions.py",
+    "ntkflow/measures/common/experiment.py",
+    "ntkflow/pages/settings.py",
+    "workflow/rules/measures.smk",
+    "profiles/default/config.v9+.yaml",
+    "config/smoke.yaml",
+)
+# Others, and the rules that are planned after a change to one.
 CHANGED: dict[str, set[str]] = {
-    # Settings, wording, scheduling and what runs a job change no result.
-    "ntkflow/api.py": set(),
-    "ntkflow/configuration/study.py": set(),
-    "ntkflow/measures/__init__.py": MEASURE,
-    "ntkflow/measures/kernel_profile/settings.py": set(),
-    "ntkflow/jobs/forks/server.py": set(),
-    "ntkflow/jobs/log.py": set(),
-    "ntkflow/jobs/provenance.py": set(),
-    "ntkflow/jobs/requests.py": set(),
-    "ntkflow/jobs/tasks.py": set(),
-    "ntkflow/verification/comparison.py": set(),
-    "ntkflow/stores/planning.py": set(),
-    "ntkflow/pages/captions.py": set(),
-    "ntkflow/measures/common/experiment.py": set(),
-    "ntkflow/pages/settings.py": set(),
-    "workflow/rules/measures.smk": set(),
-    "profiles/default/config.v9+.yaml": set(),
-    "config/smoke.yaml": set(),
     # Pages and figures.
     "ntkflow/pages/report.html.jinja": {"tabulate_claims", *RECORD},
     "ntkflow/plotting/paper.mplstyle": PLOT,
@@ -46,6 +47,7 @@ CHANGED: dict[str, set[str]] = {
     "workflow/scripts/plot.py": PLOT - {"tabulate_widths"},
     "ntkflow/measures/kernel_profile/figure.py": {"plot", "tabulate_claims", *RECORD},
     # Measures, from one to all.
+    "ntkflow/measures/__init__.py": MEASURE,
     "ntkflow/measures/kernel_profile/measure.py": MEASURE - {"tabulate_widths"},
     "ntkflow/measures/random_functions/measure.py": MEASURE - {"tabulate_widths"},
     "ntkflow/analysis/nystroem.py": {"measure", "plot", *RECORD},
@@ -69,9 +71,9 @@ CHANGED: dict[str, set[str]] = {
 
 
 ALWAYS = (
-    *("ntkflow/jobs/log.py", "ntkflow/pages/captions.py", "ntkflow/interface/limiting.py"),
-    *(f"ntkflow/measures/kernel_profile/{name}.py" for name in ("settings", "measure", "figure")),
-    *("ntkflow/networks/mlp.py", "ntkflow/datasets/inputs/circle.py"),
+    *(f"ntkflow/measures/kernel_profile/{name}.py" for name in ("measure", "figure")),
+    *("ntkflow/interface/limiting.py", "ntkflow/networks/mlp.py"),
+    "ntkflow/datasets/inputs/circle.py",
 )
 
 
@@ -93,6 +95,13 @@ def changed(file: Path) -> Iterator[None]:
         file.write_bytes(original)
 
 
+def test_changed_files_without_results_rerun_nothing(finished: Clone) -> None:
+    with ExitStack() as stack:
+        for file in WITHOUT_RESULTS:
+            stack.enter_context(changed(finished.folder / file))
+        assert finished.planned() == {}
+
+
 @pytest.mark.parametrize("file", slow_unless(ALWAYS, CHANGED))
 def test_a_changed_file_reruns_what_it_can_change(finished: Clone, file: str) -> None:
     with changed(finished.folder / file):
@@ -102,7 +111,7 @@ def test_a_changed_file_reruns_what_it_can_change(finished: Clone, file: str) ->
 
 def test_every_folder_is_in_the_table(finished: Clone) -> None:
     folders = {path.parent for path in (finished.folder / "ntkflow").rglob("*.py")}
-    tried = {(finished.folder / file).parent for file in CHANGED}
+    tried = {(finished.folder / file).parent for file in (*CHANGED, *WITHOUT_RESULTS)}
     inside = {
         folder for folder in folders - tried if folder.parent.name not in ("measures", "datasets")
     }

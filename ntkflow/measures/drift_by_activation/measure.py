@@ -32,6 +32,7 @@ import xarray as xr
 from ntkflow.aliases import Array, Float, Inputs, Outputs, SeedKeys
 from ntkflow.analysis.power_law import DRIFT_BOUND
 from ntkflow.kernels.activations import activation
+from ntkflow.kernels.batches import map_batches
 from ntkflow.kernels.dual import Activation
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.laws import exponent
@@ -158,4 +159,4 @@ def drifts(
         changes = jnp.linalg.norm(kernels - kernels[:1], axis=1)
         return jnp.max(changes) / jnp.linalg.norm(kernels[0])
 
-    return jax.lax.map(follow, keys, batch_size=min(AT_ONCE, len(keys)))
+    return map_batches(follow, keys, AT_ONCE)

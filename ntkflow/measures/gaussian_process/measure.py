@@ -25,6 +25,7 @@ import xarray as xr
 from ntkflow.aliases import Array, Float, Inputs, SeedKeys
 from ntkflow.analysis.convergence import squared_bias
 from ntkflow.analysis.jackknife import batches, jackknife
+from ntkflow.kernels.batches import map_batches
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.exact import exact_means
 from ntkflow.measures.common.laws import exponent, over_theory
@@ -91,7 +92,7 @@ def drawn(
         variance = two.weight_gain**2 * jnp.mean(hidden**2, axis=1) + two.beta**2
         return affine(theta[-1], hidden, two), variance
 
-    return jax.lax.map(functions, keys, batch_size=min(AT_ONCE, len(keys)))
+    return map_batches(functions, keys, AT_ONCE)
 
 
 def excess_kurtosis(sample: np.ndarray) -> float:

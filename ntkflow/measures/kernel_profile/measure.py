@@ -25,6 +25,7 @@ from ntkflow.aliases import Array, Float, Inputs, Key, SeedKeys
 from ntkflow.analysis.convergence import squared_bias
 from ntkflow.analysis.ensembles import circle_points, recorded_kernels, stack_widths
 from ntkflow.analysis.jackknife import batches, jackknife
+from ntkflow.kernels.batches import map_batches
 from ntkflow.measures.common.evidence import Quantity
 from ntkflow.measures.common.exact import exact_means, has_exact_means
 from ntkflow.measures.common.laws import mean, over_theory, weights_of_limit
@@ -176,7 +177,7 @@ def _profiles(keys: SeedKeys, points: Inputs, network: Model, batch: int) -> Arr
         theta = network.init(key, points.shape[1], points.dtype)
         return network.empirical_ntk(theta, points[:1], points[1:], outputs=0)[0, :, 0, 0]
 
-    return jax.lax.map(profile, keys, batch_size=batch)
+    return map_batches(profile, keys, batch)
 
 
 def claims(statistics: xr.Dataset) -> list[Quantity]:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import Array, Float, Inputs, Key, SeedKeys
+from ntkflow.kernels.batches import map_batches
 from ntkflow.networks.model import Model, Parameters
 
 AT_ONCE = 4
@@ -44,4 +45,4 @@ def _speeds(keys: SeedKeys, x: Inputs, mode: Float[Array, " n"], network: Model)
         across = jnp.sqrt(jnp.mean((velocity - along * mode) ** 2))
         return jnp.stack([along, across])
 
-    return jax.lax.map(speed, keys, batch_size=min(AT_ONCE, len(keys)))
+    return map_batches(speed, keys, AT_ONCE)

@@ -25,6 +25,7 @@ import xarray as xr
 
 from ntkflow.aliases import Array, Inputs, Outputs, SeedKeys
 from ntkflow.analysis.jackknife import Estimate, batches, jackknife
+from ntkflow.kernels.batches import map_batches
 from ntkflow.measures.common.evidence import Panel, Quantity, Series, evidence
 from ntkflow.measures.common.laws import bars, weights_of_limit
 from ntkflow.measures.common.sources import Sources
@@ -105,7 +106,7 @@ def trained(
             *(f, after[-1][:, 0] - f, frozen[:, 0] - f),
         )
 
-    return jax.lax.map(follow, keys, batch_size=min(AT_ONCE, len(keys)))
+    return map_batches(follow, keys, AT_ONCE)
 
 
 def _layers(theta: Parameters, x: Inputs, network: Architecture) -> list[Array]:
