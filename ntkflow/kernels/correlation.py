@@ -87,9 +87,9 @@ def _signed(correlation: Gram) -> Gram:
 
 
 def _redone(signed: Gram, rows: Array, x1: Inputs, x2: OtherInputs) -> Gram:
-    """`signed` with the marked rows (n,) recomputed accurately.
+    """`signed` with the marked rows (n,) recomputed accurately, in a loop over them.
 
-    By a loop over them, since the program has its body once and compiles in half of the time.
+    Branches for some rows and for all would double the time of compilation.
     """
     exact, size = (_by_wide_product, WIDE_ROWS) if x1.dtype == np.float32 else (_by_differences, 1)
     size = min(size, len(x1))
