@@ -96,7 +96,7 @@ def composed_points(
     quantities, deviation, _ = _trace(steps, norm, pairs)
     if direction.shape[-1] > FEW_FEATURES:
         direction = direction.astype(dtype)
-    return ComposedPoints(direction, *_cast((quantities, deviation[0]), dtype=dtype))
+    return ComposedPoints(direction, *_cast(quantities, deviation, dtype=dtype))
 
 
 def _everywhere(steps: Schedule) -> bool:
@@ -105,8 +105,8 @@ def _everywhere(steps: Schedule) -> bool:
 
 
 @partial(jax.jit, static_argnames="dtype")
-def _cast(arrays: Any, *, dtype: np.dtype) -> Any:
-    return jax.tree.map(lambda array: array.astype(dtype), arrays)
+def _cast(quantities: Any, deviation: Array, *, dtype: np.dtype) -> Any:
+    return jax.tree.map(lambda array: array.astype(dtype), (quantities, deviation[0]))
 
 
 @partial(jax.jit, static_argnames=("shape", "first", "everywhere"))
