@@ -17,7 +17,7 @@ from tests.workflow.conftest import CODE, Clone, copy_of_code
 T = TypeVar("T")
 NODE, EAGER = (Path(__file__).with_name(name) for name in ("node.sh", "eager.py"))
 DAEMONS = ("munged", "slurmctld", "slurmd")
-UNDER_WAY = {"PENDING", "CONFIGURING", "RUNNING", "STOPPED", "COMPLETING"}
+UNDER_WAY = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING"}
 # The profile as a user has it, on a node of two cores; states are looked at from the start on.
 PROFILE = (
     *("--workflow-profile", "profiles/slurm", "--max-threads", "2"),

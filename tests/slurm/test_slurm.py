@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.slurm.conftest import (
@@ -73,9 +74,19 @@ def start(clone: Clone, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def send(name: str, job: Job) -> None:
-    """Send a signal to the processes of a job."""
-    subprocess.run(["scancel", "--full", f"--signal={name}", job.id], check=True)
+def stop(job: Job) -> None:
+    """Stop the script of a job, so that it cannot end by itself."""
+    stopped = 0
+    for process in psutil.process_iter(["environ", "cmdline"]):
+        variables = process.info["environ"] or {}
+        number, array, task = (
+            variables.get(f"SLURM_{name}") for name in ("JOB_ID", "ARRAY_JOB_ID", "ARRAY_TASK_ID")
+        )
+        script = any(".snakemake/scripts/" in word for word in process.info["cmdline"] or [])
+        if script and job.id in (number, f"{array}_{task}"):
+            process.suspend()
+            stopped += 1
+    assert stopped
 
 
 def kinds(rules: Iterable[str]) -> set[str]:
@@ -144,7 +155,7 @@ def test_a_cancelled_job_is_tried_again_and_an_interrupted_run_resumed(
     (second,) = when(lambda: [j for j in queue.running("train_networks") if j.id != first.id])
     place = (clone.folder / TRAINED).with_name(".width-200.zarr.training")
     when(lambda: any(path.name.isdigit() for path in place.glob("*/*")))
-    send("STOP", second)  # so that it cannot end before the run is interrupted
+    stop(second)
     run.send_signal(signal.SIGINT)
     printed, _ = run.communicate(timeout=900)
     assert run.returncode != 0, printed
@@ -221,8 +232,8 @@ def test_a_killed_share_is_tried_again_alone_and_an_interrupted_run_resumed(
     run = start(clone, *SHARES)
     when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(blocks(clone)) > 2)
     first, second = queue.running("compute_kernel_share")
-    send("STOP", second)  # so that it cannot end before the run is interrupted
-    send("KILL", first)
+    stop(second)
+    subprocess.run(["scancel", "--full", "--signal=KILL", first.id], check=True)
     when(lambda: {job.id for job in queue.running("compute_kernel_share")} - {first.id, second.id})
     run.send_signal(signal.SIGINT)
     printed, _ = run.communicate(timeout=900)
