@@ -215,10 +215,10 @@ def _typical(norms: np.ndarray, plan: Plan) -> Points:
     return plan.points((norms, np.ones((len(norms), 1))))
 
 
-def _first(points: Points) -> Points:
-    """The first of some points."""
-    layers = jax.tree.map(lambda array: np.asarray(array)[:, :1], points.layers)
-    return jax.tree.map(lambda array: np.asarray(array)[:1], points)._replace(layers=layers)
+def _first(several: Points) -> Points:
+    """The first of several points."""
+    layers = jax.tree.map(lambda array: np.asarray(array)[:, :1], several.layers)
+    return jax.tree.map(lambda array: np.asarray(array)[:1], several)._replace(layers=layers)
 
 
 def _check_range(typical: Points, network: Network, dtype: np.dtype) -> None:
