@@ -100,7 +100,11 @@ def _redone(signed: Gram, rows: Array, x1: Inputs, x2: OtherInputs) -> Gram:
         indices = jax.lax.dynamic_slice(marked_first, (size * number,), (size,))
         return signed.at[indices].set(exact(x1[indices], x2))
 
-    return jax.lax.fori_loop(0, (jnp.sum(rows) + size - 1) // size, redo, signed)
+    def some(signed: Gram) -> Gram:
+        return jax.lax.fori_loop(0, (jnp.sum(rows) + size - 1) // size, redo, signed)
+
+    # Without the condition XLA would prepare x2 for the loop even if no row is marked.
+    return jax.lax.cond(jnp.any(rows), some, lambda signed: signed, signed)
 
 
 def _by_wide_product(x1: Inputs, x2: OtherInputs) -> Gram:
