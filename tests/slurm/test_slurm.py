@@ -74,9 +74,9 @@ def start(clone: Clone, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def stop(job: Job) -> None:
-    """Stop the script of a job, so that it cannot end by itself."""
-    stopped = 0
+def scripts(job: Job) -> list[psutil.Process]:
+    """Processes of the script of a job."""
+    found = []
     for process in psutil.process_iter(["environ", "cmdline"]):
         variables = process.info["environ"] or {}
         number, array, task = (
@@ -84,9 +84,14 @@ def stop(job: Job) -> None:
         )
         script = any(".snakemake/scripts/" in word for word in process.info["cmdline"] or [])
         if script and job.id in (number, f"{array}_{task}"):
-            process.suspend()
-            stopped += 1
-    assert stopped
+            found.append(process)
+    return found
+
+
+def stop(job: Job) -> None:
+    """Stop the script of a job as soon as it runs, so that it cannot end by itself."""
+    for process in when(lambda: scripts(job)):
+        process.suspend()
 
 
 def kinds(rules: Iterable[str]) -> set[str]:
