@@ -89,7 +89,7 @@ def _signed(correlation: Gram) -> Gram:
 def _redone(signed: Gram, rows: Array, x1: Inputs, x2: OtherInputs) -> Gram:
     """`signed` with the marked rows (n,) recomputed accurately, in a loop over them.
 
-    Branches for some rows and for all would double the time of compilation.
+    Branches for some rows and for all would take a third longer to compile.
     """
     exact, size = (_by_wide_product, WIDE_ROWS) if x1.dtype == np.float32 else (_by_differences, 1)
     size = min(size, len(x1))
