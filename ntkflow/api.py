@@ -30,7 +30,11 @@ from ntkflow.interface import layers
 from ntkflow.interface.empirical import empirical_ntk, store_empirical_ntk
 from ntkflow.interface.function import Function, function
 from ntkflow.interface.layered import layered_network
-from ntkflow.interface.limiting import limiting_kernels, store_limiting_kernels
+from ntkflow.interface.limiting import (
+    limiting_diagonals,
+    limiting_kernels,
+    store_limiting_kernels,
+)
 from ntkflow.interface.network import Network, initial_parameters, network
 from ntkflow.interface.operator import EmpiricalOperator, empirical_ntk_operator
 from ntkflow.interface.parametrization import from_standard, learning_rates, to_standard
@@ -56,6 +60,7 @@ __all__ = [
     "layered_network",
     "layers",
     "learning_rates",
+    "limiting_diagonals",
     "limiting_kernels",
     "network",
     "predict",

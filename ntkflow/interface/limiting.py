@@ -20,6 +20,7 @@ from ntkflow.interface.arguments import (
     Beta,
     Block,
     Kinks,
+    Matrix,
     Memory,
     Overwrite,
     Points,
@@ -120,6 +121,45 @@ def limiting_kernels(
     one, two = inputs[0], None if x2 is None else inputs[1]
     with ThreadPoolExecutor(threads or 2 * cores()) as pool:
         return Kernels(*tiles.block_kernels(one, two, plan, pool.map))
+
+
+@checked
+def limiting_diagonals(
+    x: Matrix,
+    *,
+    depth: Depth,
+    activation: Activation = "relu",
+    kinks: Kinks = (),
+    beta: Beta = 0.1,
+    weight_gain: WeightGain = 1.0,
+) -> Kernels:
+    """Compute both limiting kernels of each row of x with itself, without those of other pairs.
+
+    They are the prior variances that predictions need.
+
+    Parameters
+    ----------
+    x
+        Inputs (n, d).
+    depth
+        Number of weight layers L of a fully-connected network.
+    activation, kinks, beta, weight_gain
+        As in `limiting_kernels`.
+
+    Returns
+    -------
+    Kernels
+        ``nngp`` Sigma^L(x, x) and ``ntk`` Theta_inf^L(x, x), NumPy arrays (n,) in float64.
+
+    Raises
+    ------
+    ValueError, DualError
+        As in `limiting_kernels`.
+    """
+    network = tiles.Network(activation_from(activation, kinks), depth, beta, weight_gain)
+    norms, _ = directed(np.asarray(x), dtype=np.dtype(np.float64))
+    with jax.enable_x64(True):
+        return Kernels(*map(np.asarray, tiles.diagonal_kernels(norms, x.shape[1], network)))
 
 
 def _planned(

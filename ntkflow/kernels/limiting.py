@@ -140,6 +140,26 @@ def kernels_between(
     return recursion(pairs, one, two, activation)
 
 
+@partial(jax.jit, static_argnames="activation")
+def kernels_at_points(points: Points, *, activation: Activation) -> LimitingKernels:
+    """Kernels (n,) of points with themselves: s^2 and s^2 T, with rho = 1 in all layers."""
+    dtype = points.deviation.dtype
+
+    def slope(moments: Moments) -> Array:
+        one = jax.tree.map(lambda array: array[None], moments)
+        same = Pairs(*(jnp.full((1, 1), value, dtype) for value in (0, 2, 1)))
+        return activation.dual(same, one, one)[1][0, 0]
+
+    def step(ntk: Array, layer: Layer) -> tuple[Array, None]:
+        return layer.carried**2 * ntk * jax.vmap(slope)(layer.moments) + 1, None
+
+    ntk = jnp.ones_like(points.deviation)
+    if len(points.layers.carried):  # a scan of length zero fails if jax.jit is disabled
+        ntk, _ = jax.lax.scan(step, ntk, points.layers)
+    variance = points.deviation**2
+    return LimitingKernels(variance, variance * ntk)
+
+
 def limiting_kernels(
     x1: Inputs,
     x2: OtherInputs,

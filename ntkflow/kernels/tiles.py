@@ -18,7 +18,13 @@ from ntkflow.kernels.accuracy import DualError as DualError
 from ntkflow.kernels.accuracy import check_range, fit_dual
 from ntkflow.kernels.cosine import CosineSeries, fit_series, kernels_at_angles, kernels_on_sphere
 from ntkflow.kernels.dual import Activation
-from ntkflow.kernels.limiting import LimitingKernels, Points, kernels_between, points
+from ntkflow.kernels.limiting import (
+    LimitingKernels,
+    Points,
+    kernels_at_points,
+    kernels_between,
+    points,
+)
 
 TILE = {"cpu": 512}
 TILE_ELSEWHERE = 4096
@@ -133,19 +139,33 @@ def plan_kernels(
     Raises DualError if the activation's dual is less accurate than 1e-6, or a kernel is too large
     or too small for `dtype`, at variances that occur.
     """
-    dtype, wide = np.dtype(dtype), np.dtype(np.float64)
-    quantiles = np.quantile(norms, np.linspace(0, 1, REPRESENTATIVES), method="nearest")
-    smallest = np.min(norms, where=norms > 0, initial=np.max(norms))  # zero inputs would hide it
-    exact = Plan(network, features, wide, None, 0.0)
-    typical = _typical(np.append(quantiles, smallest), exact)
+    dtype = np.dtype(dtype)
+    exact = Plan(network, features, np.dtype(np.float64), None, 0.0)
+    representative = _representative(norms)
+    typical = _typical(representative, exact)
     _check_range(typical, network, dtype)
     error, fitted = _fit_dual(typical, network, dtype)
     series = None
     if network.depth > 1 and np.ptp(norms) <= SAME_NORM[dtype] * np.finfo(dtype).eps * norms.max():
         if fitted != network:
-            typical = _typical(quantiles[:1], exact._replace(network=fitted))
+            typical = _typical(representative[:1], exact._replace(network=fitted))
         series = fit_series(_first(typical), fitted.activation, dtype)
     return Plan(fitted, features, dtype, series, error)
+
+
+def diagonal_kernels(
+    norms: Float[AnyArray, " n"], features: int, network: Network
+) -> LimitingKernels:
+    """Both kernels (n,) of inputs with themselves, in float64, which depend on norms (n,) alone.
+
+    Raises DualError as `plan_kernels` does.
+    """
+    exact = Plan(network, features, np.dtype(np.float64), None, 0.0)
+    typical = _typical(_representative(norms), exact)
+    _check_range(typical, network, exact.dtype)
+    _, fitted = _fit_dual(typical, network, exact.dtype)
+    points = _typical(norms, exact._replace(network=fitted))
+    return kernels_at_points(points, activation=fitted.activation)
 
 
 def block_kernels(
@@ -208,6 +228,12 @@ def _fill_tile(
             np.copyto(kernel[rows, columns], inside.T, where=lower)
         elif mirrored:
             kernel[columns, rows] = inside.T
+
+
+def _representative(norms: np.ndarray) -> np.ndarray:
+    """Quantiles of the norms, then the smallest that is not zero, which zero inputs would hide."""
+    quantiles = np.quantile(norms, np.linspace(0, 1, REPRESENTATIVES), method="nearest")
+    return np.append(quantiles, np.min(norms, where=norms > 0, initial=np.max(norms)))
 
 
 def _typical(norms: np.ndarray, plan: Plan) -> Points:

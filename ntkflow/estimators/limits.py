@@ -1,0 +1,67 @@
+"""Limiting kernels for inputs of many shapes, by few compiled programs.
+
+Compilation takes seconds, and cross-validation, pipelines and batches of test points change the
+number of inputs or features at each call. Inputs are therefore padded to a few shapes.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ntkflow import api
+
+FEATURES = 16
+"""Multiple to which the number of features is padded."""
+SHORTEST, LONGEST = 64, 512
+"""Numbers of inputs are padded to powers of two between these, or to multiples of the longest."""
+ENTRIES = 2**22
+"""Number of entries of each kernel of a batch of test points."""
+
+
+class Limit(NamedTuple):
+    """A fully-connected network in the limit of infinite width; arguments of `limiting_kernels`."""
+
+    depth: int
+    activation: Any
+    beta: float
+    weight_gain: float
+    precision: str = "float64"
+
+
+def kernels(limit: Limit, x1: np.ndarray, x2: np.ndarray | None = None) -> api.Kernels:
+    """NNGP kernel and limiting NTK, each (n, m), of rows x1 (n, d) and x2 (m, d), or of x1."""
+    inputs = [_padded(x) for x in (x1, x2) if x is not None]
+    found = api.limiting_kernels(*inputs, **limit._asdict())
+    rows, columns = len(x1), len(x1 if x2 is None else x2)
+    return api.Kernels(*(kernel[:rows, :columns] for kernel in found))
+
+
+def diagonals(limit: Limit, x: np.ndarray) -> api.Kernels:
+    """Both kernels (n,) of each row of x (n, d) with itself."""
+    given = limit._asdict()
+    del given["precision"]  # always float64
+    found = api.limiting_diagonals(_padded(x), **given)
+    return api.Kernels(*(kernel[: len(x)] for kernel in found))
+
+
+def batches(rows: int, columns: int) -> Iterator[slice]:
+    """Batches of test points, so that a kernel (batch, columns) has about `ENTRIES` entries."""
+    size = max(SHORTEST, ENTRIES // columns // LONGEST * LONGEST)
+    return (slice(start, start + size) for start in range(0, rows, size))
+
+
+def _padded(x: np.ndarray) -> np.ndarray:
+    """Inputs (n', d') whose first rows have the kernels of x (n, d).
+
+    The first layer divides by the square root of the number of features, which `scale` undoes. The
+    other rows repeat rows with their features shifted. Their norms are those of the inputs, on
+    which approximations depend, and they are hardly ever parallel, which would be slower.
+    """
+    count, features = x.shape
+    width = features + -features % FEATURES
+    scale = np.sqrt(width / features)
+    wide = np.pad(scale * x, ((0, 0), (0, width - features)))
+    size = min(max(SHORTEST, 1 << (count - 1).bit_length()), LONGEST)
+    others = np.arange(-count % size) % count
+    return np.concatenate([wide, np.roll(wide[others], 1, axis=1)])
