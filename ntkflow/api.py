@@ -17,6 +17,12 @@
     operator = api.empirical_ntk_operator(model, x)  # never formed
     fit = api.kernel_regression(operator, targets, ridge=1e-6)
 
+    gp = api.nngp_posterior(train.nngp, targets, ridge=1e-3)  # kernels of the training points
+    f = gp.predict(cross.nngp, test.nngp)  # f.mean, f.covariance
+    wide = api.infinite_network(train.ntk, targets, nngp=train.nngp)
+    f_t = wide.predict(cross.ntk, cross.nngp, test.nngp, time=100)
+    api.predictions  # the same as JAX functions, which can be differentiated
+
 Functions of a kernel accept an array in memory, or one opened from a store, which they read block
 by block.
 
@@ -29,6 +35,7 @@ from ntkflow.analysis.regression import Regression
 from ntkflow.interface import layers
 from ntkflow.interface.empirical import empirical_ntk, store_empirical_ntk
 from ntkflow.interface.function import Function, function
+from ntkflow.interface.infinite import InfiniteNetwork, infinite_network
 from ntkflow.interface.layered import layered_network
 from ntkflow.interface.limiting import (
     limiting_diagonals,
@@ -38,16 +45,22 @@ from ntkflow.interface.limiting import (
 from ntkflow.interface.network import Network, initial_parameters, network
 from ntkflow.interface.operator import EmpiricalOperator, empirical_ntk_operator
 from ntkflow.interface.parametrization import from_standard, learning_rates, to_standard
+from ntkflow.interface.posterior import Posterior, nngp_posterior
 from ntkflow.interface.solvers import extreme_eigenpairs, kernel_regression, predict
 from ntkflow.interface.training import Training, train
+from ntkflow.kernels import predictions
 from ntkflow.kernels.limiting import LimitingKernels as Kernels
+from ntkflow.kernels.predictions import Gaussian
 
 __all__ = [
     "Eigenpairs",
     "EmpiricalOperator",
     "Function",
+    "Gaussian",
+    "InfiniteNetwork",
     "Kernels",
     "Network",
+    "Posterior",
     "Regression",
     "Training",
     "empirical_ntk",
@@ -55,6 +68,7 @@ __all__ = [
     "extreme_eigenpairs",
     "from_standard",
     "function",
+    "infinite_network",
     "initial_parameters",
     "kernel_regression",
     "layered_network",
@@ -63,7 +77,9 @@ __all__ = [
     "limiting_diagonals",
     "limiting_kernels",
     "network",
+    "nngp_posterior",
     "predict",
+    "predictions",
     "store_empirical_ntk",
     "store_limiting_kernels",
     "to_standard",

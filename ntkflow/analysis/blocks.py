@@ -100,6 +100,35 @@ def dense_upper_triangle(kernel: FormedKernel, *, memory: float) -> NDArray[np.f
     return result
 
 
+def dense(kernel: FormedKernel, *, memory: float) -> NDArray[np.float64]:
+    """Symmetric kernel (N, N) in memory, in float64; `memory` is the bytes for the blocks."""
+    result = dense_upper_triangle(kernel, memory=memory)
+    for start in range(0, len(result), LARGEST_BLOCK):
+        rows = slice(start, start + LARGEST_BLOCK)
+        below = np.tril(result[rows, rows].T, -1)
+        result[rows, rows] = np.triu(result[rows, rows]) + below
+        result[rows.stop :, rows] = result[rows, rows.stop :].T
+    return result
+
+
+def equal_points(kernel: FormedKernel, *, memory: float) -> list[tuple[int, int]]:
+    """Pairs i < j of points that a kernel (N, N) does not distinguish: K_ii + K_jj - 2 K_ij = 0.
+
+    Equality is to rounding error of the kernel's precision; `memory` is the bytes for the blocks.
+    """
+    rounding = 64 * float(np.finfo(kernel.dtype).eps)
+    diagonal, pairs = np.empty(kernel.shape[0]), []
+    for rows, columns, block in upper_blocks(kernel, memory=memory):
+        if rows == columns:
+            diagonal[rows] = np.diagonal(block)
+    for rows, columns, block in upper_blocks(kernel, memory=memory):
+        sums = diagonal[rows, None] + diagonal[columns]
+        first, second = np.nonzero(sums - 2 * block <= rounding * sums)
+        found = zip((first + rows.start).tolist(), (second + columns.start).tolist(), strict=True)
+        pairs += [(i, j) for i, j in found if i < j]
+    return pairs
+
+
 def upper_blocks(
     kernel: FormedKernel, *, memory: float
 ) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:

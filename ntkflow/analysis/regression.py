@@ -8,7 +8,7 @@ time (JGH Section 5). With K the NNGP kernel, f is the posterior mean of a netwo
 last layer is trained to convergence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -22,6 +22,7 @@ from ntkflow.analysis.blocks import (
     Kernel,
     Operator,
     dense_upper_triangle,
+    equal_points,
     smallest_memory,
     symmetric_product,
 )
@@ -115,7 +116,8 @@ def _by_cholesky(
     factor, failed = scipy.linalg.lapack.dpotrf(matrix.T, lower=True, overwrite_a=True, clean=False)
     if failed > 0:
         pivot = factor[failed - 1, failed - 1]
-        raise _indefinite(f"pivot {failed} of {points} of Cholesky is {pivot:.3g}", ridge)
+        found = f"pivot {failed} of {points} of Cholesky is {pivot:.3g}"
+        raise indefinite(found, ridge, equal_points(kernel, memory=memory))
     coefficients = scipy.linalg.cho_solve((factor, True), targets, check_finite=False)
     return Regression(coefficients, "cholesky", 0, np.nan)
 
@@ -169,15 +171,27 @@ def _check_curvature(
     squares = np.einsum("nk,nk->k", direction, direction)
     if (curvature[squares > 0] <= 0).any():
         quotient = (curvature[squares > 0] / squares[squares > 0]).min()
-        raise _indefinite(f"its smallest eigenvalue is {quotient:.3g} or less", ridge)
+        raise indefinite(f"its smallest eigenvalue is {quotient:.3g} or less", ridge)
 
 
-def _indefinite(found: str, ridge: float) -> ValueError:
+def indefinite(
+    found: str, ridge: float, equal: Sequence[tuple[int, int]] = (), name: str = "kernel"
+) -> ValueError:
+    """ValueError for a kernel that is not positive definite; `equal` are pairs of equal points."""
     return ValueError(
-        f"kernel: found that with a ridge of {ridge:g} it is not positive definite ({found}), "
-        "expected a positive definite matrix; raise the ridge, compute the kernel in float64, or "
-        "leave out points that occur twice"
+        f"{name}: found that with a ridge of {ridge:g} it is not positive definite ({found}"
+        f"{equal_pairs(equal)}), expected a positive definite matrix; raise the ridge, compute the "
+        "kernel in float64, or leave out points that occur twice"
     )
+
+
+def equal_pairs(pairs: Sequence[tuple[int, int]]) -> str:
+    """Part of a message that names the first pairs of equal points, counted from 0."""
+    if not pairs:
+        return ""
+    named = ", ".join(f"{i} and {j}" for i, j in pairs[:3])
+    rest = f" and {len(pairs) - 3} more pairs" if len(pairs) > 3 else ""
+    return f"; points {named}{rest}, counted from 0, are equal"
 
 
 def _inaccurate(found: Regression, tolerance: float, ridge: float) -> ValueError:

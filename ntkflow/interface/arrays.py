@@ -22,6 +22,15 @@ def matrix(name: str, value: Any, axes: str = "(samples, features)") -> np.ndarr
     return array
 
 
+def prior(name: str, value: Any) -> np.ndarray:
+    """Kernel (M, M) of finite real numbers, or its diagonal (M,)."""
+    array = as_floats(value, name)
+    if array.ndim not in (1, 2) or array.size == 0:
+        raise ValueError(f"{name}: found the shape {array.shape}, expected (M, M) or (M,)")
+    check_finite(array.reshape(len(array), -1), name)
+    return array
+
+
 def inputs(name: str, value: Any) -> np.ndarray:
     """Non-empty array (samples, ...) of finite real numbers with two to four axes."""
     array = as_floats(value, name)

@@ -32,17 +32,19 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Check every argument of a function by the check in its parameter's annotation.
 
     None is accepted if it is the default. A parameter without a check is a TypeError when the
-    function is defined.
+    function is defined, unless it is the `self` of a method.
     """
     signature = inspect.signature(function, eval_str=True)
-    checks = {name: check_of(parameter) for name, parameter in signature.parameters.items()}
+    parameters = {name: p for name, p in signature.parameters.items() if name != "self"}
+    checks = {name: check_of(parameter) for name, parameter in parameters.items()}
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        for name, value in bound.arguments.items():
-            if value is not None or signature.parameters[name].default is not None:
+        for name, parameter in parameters.items():
+            value = bound.arguments[name]
+            if value is not None or parameter.default is not None:
                 bound.arguments[name] = checks[name](name, value)
         return function(*bound.args, **bound.kwargs)
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ntkflow.configuration.kernels import KernelsConfig
 from ntkflow.configuration.messages import lines
-from ntkflow.interface.checks import INDEX, listed, one_of, refusal
+from ntkflow.interface.checks import INDEX, listed, number, one_of, refusal
 from ntkflow.stores.places import StoreError, check_place, resolve_place
 
 
@@ -20,6 +20,19 @@ def steps(name: str, value: Any) -> list[int]:
     """Number of steps, or a list of steps; returned as an ascending list that begins with 0."""
     several = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) != 0
     return sorted({0, *(listed(name, value, INDEX, 1) if several else [INDEX(name, value)])})
+
+
+def times(name: str, value: Any) -> Any:
+    """Time, or a list of times; each is 0 or more, and may be infinite."""
+    if isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) != 0:
+        return list(listed(name, value, _time, 1))
+    return _time(name, value)
+
+
+def _time(name: str, value: Any) -> float:
+    if isinstance(value, float) and value == np.inf:
+        return value
+    return number(name, value, low=0)
 
 
 def outputs(name: str, value: Any) -> Any:

@@ -19,9 +19,11 @@ from ntkflow.interface.operator import EmpiricalOperator
 from ntkflow.stores.staging import as_floats
 
 
-def kernel_array(name: str, value: Any, axes: str = "(N, N)") -> Any:
+def kernel_array(
+    name: str, value: Any, axes: str = "(N, N)", operators: tuple[type, ...] = ()
+) -> Any:
     """Kernel with two axes, in memory or read block by block; integers become float64."""
-    if isinstance(value, EmpiricalOperator) and axes == "(N, N)":
+    if isinstance(value, operators):
         return value
     if isinstance(value, xr.Dataset):
         raise ValueError(
@@ -45,7 +47,7 @@ def kernel_array(name: str, value: Any, axes: str = "(N, N)") -> Any:
     return value
 
 
-Kernel = Annotated[blocks.Kernel, kernel_array]
+Kernel = Annotated[blocks.Kernel, partial(kernel_array, operators=(EmpiricalOperator,))]
 CrossKernel = Annotated[blocks.FormedKernel, partial(kernel_array, axes="(M, N)")]
 Count = Annotated[int, COUNT]
 End = Annotated[Literal["largest", "smallest"], partial(one_of, names=("largest", "smallest"))]

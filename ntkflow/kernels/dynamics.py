@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from ntkflow.aliases import AnyArray, Array, Float
+from ntkflow.kernels.predictions import transported
 
 
 class Components(NamedTuple):
@@ -57,21 +58,19 @@ def gaussian_function(
 ) -> GaussianFunction:
     """Distribution of f_t(x) if f_0 is a centred Gaussian process (JGH Section 5).
 
-    f_t(x) = f_0(x) + A_t(x) (y - f_0(X)) has the mean A_t(x) y. Its variance is that of
-    f_0(x) - A_t(x) f_0(X), the diagonal of Sigma - A_t Sigma(X, .) - Sigma(., X) A_t'
-    + A_t Sigma(X, X) A_t' with Sigma = `nngp`. Outputs are independent and have equal variances.
+    It is that of f_0(x) + A_t(x) (y - f_0(X)). Outputs are independent and have equal variances.
     Targets y are at the training points, times in units of steps x learning rate.
     """
     samples, basis = len(targets), components.eigenfunctions
+    priors = nngp[:samples, :samples], nngp[:, :samples], jnp.diagonal(nngp)
     means, variances = [], []
     for time in times:
         learnt = -jnp.expm1(-components.eigenvalues * time)
         scaled = basis * learnt[None, :]
         gain = jnp.matmul(scaled, basis[:samples].T / samples, precision="highest")
-        left = nngp[:, :samples] - jnp.matmul(gain, nngp[:samples, :samples], precision="highest")
-        explained = jnp.sum((nngp[:, :samples] + left) * gain, axis=1)
-        means.append(jnp.matmul(gain, targets, precision="highest"))
-        variances.append(jnp.maximum(jnp.diagonal(nngp) - explained, 0))
+        mean, variance = transported(gain, targets, priors)
+        means.append(mean)
+        variances.append(jnp.maximum(variance, 0))
     return GaussianFunction(jnp.stack(means), jnp.stack(variances))
 
 

@@ -41,6 +41,15 @@ def linear(parameters, x):
 WEIGHTS = {"weights": np.arange(6.0).reshape(3, 2), "count": np.array([3])}
 FUNCTION = api.function(linear, WEIGHTS)
 CUBE = np.ones((2, 3, 4))
+POSTERIOR = api.nngp_posterior(KERNEL, Y)
+WIDE = api.infinite_network(KERNEL, Y, nngp=KERNEL)
+for name, method in {
+    "Posterior.predict": POSTERIOR.predict,
+    "InfiniteNetwork.predict": WIDE.predict,
+    "InfiniteNetwork.evolve": WIDE.evolve,
+    "InfiniteNetwork.largest_learning_rate": WIDE.largest_learning_rate,
+}.items():
+    FUNCTIONS[name] = method
 POINTS = xr.Dataset(coords={"is_train": ("sample", np.array([True, True, False, False]))})
 
 
@@ -68,6 +77,18 @@ STORED = {
     "progress": [None, silent],
 }
 SOLVERS = {"memory": [2.0, 1], "tolerance": [1e-6, np.float32(1e-5)], "progress": [None, silent]}
+DENSE = {
+    "targets": [Y, Y.astype(int)],
+    "ridge": [0, 0.5],
+    "ridge_scale": ["cost", "trace"],
+    "memory": [2.0],
+}
+TIMES = {
+    "time": [None, 1, np.inf, [0.0, np.inf]],
+    "steps": [None],
+    "learning_rate": [None],
+    "momentum": [0.0],
+}
 POINTS_LISTS = {
     "x1": [X, X.tolist(), X.astype(int), X.astype("f4"), X.astype(">f8"), xr.DataArray(X)],
     "x2": [None, OTHERS],
@@ -165,6 +186,30 @@ GOOD = {
         "coefficients": [Y, Y.astype(int)],
         "memory": [2.0],
     },
+    "nngp_posterior": {"nngp": [KERNEL, xr.DataArray(KERNEL)], **DENSE},
+    "infinite_network": {
+        "ntk": [KERNEL, xr.DataArray(KERNEL)],
+        "nngp": [None, KERNEL],
+        "singular": ["error", "pseudo-inverse"],
+        **DENSE,
+    },
+    "Posterior.predict": {
+        "cross_kernel": [KERNEL[:2], KERNEL[:2].astype("f4")],
+        "prior": [None, np.eye(2), np.ones(2)],
+    },
+    "InfiniteNetwork.predict": {
+        "cross_ntk": [KERNEL[:2], xr.DataArray(KERNEL[:2])],
+        "cross_nngp": [KERNEL[:2], KERNEL[:2].astype("f4")],
+        "prior": [KERNEL[:2, :2], np.full(2, 9.0)],
+        **TIMES,
+    },
+    "InfiniteNetwork.evolve": {
+        "cross_ntk": [KERNEL[:2]],
+        "initial": [Y, Y.astype(int)],
+        "initial_at_test": [Y[:2]],
+        **TIMES,
+    },
+    "InfiniteNetwork.largest_learning_rate": {"momentum": [0.0, 0.9]},
     "train": {
         "network": [NETWORK, LAYERED],
         "x": [X, X.tolist()],
@@ -233,6 +278,7 @@ ACCEPTED = {
     settings.attributes: [{}],
     checks.listed: [[], range(0)],
     arrays.tree: [CUBE],
+    settings.times: [np.inf],
     layers.part: [[]],
 }
 
@@ -256,6 +302,8 @@ FURTHER = {
     checks.listed: lambda **bound: ["12", [np.nan], [True], {1: 2}, [[1]]],
     settings.steps: lambda **bound: [[-1], [1.5], [True], "12", {}, np.array([])],
     checks.instance: lambda **bound: [0, 1, "True", "print", "name"],
+    settings.times: lambda **bound: [[-1], [np.nan], -np.inf, "12", {}, [], [[1.0]], [True]],
+    arrays.prior: lambda **bound: [X[0], np.ones((2, 3)), CUBE, np.ones(2) * 1j],
     settings.outputs: lambda **bound: ["both", 2, -1, True, 1.0, [0]],
     settings.named_function: lambda **bound: ["rely", "no.module:f", {"name": "elu", "slope": 1}],
     settings.scheduler: lambda **bound: [
@@ -316,7 +364,8 @@ def bad_values(parameter, check):
 def _is_accepted(function, bound, value):
     if function is checks.instance:
         return isinstance(value, bound["kind"])
-    if function is checks.number and isinstance(value, float | int) and value is not True:
+    numbers = function in (checks.number, settings.times)
+    if numbers and isinstance(value, float | int) and value not in (True, np.inf):
         return bound.get("low", -np.inf) <= value < np.inf and value > 0
     return any(_same(value, accepted) for accepted in ACCEPTED.get(function, []))
 
