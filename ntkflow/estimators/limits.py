@@ -18,6 +18,11 @@ SHORTEST, LONGEST = 64, 512
 ENTRIES = 2**22
 """Number of entries of each kernel of a batch of test points."""
 
+MEMORY = 2.0**20
+"""GiB for solvers: no limit, because kernels of all training points are in memory anyway."""
+DIFFERENCES = (3 / 4, -3 / 20, 1 / 60)
+"""Weights of f(kh) - f(-kh), k = 1, 2, 3, over h: the derivative of f to sixth order."""
+
 
 class Limit(NamedTuple):
     """A fully-connected network in the limit of infinite width; arguments of `limiting_kernels`."""
@@ -43,6 +48,26 @@ def diagonals(limit: Limit, x: np.ndarray) -> api.Kernels:
     del given["precision"]  # always float64
     found = api.limiting_diagonals(_padded(x), **given)
     return api.Kernels(*(kernel[: len(x)] for kernel in found))
+
+
+def log_gradients(limit: Limit, x: np.ndarray, name: str) -> api.Kernels:
+    """Derivatives (n, n) of both kernels by the logarithm of `beta` or `weight_gain`.
+
+    They are central differences of kernels in float64. A kernel grows at most with the power 2 L of
+    a factor, so that steps of 0.015 / L have errors of about 1e-11.
+    """
+    step = 0.015 / limit.depth
+    limit = limit._replace(precision="float64")
+
+    def moved(steps: int) -> api.Kernels:
+        value = getattr(limit, name) * np.exp(steps * step)
+        return kernels(limit._replace(**{name: value}), x)
+
+    change = [np.zeros((len(x), len(x))) for _ in api.Kernels._fields]
+    for k, weight in enumerate(DIFFERENCES, 1):
+        for total, up, down in zip(change, moved(k), moved(-k), strict=True):
+            total += weight / step * (up - down)
+    return api.Kernels(*change)
 
 
 def batches(rows: int, columns: int) -> Iterator[slice]:

@@ -1,0 +1,263 @@
+"""Regression by infinitely wide networks: trained by gradient descent, or Bayesian."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ntkflow import api
+from ntkflow.estimators.limits import MEMORY, Limit, batches, diagonals, kernels
+from ntkflow.interface.checks import refusal
+from ntkflow.interface.settings import times
+
+
+class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Regression whose prediction at x is a sum of kernel values K(x, x_j) dual_coef_j."""
+
+    _kernel: str  # field of `api.Kernels` whose values are summed
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the network to data.
+
+        Parameters
+        ----------
+        X
+            Inputs (n_samples, n_features).
+        y
+            Targets (n_samples,) or (n_samples, n_outputs).
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter is invalid, or the kernel with its ridge is singular.
+        """
+        X, y = validate_data(
+            self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, ensure_min_samples=1
+        )
+        targets = np.asarray(y, np.float64).reshape(len(y), -1)
+        self._center, self._scale = np.zeros(targets.shape[1]), np.ones(targets.shape[1])
+        if self.normalize_y:
+            self._center, deviation = targets.mean(axis=0), targets.std(axis=0)
+            rounding = 10 * np.finfo(float).eps * np.abs(self._center)
+            self._scale = np.where(deviation > rounding, deviation, 1.0)
+        self.X_train_, self._shape = X, y.shape[1:]
+        self._train(kernels(self._limit, X), (targets - self._center) / self._scale)
+        self.dual_coef_ = self._gaussian(api.Kernels(*2 * [np.eye(len(X))]), None).mean
+        return self
+
+    def predict(
+        self, X: Any, return_std: bool = False, return_cov: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predict targets, with their standard deviation or covariance on request.
+
+        Parameters
+        ----------
+        X
+            Inputs (n_samples, n_features).
+        return_std
+            Whether to return the standard deviation at each input.
+        return_cov
+            Whether to return the covariance of all inputs, which takes n_samples squared numbers.
+
+        Returns
+        -------
+        mean
+            Predictions (n_samples,) or (n_samples, n_outputs).
+        std
+            Standard deviation, of the shape of the mean, if `return_std`.
+        cov
+            Covariance (n_samples, n_samples), or (n_samples, n_samples, n_outputs), if
+            `return_cov`.
+
+        Raises
+        ------
+        ValueError
+            If X is invalid, or both `return_std` and `return_cov` are true.
+        """
+        check_is_fitted(self)
+        if return_std and return_cov:
+            raise refusal("return_cov", return_cov, "False if return_std is True")
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        limit, train = self._limit, self.X_train_
+        means, variances = [], []
+        for rows in [slice(None)] if return_cov else batches(len(X), len(train)):
+            cross = kernels(limit, X[rows], train)
+            means.append(getattr(cross, self._kernel) @ self.dual_coef_)
+            if return_cov:
+                variances.append(self._gaussian(cross, kernels(limit, X).nngp).covariance)
+            elif return_std:
+                variances.append(self._gaussian(cross, diagonals(limit, X[rows]).nngp).covariance)
+        mean = self._center + self._scale * np.concatenate(means)
+        if not variances:
+            return mean.reshape(len(X), *self._shape)
+        found = np.concatenate(variances)[..., None]
+        # Rounding errors can make the variance at training points slightly negative.
+        scaled = self._scale**2 * found if return_cov else self._scale * np.sqrt(np.fmax(found, 0))
+        return mean.reshape(len(X), *self._shape), scaled.reshape(*scaled.shape[:-1], *self._shape)
+
+    @property
+    def _limit(self) -> Limit:
+        return Limit(self.depth, self.activation, self.beta, self.weight_gain, self.precision)
+
+    def _train(self, train: api.Kernels, targets: np.ndarray) -> None:
+        """Prepare predictions from the kernels of the training points and targets (n, k)."""
+        raise NotImplementedError
+
+    def _gaussian(self, cross: api.Kernels, prior: np.ndarray | None) -> api.Gaussian:
+        """Mean and covariance in units of normalised targets, given kernels with test points."""
+        raise NotImplementedError
+
+
+class NTKRegressor(_InfinitelyWide):
+    """Regression by an infinitely wide network that gradient descent trains on least squares.
+
+    The mean over initialisations is kernel regression with the limiting neural tangent kernel (JGH
+    Section 5). The standard deviation is that of one network of an ensemble, whose members differ
+    in their initialisation; it contains no noise of the targets.
+
+    Parameters
+    ----------
+    depth
+        Number of weight layers: the hidden layers and one more.
+    activation
+        Name of an activation, mapping of ``name`` and parameters, or elementwise function of JAX
+        arrays.
+    beta, weight_gain
+        Factors of biases and weights, as in `ntkflow.api.limiting_kernels`.
+    ridge
+        Ridge of the cost averaged over the n training points: f = K (K + n ridge I)^{-1} y after
+        infinite time. With 0 the network interpolates.
+    time
+        Training time: number of steps x learning rate, for targets of variance 1; infinite by
+        default. A finite time is early stopping.
+    normalize_y
+        Whether to fit targets that are shifted to mean 0 and scaled to variance 1. Predictions are
+        in the units of y in either case.
+    precision
+        Precision of the kernels, ``float64`` or ``float32``.
+
+    Attributes
+    ----------
+    X_train_
+        Inputs (n, n_features) of the training data.
+    dual_coef_
+        Coefficients (n, n_outputs) of the limiting NTK, for normalised targets.
+    network_
+        The `ntkflow.api.InfiniteNetwork` that computes the covariance.
+    n_features_in_, feature_names_in_
+        Number of features, and their names if X is a frame with string names.
+    """
+
+    _kernel = "ntk"
+
+    def __init__(
+        self,
+        depth: int = 3,
+        activation: Any = "relu",
+        *,
+        beta: float = 0.1,
+        weight_gain: float = 1.0,
+        ridge: float = 1e-3,
+        time: float = np.inf,
+        normalize_y: bool = True,
+        precision: str = "float64",
+    ) -> None:
+        self.depth = depth
+        self.activation = activation
+        self.beta = beta
+        self.weight_gain = weight_gain
+        self.ridge = ridge
+        self.time = time
+        self.normalize_y = normalize_y
+        self.precision = precision
+
+    def _train(self, train: api.Kernels, targets: np.ndarray) -> None:
+        if np.ndim(self.time):
+            raise refusal("time", self.time, "one number")
+        self._time = times("time", self.time)
+        # Gradient descent never learns components of eigenvalue zero.
+        self.network_ = api.infinite_network(
+            train.ntk,
+            targets,
+            nngp=train.nngp,
+            ridge=self.ridge,
+            singular="pseudo-inverse",
+            memory=MEMORY,
+        )
+
+    def _gaussian(self, cross: api.Kernels, prior: np.ndarray | None) -> api.Gaussian:
+        between = None if prior is None else cross.nngp
+        return self.network_.predict(cross.ntk, between, prior, time=self._time)
+
+
+class NNGPRegressor(_InfinitelyWide):
+    """Regression by an infinitely wide Bayesian network: a Gaussian process with the NNGP kernel.
+
+    Mean and standard deviation are those of the posterior of f, without the noise (Lee et al.
+    2018).
+
+    Parameters
+    ----------
+    depth
+        Number of weight layers: the hidden layers and one more.
+    activation
+        Name of an activation, mapping of ``name`` and parameters, or elementwise function of JAX
+        arrays.
+    beta, weight_gain
+        Deviations of biases and weights in the prior, as in `ntkflow.api.limiting_kernels`.
+    ridge
+        Ridge; the n targets have noise of variance n ridge, in units of the normalised targets.
+    normalize_y
+        Whether to fit targets that are shifted to mean 0 and scaled to variance 1. Predictions are
+        in the units of y in either case.
+    precision
+        Precision of the kernels, ``float64`` or ``float32``.
+
+    Attributes
+    ----------
+    X_train_
+        Inputs (n, n_features) of the training data.
+    dual_coef_
+        Coefficients (n, n_outputs) of the NNGP kernel, for normalised targets.
+    log_marginal_likelihood_value_
+        log p(y) of the normalised targets, summed over outputs.
+    posterior_
+        The `ntkflow.api.Posterior` that computes the covariance.
+    n_features_in_, feature_names_in_
+        Number of features, and their names if X is a frame with string names.
+    """
+
+    _kernel = "nngp"
+
+    def __init__(
+        self,
+        depth: int = 3,
+        activation: Any = "relu",
+        *,
+        beta: float = 0.1,
+        weight_gain: float = 1.0,
+        ridge: float = 1e-3,
+        normalize_y: bool = True,
+        precision: str = "float64",
+    ) -> None:
+        self.depth = depth
+        self.activation = activation
+        self.beta = beta
+        self.weight_gain = weight_gain
+        self.ridge = ridge
+        self.normalize_y = normalize_y
+        self.precision = precision
+
+    def _train(self, train: api.Kernels, targets: np.ndarray) -> None:
+        self.posterior_ = api.nngp_posterior(
+            train.nngp, targets, ridge=self.ridge, memory=MEMORY
+        )
+        self.log_marginal_likelihood_value_ = self.posterior_.log_marginal_likelihood
+
+    def _gaussian(self, cross: api.Kernels, prior: np.ndarray | None) -> api.Gaussian:
+        return self.posterior_.predict(cross.nngp, prior)
