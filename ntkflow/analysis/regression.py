@@ -84,7 +84,8 @@ def fit_kernel_regression(
     error += points * ridge * found.coefficients - y
     residual = float(np.linalg.norm(error) / (np.linalg.norm(y) or 1))
     if not residual <= tolerance:
-        raise _inaccurate(found._replace(residual=residual), tolerance, ridge)
+        equal = [] if isinstance(kernel, Operator) else equal_points(kernel, memory=left)
+        raise _inaccurate(found._replace(residual=residual), tolerance, ridge, equal)
     return found._replace(residual=residual)
 
 
@@ -194,10 +195,13 @@ def equal_pairs(pairs: Sequence[tuple[int, int]]) -> str:
     return f"; points {named}{rest}, counted from 0, are equal"
 
 
-def _inaccurate(found: Regression, tolerance: float, ridge: float) -> ValueError:
+def _inaccurate(
+    found: Regression, tolerance: float, ridge: float, equal: Sequence[tuple[int, int]]
+) -> ValueError:
     iterations = f" in {found.iterations} iterations" if found.iterations else ""
     return ValueError(
         f"{found.method}: found a relative residual of {found.residual:.3g}{iterations}, expected "
-        f"{tolerance:.3g} or less: the kernel with a ridge of {ridge:g} is nearly singular; raise "
+        f"{tolerance:.3g} or less: the kernel with a ridge of {ridge:g} is nearly singular"
+        f"{equal_pairs(equal)}; raise "
         "the ridge, allow more memory or a larger tolerance, or compute the kernel in float64"
     )

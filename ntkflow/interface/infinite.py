@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # so that help() names the types of arguments
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -58,7 +58,7 @@ class InfiniteNetwork:
     nngp
         NNGP kernel (N, N) of the training points, or None.
     singular
-        Number of eigenvalues that are zero to rounding error, if there is no ridge.
+        Number of eigenvalues that are zero to rounding error, the ridge included.
     equal
         Pairs of training points that a singular kernel does not distinguish.
     pseudo_inverse
@@ -131,14 +131,15 @@ class InfiniteNetwork:
             )
         between = None if cross_nngp is None else read("cross_nngp", cross_nngp, cross.shape)
         filters = self._filters(time, steps, learning_rate, momentum)
-        found = []
-        with full_precision():
-            for gain in self._gains(cross, filters):
-                if self.nngp is None or between is None or prior is None:
-                    found.append(Gaussian(gain @ self.targets, None))
-                else:
-                    nngp = self.nngp, between, prior
-                    found.append(Gaussian(*predictions.transported(gain, self.targets, nngp)))
+        if self.nngp is None or between is None or prior is None:
+            means = (cross @ self._coefficients(q, self.targets) for q in filters)
+            found = [Gaussian(mean, None) for mean in means]
+        else:
+            nngp, projected = (self.nngp, between, prior), cross @ self.vectors / len(self.targets)
+            with full_precision():
+                gains = ((projected * q) @ self.vectors.T for q in filters)
+                laws = (predictions.transported(gain, self.targets, nngp) for gain in gains)
+                found = [Gaussian(*law) for law in laws]
         return as_numpy(found, single=np.ndim(time or 0) == 0)
 
     @checked
@@ -179,7 +180,7 @@ class InfiniteNetwork:
         check_shape("initial_at_test", initial_at_test, (len(cross), self.targets.shape[1]))
         residual = self.targets - initial
         filters = self._filters(time, steps, learning_rate, momentum)
-        found = [initial_at_test + gain @ residual for gain in self._gains(cross, filters)]
+        found = [initial_at_test + cross @ self._coefficients(q, residual) for q in filters]
         return np.stack(found) if np.ndim(time or 0) else found[0]
 
     def _filters(
@@ -219,11 +220,10 @@ class InfiniteNetwork:
         if rate >= largest:
             raise refusal("learning_rate", rate, f"less than {largest:.6g}, where steps diverge")
 
-    def _gains(self, cross: np.ndarray, filters: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-        """A (M, N) of f = f_0 + A (y - f_0(X)) for each filter."""
-        projected = cross @ self.vectors / len(self.targets)
-        for q in filters:
-            yield (projected * q) @ self.vectors.T
+    def _coefficients(self, q: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """Coefficients a (N, k) of f - f_0 = sum_j Theta(x, x_j) a_j for a filter q (N,)."""
+        components = q[:, None] * (self.vectors.T @ residual)
+        return self.vectors @ components / len(self.targets)
 
 
 @checked
@@ -257,7 +257,7 @@ def infinite_network(
     ridge_scale
         ``cost``: Theta + N ridge I. ``trace``: Theta + ridge (tr Theta / N) I.
     singular
-        If Theta is singular and there is no ridge: ``error`` for infinite time, or
+        If Theta is singular and the ridge does not help: ``error`` for infinite time, or
         ``pseudo-inverse``, which never learns components of eigenvalue zero (to rounding error).
     memory
         GiB for the eigendecomposition.
@@ -280,7 +280,7 @@ def infinite_network(
     if eigenvalues[0] < -rounding:
         found = f"its smallest eigenvalue is {points * eigenvalues[0]:.3g}"
         raise indefinite(found, 0.0, name="ntk")
-    zero = 0 if ridge else int(np.count_nonzero(eigenvalues <= rounding))
+    zero = int(np.count_nonzero(eigenvalues + ridge <= rounding))
     equal = blocks.equal_points(kernel, memory=memory * GIB) if zero else []
     return InfiniteNetwork(
         *(eigenvalues, vectors, y, ridge, prior, zero, tuple(equal), singular != "error")

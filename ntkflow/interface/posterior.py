@@ -111,7 +111,9 @@ def nngp_posterior(
     with full_precision():
         factor = predictions.factorised(kernel, ridge)
         likelihood = predictions.log_likelihood(factor, y)
-    if not np.isfinite(likelihood):
+    smallest = float(np.min(np.diagonal(factor)) ** 2)
+    rounding = len(kernel) * float(np.finfo(nngp.dtype).eps) * float(np.max(np.diagonal(kernel)))
+    if not smallest > rounding:  # or NaN
         equal = blocks.equal_points(kernel, memory=memory * GIB)
-        raise indefinite("its Cholesky decomposition fails", ridge, equal, "nngp")
+        raise indefinite(f"pivot {smallest:.3g} of its Cholesky factor", ridge, equal, "nngp")
     return Posterior(np.asarray(factor), y, ridge, float(likelihood))

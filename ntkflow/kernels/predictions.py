@@ -204,7 +204,7 @@ def _learnt(matrix: Kernel, time: Array, ridge: Array) -> Float[Array, "n n"]:
     of eigenvalues, as that of the eigenvectors does.
     """
     eigenvalues, vectors = jnp.linalg.eigh(matrix)
-    return _product(vectors * flow(eigenvalues, time, ridge), vectors.T)
+    return _product(vectors * flow(eigenvalues, time, ridge)[None, :], vectors.T)
 
 
 @_learnt.defjvp
@@ -219,7 +219,7 @@ def _learnt_jvp(
     quotients = _quotients(lambda r: flow(r, time, ridge), eigenvalues)
     rotated = quotients * _product(_product(vectors.T, change), vectors) + jnp.diag(moved)
     return (
-        _product(vectors * values, vectors.T),
+        _product(vectors * values[None, :], vectors.T),
         _product(_product(vectors, rotated), vectors.T),
     )
 
