@@ -161,6 +161,10 @@ GOOD = {
         "precision": [None, "float64", "float32"],
     },
     "limiting_kernels": {**POINTS_LISTS, **LIMITING, "layers": [None], "threads": [None, 1]},
+    "limiting_diagonals": {
+        "x": POINTS_LISTS["x1"],
+        **{key: LIMITING[key] for key in ("depth", "activation", "kinks", "beta", "weight_gain")},
+    },
     "store_limiting_kernels": {**POINTS_LISTS, **LIMITING, "layers": [None], **STORED},
     "store_empirical_ntk": {
         "network": [NETWORK, LAYERED, FUNCTION],
