@@ -24,8 +24,8 @@ options = $(if $(filter --configfile,$(others)),,$(flag)) --cores $(CORES)
 arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files),$(others)))
 
 .PHONY: help environment figures claims smoke paper verify reference test lint audit bench \
-	benchworkflow benchkernels benchempirical benchtraining benchcoverage benchaccelerators mutations \
-	lock schema gallery report clean
+	benchworkflow benchkernels benchempirical benchtraining benchcoverage benchestimators \
+	benchaccelerators mutations lock schema gallery report clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -84,6 +84,9 @@ benchtraining: $(READY) ## time training; ARGS="--torch PYTHON" adds PyTorch
 
 benchcoverage: $(READY) ## measure how often the intervals of claims cover
 	$(BIN)/python -m benchmarks.coverage $(ARGS)
+
+benchestimators: $(READY) ## compare the estimators for scikit-learn with other methods
+	$(BIN)/python benchmarks/estimators.py $(ARGS)
 
 benchaccelerators: $(READY) ## time the package on a GPU; ARGS=FOLDER gets rows and tables
 	$(BIN)/python benchmarks/accelerators.py $(ARGS)

@@ -85,10 +85,8 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         count = len(self.classes_)
-        if count > 2:
-            targets = np.eye(count)[labels] - 1 / count
-        else:
-            targets = 2.0 * labels[:, None] - 1
+        centred = np.eye(count)[labels] - 1 / count
+        targets = centred if count > 2 else 2.0 * labels[:, None] - 1
         self.X_train_ = X
         self.dual_coef_ = api.kernel_regression(
             kernels(self._limit, X).ntk, targets, ridge=self.ridge, memory=MEMORY

@@ -11,7 +11,7 @@ Bounds = tuple[float, float] | str
 
 
 class _LimitingKernel(Kernel):  # type: ignore[misc]
-    _field: str  # of `api.Kernels`
+    _field: str  # of `Kernels`
 
     def __init__(
         self,
@@ -63,9 +63,7 @@ class _LimitingKernel(Kernel):  # type: ignore[misc]
 
     def diag(self, X: Any) -> np.ndarray:
         """Kernel (n,) of each row of X with itself."""
-        values: np.ndarray = getattr(
-            diagonals(self._limit, np.asarray(X, np.float64)), self._field
-        )
+        values: np.ndarray = getattr(diagonals(self._limit, np.asarray(X, np.float64)), self._field)
         return values
 
     def is_stationary(self) -> bool:

@@ -34,23 +34,30 @@ class Limit(NamedTuple):
     precision: str = "float64"
 
 
-def kernels(limit: Limit, x1: np.ndarray, x2: np.ndarray | None = None) -> api.Kernels:
+class Kernels(NamedTuple):
+    """NNGP kernel and limiting NTK, each (n, m) or a diagonal (n,)."""
+
+    nngp: np.ndarray
+    ntk: np.ndarray
+
+
+def kernels(limit: Limit, x1: np.ndarray, x2: np.ndarray | None = None) -> Kernels:
     """NNGP kernel and limiting NTK, each (n, m), of rows x1 (n, d) and x2 (m, d), or of x1."""
     inputs = [_padded(x) for x in (x1, x2) if x is not None]
     found = api.limiting_kernels(*inputs, **limit._asdict())
     rows, columns = len(x1), len(x1 if x2 is None else x2)
-    return api.Kernels(*(kernel[:rows, :columns] for kernel in found))
+    return Kernels(*(np.asarray(kernel)[:rows, :columns] for kernel in found))
 
 
-def diagonals(limit: Limit, x: np.ndarray) -> api.Kernels:
+def diagonals(limit: Limit, x: np.ndarray) -> Kernels:
     """Both kernels (n,) of each row of x (n, d) with itself."""
     given = limit._asdict()
     del given["precision"]  # always float64
     found = api.limiting_diagonals(_padded(x), **given)
-    return api.Kernels(*(kernel[: len(x)] for kernel in found))
+    return Kernels(*(np.asarray(kernel)[: len(x)] for kernel in found))
 
 
-def log_gradients(limit: Limit, x: np.ndarray, name: str) -> api.Kernels:
+def log_gradients(limit: Limit, x: np.ndarray, name: str) -> Kernels:
     """Derivatives (n, n) of both kernels by the logarithm of `beta` or `weight_gain`.
 
     They are central differences of kernels in float64. A kernel grows at most with the power 2 L of
@@ -59,15 +66,15 @@ def log_gradients(limit: Limit, x: np.ndarray, name: str) -> api.Kernels:
     step = 0.015 / limit.depth
     limit = limit._replace(precision="float64")
 
-    def moved(steps: int) -> api.Kernels:
+    def moved(steps: int) -> Kernels:
         value = getattr(limit, name) * np.exp(steps * step)
         return kernels(limit._replace(**{name: value}), x)
 
-    change = [np.zeros((len(x), len(x))) for _ in api.Kernels._fields]
+    change = [np.zeros((len(x), len(x))) for _ in Kernels._fields]
     for k, weight in enumerate(DIFFERENCES, 1):
         for total, up, down in zip(change, moved(k), moved(-k), strict=True):
             total += weight / step * (up - down)
-    return api.Kernels(*change)
+    return Kernels(*change)
 
 
 def batches(rows: int, columns: int) -> Iterator[slice]:
@@ -76,17 +83,27 @@ def batches(rows: int, columns: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, rows, size))
 
 
+def repeated(x: np.ndarray) -> np.ndarray:
+    """Rows x (n, d), repeated up to a number of rows that many lists of inputs share."""
+    return x[np.arange(_length(len(x))) % len(x)]
+
+
+def _length(count: int) -> int:
+    """Number of rows to which `count` rows are padded."""
+    size = min(max(SHORTEST, 1 << (count - 1).bit_length()), LONGEST)
+    return count + -count % size
+
+
 def _padded(x: np.ndarray) -> np.ndarray:
     """Inputs (n', d') whose first rows have the kernels of x (n, d).
 
     The first layer divides by the square root of the number of features, which `scale` undoes. The
-    other rows repeat rows with their features shifted. Their norms are those of the inputs, on
+    other rows are those of x with their features shifted. Their norms are those of the inputs, on
     which approximations depend, and they are hardly ever parallel, which would be slower.
     """
     count, features = x.shape
     width = features + -features % FEATURES
     scale = np.sqrt(width / features)
     wide = np.pad(scale * x, ((0, 0), (0, width - features)))
-    size = min(max(SHORTEST, 1 << (count - 1).bit_length()), LONGEST)
-    others = np.arange(-count % size) % count
+    others = np.arange(_length(count) - count) % count
     return np.concatenate([wide, np.roll(wide[others], 1, axis=1)])

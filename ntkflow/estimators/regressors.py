@@ -3,11 +3,12 @@
 from typing import Any, Self
 
 import numpy as np
+from scipy.linalg import cho_solve
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ntkflow import api
-from ntkflow.estimators.limits import MEMORY, Limit, batches, diagonals, kernels
+from ntkflow.estimators.limits import MEMORY, Kernels, Limit, batches, diagonals, kernels, repeated
 from ntkflow.interface.checks import refusal
 from ntkflow.interface.settings import times
 
@@ -15,7 +16,7 @@ from ntkflow.interface.settings import times
 class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Regression whose prediction at x is a sum of kernel values K(x, x_j) dual_coef_j."""
 
-    _kernel: str  # field of `api.Kernels` whose values are summed
+    _kernel: str  # field of `Kernels` whose values are summed
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the network to data.
@@ -46,8 +47,8 @@ class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type:
             rounding = 10 * np.finfo(float).eps * np.abs(self._center)
             self._scale = np.where(deviation > rounding, deviation, 1.0)
         self.X_train_, self._shape = X, y.shape[1:]
-        self._train(kernels(self._limit, X), (targets - self._center) / self._scale)
-        self.dual_coef_ = self._gaussian(api.Kernels(*2 * [np.eye(len(X))]), None).mean
+        normalised = (targets - self._center) / self._scale
+        self.dual_coef_ = self._train(kernels(self._limit, X), normalised)
         return self
 
     def predict(
@@ -83,33 +84,45 @@ class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type:
         if return_std and return_cov:
             raise refusal("return_cov", return_cov, "False if return_std is True")
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        limit, train = self._limit, self.X_train_
-        means, variances = [], []
-        for rows in [slice(None)] if return_cov else batches(len(X), len(train)):
-            cross = kernels(limit, X[rows], train)
-            means.append(getattr(cross, self._kernel) @ self.dual_coef_)
-            if return_cov:
-                variances.append(self._gaussian(cross, kernels(limit, X).nngp).covariance)
-            elif return_std:
-                variances.append(self._gaussian(cross, diagonals(limit, X[rows]).nngp).covariance)
+        parts = [slice(None)] if return_cov else batches(len(X), len(self.X_train_))
+        means, covariances = zip(
+            *(self._batch(X[rows], return_std, return_cov) for rows in parts), strict=True
+        )
         mean = self._center + self._scale * np.concatenate(means)
-        if not variances:
-            return mean.reshape(len(X), *self._shape)
-        found = np.concatenate(variances)[..., None]
+        mean = mean.reshape(len(X), *self._shape)
+        if not (return_std or return_cov):
+            return mean
+        found = np.concatenate(covariances)[..., None]
         # Rounding errors can make the variance at training points slightly negative.
         scaled = self._scale**2 * found if return_cov else self._scale * np.sqrt(np.fmax(found, 0))
-        return mean.reshape(len(X), *self._shape), scaled.reshape(*scaled.shape[:-1], *self._shape)
+        return mean, scaled.reshape(*scaled.shape[:-1], *self._shape)
+
+    def _batch(
+        self, x: np.ndarray, return_std: bool, return_cov: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (n, k) of normalised targets, and their variance (n,) or covariance (n, n).
+
+        Without request, the variance is empty.
+        """
+        count, x = len(x), repeated(x)
+        cross = kernels(self._limit, x, self.X_train_)
+        mean = (getattr(cross, self._kernel) @ self.dual_coef_)[:count]
+        if not (return_std or return_cov):
+            return mean, np.empty(0)
+        prior = (kernels if return_cov else diagonals)(self._limit, x).nngp
+        covariance = self._covariance(cross, prior)
+        return mean, covariance[:count, :count] if return_cov else covariance[:count]
 
     @property
     def _limit(self) -> Limit:
         return Limit(self.depth, self.activation, self.beta, self.weight_gain, self.precision)
 
-    def _train(self, train: api.Kernels, targets: np.ndarray) -> None:
-        """Prepare predictions from the kernels of the training points and targets (n, k)."""
+    def _train(self, train: Kernels, targets: np.ndarray) -> np.ndarray:
+        """Coefficients (n, k), from the kernels of the training points and targets (n, k)."""
         raise NotImplementedError
 
-    def _gaussian(self, cross: api.Kernels, prior: np.ndarray | None) -> api.Gaussian:
-        """Mean and covariance in units of normalised targets, given kernels with test points."""
+    def _covariance(self, cross: Kernels, prior: np.ndarray) -> np.ndarray:
+        """Covariance, or variances, of normalised targets at test points, as the prior is."""
         raise NotImplementedError
 
 
@@ -176,7 +189,7 @@ class NTKRegressor(_InfinitelyWide):
         self.normalize_y = normalize_y
         self.precision = precision
 
-    def _train(self, train: api.Kernels, targets: np.ndarray) -> None:
+    def _train(self, train: Kernels, targets: np.ndarray) -> np.ndarray:
         if np.ndim(self.time):
             raise refusal("time", self.time, "one number")
         self._time = times("time", self.time)
@@ -189,10 +202,12 @@ class NTKRegressor(_InfinitelyWide):
             singular="pseudo-inverse",
             memory=MEMORY,
         )
+        # Predictions with the identity as kernel are the coefficients.
+        return np.asarray(self.network_.predict(np.eye(len(targets)), time=self._time).mean)
 
-    def _gaussian(self, cross: api.Kernels, prior: np.ndarray | None) -> api.Gaussian:
-        between = None if prior is None else cross.nngp
-        return self.network_.predict(cross.ntk, between, prior, time=self._time)
+    def _covariance(self, cross: Kernels, prior: np.ndarray) -> np.ndarray:
+        found = self.network_.predict(cross.ntk, cross.nngp, prior, time=self._time)
+        return np.asarray(found.covariance)
 
 
 class NNGPRegressor(_InfinitelyWide):
@@ -253,11 +268,10 @@ class NNGPRegressor(_InfinitelyWide):
         self.normalize_y = normalize_y
         self.precision = precision
 
-    def _train(self, train: api.Kernels, targets: np.ndarray) -> None:
-        self.posterior_ = api.nngp_posterior(
-            train.nngp, targets, ridge=self.ridge, memory=MEMORY
-        )
+    def _train(self, train: Kernels, targets: np.ndarray) -> np.ndarray:
+        self.posterior_ = api.nngp_posterior(train.nngp, targets, ridge=self.ridge, memory=MEMORY)
         self.log_marginal_likelihood_value_ = self.posterior_.log_marginal_likelihood
+        return cho_solve((self.posterior_.factor, True), targets)
 
-    def _gaussian(self, cross: api.Kernels, prior: np.ndarray | None) -> api.Gaussian:
-        return self.posterior_.predict(cross.nngp, prior)
+    def _covariance(self, cross: Kernels, prior: np.ndarray) -> np.ndarray:
+        return np.asarray(self.posterior_.predict(cross.nngp, prior).covariance)

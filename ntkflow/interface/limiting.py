@@ -156,10 +156,11 @@ def limiting_diagonals(
     ValueError, DualError
         As in `limiting_kernels`.
     """
+    rows = np.asarray(x)
     network = tiles.Network(activation_from(activation, kinks), depth, beta, weight_gain)
-    norms, _ = directed(np.asarray(x), dtype=np.dtype(np.float64))
+    norms, _ = directed(rows, dtype=np.dtype(np.float64))
     with jax.enable_x64(True):
-        return Kernels(*map(np.asarray, tiles.diagonal_kernels(norms, x.shape[1], network)))
+        return Kernels(*map(np.asarray, tiles.diagonal_kernels(norms, rows.shape[1], network)))
 
 
 def _planned(

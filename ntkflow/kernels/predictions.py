@@ -102,12 +102,14 @@ def trained_function(
     )
 
 
+@jax.jit
 def factorised(kernel: Kernel, ridge: Number = 0.0) -> Float[Array, "n n"]:
     """Lower Cholesky factor of K + N ridge I; NaN if this is not positive definite."""
     points = len(kernel)
     return jnp.linalg.cholesky(kernel + points * ridge * jnp.eye(points))
 
 
+@jax.jit
 def conditioned(
     factor: Kernel, targets: Targets, cross: CrossKernel, prior: Prior | None
 ) -> Gaussian:
@@ -121,6 +123,7 @@ def conditioned(
     return Gaussian(mean, jnp.asarray(prior) - explained)
 
 
+@jax.jit
 def log_likelihood(factor: Kernel, targets: Targets) -> Float[Array, ""]:
     """As `log_marginal_likelihood`, from the factor of K + N ridge I."""
     points, outputs = targets.shape
@@ -129,6 +132,7 @@ def log_likelihood(factor: Kernel, targets: Targets) -> Float[Array, ""]:
     return -squares / 2 - outputs * (determinant + points / 2 * np.log(2 * np.pi))
 
 
+@jax.jit
 def transported(
     gain: CrossKernel, targets: Targets, nngp: tuple[Kernel, CrossKernel, Prior]
 ) -> tuple[Float[Array, "m k"], Float[Array, "m m"] | Float[Array, " m"]]:
@@ -154,6 +158,7 @@ def gain(ntk: Kernel, cross: CrossKernel, time: Number, ridge: Number) -> Float[
     return _product(cross, _learnt(matrix, time, ridge)) / points
 
 
+@jax.jit
 def flow(eigenvalues: Eigenvalues, time: Number, ridge: Number = 0.0) -> Float[Array, " n"]:
     """(1 - exp(-r t)) / r with r = lambda + ridge; 1 / r after infinite time."""
     rate, forever = jnp.asarray(eigenvalues) + ridge, jnp.isinf(time)

@@ -164,7 +164,7 @@ def diagonal_kernels(
     typical = _typical(_representative(norms), exact)
     _check_range(typical, network, exact.dtype)
     _, fitted = _fit_dual(typical, network, exact.dtype)
-    points = _typical(norms, exact._replace(network=fitted))
+    points = _typical(np.asarray(norms), exact._replace(network=fitted))
     return kernels_at_points(points, activation=fitted.activation)
 
 
@@ -230,7 +230,7 @@ def _fill_tile(
             kernel[columns, rows] = inside.T
 
 
-def _representative(norms: np.ndarray) -> np.ndarray:
+def _representative(norms: Float[AnyArray, " n"]) -> np.ndarray:
     """Quantiles of the norms, then the smallest that is not zero, which zero inputs would hide."""
     quantiles = np.quantile(norms, np.linspace(0, 1, REPRESENTATIVES), method="nearest")
     return np.append(quantiles, np.min(norms, where=norms > 0, initial=np.max(norms)))

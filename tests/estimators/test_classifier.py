@@ -6,6 +6,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, load_iris
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import cross_val_score
+from sklearn.svm import SVC
 
 from ntkflow import api
 from ntkflow.estimators import NTKClassifier
@@ -50,7 +51,10 @@ def test_probabilities_come_from_calibration(iris):
     assert (probability.argmax(axis=1) == y).mean() > 0.9
 
 
-def test_digits_are_classified():
+def test_digits_are_classified_as_well_as_by_support_vectors():
     x, y = load_digits(return_X_y=True)
-    scores = cross_val_score(NTKClassifier(), x[:600] / 16, y[:600], cv=3)
-    assert scores.mean() > 0.92
+    ours, theirs = (
+        cross_val_score(model, x[:600] / 16, y[:600], cv=3).mean()
+        for model in (NTKClassifier(ridge=1e-6), SVC(C=10))
+    )
+    assert ours > theirs - 0.02

@@ -29,7 +29,9 @@ def test_padding_changes_no_kernel(rows, columns, features):
 def test_many_shapes_share_programs():
     rng, programs = np.random.default_rng(0), set()
     for rows, columns, features in ((64, 1, 1), (17, 40, 16), (33, 64, 7)):
-        limits.kernels(LIMIT, rng.normal(size=(rows, features)), rng.normal(size=(columns, features)))
+        limits.kernels(
+            LIMIT, rng.normal(size=(rows, features)), rng.normal(size=(columns, features))
+        )
         programs.add(tiles._by_recursion._cache_size())
     assert len(programs) == 1
 

@@ -28,7 +28,6 @@ def test_copies_predict_the_same(estimator):
     np.testing.assert_array_equal(clone(fitted).fit(X, Y).predict(X), fitted.predict(X))
 
 
-
 @each_estimator
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_frames_give_names(estimator, library):

@@ -12,7 +12,13 @@ from ntkflow.kernels.activations import activation, from_function
 from ntkflow.kernels.correlation import directions
 from ntkflow.kernels.hermite import HermiteSeries
 from ntkflow.kernels.limiting import limiting_kernels
-from ntkflow.kernels.tiles import DualError, Network, block_kernels, plan_kernels
+from ntkflow.kernels.tiles import (
+    DualError,
+    Network,
+    block_kernels,
+    diagonal_kernels,
+    plan_kernels,
+)
 from tests.kernels import exact
 
 RELU = activation("relu")
@@ -60,6 +66,30 @@ def test_rectangular_blocks():
     expected = exact.gram(x, others, "relu", 3, 0.1, 1.0)
     for one, two in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+@pytest.mark.parametrize("name", ["relu", "abs"])
+def test_diagonals_follow_from_norms(name, depth):
+    x = np.random.default_rng(0).normal(size=(6, 3)) * [[1e-3], [1], [1], [5], [50], [0]]
+    for beta in (0.0, 0.3):
+        network = Network(activation(name), depth, beta, 1.4)
+        found = diagonal_kernels(directed(x)[0], 3, network)
+        for one, two in zip(found, exact.gram(x, x, name, depth, beta, 1.4), strict=True):
+            np.testing.assert_allclose(one, np.diag(two), rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["erf", "gelu", "tanh", "elu"])
+def test_diagonals_are_those_of_kernels_between_points(name):
+    x, network = np.random.default_rng(1).normal(size=(6, 3)), Network(activation(name), 3, 0.3)
+    found = diagonal_kernels(directed(x)[0], 3, network)
+    for one, two in zip(found, computed(x, network), strict=True):
+        np.testing.assert_allclose(one, np.diag(two), rtol=1e-12)
+
+
+def test_diagonals_that_overflow_are_an_error():
+    with pytest.raises(DualError, match="too large"):
+        diagonal_kernels(np.array([1.0, 1e90]), 3, SHALLOW)
 
 
 @pytest.mark.parametrize("depth", [3, 100])  # layers unrolled and in a loop
