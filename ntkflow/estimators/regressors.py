@@ -146,11 +146,11 @@ class NTKRegressor(_InfinitelyWide):
         Ridge of the cost averaged over the n training points: f = K (K + n ridge I)^{-1} y after
         infinite time. With 0 the network interpolates.
     time
-        Training time: number of steps x learning rate, for targets of variance 1; infinite by
-        default. A finite time is early stopping.
+        Training time, number of steps x learning rate of the averaged cost; infinite by default. A
+        finite time is early stopping.
     normalize_y
-        Whether to fit targets that are shifted to mean 0 and scaled to variance 1. Predictions are
-        in the units of y in either case.
+        Whether to fit targets that are shifted to mean 0 and scaled to variance 1, about the size
+        of networks at initialisation. Predictions are in the units of y in either case.
     precision
         Precision of the kernels, ``float64`` or ``float32``.
 
@@ -228,8 +228,8 @@ class NNGPRegressor(_InfinitelyWide):
     ridge
         Ridge; the n targets have noise of variance n ridge, in units of the normalised targets.
     normalize_y
-        Whether to fit targets that are shifted to mean 0 and scaled to variance 1. Predictions are
-        in the units of y in either case.
+        Whether to fit targets that are shifted to mean 0 and scaled to variance 1, about the size
+        of networks at initialisation. Predictions are in the units of y in either case.
     precision
         Precision of the kernels, ``float64`` or ``float32``.
 

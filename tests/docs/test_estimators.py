@@ -42,6 +42,12 @@ def test_an_afternoon_ends_with_a_figure(tmp_path, monkeypatch, capsys):
         assert figure.width > 1500
 
 
+@pytest.mark.slow
+def test_an_afternoon_prints_what_the_page_says(tmp_path, capsys):
+    estimators.main(str(tmp_path / "figure.png"))
+    assert f"```\n{capsys.readouterr().out}```" in PAGE.read_text("utf-8")
+
+
 def test_scores_by_depth_are_the_best_over_ridges():
     frame, target = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
     with pytest.MonkeyPatch.context() as patch:
@@ -54,4 +60,4 @@ def test_scores_by_depth_are_the_best_over_ridges():
 
 def test_page_has_all_rows_of_the_comparison():
     rows = re.findall(r"^\| ([\w ]+) \| ([\w ,]+) \| \d", PAGE.read_text("utf-8"), re.MULTILINE)
-    assert rows == [(name, method) for name, data in data_sets().items() for method in data.methods]
+    assert rows == [(name, each) for name, data in data_sets().items() for each in data.methods]
