@@ -35,12 +35,12 @@ def test_values_and_diagonal_against_fifty_digits(kind, activation):
 def test_gradient_is_that_of_fifty_digits(kind, activation):
     """By central differences of fourth order."""
     factors, step = np.array([0.3, 1.4]), 1e-3
-    _, found = kind(4, activation, *factors)(X[:3], eval_gradient=True)
+    _, found = kind(3, activation, *factors)(X[:3], eval_gradient=True)
     for index, direction in enumerate(step * np.eye(2)):
         one, two = (
             np.subtract(
                 *(
-                    exact.gram(X[:3], X[:3], activation, 4, *factors * np.exp(s * k * direction))
+                    exact.gram(X[:3], X[:3], activation, 3, *factors * np.exp(s * k * direction))
                     for s in (1, -1)
                 )
             )[KINDS.index(kind)]
@@ -53,15 +53,15 @@ def test_gradient_is_that_of_fifty_digits(kind, activation):
 @each_kind
 def test_gradient_without_biases_is_the_degree_of_homogeneity(kind):
     """K is of degree 2 L in the weight gain, and the bias is fixed at zero."""
-    kernel = kind(4, "relu", beta=0, beta_bounds="fixed")
+    kernel = kind(3, "relu", beta=0, beta_bounds="fixed")
     values, gradient = kernel(X, eval_gradient=True)
     assert gradient.shape == (12, 12, 1)
-    np.testing.assert_allclose(gradient[..., 0], 8 * values, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(gradient[..., 0], 6 * values, rtol=1e-10, atol=1e-12)
 
 
 @each_kind
 def test_gradient_of_the_likelihood(kind):
-    process = GaussianProcessRegressor(kind(2) + WhiteKernel(0.1), optimizer=None).fit(X, Y)
+    process = GaussianProcessRegressor(kind() + WhiteKernel(0.1), optimizer=None).fit(X, Y)
     theta, step = process.kernel_.theta, 1e-5
     _, found = process.log_marginal_likelihood(theta, eval_gradient=True)
     for index, each in enumerate(step * np.eye(3)):

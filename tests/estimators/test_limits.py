@@ -10,7 +10,7 @@ from ntkflow.kernels import tiles
 LIMIT = limits.Limit(3, "relu", 0.3, 1.4)
 
 
-@pytest.mark.parametrize(("rows", "columns", "features"), [(1, 70, 1), (65, 3, 16), (5, 513, 20)])
+@pytest.mark.parametrize(("rows", "columns", "features"), [(1, 70, 1), (5, 70, 20)])
 def test_padding_changes_no_kernel(rows, columns, features):
     rng = np.random.default_rng(0)
     x, others = rng.normal(size=(rows, features)), rng.normal(size=(columns, features))

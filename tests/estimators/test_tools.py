@@ -13,7 +13,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from ntkflow.estimators import NNGPRegressor, NTKClassifier, NTKRegressor
 
-ESTIMATORS = [NTKRegressor(depth=2), NNGPRegressor(depth=2), NTKClassifier(depth=2)]
+ESTIMATORS = [NTKRegressor(), NNGPRegressor(), NTKClassifier()]
 each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 2))
@@ -41,7 +41,7 @@ def test_frames_give_names(estimator, library):
 
 def test_target_frame_gives_several_outputs():
     targets = pd.DataFrame({"one": Y, "two": 2.0 * Y})
-    found = NTKRegressor(depth=2).fit(X, targets).predict(X)
+    found = NTKRegressor().fit(X, targets).predict(X)
     np.testing.assert_allclose(found[:, 1], 2 * found[:, 0], atol=1e-12)
 
 
@@ -50,7 +50,7 @@ def test_search_in_a_pipeline(estimator):
     frame = pd.DataFrame({"x": X[:, 0], "kind": np.where(X[:, 1] > 0, "a", "b")})
     columns = make_column_transformer((StandardScaler(), ["x"]), (OneHotEncoder(), ["kind"]))
     name = type(estimator).__name__.lower()
-    grid = {f"{name}__depth": [1, 2], f"{name}__activation": ["relu", "erf"]}
+    grid = {f"{name}__activation": ["relu", "erf"], f"{name}__ridge": [0.001, 0.1]}
     search = GridSearchCV(make_pipeline(columns, clone(estimator)), grid, cv=2).fit(frame, Y)
     assert set(search.best_params_) == set(grid)
     assert search.predict(frame).shape == (30,)
