@@ -25,7 +25,7 @@ arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files
 
 .PHONY: help environment figures claims smoke paper verify reference test lint audit bench \
 	benchworkflow benchkernels benchempirical benchtraining benchcoverage benchestimators \
-	benchaccelerators mutations lock schema gallery report clean
+	benchaccelerators mutations lock newest oldest schema public gallery report clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -94,15 +94,25 @@ benchaccelerators: $(READY) ## time the package on a GPU; ARGS=FOLDER gets rows 
 mutations: $(READY) ## find the smallest errors of the theory that each claim of results/ detects
 	$(BIN)/python -m ntkflow.verification.mutations $(ARGS)
 
-lock: $(READY) ## write requirements.lock from pyproject.toml; ARGS=--upgrade for newer versions
+lock: $(READY) ## write requirements.lock, and its versions into environment.yml; ARGS=--upgrade
 	$(BIN)/uv pip compile --universal --generate-hashes --fork-strategy fewest \
-		--python-version 3.11 --group dev --custom-compile-command "make lock" \
+		--python-version 3.11 --extra workflow --group dev --custom-compile-command "make lock" \
 		--output-file requirements.lock --quiet $(ARGS) pyproject.toml
+	$(BIN)/python .ci/pins.py
+
+newest: $(READY) ## run fast tests with the newest releases and the newest Python; needs the network
+	$(BIN)/python .ci/releases.py $(ARGS)
+
+oldest: $(READY) ## run fast tests with the oldest releases that pyproject.toml allows
+	$(BIN)/python .ci/releases.py --oldest $(ARGS)
 
 schema: $(READY) ## write the JSON schema, docs/configuration.md and docs/stores.md from the code
 	$(BIN)/python -m ntkflow.configuration > workflow/schemas/config.schema.json
 	$(BIN)/python -m ntkflow.configuration.tables > docs/configuration.md
 	$(BIN)/python -m ntkflow.pages.stores > docs/stores.md
+
+public: $(READY) ## write tests/public.txt, the public interface, from the code
+	$(BIN)/python -m tests.public > tests/public.txt
 
 gallery: $(READY) ## copy the figures of docs/gallery.md from results/, after make figures
 	$(BIN)/python docs/gallery.py

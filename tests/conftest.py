@@ -45,7 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 # Longest first when slow tests run. Those of Slurm mostly wait, so they start while others compute.
-LONGEST = ("slurm", "workflow", "test_faults", "faults", "docs", "stores", "test_api", "jobs")
+LONGEST = ("slurm", "workflow", "test_wheel", "test_faults", "faults", "docs", "stores")
+LONGEST += ("test_api", "jobs")
 
 
 def place(item: pytest.Item) -> int:
@@ -61,6 +62,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow: runs with --slow or CI=true"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have recorded, such as the versions that a wheel brings."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,10 +4,11 @@ import ast
 import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from ntkflow.jobs.imports import imported_names
 from tests.measures.found import FOLDERS
@@ -29,7 +30,7 @@ def dotted(file: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-NAMES = {dotted(file) for file in MODULES}
+NAMES = {dotted(file): file for file in MODULES}
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -50,6 +51,28 @@ def library_imports(file: Path) -> set[str]:
     return tops - sys.stdlib_module_names - {"ntkflow"}
 
 
+def reached(module: str) -> set[str]:
+    """Names of the modules that one imports, directly or through others, inside functions too."""
+    found: set[str] = set()
+    waiting = {module}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting |= own_imports(NAMES[name]) | {name.rpartition(".")[0]}
+        waiting -= found
+    return found
+
+
+def distributions_of(libraries: set[str]) -> set[str]:
+    return {PROVIDERS.get(name, [name])[0].lower() for name in libraries}
+
+
+def direct_requirements(distribution: str) -> set[str]:
+    """Names of what a distribution always requires."""
+    entries = map(Requirement, requires(distribution) or ())
+    return {entry.name for entry in entries if "extra" not in str(entry.marker)}
+
+
 def functions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -65,6 +88,16 @@ NAMED = [file for file in MODULES if dotted(file)]
 WITHOUT_FILES = [file for file in NAMED if dotted(file).startswith(PURE)]
 OF_MEASURES = [file for place in FOLDERS.values() for file in sorted(place.glob("*.py"))]
 each_file = pytest.mark.parametrize("file", CODE, ids=lambda f: str(f.relative_to(REPOSITORY)))
+
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+BASE = {Requirement(entry).name for entry in PROJECT["dependencies"]}
+EXTRAS = {
+    Requirement(entry).name
+    for entries in PROJECT["optional-dependencies"].values()
+    for entry in entries
+}
+PROVIDERS = packages_distributions()
+WITH_EXTRAS = ("estimators", "measures", "plotting")
 
 # What benchmarks import besides: one another, a library that Snakemake requires, and the peer that
 # one of them measures in an environment of its own.
@@ -98,16 +131,32 @@ INITS = sorted({*PACKAGE.rglob("__init__.py")} - {PACKAGE / "estimators" / "__in
 
 
 @pytest.mark.parametrize("init", INITS, ids=dotted)
-def test_init_imports_nothing_of_the_package(init):
-    assert not own_imports(init)
+def test_init_imports_nothing_of_the_package_but_checks_of_extras(init):
+    assert own_imports(init) <= {"extras"}
 
 
 def test_libraries_are_direct_dependencies():
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {entry.partition(">=")[0] for entry in project["dependencies"]}
-    providers = packages_distributions()
     imported = set().union(*(library_imports(file) for file in CODE)) - BESIDES
-    assert {providers.get(name, [name])[0].lower() for name in imported} <= declared
+    assert distributions_of(imported) <= BASE | EXTRAS
+
+
+def test_api_imports_the_requirements_that_are_no_extra():
+    modules = reached("api") - {""}
+    libraries = set().union(*(library_imports(NAMES[name]) for name in modules))
+    assert distributions_of(libraries) == BASE
+    assert not {name.partition(".")[0] for name in modules} & {*WITH_EXTRAS}
+
+
+@pytest.mark.parametrize("room", WITH_EXTRAS)
+def test_room_requires_what_only_an_extra_installs(room):
+    init = PACKAGE / room / "__init__.py"
+    calls = [node for node in ast.walk(ast.parse(init.read_bytes())) if isinstance(node, ast.Call)]
+    (call,) = (call for call in calls if name_of(call) == "require")
+    extra, *required = (ast.literal_eval(argument) for argument in call.args)
+    assert extra in PROJECT["optional-dependencies"]
+    installed = BASE.union(*map(direct_requirements, BASE))
+    imported = set().union(*(library_imports(file) for file in init.parent.rglob("*.py")))
+    assert {*required} == {name for name in imported if not distributions_of({name}) & installed}
 
 
 @each_file

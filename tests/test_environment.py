@@ -34,10 +34,21 @@ def locked_versions(lock: str) -> dict[str, str]:
 
 def direct(group: str) -> list[Requirement]:
     """Requirements of one group of pyproject.toml with those it includes; `` is the runtime."""
-    entries = PROJECT["dependency-groups"][group] if group else PROJECT["project"]["dependencies"]
+    if not group:
+        return [*map(Requirement, PROJECT["project"]["dependencies"]), *optional("workflow")]
+    found = []
+    for entry in PROJECT["dependency-groups"][group]:
+        found += [Requirement(entry)] if isinstance(entry, str) else direct(entry["include-group"])
+    return found
+
+
+def optional(extra: str) -> list[Requirement]:
+    """Requirements of one extra with those of the extras that it names."""
+    entries = map(Requirement, PROJECT["project"]["optional-dependencies"][extra])
     found = []
     for entry in entries:
-        found += [Requirement(entry)] if isinstance(entry, str) else direct(entry["include-group"])
+        own = entry.name == PROJECT["project"]["name"]
+        found += [r for name in entry.extras for r in optional(name)] if own else [entry]
     return found
 
 
@@ -62,7 +73,7 @@ def test_conda_environment_has_the_locked_versions():
     versions = locked_versions(LOCK)
     names = sorted(canonicalize_name(r.name) for r in [*direct(""), *direct("test")])
     expected = {name: versions[name] for name in names}
-    assert conda_pins(CONDA) == expected, "write these pins into environment.yml"
+    assert conda_pins(CONDA) == expected, "list these packages in environment.yml, run `make lock`"
 
 
 def test_conda_environment_has_a_python_of_the_project():

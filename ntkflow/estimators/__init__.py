@@ -10,8 +10,12 @@ of `ntkflow.api.limiting_kernels`, predictions those of `infinite_network`, `nng
 `kernel_regression`.
 """
 
-from ntkflow.estimators.classifier import NTKClassifier
-from ntkflow.estimators.gaussian_processes import NNGPKernel, NTKKernel
-from ntkflow.estimators.regressors import NNGPRegressor, NTKRegressor
+from ntkflow.extras import require
+
+require("sklearn", "sklearn")
+
+from ntkflow.estimators.classifier import NTKClassifier  # noqa: E402
+from ntkflow.estimators.gaussian_processes import NNGPKernel, NTKKernel  # noqa: E402
+from ntkflow.estimators.regressors import NNGPRegressor, NTKRegressor  # noqa: E402
 
 __all__ = ["NNGPKernel", "NNGPRegressor", "NTKClassifier", "NTKKernel", "NTKRegressor"]

@@ -1,1 +1,5 @@
 """Style and helpers that figures share."""
+
+from ntkflow.extras import require
+
+require("workflow", "matplotlib")

@@ -1,6 +1,7 @@
 """Estimators in pipelines and searches, copied, pickled, and with data frames."""
 
 import pickle
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ def test_copies_predict_the_same(estimator):
 @each_estimator
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_frames_give_names(estimator, library):
-    frame = pytest.importorskip(library).DataFrame({"length": X[:, 0], "width": X[:, 1]})
+    frame = import_module(library).DataFrame({"length": X[:, 0], "width": X[:, 1]})
     fitted = clone(estimator).fit(frame, Y)
     assert fitted.feature_names_in_.tolist() == ["length", "width"]
     np.testing.assert_array_equal(fitted.predict(frame), clone(estimator).fit(X, Y).predict(X))
