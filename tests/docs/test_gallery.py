@@ -9,7 +9,6 @@ import yaml
 from PIL import Image
 
 from docs.gallery import copy
-from docs.paper import PREFIX
 from ntkflow.measures.common.evidence import AGREES, DISAGREES, UNDECIDED
 from ntkflow.measures.function_bands import figure as function_bands
 from ntkflow.plotting import style
@@ -54,10 +53,11 @@ def test_claims_and_they_alone_have_a_verdict(name):
     assert set(given) <= VERDICTS
 
 
-def test_figures_are_those_of_the_gallery_and_small():
+def test_figures_are_those_of_the_pages_and_small():
     figures = [*(DOCS / "figures").iterdir()]
-    gallery = {figure.stem for figure in figures if not figure.name.startswith(PREFIX)}
-    assert gallery == set(ENTRIES)
+    pages = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
+    shown = {*re.findall(r"\(figures/([\w-]+\.png)\)", pages)}
+    assert {figure.name for figure in figures} == shown
     assert sum(figure.stat().st_size for figure in figures) < BUDGET
 
 
