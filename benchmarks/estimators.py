@@ -9,8 +9,7 @@ save time, when only iris had been measured: 100 trees instead of 200, and no Fr
 - Scores: accuracy and R^2 in 5-fold cross-validation, repeated twice with other folds (digits:
   once), stratified for classification. All methods have the same folds.
 - Hyperparameters: chosen in each training part by 3-fold cross-validation over the grids below, or
-  by marginal likelihood for processes. The classifying process is given no digits: a fit takes
-  minutes.
+  by marginal likelihood for processes. The classifying process is given no digits, to save time.
 - Intervals: 95 %, corrected resampled t (Nadeau & Bengio 2003): the variance of the mean over J
   folds is (1/J + n_test/n_train) times that of the folds. A difference is taken fold by fold.
 """
