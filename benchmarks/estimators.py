@@ -9,7 +9,8 @@ save time, when only iris had been measured: 100 trees instead of 200, and no Fr
 - Scores: accuracy and R^2 in 5-fold cross-validation, repeated twice with other folds (digits:
   once), stratified for classification. All methods have the same folds.
 - Hyperparameters: chosen in each training part by 3-fold cross-validation over the grids below, or
-  by marginal likelihood for processes. The classifying process is given no digits, to save time.
+  by marginal likelihood for Gaussian processes. The Gaussian-process classifier skips digits, to
+  save time: its fit was not measured there.
 - Intervals: 95 %, corrected resampled t (Nadeau & Bengio 2003): the variance of the mean over J
   folds is (1/J + n_test/n_train) times that of the folds. A difference is taken fold by fold.
 """
@@ -55,7 +56,7 @@ Grid = dict[str, Any]
 
 
 class Method(NamedTuple):
-    """An estimator and its grid for inputs with so many features; no grid, no search."""
+    """An estimator and its grid for a number of features; an empty grid means no search."""
 
     estimator: Any
     grid: Callable[[int], Grid] = lambda features: {}

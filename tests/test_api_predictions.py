@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
@@ -128,6 +129,46 @@ def test_equal_points_are_named():
     ).all()
 
 
+@pytest.mark.parametrize("time", [1e8, 1e25])
+def test_late_times_of_singular_kernels_are_finite(time):
+    """Eigenvalues that rounding makes negative do not grow."""
+    features = RNG.normal(size=(30, 5)).astype(np.float32)
+    y = RNG.normal(size=(30, 1))
+    for kernel in (features @ features.T, doubled(TRAIN.ntk)):
+        targets = y[: len(kernel)]
+        late = api.infinite_network(kernel, targets).predict(kernel, time=time).mean
+        least = api.infinite_network(kernel, targets, singular="pseudo-inverse").predict(kernel)
+        np.testing.assert_allclose(late, least.mean, atol=1e-4)
+
+
+def test_float32_kernels_of_digits_are_not_singular():
+    """Eigenvalues far above the error of float32 are learnt."""
+    x = load_digits().data[:600] / 16
+    kernel = api.limiting_kernels(x, depth=3, precision="float32").ntk
+    wide = api.infinite_network(kernel, np.sign(x[:, 20:21] - 0.5))
+    assert wide.singular == 0
+    rounding = np.abs(np.linalg.eigvalsh(kernel.astype(float)) / 600 - wide.eigenvalues).max()
+    assert rounding < 1e-12
+
+
+def test_ridge_makes_rounded_kernels_definite():
+    features = RNG.normal(size=(30, 5)).astype(np.float32)
+    kernel = (features @ features.T).astype(float)
+    with pytest.raises(ValueError, match=r"^ntk: found that with a ridge of 0 "):
+        api.infinite_network(kernel, RNG.normal(size=(30, 1)))
+    wide = api.infinite_network(kernel, RNG.normal(size=(30, 1)), ridge=1.0)
+    assert np.isfinite(wide.predict(kernel).mean).all()
+
+
+def test_variances_are_never_negative():
+    after = api.nngp_posterior(TRAIN.nngp, Y)
+    for prior in (TRAIN.nngp, np.diagonal(TRAIN.nngp)):
+        covariance = after.predict(TRAIN.nngp, prior).covariance
+        variances = np.diagonal(covariance) if covariance.ndim == 2 else covariance
+        assert np.all(variances >= 0)
+        np.testing.assert_allclose(variances, 0, atol=1e-13)
+
+
 def test_pseudo_inverse_on_request():
     y, across = RNG.normal(size=(13, 1)), CROSS.ntk[:, [*range(12), 2]]
     wide = api.infinite_network(doubled(TRAIN.ntk), y, singular="pseudo-inverse")
@@ -158,6 +199,10 @@ def test_kernels_from_a_store(tmp_path):
         (lambda: api.nngp_posterior(TRAIN.nngp, Y).predict(CROSS.nngp, np.ones(3)), "prior: found"),
         (lambda: api.infinite_network(-TRAIN.ntk, Y), "ntk: found that"),
         (lambda: api.infinite_network(TRAIN.ntk, Y, nngp=np.eye(3)), "nngp: found the shape"),
+        (
+            lambda: api.infinite_network(TRAIN.ntk, Y, nngp=np.triu(TRAIN.nngp)),
+            "nngp: found entries that differ from the transpose",
+        ),
         (lambda: api.infinite_network(TRAIN.ntk, Y).predict(CROSS.ntk, steps=3), "steps: found"),
         (
             lambda: api.infinite_network(TRAIN.ntk, Y).predict(

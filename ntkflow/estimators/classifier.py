@@ -118,7 +118,9 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> np.ndarray:
         """Predict class labels (n_samples,) of inputs (n_samples, n_features)."""
         f = self.decision_function(X)
-        return self.classes_[(f > 0).astype(int) if f.ndim == 1 else f.argmax(axis=1)]
+        if f.ndim == 1:  # one or two classes
+            return self.classes_[np.minimum(f > 0, len(self.classes_) - 1)]
+        return self.classes_[f.argmax(axis=1)]
 
     @property
     def _limit(self) -> Limit:

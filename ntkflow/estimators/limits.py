@@ -43,7 +43,7 @@ class Kernels(NamedTuple):
 
 def kernels(limit: Limit, x1: np.ndarray, x2: np.ndarray | None = None) -> Kernels:
     """NNGP kernel and limiting NTK, each (n, m), of rows x1 (n, d) and x2 (m, d), or of x1."""
-    inputs = [_padded(x) for x in (x1, x2) if x is not None]
+    inputs = [_padded(x) for x in _checked(x1, x2)]
     found = api.limiting_kernels(*inputs, **limit._asdict())
     rows, columns = len(x1), len(x1 if x2 is None else x2)
     return Kernels(*(np.asarray(kernel)[:rows, :columns] for kernel in found))
@@ -53,6 +53,7 @@ def diagonals(limit: Limit, x: np.ndarray) -> Kernels:
     """Both kernels (n,) of each row of x (n, d) with itself."""
     given = limit._asdict()
     del given["precision"]  # always float64
+    (x,) = _checked(x, None)
     found = api.limiting_diagonals(_padded(x), **given)
     return Kernels(*(np.asarray(kernel)[: len(x)] for kernel in found))
 
@@ -79,7 +80,7 @@ def log_gradients(limit: Limit, x: np.ndarray, name: str) -> Kernels:
 
 def batches(rows: int, columns: int) -> Iterator[slice]:
     """Batches of test points, so that a kernel (batch, columns) has about `ENTRIES` entries."""
-    size = max(SHORTEST, ENTRIES // columns // LONGEST * LONGEST)
+    size = max(LONGEST, ENTRIES // columns // LONGEST * LONGEST)
     return (slice(start, start + size) for start in range(0, rows, size))
 
 
@@ -92,6 +93,17 @@ def _length(count: int) -> int:
     """Number of rows to which `count` rows are padded."""
     size = min(max(SHORTEST, 1 << (count - 1).bit_length()), LONGEST)
     return count + -count % size
+
+
+def _checked(x1: np.ndarray, x2: np.ndarray | None) -> list[np.ndarray]:
+    """The inputs that are not None; ValueError unless they are (samples, features) of one width."""
+    given = {name: x for name, x in (("X", x1), ("Y", x2)) if x is not None}
+    for name, x in given.items():
+        if x.ndim != 2 or x.shape[1] != x1.shape[-1]:
+            raise ValueError(
+                f"{name}: found the shape {x.shape}, expected (samples, {x1.shape[-1]})"
+            )
+    return [*given.values()]
 
 
 def _padded(x: np.ndarray) -> np.ndarray:

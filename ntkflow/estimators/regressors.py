@@ -102,7 +102,7 @@ class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Mean (n, k) of normalised targets, and their variance (n,) or covariance (n, n).
 
-        Without request, the variance is empty.
+        The variance is empty if neither is requested.
         """
         count, x = len(x), repeated(x)
         cross = kernels(self._limit, x, self.X_train_)

@@ -40,10 +40,19 @@ def prepared(
             "training points; kernel_regression and predict give the mean after infinite time in "
             "less memory"
         )
-    dense = blocks.dense(kernel, memory=memory - 8 * points**2)
+    dense = dense_kernel(name, kernel, memory - 8 * points**2)
     if scale == "trace":
         ridge *= float(np.trace(dense)) / points**2
     return dense, np.asarray(targets, np.float64), ridge
+
+
+def dense_kernel(name: str, kernel: Any, memory: float) -> np.ndarray:
+    """Symmetric kernel (N, N) in memory in float64; ValueError if it is not symmetric or finite."""
+    try:
+        return blocks.dense(kernel, memory=memory)
+    except ValueError as error:
+        text = str(error)
+        raise ValueError(f"{name}{text[6:]}" if text.startswith("kernel:") else text) from None
 
 
 def read(name: str, kernel: Any, shape: int | tuple[int, ...]) -> np.ndarray:
@@ -70,9 +79,17 @@ def check_prior(prior: Any, points: int) -> None:
 
 
 def as_numpy(found: Sequence[Gaussian], *, single: bool) -> Gaussian:
-    """Gaussians as NumPy arrays, stacked along a leading axis unless there is a single one."""
+    """Gaussians as NumPy arrays, stacked along a leading axis unless there is a single one.
+
+    Variances that are negative by rounding error become 0.
+    """
     means = np.stack([np.asarray(each.mean) for each in found])
     if found[0].covariance is None:
         return Gaussian(means[0] if single else means, None)
-    covariances = np.stack([np.asarray(each.covariance) for each in found])
+    covariances = np.stack([np.array(each.covariance) for each in found])
+    if covariances.ndim == 2:
+        np.maximum(covariances, 0, out=covariances)
+    else:
+        diagonal = np.einsum("tmm->tm", covariances)  # a view
+        np.maximum(diagonal, 0, out=diagonal)
     return Gaussian(*((means[0], covariances[0]) if single else (means, covariances)))

@@ -22,6 +22,7 @@ from ntkflow.interface.dense import (
     as_numpy,
     check_prior,
     check_shape,
+    dense_kernel,
     prepared,
     read,
 )
@@ -36,7 +37,7 @@ Singular = Annotated[
 Times = Annotated[float | Sequence[float], settings.times]
 Steps = Annotated[int, INDEX]
 Rate = Annotated[float, partial(number, above=0)]
-Momentum = Annotated[float, partial(number, low=0, high=1 - 1e-12)]
+Momentum = Annotated[float, partial(number, low=0, high=1 - 1e-6)]
 Values = Annotated[np.ndarray, partial(arrays.matrix, axes="(points, outputs)")]
 
 
@@ -58,11 +59,12 @@ class InfiniteNetwork:
     nngp
         NNGP kernel (N, N) of the training points, or None.
     singular
-        Number of eigenvalues that are zero to rounding error, the ridge included.
+        Number of eigenvalues that are zero to rounding error, the ridge included; their components
+        are never learnt.
     equal
         Pairs of training points that a singular kernel does not distinguish.
     pseudo_inverse
-        Whether their components are left out.
+        Whether infinite time is allowed then.
     """
 
     eigenvalues: np.ndarray
@@ -80,7 +82,8 @@ class InfiniteNetwork:
 
         It is 2 (1 + m) / (lambda_1 + ridge) for the heavy-ball momentum m (Polyak 1964).
         """
-        return 2 * (1 + momentum) / (float(self.eigenvalues[-1]) + self.ridge)
+        largest = float(self.eigenvalues[-1]) + self.ridge
+        return 2 * (1 + momentum) / largest if largest > 0 else np.inf
 
     @checked
     def predict(
@@ -119,8 +122,8 @@ class InfiniteNetwork:
         Raises
         ------
         ValueError
-            If an argument is invalid, the learning rate is not stable, or the kernel is singular
-            and the time infinite.
+            If an argument is invalid, the learning rate is too large, or the time is infinite and
+            the kernel singular.
         """
         cross = read("cross_ntk", cross_ntk, len(self.targets))
         check_prior(prior, len(cross))
@@ -205,7 +208,7 @@ class InfiniteNetwork:
                 if self.singular and not self.pseudo_inverse and np.isinf(times).any():
                     raise self._refused()
                 found = [predictions.flow(eigenvalues, t, ridge) for t in times]
-        learnt = np.arange(len(eigenvalues)) >= (self.singular if self.pseudo_inverse else 0)
+        learnt = np.arange(len(eigenvalues)) >= self.singular  # the others are rounding errors
         return [np.where(learnt, np.asarray(q), 0) for q in found]
 
     def _refused(self) -> ValueError:
@@ -257,8 +260,9 @@ def infinite_network(
     ridge_scale
         ``cost``: Theta + N ridge I. ``trace``: Theta + ridge (tr Theta / N) I.
     singular
-        If Theta is singular and the ridge does not help: ``error`` for infinite time, or
-        ``pseudo-inverse``, which never learns components of eigenvalue zero (to rounding error).
+        What infinite time is if Theta is singular and the ridge does not help: an ``error``, or
+        the ``pseudo-inverse``. Components whose eigenvalue is zero to rounding error are never
+        learnt.
     memory
         GiB for the eigendecomposition.
 
@@ -274,14 +278,25 @@ def infinite_network(
     """
     kernel, y, ridge = prepared("ntk", ntk, targets, ridge, ridge_scale, memory * GIB)
     points = len(kernel)
-    prior = None if nngp is None else read("nngp", nngp, kernel.shape)
+    prior = None
+    if nngp is not None:
+        check_shape("nngp", nngp, kernel.shape)
+        prior = dense_kernel("nngp", nngp, memory * GIB)
     eigenvalues, vectors = scipy.linalg.eigh(kernel / points, driver="evd", check_finite=False)
-    rounding = points * np.finfo(ntk.dtype).eps * abs(eigenvalues[-1])
-    if eigenvalues[0] < -rounding:
+    rounding = _rounding(kernel, ntk.dtype, eigenvalues)
+    if eigenvalues[0] + ridge < -rounding:
         found = f"its smallest eigenvalue is {points * eigenvalues[0]:.3g}"
-        raise indefinite(found, 0.0, name="ntk")
+        raise indefinite(found, ridge, name="ntk")
     zero = int(np.count_nonzero(eigenvalues + ridge <= rounding))
-    equal = blocks.equal_points(kernel, memory=memory * GIB) if zero else []
+    equal = blocks.equal_points(ntk, memory=memory * GIB) if zero else []
     return InfiniteNetwork(
         *(eigenvalues, vectors, y, ridge, prior, zero, tuple(equal), singular != "error")
     )
+
+
+def _rounding(kernel: np.ndarray, dtype: np.dtype, eigenvalues: np.ndarray) -> float:
+    """Error of eigenvalues of K / N from an error of 8 eps in each entry, and from LAPACK."""
+    points = len(kernel)
+    entry = 8 * float(np.finfo(dtype).eps) * float(np.max(np.diagonal(kernel)))
+    lapack = points * float(np.finfo(np.float64).eps) * float(np.abs(eigenvalues).max())
+    return float(entry / np.sqrt(points) + lapack)

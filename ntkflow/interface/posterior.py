@@ -114,6 +114,6 @@ def nngp_posterior(
     smallest = float(np.min(np.diagonal(factor)) ** 2)
     rounding = len(kernel) * float(np.finfo(nngp.dtype).eps) * float(np.max(np.diagonal(kernel)))
     if not smallest > rounding:  # or NaN
-        equal = blocks.equal_points(kernel, memory=memory * GIB)
+        equal = blocks.equal_points(nngp, memory=memory * GIB)
         raise indefinite(f"pivot {smallest:.3g} of its Cholesky factor", ridge, equal, "nngp")
     return Posterior(np.asarray(factor), y, ridge, float(likelihood))

@@ -30,9 +30,12 @@ def times(name: str, value: Any) -> Any:
 
 
 def _time(name: str, value: Any) -> float:
-    if isinstance(value, float) and value == np.inf:
-        return value
-    return number(name, value, low=0)
+    if isinstance(value, float | np.floating) and value == np.inf:
+        return np.inf
+    try:
+        return number(name, value, low=0)
+    except ValueError:
+        raise refusal(name, value, "a number at least 0, or infinity") from None
 
 
 def outputs(name: str, value: Any) -> Any:

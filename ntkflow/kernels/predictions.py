@@ -7,8 +7,8 @@ training points, C = (1/2N) sum_i ||f(x_i) - y_i||^2 + (ridge/2) ||theta - theta
 of gradient descent is steps x learning rate (JGH Section 5).
 
 `posterior`, `log_marginal_likelihood`, `trained_distribution` and `trained_function` can be
-differentiated in all their arguments, also if eigenvalues of a kernel are equal. Arguments are not
-checked: a kernel that is not positive definite gives NaN.
+differentiated once in all their arguments, also if eigenvalues of a kernel are equal. Arguments
+are not checked: a kernel that is not positive definite gives NaN.
 """
 
 from collections.abc import Callable
@@ -170,6 +170,7 @@ def flow(eigenvalues: Eigenvalues, time: Number, ridge: Number = 0.0) -> Float[A
     return jnp.where(early, series, jnp.where(forever, 1, -jnp.expm1(-divisor * finite)) / divisor)
 
 
+@jax.jit
 def descent(
     eigenvalues: Eigenvalues,
     steps: int | Array,
@@ -208,7 +209,7 @@ def _learnt(matrix: Kernel, time: Array, ridge: Array) -> Float[Array, "n n"]:
     The derivative by Daleckii and Krein (Higham 2008, theorem 3.11) does not divide by differences
     of eigenvalues, as that of the eigenvectors does.
     """
-    eigenvalues, vectors = jnp.linalg.eigh(matrix)
+    eigenvalues, vectors = _decomposed(matrix)
     return _product(vectors * flow(eigenvalues, time, ridge)[None, :], vectors.T)
 
 
@@ -217,7 +218,8 @@ def _learnt_jvp(
     primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
 ) -> tuple[Array, Array]:
     (matrix, time, ridge), (change, *others) = primals, tangents
-    eigenvalues, vectors = jnp.linalg.eigh(matrix)
+    eigenvalues, vectors = _decomposed(matrix)
+    change = (change + change.T) / 2  # the decomposition is of the symmetric part
     values, moved = jax.jvp(
         lambda time, ridge: flow(eigenvalues, time, ridge), (time, ridge), tuple(others)
     )
@@ -227,6 +229,15 @@ def _learnt_jvp(
         _product(vectors * values[None, :], vectors.T),
         _product(_product(vectors, rotated), vectors.T),
     )
+
+
+def _decomposed(matrix: Kernel) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of a positive semidefinite matrix.
+
+    Negative eigenvalues are rounding errors, of which `flow` would make growing exponentials.
+    """
+    eigenvalues, vectors = jnp.linalg.eigh(matrix)
+    return jnp.maximum(eigenvalues, 0), vectors
 
 
 def _quotients(

@@ -58,3 +58,8 @@ def test_digits_are_classified_as_well_as_by_support_vectors():
         for model in (NTKClassifier(ridge=1e-6), SVC(C=10))
     )
     assert ours > theirs - 0.02
+
+
+def test_one_class_is_always_predicted():
+    model = NTKClassifier(depth=1).fit([[1.0], [2.0]], ["a", "a"])
+    assert model.predict([[-100.0], [100.0]]).tolist() == ["a", "a"]

@@ -40,4 +40,14 @@ def test_batches_cover_all_rows():
     for rows, columns in ((1, 1), (1000, 10_000_000), (129, 2**16)):
         covered = [np.arange(rows)[each] for each in limits.batches(rows, columns)]
         np.testing.assert_array_equal(np.concatenate(covered), np.arange(rows))
-        assert max(map(len, covered)) * columns <= limits.ENTRIES or len(covered[0]) <= 64
+        assert (
+            max(map(len, covered)) * columns <= limits.ENTRIES or len(covered[0]) <= limits.LONGEST
+        )
+
+
+def test_inputs_of_unlike_widths_are_an_error():
+    """Padding would give them kernels."""
+    x = np.ones((3, 2))
+    for name, lists in {"Y": (x, x[:, :1]), "X": (x[0], None)}.items():
+        with pytest.raises(ValueError, match=f"^{name}: found the shape"):
+            limits.kernels(LIMIT, *lists)

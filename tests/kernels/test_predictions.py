@@ -87,6 +87,21 @@ def test_derivatives_are_finite_differences_with_equal_eigenvalues(time):
         np.testing.assert_allclose(found[direction], expected, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("time", [5.0, np.inf])
+def test_derivative_by_the_entries_of_a_kernel(time):
+    """Also along changes that are not symmetric, of which only the symmetric part counts."""
+    train, cross, _ = kernels(CORNERS, RNG.normal(size=(3, 4)))
+    change, targets, start = RNG.normal(size=(8, 8)), np.sin(CORNERS[:, :1]), np.zeros((3, 1))
+
+    def total(kernel):
+        initial = np.zeros((8, 1)), start
+        return jnp.sum(predictions.trained_function(kernel, targets, cross, initial, time) ** 2)
+
+    slope = np.sum(jax.grad(total)(train) * change)
+    expected = (total(train + 1e-5 * change) - total(train - 1e-5 * change)) / 2e-5
+    np.testing.assert_allclose(slope, expected, rtol=1e-6)
+
+
 def test_functions_are_traced_and_mapped():
     test = RNG.normal(size=(3, 4))
     train, cross, prior = kernels(CORNERS, test)
