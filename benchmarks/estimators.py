@@ -9,8 +9,8 @@ save time, when only iris had been measured: 100 trees instead of 200, and no Fr
 - Scores: accuracy and R^2 in 5-fold cross-validation, repeated twice with other folds (digits:
   once), stratified for classification. All methods have the same folds.
 - Hyperparameters: chosen in each training part by 3-fold cross-validation over the grids below, or
-  by marginal likelihood for Gaussian processes. The Gaussian-process classifier skips digits,
-  where a fit takes minutes.
+  by marginal likelihood for Gaussian processes. The Gaussian-process classifier skips digits, to
+  save time: its fit was not measured there.
 - Intervals: 95 %, corrected resampled t (Nadeau & Bengio 2003): the variance of the mean over J
   folds is (1/J + n_test/n_train) times that of the folds. A difference is taken fold by fold.
 """
