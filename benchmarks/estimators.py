@@ -1,4 +1,4 @@
-"""Compare the estimators with random forests, support vectors and RBF processes: see README.md.
+"""Compare the estimators with random forests, SVMs and Gaussian processes: see README.md.
 
 Prints Markdown tables. Settings, fixed on 2026-11-29 before the first run. They changed once, to
 save time, when only iris had been measured: 100 trees instead of 200, and no Friedman 1.

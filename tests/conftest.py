@@ -45,8 +45,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 # Longest first when slow tests run. Those of Slurm mostly wait, so they start while others compute.
-LONGEST = ("slurm", "workflow", "test_wheel", "test_faults", "faults", "docs", "stores")
-LONGEST += ("test_api", "jobs")
+LONGEST = (
+    *("slurm", "workflow", "test_wheel", "test_faults", "faults", "docs", "stores", "test_api"),
+    "jobs",
+)
 
 
 def place(item: pytest.Item) -> int:

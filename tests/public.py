@@ -1,8 +1,8 @@
 """Print the public interface, one line per part: python -m tests.public > tests/public.txt.
 
-Public are `ntkflow.api`, `ntkflow.estimators`, what the pages in docs/adding import from the
-package, the keys of a configuration and the arrays of stores. Parameters and keys have their
-default, or `required`.
+The interface consists of `ntkflow.api`, `ntkflow.estimators`, what the pages in docs/adding import
+from the package, the keys of a configuration and the arrays of stores. Parameters and keys have
+their default, or `required`.
 """
 
 import ast
@@ -57,7 +57,7 @@ def _described(name: str, part: Any) -> Iterator[str]:
             yield from _described(f"{name}.{key}", getattr(part, key))
     elif inspect.isclass(part):
         yield from (f"{name}.{key}" for key in _members(part))
-        if is_dataclass(part) or "__init__" in vars(part):
+        if is_dataclass(part) or _is_ours(part.__init__):
             yield from _parameters(name, part)
     elif callable(part) and get_origin(part) is None:
         yield from _parameters(name, part)
@@ -73,9 +73,13 @@ def _functions(module: ModuleType) -> Iterator[str]:
 def _members(part: type) -> Iterator[str]:
     """Attributes, methods and properties that the package defines."""
     for owner in part.__mro__:
-        if owner.__module__.startswith("ntkflow."):
+        if _is_ours(owner):
             names = {*vars(owner), *inspect.get_annotations(owner)} - vars(BaseModel).keys()
             yield from (name for name in names if not name.startswith("_"))
+
+
+def _is_ours(part: Any) -> bool:
+    return getattr(part, "__module__", "").startswith("ntkflow.")
 
 
 def _parameters(name: str, function: Any) -> Iterator[str]:

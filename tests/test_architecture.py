@@ -147,9 +147,9 @@ def test_api_imports_the_requirements_that_are_no_extra():
     assert not {name.partition(".")[0] for name in modules} & {*WITH_EXTRAS}
 
 
-@pytest.mark.parametrize("room", WITH_EXTRAS)
-def test_room_requires_what_only_an_extra_installs(room):
-    init = PACKAGE / room / "__init__.py"
+@pytest.mark.parametrize("subpackage", WITH_EXTRAS)
+def test_subpackage_requires_what_only_an_extra_installs(subpackage):
+    init = PACKAGE / subpackage / "__init__.py"
     calls = [node for node in ast.walk(ast.parse(init.read_bytes())) if isinstance(node, ast.Call)]
     (call,) = (call for call in calls if name_of(call) == "require")
     extra, *required = (ast.literal_eval(argument) for argument in call.args)

@@ -1,4 +1,4 @@
-"""What is said where an extra is not installed."""
+"""Errors that name the extra to install."""
 
 import sys
 from importlib import import_module
@@ -29,8 +29,8 @@ def test_missing_module_is_named_with_the_extra():
     ],
 )
 def test_module_names_its_extra(module, library, extra, monkeypatch):
-    room = ".".join(module.split(".")[:2])
-    for name in [name for name in sys.modules if f"{name}.".startswith(f"{room}.")]:
+    package = ".".join(module.split(".")[:2])
+    for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ModuleNotFoundError, match=rf"'{library}'.*ntkflow\[{extra}\]"):

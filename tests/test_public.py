@@ -47,5 +47,5 @@ def test_nothing_public_is_lost():
         ("store a: b (c), always", "store a: b (c, d), always", True),
     ],
 )
-def test_break_is_told_from_an_addition(before, after, breaks):
+def test_breaking_changes_are_distinguished_from_additions(before, after, breaks):
     assert bool(broken(before.split(";"), after.split(";"))) is breaks

@@ -89,7 +89,7 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         targets = centred if count > 2 else 2.0 * labels[:, None] - 1
         self.X_train_ = X
         self.dual_coef_ = api.kernel_regression(
-            kernels(self._limit, X).ntk, targets, ridge=self.ridge, memory=MEMORY
+            kernels(Limit.of(self), X).ntk, targets, ridge=self.ridge, memory=MEMORY
         ).coefficients
         return self
 
@@ -109,7 +109,7 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         parts = [
-            kernels(self._limit, X[rows], self.X_train_).ntk @ self.dual_coef_
+            kernels(Limit.of(self), X[rows], self.X_train_).ntk @ self.dual_coef_
             for rows in batches(len(X), len(self.X_train_))
         ]
         f = np.concatenate(parts)
@@ -121,7 +121,3 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if f.ndim == 1:  # one or two classes
             return self.classes_[np.minimum(f > 0, len(self.classes_) - 1)]
         return self.classes_[f.argmax(axis=1)]
-
-    @property
-    def _limit(self) -> Limit:
-        return Limit(self.depth, self.activation, self.beta, self.weight_gain, self.precision)

@@ -53,17 +53,19 @@ class _LimitingKernel(Kernel):  # type: ignore[misc]
         if eval_gradient and Y is not None:
             raise ValueError("eval_gradient: found True with Y, expected Y = None")
         X = np.asarray(X, np.float64)
-        found = kernels(self._limit, X, None if Y is None else np.asarray(Y, np.float64))
+        found = kernels(Limit.of(self), X, None if Y is None else np.asarray(Y, np.float64))
         kernel = getattr(found, self._field)
         if not eval_gradient:
             return kernel
         names = [each.name for each in self.hyperparameters if not each.fixed]
-        gradients = [getattr(log_gradients(self._limit, X, name), self._field) for name in names]
+        gradients = [getattr(log_gradients(Limit.of(self), X, name), self._field) for name in names]
         return kernel, np.stack(gradients, -1) if names else np.empty((*kernel.shape, 0))
 
     def diag(self, X: Any) -> np.ndarray:
         """Kernel (n,) of each row of X with itself."""
-        values: np.ndarray = getattr(diagonals(self._limit, np.asarray(X, np.float64)), self._field)
+        values: np.ndarray = getattr(
+            diagonals(Limit.of(self), np.asarray(X, np.float64)), self._field
+        )
         return values
 
     def is_stationary(self) -> bool:
@@ -75,10 +77,6 @@ class _LimitingKernel(Kernel):  # type: ignore[misc]
             f"{type(self).__name__}(depth={self.depth}, activation={self.activation!r}, "
             f"beta={self.beta:.3g}, weight_gain={self.weight_gain:.3g})"
         )
-
-    @property
-    def _limit(self) -> Limit:
-        return Limit(self.depth, self.activation, self.beta, self.weight_gain)
 
 
 class NNGPKernel(_LimitingKernel):

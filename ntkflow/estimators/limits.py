@@ -5,7 +5,7 @@ number of inputs or features at each call. Inputs are therefore padded to a few 
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -33,9 +33,15 @@ class Limit(NamedTuple):
     weight_gain: float
     precision: str = "float64"
 
+    @classmethod
+    def of(cls, estimator: Any) -> Self:
+        """Network that the parameters of an estimator, or of a kernel, describe."""
+        parameters = estimator.get_params(deep=False)
+        return cls(**{name: parameters[name] for name in cls._fields if name in parameters})
+
 
 class Kernels(NamedTuple):
-    """NNGP kernel and limiting NTK, each (n, m) or a diagonal (n,)."""
+    """`api.Kernels` as NumPy arrays: NNGP kernel and limiting NTK, (n, m) or a diagonal (n,)."""
 
     nngp: np.ndarray
     ntk: np.ndarray

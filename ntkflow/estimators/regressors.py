@@ -18,6 +18,25 @@ class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type:
 
     _kernel: str  # field of `Kernels` whose values are summed
 
+    def __init__(
+        self,
+        depth: int = 3,
+        activation: Any = "relu",
+        *,
+        beta: float = 0.1,
+        weight_gain: float = 1.0,
+        ridge: float = 1e-3,
+        normalize_y: bool = True,
+        precision: str = "float64",
+    ) -> None:
+        self.depth = depth
+        self.activation = activation
+        self.beta = beta
+        self.weight_gain = weight_gain
+        self.ridge = ridge
+        self.normalize_y = normalize_y
+        self.precision = precision
+
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the network to data.
 
@@ -48,7 +67,7 @@ class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type:
             self._scale = np.where(deviation > rounding, deviation, 1.0)
         self.X_train_, self._shape = X, y.shape[1:]
         normalised = (targets - self._center) / self._scale
-        self.dual_coef_ = self._train(kernels(self._limit, X), normalised)
+        self.dual_coef_ = self._train(kernels(Limit.of(self), X), normalised)
         return self
 
     def predict(
@@ -105,17 +124,13 @@ class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type:
         The variance is empty if neither is requested.
         """
         count, x = len(x), repeated(x)
-        cross = kernels(self._limit, x, self.X_train_)
+        cross = kernels(Limit.of(self), x, self.X_train_)
         mean = (getattr(cross, self._kernel) @ self.dual_coef_)[:count]
         if not (return_std or return_cov):
             return mean, np.empty(0)
-        prior = (kernels if return_cov else diagonals)(self._limit, x).nngp
+        prior = (kernels if return_cov else diagonals)(Limit.of(self), x).nngp
         covariance = self._covariance(cross, prior)
         return mean, covariance[:count, :count] if return_cov else covariance[:count]
-
-    @property
-    def _limit(self) -> Limit:
-        return Limit(self.depth, self.activation, self.beta, self.weight_gain, self.precision)
 
     def _train(self, train: Kernels, targets: np.ndarray) -> np.ndarray:
         """Coefficients (n, k), from the kernels of the training points and targets (n, k)."""
@@ -180,14 +195,9 @@ class NTKRegressor(_InfinitelyWide):
         normalize_y: bool = True,
         precision: str = "float64",
     ) -> None:
-        self.depth = depth
-        self.activation = activation
-        self.beta = beta
-        self.weight_gain = weight_gain
-        self.ridge = ridge
+        factors = {"beta": beta, "weight_gain": weight_gain, "ridge": ridge}
+        super().__init__(depth, activation, **factors, normalize_y=normalize_y, precision=precision)
         self.time = time
-        self.normalize_y = normalize_y
-        self.precision = precision
 
     def _train(self, train: Kernels, targets: np.ndarray) -> np.ndarray:
         if np.ndim(self.time):
@@ -248,25 +258,6 @@ class NNGPRegressor(_InfinitelyWide):
     """
 
     _kernel = "nngp"
-
-    def __init__(
-        self,
-        depth: int = 3,
-        activation: Any = "relu",
-        *,
-        beta: float = 0.1,
-        weight_gain: float = 1.0,
-        ridge: float = 1e-3,
-        normalize_y: bool = True,
-        precision: str = "float64",
-    ) -> None:
-        self.depth = depth
-        self.activation = activation
-        self.beta = beta
-        self.weight_gain = weight_gain
-        self.ridge = ridge
-        self.normalize_y = normalize_y
-        self.precision = precision
 
     def _train(self, train: Kernels, targets: np.ndarray) -> np.ndarray:
         self.posterior_ = api.nngp_posterior(train.nngp, targets, ridge=self.ridge, memory=MEMORY)

@@ -201,7 +201,10 @@ class InfiniteNetwork:
         eigenvalues, ridge = self.eigenvalues, self.ridge
         with full_precision():
             if steps is not None and rate is not None:
-                self._check_rate(rate, momentum)
+                largest = self.largest_learning_rate(momentum)
+                if rate >= largest:
+                    expected = f"less than {largest:.6g}, where steps diverge"
+                    raise refusal("learning_rate", rate, expected)
                 found = [predictions.descent(eigenvalues, steps, rate, momentum, ridge)]
             else:
                 times = np.atleast_1d(np.inf if time is None else time)
@@ -217,11 +220,6 @@ class InfiniteNetwork:
             f"eigenvalues are zero to rounding error{equal_pairs(self.equal)}), expected a finite "
             "time, a ridge, or singular='pseudo-inverse'; or leave out points that occur twice"
         )
-
-    def _check_rate(self, rate: float, momentum: float) -> None:
-        largest = self.largest_learning_rate(momentum)
-        if rate >= largest:
-            raise refusal("learning_rate", rate, f"less than {largest:.6g}, where steps diverge")
 
     def _coefficients(self, q: np.ndarray, residual: np.ndarray) -> np.ndarray:
         """Coefficients a (N, k) of f - f_0 = sum_j Theta(x, x_j) a_j for a filter q (N,)."""
@@ -277,15 +275,14 @@ def infinite_network(
         If an argument is invalid, Theta is not positive semidefinite, or `memory` is too little.
     """
     kernel, y, ridge = prepared("ntk", ntk, targets, ridge, ridge_scale, memory * GIB)
-    points = len(kernel)
     prior = None
     if nngp is not None:
         check_shape("nngp", nngp, kernel.shape)
         prior = dense_kernel("nngp", nngp, memory * GIB)
-    eigenvalues, vectors = scipy.linalg.eigh(kernel / points, driver="evd", check_finite=False)
+    eigenvalues, vectors = scipy.linalg.eigh(kernel / len(kernel), driver="evd", check_finite=False)
     rounding = _rounding(kernel, ntk.dtype, eigenvalues)
     if eigenvalues[0] + ridge < -rounding:
-        found = f"its smallest eigenvalue is {points * eigenvalues[0]:.3g}"
+        found = f"its smallest eigenvalue is {len(kernel) * eigenvalues[0]:.3g}"
         raise indefinite(found, ridge, name="ntk")
     zero = int(np.count_nonzero(eigenvalues + ridge <= rounding))
     equal = blocks.equal_points(ntk, memory=memory * GIB) if zero else []
