@@ -82,9 +82,9 @@ def limiting_kernels(
         Number of weight layers L of a fully-connected network. It or `layers` is needed.
     layers
         Network composed of layers of `api.layers`, each with its own factors and activation. The
-        other arguments of the network must then be left out. If an activation with
-        a kink follows pooling, or an activation with `kinks` of its own, nearly parallel inputs
-        have errors up to 1e-8 (float64) or 1e-3 (float32) of sqrt(K(x, x) K(x', x')).
+        other arguments of the network must then be left out. If an activation with a kink follows
+        pooling, nearly parallel inputs have errors up to 1e-8 (float64) or 1e-3 (float32) of
+        sqrt(K(x, x) K(x', x')).
     activation
         Name in the registry, mapping of ``name`` and parameters, or elementwise function of JAX
         arrays.

@@ -196,7 +196,7 @@ def from_function(name: str, function: Elementwise, kinks: Sequence[float] = ())
     if a kink is missing, its estimated error is too large and the kernels raise an error. Raises
     ValueError if the function does not map an array entry by entry to finite numbers of its dtype.
     """
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():  # may be called within jax.jit
         _require_elementwise(name, function)
         values = np.asarray(function(jnp.linspace(-12.0, 12.0, 4001)))
     places = tuple(sorted(float(kink) for kink in kinks))
