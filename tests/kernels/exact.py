@@ -71,7 +71,10 @@ def derivatives(
 
         def moved(step: mpf) -> tuple[mpf, mpf]:
             points = (
-                [mpf(float(entry)) + step * mpf(float(move)) for entry, move in zip(*both, strict=True)]
+                [
+                    mpf(float(entry)) + step * mpf(float(move))
+                    for entry, move in zip(*both, strict=True)
+                ]
                 for both in ((x, moves[0]), (x_prime, moves[1]))
             )
             factors = (

@@ -78,7 +78,11 @@ def test_kinked_networks_at_small_angles_against_120_digits(name, sign, distance
     one = np.array([0.3, -1.2, 0.7])
     two = sign * one + distance * np.array([0.5, 0.2, -0.4])
     change = np.array([1.0, 2.0, -0.5])
-    for moves in ((change, 0 * one, 0.0, 0.0), (0 * one, 0 * one, 1.0, 0.0), (change, change, 0, 1.0)):
+    for moves in (
+        (change, 0 * one, 0.0, 0.0),
+        (0 * one, 0 * one, 1.0, 0.0),
+        (change, change, 0, 1.0),
+    ):
         expected = exact.derivatives(one, two, moves, name, 3, 0.1, 1.4)
 
         def function(t, moves=moves):
