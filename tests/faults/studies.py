@@ -1,15 +1,20 @@
 """A small study in a folder of its own, run as a user runs it, and what is left of it."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
+import pytest
 
 from tests.workflow.conftest import (
     CODE,
@@ -19,6 +24,7 @@ from tests.workflow.conftest import (
     shell_environment,
 )
 
+T = TypeVar("T")
 OVERLAYS = ("config/smoke.yaml", "tests/faults/study.yaml")
 EXPERIMENT = "functions_on_the_circle"
 JOBS = {
@@ -44,24 +50,25 @@ class Study(Clone):
     before: Sequence[str] = ()
     environment: dict[str, str] = field(default_factory=dict)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """Snakemake in the background, which starts its jobs as it does for a user."""
         return self.started([sys.executable, "-m", "snakemake"], shell_environment(), arguments)
 
     def snakemake(self, *arguments: str, ok: bool = True) -> str:
         """Run Snakemake and return what it prints; it must fail if `ok` is False."""
-        run = self.started(*forked_snakemake(), arguments)
-        printed, _ = run.communicate()
+        with self.started(*forked_snakemake(), arguments) as run:
+            printed, _ = run.communicate()
         assert (run.returncode == 0) is ok, printed
         return printed
 
+    @contextmanager
     def started(
         self, command: Sequence[str], variables: dict[str, str], arguments: Sequence[str]
-    ) -> subprocess.Popen[str]:
-        """Snakemake in a process group of its own."""
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Snakemake in a separate process group, which is killed if a failing test leaves it."""
         if "--configfile" not in arguments:
             arguments = (*arguments, "--configfile", *OVERLAYS)
-        return subprocess.Popen(
+        with subprocess.Popen(
             [*self.before, *command, "--cores", "2", *arguments],
             cwd=self.folder,
             env=variables | self.environment,
@@ -69,7 +76,12 @@ class Study(Clone):
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-        )
+        ) as run:
+            try:
+                yield run
+            finally:
+                if run.poll() is None:
+                    os.killpg(run.pid, signal.SIGKILL)
 
     def product(self, rule: str) -> Path:
         """What a rule leaves."""
@@ -147,9 +159,17 @@ def jobs_at_work(run: subprocess.Popen[str]) -> Iterator[tuple[psutil.Process, s
             yield process, script[1]
 
 
-def wait_for(condition, seconds: float = 120.0) -> None:
-    """Look again and again until a condition holds."""
+def wait_for(run: subprocess.Popen[str], look: Callable[[], T], seconds: float = 120.0) -> T:
+    """First answer of `look` that is true; fails with what the run printed if it ends before."""
     end = time.monotonic() + seconds
-    while not condition():
+    while not (answer := look()):
+        if run.poll() is not None:
+            pytest.fail(f"the run ended too early:\n{run.communicate()[0]}")
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
+    return answer
+
+
+def jobs_of(rule: str, run: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Processes of the jobs of a rule."""
+    return [process for process, at_work in jobs_at_work(run) if at_work == rule]

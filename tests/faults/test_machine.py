@@ -5,7 +5,7 @@ import pytest
 from tests.faults.studies import (
     OVERLAYS,
     Study,
-    jobs_at_work,
+    jobs_of,
     jobs_run,
     said_by,
     target,
@@ -54,15 +54,14 @@ def test_second_run_in_a_folder_leaves_all_to_the_first(
 ) -> None:
     study, rule = finished_study, "train_networks"
     study.lose(rule)
-    first = study.start(target(rule))
-    wait_for(lambda: any(at_work == rule for _, at_work in jobs_at_work(first)))
-    jobs = [process for process, _ in jobs_at_work(first)]
-    for job in jobs:  # it must not end before the second run has looked
-        job.suspend()
-    refusal = study.snakemake(target(rule), ok=False)
-    for job in jobs:
-        job.resume()
-    printed, _ = first.communicate()
+    with study.start(target(rule)) as first:
+        jobs = wait_for(first, lambda: jobs_of(rule, first))
+        for job in jobs:  # it must not end before the second run has looked
+            job.suspend()
+        refusal = study.snakemake(target(rule), ok=False)
+        for job in jobs:
+            job.resume()
+        printed, _ = first.communicate()
     assert first.returncode == 0, printed
     assert jobs_run(printed) == [rule]
     assert "Directory cannot be locked" in refusal

@@ -8,6 +8,7 @@ import http.server
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -166,9 +167,10 @@ def test_download_that_breaks_off(fault: str, mirror: Mirror, tmp_path: Path) ->
 def test_two_runs_share_what_they_download(mirror: Mirror, tmp_path: Path) -> None:
     """At the same time, in two folders, with one cache."""
     studies = [offline(new_study(tmp_path / name), mirror) for name in ("one", "two")]
-    runs = [study.start(*datasets(study, {"images": None})) for study in studies]
-    for run in runs:
-        printed, _ = run.communicate()
-        assert run.returncode == 0, printed
+    with ExitStack() as stack:
+        starts = [study.start(*datasets(study, {"images": None})) for study in studies]
+        for run in [stack.enter_context(start) for start in starts]:
+            printed, _ = run.communicate()
+            assert run.returncode == 0, printed
     assert studies[0].results() == studies[1].results()
     assert files_in(tmp_path / "cache") == sorted(NAMES)

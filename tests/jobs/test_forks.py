@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -81,13 +82,18 @@ def ran(words, *arguments, own=None, **options):
     )
 
 
+@contextmanager
 def started(server, file, place):
-    """A client whose script waits, and the process of the script."""
+    """A client whose script waits, and the process of the script; both end with the context."""
     command = [*forks.command(server.place), file, str(place)]
-    run = subprocess.Popen(command, env=environment())
-    while not (place.exists() and place.read_text()):
-        time.sleep(0.01)
-    return run, psutil.Process(int(place.read_text()))
+    with subprocess.Popen(command, env=environment()) as run:
+        try:
+            while not (place.exists() and place.read_text()):
+                assert run.poll() is None
+                time.sleep(0.01)
+            yield run, psutil.Process(int(place.read_text()))
+        finally:
+            run.kill()
 
 
 def test_a_script_finds_what_an_ordinary_process_would(server, script, tmp_path):
@@ -146,13 +152,11 @@ def test_threads_and_exit_functions_of_a_script_come_to_their_end(server, script
 
 
 def test_signals_reach_the_script(server, script, tmp_path):
-    run, process = started(server, script(WAITING), tmp_path / "asked")
-    run.terminate()
-    assert run.wait() == 7
-    run, process = started(server, script(WAITING), tmp_path / "killed")
-    assert process.ppid() == server.process.pid
-    run.kill()
-    run.wait()
+    with started(server, script(WAITING), tmp_path / "asked") as (run, _):
+        run.terminate()
+        assert run.wait() == 7
+    with started(server, script(WAITING), tmp_path / "killed") as (_, process):
+        assert process.ppid() == server.process.pid
     psutil.wait_procs([process], timeout=10)
     assert not process.is_running()
 
@@ -233,9 +237,9 @@ def test_an_ordinary_process_where_libraries_would_differ(server, script):
 
 def test_without_its_server_a_script_runs_in_an_ordinary_process(script, tmp_path):
     made = forks.ForkServer(environment())
-    run, process = started(made, script(WAITING), tmp_path / "waiting")
-    made.process.kill()
-    assert run.wait() == -signal.SIGKILL  # whether the script ended well is not known
+    with started(made, script(WAITING), tmp_path / "waiting") as (run, process):
+        made.process.kill()
+        assert run.wait() == -signal.SIGKILL  # whether the script ended well is not known
     psutil.wait_procs([process], timeout=10)
     assert not process.is_running()  # so it writes nothing beside its next attempt
     file = script("import sys; print('jax' in sys.modules)")

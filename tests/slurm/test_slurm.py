@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -63,15 +64,20 @@ def with_data(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return clone
 
 
-def start(clone: Clone, *arguments: str) -> subprocess.Popen[str]:
-    """A run in the background."""
-    return subprocess.Popen(
+@contextmanager
+def started(clone: Clone, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A run in the background, which is killed if a failing test leaves it."""
+    with subprocess.Popen(
         [sys.executable, clone.program, "--cores", "2", *PROFILE, *arguments],
         cwd=clone.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
+    ) as run:
+        try:
+            yield run
+        finally:
+            run.kill()
 
 
 def scripts(job: Job) -> list[psutil.Process]:
@@ -154,15 +160,15 @@ def test_a_cancelled_job_is_tried_again_and_an_interrupted_run_resumed(
     whole, clone = (copied(with_data, tmp_path / name) for name in ("whole", "clone"))
     whole.snakemake(*long_training)
 
-    run = start(clone, *long_training)
-    (first,) = when(lambda: queue.running("train_networks"))
-    queue.cancel(first)
-    (second,) = when(lambda: [j for j in queue.running("train_networks") if j.id != first.id])
-    place = (clone.folder / TRAINED).with_name(".width-200.zarr.training")
-    when(lambda: any(path.name.isdigit() for path in place.glob("*/*")))
-    stop(second)
-    run.send_signal(signal.SIGINT)
-    printed, _ = run.communicate(timeout=900)
+    with started(clone, *long_training) as run:
+        (first,) = when(lambda: queue.running("train_networks"))
+        queue.cancel(first)
+        (second,) = when(lambda: [j for j in queue.running("train_networks") if j.id != first.id])
+        place = (clone.folder / TRAINED).with_name(".width-200.zarr.training")
+        when(lambda: any(path.name.isdigit() for path in place.glob("*/*")))
+        stop(second)
+        run.send_signal(signal.SIGINT)
+        printed, _ = run.communicate(timeout=900)
     assert run.returncode != 0, printed
     when(lambda: not any(job.state in UNDER_WAY for job in queue.jobs()))
     assert [job.state for job in queue.jobs()] == ["CANCELLED"] * 2
@@ -234,14 +240,15 @@ def test_a_killed_share_is_tried_again_alone_and_an_interrupted_run_resumed(
 ) -> None:
     """A share is killed, then the run that tries it again; the next run has another number."""
     clone, _ = kernel
-    run = start(clone, *SHARES)
-    when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(blocks(clone)) > 2)
-    first, second = queue.running("compute_kernel_share")
-    stop(second)
-    subprocess.run(["scancel", "--full", "--signal=KILL", first.id], check=True)
-    when(lambda: {job.id for job in queue.running("compute_kernel_share")} - {first.id, second.id})
-    run.send_signal(signal.SIGINT)
-    printed, _ = run.communicate(timeout=900)
+    with started(clone, *SHARES) as run:
+        when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(blocks(clone)) > 2)
+        first, second = queue.running("compute_kernel_share")
+        stop(second)
+        subprocess.run(["scancel", "--full", "--signal=KILL", first.id], check=True)
+        tried = {first.id, second.id}
+        when(lambda: {job.id for job in queue.running("compute_kernel_share")} - tried)
+        run.send_signal(signal.SIGINT)
+        printed, _ = run.communicate(timeout=900)
     assert run.returncode != 0, printed
     when(lambda: not any(job.state in UNDER_WAY for job in queue.jobs()))
     # All elements of an array have the comment of its first: their numbers tell them apart.

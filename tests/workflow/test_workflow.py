@@ -129,6 +129,17 @@ def test_jobs_get_by_with_what_they_ask_a_cluster_for(finished: Clone) -> None:
         assert float(measured["s"]) < 60 * int(granted["runtime"]), file
 
 
+def test_jobs_were_forked(finished: Clone) -> None:
+    """Snakemake measured only their clients, so their records contain no virtual memory."""
+    records = [*(finished.folder / "results" / "benchmarks").rglob("*.tsv")]
+    assert len(records) > 50
+    for file in records:
+        header, row = (line.split("\t") for line in file.read_text().splitlines())
+        measured = dict(zip(header, row, strict=True))
+        assert float(measured["max_rss"]) > 0, file
+        assert measured["max_vms"] == "NA", file
+
+
 def test_table_of_claims(finished: Clone, experiments: dict[str, str]) -> None:
     results = finished.folder / "results"
     table = json.loads((results / "claims.json").read_text(encoding="utf-8"))

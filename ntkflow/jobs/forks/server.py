@@ -46,6 +46,7 @@ OWN = {
     *("TMPDIR", "TMP", "TEMP", "TEMPDIR", "_", "PWD", "OLDPWD", "SHLVL", THREADS),
     *("GOTO_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
     *("NUMEXPR_NUM_THREADS", "PYTHONPATH"),
+    "_RJEM_MALLOC_CONF",  # set by polars, which Snakemake imports before its first job
 }
 STARTED = dict(os.environ)
 # The server ignores these signals, which would end it before its jobs; the jobs do not.
