@@ -38,10 +38,13 @@ def test_function_can_be_made_within_jit():
     [
         (
             lambda: KERNEL(X[0]),
-            r"x1: found an array of shape \(3,\).*, expected .* a row per input",
+            r"x1: found the shape \(3,\), expected a row per input",
         ),
-        (lambda: KERNEL(X[None]), r"x1: found \(1, 5, 3\), expected a shape \(samples, features\)"),
+        (lambda: KERNEL(X[None]), r"x1: found the shape \(1, 5, 3\), expected \(samples, feat"),
         (lambda: KERNEL(X * 1j), "x1: found an array .* complex128, expected .* real numbers"),
+        (lambda: KERNEL("abc"), "x1: found 'abc', expected an array of real numbers"),
+        (lambda: KERNEL([[1.0], [2.0, 3.0]]), "x1: found .*, expected an array of real numbers"),
+        (lambda: KERNEL(X, beta="a"), "beta: found 'a', expected a number or an array of real"),
         (lambda: KERNEL(X, X[:, :2]), r"x2: found inputs \(2,\), expected \(3,\), as x1 has"),
         (lambda: KERNEL(X, beta=[0.1, 0.2]), r"beta: found the shape \(2,\), expected a number$"),
         (
@@ -59,5 +62,5 @@ def test_refusals(call, message):
 
 
 def test_float64_must_be_enabled():
-    with jax.enable_x64(False), pytest.raises(ValueError, match="^jax_enable_x64: found False"):
+    with jax.enable_x64(False), pytest.raises(ValueError, match=r"^jax_enable_x64: found False"):
         KERNEL(X)

@@ -61,6 +61,8 @@ class KernelFunction:
                 "jax.config.update('jax_enable_x64', True) first"
             )
         one, two = _real("x1", x1), None if x2 is None else _real("x2", x2)
+        if one.ndim < 2:
+            raise _shape("x1", one, "a row per input")
         if isinstance(self.network, Network):
             return self._connected(one, two, beta, weight_gain)
         check_layers(self.network, one.shape[1:])
@@ -77,7 +79,7 @@ class KernelFunction:
         network = self.network
         assert isinstance(network, Network)
         if one.ndim != 2:
-            raise refusal("x1", one.shape, "a shape (samples, features)")
+            raise _shape("x1", one, "(samples, features)")
         _check_same(one, two)
         (bias,) = _factors("beta", beta, [network.beta])
         (gain,) = _factors("weight_gain", weight_gain, [network.weight_gain])
@@ -98,7 +100,7 @@ def kernel_function(
     """Limiting kernels of a network as a function of JAX arrays, which can be differentiated.
 
     Use it to fit inputs or factors by gradients. For kernels alone, `api.limiting_kernels` is
-    faster and takes inputs of any number.
+    faster and needs less memory.
 
     Parameters
     ----------
@@ -118,12 +120,20 @@ def kernel_function(
     return KernelFunction(described(depth, layers, (activation, kinks, beta, weight_gain)))
 
 
-def _real(name: str, value: Any) -> jax.Array:
-    """JAX array of inputs in float64."""
-    found = jnp.asarray(value)
-    if found.ndim < 2 or found.dtype.kind not in "fiu":
-        raise refusal(name, value, "an array of real numbers with a row per input")
+def _real(name: str, value: Any, kind: str = "an array") -> jax.Array:
+    """JAX array in float64; ValueError unless its values are real numbers."""
+    expected = f"{kind} of real numbers"
+    try:
+        found = jnp.asarray(None if isinstance(value, str) else value)
+    except (TypeError, ValueError):
+        raise refusal(name, value, expected) from None
+    if not any(jnp.issubdtype(found.dtype, group) for group in (jnp.floating, jnp.integer)):
+        raise refusal(name, value, expected)
     return found.astype(np.float64)
+
+
+def _shape(name: str, array: jax.Array, expected: str) -> ValueError:
+    return ValueError(f"{name}: found the shape {array.shape}, expected {expected}")
 
 
 def _check_same(one: jax.Array, two: jax.Array | None) -> None:
@@ -133,8 +143,8 @@ def _check_same(one: jax.Array, two: jax.Array | None) -> None:
 
 def _factors(name: str, value: Any, own: Sequence[float]) -> list[jax.Array]:
     """A factor for each layer, in float64: its own, one for all of them or one for each."""
-    found = jnp.asarray(own if value is None else value, np.float64)
+    found = _real(name, own if value is None else value, "a number or an array")
     if found.shape not in ((), (len(own),)):
         expected = "a number" if len(own) == 1 else f"a number, or {len(own)}, one per layer"
-        raise ValueError(f"{name}: found the shape {found.shape}, expected {expected}")
+        raise _shape(name, found, expected)
     return [*jnp.broadcast_to(found, (len(own),))]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from math import prod
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -31,6 +32,7 @@ from ntkflow.kernels.windows import same_positions, window_sums
 Factor = tuple[Array, Array] | None
 """`beta` and `weight_gain` of a layer; None for its own."""
 Factors = Mapping[str, tuple[Array, Array]]
+NO_FACTORS: Factors = MappingProxyType({})
 
 
 class Summed(NamedTuple):
@@ -59,19 +61,20 @@ def composed_points(
     steps: Schedule,
     shape: tuple[int, ...],
     dtype: np.dtype,
-    factors: Factors = {},  # noqa: B006 (a mapping, which nothing changes)
+    factors: Factors = NO_FACTORS,
+    smallest: float = 0.0,
 ) -> ComposedPoints:
     """`ComposedPoints` of inputs (n, positions * channels) of `shape` each.
 
     `first` and `steps` are those of `schedule.read_first`. Quantities are in `dtype`, except that
     directions of at most `FEW_FEATURES` components stay in float64. `factors`, by the places of
-    layers, replace the factors of these layers.
+    layers, replace the factors of these layers. `smallest` is that of the deviations that are read.
     """
     own = None if first is None else factors.get(first.place)
     norm, direction, pairs = _first(
         x, own, shape=shape, first=first, everywhere=reads_everywhere(steps)
     )
-    quantities, deviation, _ = _trace(steps, norm, pairs, factors)
+    quantities, deviation, _ = _trace(steps, jnp.maximum(norm, smallest), pairs, factors)
     if direction.shape[-1] > FEW_FEATURES:
         direction = direction.astype(dtype)
     return ComposedPoints(direction, *_cast(quantities, deviation, dtype=dtype))
@@ -115,12 +118,12 @@ def _read(image: Array, first: Step | None, factor: Factor) -> Array:
         reads = windows(layer, first.positions)
         inside = jnp.asarray(reads >= 0)[:, :, None]
         image = jnp.where(inside, image[reads], 0).reshape(len(reads), -1)
-    beta, gain = _factors(layer, factor)
+    beta, gain = _of_layer(layer, factor)
     weighted = gain / np.sqrt(image.shape[-1]) * image
     return jnp.concatenate([weighted, jnp.full_like(weighted[:, :1], beta)], axis=1)
 
 
-def _factors(layer: Layer, factor: Factor) -> tuple[Any, Any]:
+def _of_layer(layer: Layer, factor: Factor) -> tuple[Any, Any]:
     """`beta` and `weight_gain` of a layer, 0 and 1 if it has no weights."""
     return factor or (getattr(layer, "beta", 0), getattr(layer, "weight_gain", 1))
 
@@ -215,7 +218,7 @@ def _summed_pairs(step: Step, within: tuple[Pairs, Pairs], shares: tuple[Array, 
 def _weights(step: Step, deviation: Array, factor: Factor) -> tuple[Weights, Array]:
     """`Weights` of a layer at one input, and the deviations of its output."""
     layer = step.layer
-    beta, gain = _factors(layer, factor)
+    beta, gain = _of_layer(layer, factor)
     if isinstance(layer, Convolution):
         count, reads = prod(layer.filter_shape), windows(layer, step.positions)
         inputs = jnp.where(reads >= 0, deviation[reads], 0)

@@ -25,6 +25,9 @@ steps that follow it."""
 NEAR = {np.dtype(np.float32): 2.0**-7, np.dtype(np.float64): 2.0**-9}
 """1 - |rho| below which a product would have an error of more than about ten roundings in phi."""
 
+SMALLEST_NORM = 1e-40
+"""Norm below which derivatives take an input as if it had this norm and no direction."""
+
 WIDE_ROWS = 32
 """Number of rows that are recomputed by one float64 product."""
 
@@ -52,11 +55,11 @@ def _directions(wide: Inputs) -> tuple[Float[Array, " n"], Inputs]:
 def _directions_jvp(
     primals: tuple[Inputs], tangents: tuple[Inputs]
 ) -> tuple[tuple[Array, Inputs], tuple[Array, Inputs]]:
-    """With derivative 0 at 0, which has no direction."""
+    """At 0, the mean over all directions in which an input may leave it."""
     (change,), (norm, direction) = tangents, _directions(*primals)
     along = jnp.sum(direction * change, axis=1)
     across = change - along[:, None] * direction
-    turn = jnp.where(norm[:, None] > 0, across / jnp.where(norm > 0, norm, 1)[:, None], 0)
+    turn = across / jnp.maximum(norm, SMALLEST_NORM)[:, None]
     return (norm, direction), (along, turn)
 
 

@@ -18,7 +18,7 @@ from ntkflow.kernels.accuracy import TOLERANCE
 from ntkflow.kernels.composed import composed_between
 from ntkflow.kernels.composed_points import Factors, composed_points
 from ntkflow.kernels.composed_tiles import before_activations, unfitted_steps
-from ntkflow.kernels.correlation import directions, input_pairs
+from ntkflow.kernels.correlation import SMALLEST_NORM, directions, input_pairs
 from ntkflow.kernels.dual import Activation, outer
 from ntkflow.kernels.layers import Convolution, Dense, Layers, Residual
 from ntkflow.kernels.limiting import LimitingKernels, hidden_layers, propagated
@@ -45,10 +45,11 @@ def connected_kernels(
         weighted = weight_gain / np.sqrt(x.shape[1]) * x
         bias = jnp.broadcast_to(beta, (len(x), 1))
         deviation, direction = directions(jnp.concatenate([weighted, bias], axis=1), WIDE)
+        deviation = jnp.maximum(deviation, SMALLEST_NORM)
         layers, last = hidden_layers(
             deviation, weight_gain, beta, activation=activation, depth=depth
         )
-        points.append((direction, layers, last * _accurate(layers.moments.deviation, activation)))
+        points.append((direction, layers, last * _one_or_nan(layers.moments.deviation, activation)))
     (first, layers1, last1), (second, layers2, last2) = points[0], points[-1]
     pairs = input_pairs(first, second, WIDE, diagonal=x2 is None)
     nngp, ntk = propagated(pairs, layers1, layers2, activation)
@@ -56,7 +57,7 @@ def connected_kernels(
     return LimitingKernels(scale * nngp, scale * ntk)
 
 
-def _accurate(deviation: Float[Array, "p n"], activation: Activation) -> Float[Array, " n"]:
+def _one_or_nan(deviation: Float[Array, "p n"], activation: Activation) -> Float[Array, " n"]:
     """1 for each point, or NaN if the dual is inaccurate at one of its deviations."""
     variance = deviation**2
     missed = activation.missed(variance.ravel()).reshape(variance.shape)
@@ -82,10 +83,11 @@ def composed_kernels(
             shape=shape,
             dtype=WIDE,
             factors=factors,
+            smallest=SMALLEST_NORM,
         )
         deviation = found.deviation
         for activation, inner in before_activations(steps, found.steps):
-            deviation *= _accurate(inner, activation)
+            deviation *= _one_or_nan(inner, activation)
         points.append(found._replace(deviation=deviation))
     one, two = points[0], points[-1]
     same = x2 is None

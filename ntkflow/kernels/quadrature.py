@@ -49,6 +49,8 @@ REACH = 8.5
 SMOOTHING_REACH = 7.5
 # Smallest graded distance in units of the argument of f; tanh(5 z) has its poles at 0.3.
 STEEPNESS = 0.2
+# Smallest length of a panel over x that has a kink at one of its ends.
+SHORTEST = 1e-10
 # Largest number of entries of an array in memory at once.
 CHUNK = 2**18
 
@@ -162,13 +164,12 @@ def _ends_of_x(
     centres = _divide(jnp.asarray(kinks, cosine.dtype), shrunk)
     width = jnp.minimum(SMOOTHING_REACH * _divide(sine, jnp.abs(cosine)), REACH / 3)
     graded = _graded(jnp.maximum(deviation1, jnp.abs(shrunk)), kinks)
-    ends = (
-        jnp.zeros(1, cosine.dtype),
-        *(_divide(off_zero, deviation1), _divide(off_zero, shrunk)),
-        *(centres - width, centres + width),
-        *(graded, -graded),
-    )
-    return jnp.sort(jnp.clip(jnp.concatenate(ends), -REACH, REACH))
+    where_kinked = jnp.concatenate([jnp.zeros(1, cosine.dtype), _divide(off_zero, deviation1)])
+    smooth = (_divide(off_zero, shrunk), centres - width, centres + width, graded, -graded)
+    others = jnp.concatenate(smooth)
+    for place in where_kinked:  # in a panel shorter than roundings, u may be on the wrong side
+        others = jnp.where(jnp.abs(others - place) < SHORTEST, place, others)
+    return jnp.sort(jnp.clip(jnp.concatenate([where_kinked, others]), -REACH, REACH))
 
 
 def _ends_of_y(

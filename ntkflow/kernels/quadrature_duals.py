@@ -66,18 +66,20 @@ def _gaussian_duals_jvp(
 
     Other derivatives are those of the rule, whose panels move with the kinks.
     """
-    (deviations, roots, angle), (changes, grown, turned) = primals, tangents
+    (deviations, roots, angle), (d_deviations, d_roots, d_angle) = primals, tangents
     duals = gaussian_duals(functions, kinks, *primals)
     minus, plus, slope = duals
-    inside = tuple(jnp.maximum(deviation, SMALLEST) for deviation in deviations)
-    bent = jnp.clip(angle, SMALLEST_ANGLE, jnp.pi - SMALLEST_ANGLE)
-    (by_one, by_two, _), moved = _partial_derivatives(functions, kinks, *inside, bent)
-    cross = by_one * changes[0] + by_two * changes[1]
-    cross -= deviations[0] * deviations[1] * jnp.sin(angle) * slope * turned
-    relative = over(grown[0], roots[0]) + over(grown[1], roots[1])
-    change = over(cross, roots[0] * roots[1]) - (plus - minus) / 2 * relative
-    slopes = zip(moved, (*changes, turned), strict=True)
-    return duals, (-change, change, sum(part * tangent for part, tangent in slopes))
+    at = (
+        *(jnp.maximum(deviation, SMALLEST) for deviation in deviations),
+        jnp.clip(angle, SMALLEST_ANGLE, jnp.pi - SMALLEST_ANGLE),
+    )
+    (by_one, by_two, _), by_all = _partial_derivatives(functions, kinks, *at)
+    d_cross = by_one * d_deviations[0] + by_two * d_deviations[1]
+    d_cross -= deviations[0] * deviations[1] * jnp.sin(angle) * slope * d_angle
+    d_scale = over(d_roots[0], roots[0]) + over(d_roots[1], roots[1])
+    d_rho = over(d_cross, roots[0] * roots[1]) - (plus - minus) / 2 * d_scale
+    parts = zip(by_all, (*d_deviations, d_angle), strict=True)
+    return duals, (-d_rho, d_rho, sum(part * change for part, change in parts))
 
 
 @partial(jax.jit, static_argnames=("functions", "kinks"))

@@ -58,7 +58,7 @@ def test_derivatives_are_finite_differences(name, beta):
     """At near-duplicates the steps are small against the distance, or the points move together."""
     function = along(name, beta)
     _, found = jax.jvp(function, (0.0,), (1.0,))
-    # Without biases, kernels have a corner at 0; with a kink also between equal and opposite points.
+    # Without biases there is a corner at 0, and with a kink between equal and opposite points.
     apart = APART.copy() if name in ("relu", "abs", "elu") else np.ones_like(APART)
     if beta == 0:
         apart[6] = apart[:, 6] = False
@@ -166,6 +166,47 @@ def test_own_activations_with_kinks():
     function = jax.jit(function)
     _, found = jax.jvp(function, (0.0,), (1.0,))
     np.testing.assert_allclose(found, difference(function, 1e-3), rtol=1e-7)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_kinks_of_both_points_at_the_same_place(swapped):
+    """At x' - x orthogonal to x, where Cov(u, v) = Var u, and between equal points."""
+    kernel = api.kernel_function(
+        depth=2, activation=lambda z: jnp.clip(z, -0.5, 1.0), kinks=[-0.5, 1.0]
+    )
+    x, y = np.array([[1.0, 0.0]]), np.array([[1.0, 1.0], [1.0, 0.1], [1.0, 1e-3]])
+
+    def ntk(step):
+        pair = (y, x + step * x) if swapped else (x + step * x, y)
+        return kernel(*pair, beta=0.0, weight_gain=1.3).ntk.ravel()
+
+    found = jax.jacfwd(ntk)(0.0)
+    np.testing.assert_allclose(found[:2], difference(ntk, 1e-3)[:2], rtol=1e-7)
+    np.testing.assert_allclose(found[2:], difference(ntk, 1e-5)[2:], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["identity", "erf", "gelu", "sin", "tanh"])
+def test_smooth_kernels_change_at_zero_inputs_without_biases(name):
+    kernel = api.kernel_function(depth=3, activation=name, beta=0.0)
+    zero, moves = np.zeros((2, 4)), MOVES[:2]
+
+    def function(step):
+        return jnp.stack(kernel(zero + step * moves, X[:3]))
+
+    _, found = jax.jvp(function, (0.0,), (1.0,))
+    np.testing.assert_allclose(found, difference(function, 1e-3), rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["relu", "erf", "gelu", "sin"])
+def test_second_derivatives_beside_zero_inputs_without_biases(name):
+    """By the gain; one input that is zero does not spoil the others."""
+
+    def function(gain, x):
+        return sum(jnp.sum(kernel) for kernel in kernel_of(name, 2)(x, beta=0.0, weight_gain=gain))
+
+    x = np.array([[1.0, 2.0], [0.0, 0.0], [0.3, -1.0]])
+    expected = jax.hessian(function)(1.3, np.delete(x, 1, axis=0))
+    np.testing.assert_allclose(jax.hessian(function)(1.3, x), expected, rtol=1e-12)
 
 
 LAYERS = api.layers
