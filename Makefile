@@ -25,7 +25,7 @@ arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files
 
 .PHONY: help environment figures claims smoke paper verify reference test lint audit bench \
 	benchworkflow benchkernels benchempirical benchtraining benchcoverage benchestimators \
-	benchaccelerators mutations lock newest oldest schema public gallery report clean
+	benchgradients benchaccelerators mutations lock newest oldest schema public gallery report clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -87,6 +87,9 @@ benchcoverage: $(READY) ## measure how often the intervals of claims cover
 
 benchestimators: $(READY) ## compare the estimators for scikit-learn with other methods
 	$(BIN)/python benchmarks/estimators.py $(ARGS)
+
+benchgradients: $(READY) ## time limiting kernels with their gradients
+	$(BIN)/python benchmarks/gradients.py $(ARGS)
 
 benchaccelerators: $(READY) ## time the package on a GPU; ARGS=FOLDER gets rows and tables
 	$(BIN)/python benchmarks/accelerators.py $(ARGS)

@@ -21,7 +21,9 @@
     f = gp.predict(cross.nngp, test.nngp)  # f.mean, f.covariance
     wide = api.infinite_network(train.ntk, targets, nngp=train.nngp)
     f_t = wide.predict(cross.ntk, cross.nngp, test.nngp, time=100)
-    api.predictions  # the same as JAX functions, which can be differentiated
+
+    kernel = api.kernel_function(depth=4)  # JAX functions, which can be differentiated
+    evidence = api.predictions.log_marginal_likelihood(kernel(x, beta=beta).nngp, targets, ridge)
 
 Functions of a kernel accept an array in memory, or one opened from a store, which they read block
 by block.
@@ -36,6 +38,7 @@ from ntkflow.interface import layers
 from ntkflow.interface.empirical import empirical_ntk, store_empirical_ntk
 from ntkflow.interface.function import Function, function
 from ntkflow.interface.infinite import InfiniteNetwork, infinite_network
+from ntkflow.interface.kernel_function import KernelFunction, kernel_function
 from ntkflow.interface.layered import layered_network
 from ntkflow.interface.limiting import (
     limiting_diagonals,
@@ -58,6 +61,7 @@ __all__ = [
     "Function",
     "Gaussian",
     "InfiniteNetwork",
+    "KernelFunction",
     "Kernels",
     "Network",
     "Posterior",
@@ -70,6 +74,7 @@ __all__ = [
     "function",
     "infinite_network",
     "initial_parameters",
+    "kernel_function",
     "kernel_regression",
     "layered_network",
     "layers",

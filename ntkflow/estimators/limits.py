@@ -7,6 +7,7 @@ number of inputs or features at each call. Inputs are therefore padded to a few 
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
 
+import jax
 import numpy as np
 
 from ntkflow import api
@@ -20,8 +21,6 @@ ENTRIES = 2**22
 
 MEMORY = 2.0**20
 """GiB for solvers: no limit, because kernels of all training points are in memory anyway."""
-DIFFERENCES = (3 / 4, -3 / 20, 1 / 60)
-"""Weights of f(kh) - f(-kh), k = 1, 2, 3, over h: the derivative of f to sixth order."""
 
 
 class Limit(NamedTuple):
@@ -65,23 +64,15 @@ def diagonals(limit: Limit, x: np.ndarray) -> Kernels:
 
 
 def log_gradients(limit: Limit, x: np.ndarray, name: str) -> Kernels:
-    """Derivatives (n, n) of both kernels by the logarithm of `beta` or `weight_gain`.
-
-    They are central differences of kernels in float64. A kernel grows at most with the power 2 L of
-    a factor, so that steps of 0.015 / L have errors of about 1e-11.
-    """
-    step = 0.015 / limit.depth
-    limit = limit._replace(precision="float64")
-
-    def moved(steps: int) -> Kernels:
-        value = getattr(limit, name) * np.exp(steps * step)
-        return kernels(limit._replace(**{name: value}), x)
-
-    change = [np.zeros((len(x), len(x))) for _ in Kernels._fields]
-    for k, weight in enumerate(DIFFERENCES, 1):
-        for total, up, down in zip(change, moved(k), moved(-k), strict=True):
-            total += weight / step * (up - down)
-    return Kernels(*change)
+    """Derivatives (n, n) of both kernels by the logarithm of `beta` or `weight_gain`."""
+    given = limit._asdict()
+    del given["precision"]  # always float64
+    (inputs,) = _checked(x, None)
+    inputs, value = _padded(inputs), given[name]
+    with jax.enable_x64(True):
+        kernel = api.kernel_function(**given)
+        _, change = jax.jvp(lambda factor: kernel(inputs, **{name: factor}), (value,), (value,))
+    return Kernels(*(np.asarray(part)[: len(x), : len(x)] for part in change))
 
 
 def batches(rows: int, columns: int) -> Iterator[slice]:

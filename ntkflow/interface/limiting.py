@@ -82,9 +82,9 @@ def limiting_kernels(
         Number of weight layers L of a fully-connected network. It or `layers` is needed.
     layers
         Network composed of layers of `api.layers`, each with its own factors and activation. The
-        other arguments of the network must then be left out. If an activation with
-        a kink follows pooling, or an activation with `kinks` of its own, nearly parallel inputs
-        have errors up to 1e-8 (float64) or 1e-3 (float32) of sqrt(K(x, x) K(x', x')).
+        other arguments of the network must then be left out. If an activation with a kink follows
+        pooling, nearly parallel inputs have errors up to 1e-8 (float64) or 1e-3 (float32) of
+        sqrt(K(x, x) K(x', x')).
     activation
         Name in the registry, mapping of ``name`` and parameters, or elementwise function of JAX
         arrays.
@@ -190,26 +190,38 @@ def _network(
     lists: Mapping[str, Any],
 ) -> tiles.Network | Layers:
     """Network of the arguments; ValueError unless they are complete and fit the inputs."""
+    network = described(depth, layers, given)
     shapes = {name: tuple(x.shape[1:]) for name, x in lists.items()}
+    if layers is not None:
+        check_layers(layers, shapes["x1"])
+        network = fully_connected(layers) or layers
+    else:
+        for name, x in lists.items():
+            arrays.require_matrix(name, tuple(x.shape), "(samples, features)")
+    if len(shapes["x1"]) > 1 and shapes.get("x2", shapes["x1"]) != shapes["x1"]:
+        raise ValueError(f"x2: found inputs {shapes['x2']}, expected {shapes['x1']}, as x1 has")
+    check_shapes(*(arrays.FlatRows(x, name) for name, x in lists.items()))
+    return network
+
+
+def described(
+    depth: int | None, layers: Layers | None, given: tuple[Any, Any, float, float]
+) -> tiles.Network | Layers:
+    """Network of the arguments, of which `given` are those in `NAMES`.
+
+    ValueError unless they are complete and describe one network.
+    """
     if layers is not None:
         if depth is not None or given != DEFAULTS:
             raise ValueError(
                 "layers: found depth, activation, kinks, beta or weight_gain as well, expected "
                 "layers alone; give each layer its own"
             )
-        check_layers(layers, shapes["x1"])
-        network = fully_connected(layers) or layers
-    else:
-        for name, x in lists.items():
-            arrays.require_matrix(name, tuple(x.shape), "(samples, features)")
-        if depth is None:
-            raise ValueError("depth: found None, expected the number of weight layers, or `layers`")
-        activation, kinks, beta, weight_gain = given
-        network = tiles.Network(activation_from(activation, kinks), depth, beta, weight_gain)
-    if len(shapes["x1"]) > 1 and shapes.get("x2", shapes["x1"]) != shapes["x1"]:
-        raise ValueError(f"x2: found inputs {shapes['x2']}, expected {shapes['x1']}, as x1 has")
-    check_shapes(*(arrays.FlatRows(x, name) for name, x in lists.items()))
-    return network
+        return layers
+    if depth is None:
+        raise ValueError("depth: found None, expected the number of weight layers, or `layers`")
+    activation, kinks, beta, weight_gain = given
+    return tiles.Network(activation_from(activation, kinks), depth, beta, weight_gain)
 
 
 @checked

@@ -26,11 +26,13 @@ from ntkflow.kernels.dual import (
     derivative,
     normalised,
     outer,
+    square_root,
 )
 from ntkflow.kernels.hermite import HermiteSeries
 from ntkflow.kernels.names import ACTIVATIONS, check_parameters
-from ntkflow.kernels.pairs import Pairs, angle, fold
-from ntkflow.kernels.quadrature import gaussian_pairs, gaussian_squares, quadrature_error
+from ntkflow.kernels.pairs import Pairs, angle, fold, from_both
+from ntkflow.kernels.quadrature import gaussian_squares, quadrature_error
+from ntkflow.kernels.quadrature_duals import gaussian_duals
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,24 @@ def gelu_moments(pair: Second) -> tuple[Array, Array]:
 
 def sine_moments(pair: Second) -> tuple[Array, Array]:
     """E[sin sin] = exp(-(q + q')/2) sinh c and E[cos cos] = exp(-(q + q')/2) cosh c."""
-    magnitude = jnp.abs(pair.c)
-    rising = jnp.exp(magnitude - (pair.q1 + pair.q2) / 2) / 2
+    return _hyperbolic(pair.c, (pair.q1 + pair.q2) / 2)
+
+
+@jax.custom_jvp
+def _hyperbolic(c: Array, decay: Array) -> tuple[Array, Array]:
+    """exp(-decay) sinh c and exp(-decay) cosh c without overflow, if decay >= |c|."""
+    magnitude = jnp.abs(c)
+    rising = jnp.exp(magnitude - decay) / 2
     odd = -jnp.expm1(-2 * magnitude)
-    return jnp.sign(pair.c) * rising * odd, rising * (2 - odd)
+    return jnp.sign(c) * rising * odd, rising * (2 - odd)
+
+
+@_hyperbolic.defjvp
+def _hyperbolic_jvp(
+    primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    (c, decay), (sine, cosine) = tangents, _hyperbolic(*primals)
+    return (sine, cosine), (cosine * c - sine * decay, sine * c - cosine * decay)
 
 
 def cosine_moments(pair: Second) -> tuple[Array, Array]:
@@ -154,18 +170,20 @@ class Quadrature(Activation):
         return not self.kinks
 
     def square(self, variance: Variances) -> Variances:
-        return gaussian_squares((self.function,), self.kinks, jnp.sqrt(variance))[0]
+        return gaussian_squares((self.function,), self.kinks, square_root(variance))[0]
 
     def dual(
         self, pairs: Pairs, one: Moments, two: Moments, *, acute: bool = False
     ) -> tuple[Pairs, Gram]:
         wide = jnp.float64
-        deviations = one.deviation[:, None].astype(wide), two.deviation[None, :].astype(wide)
-        cross, slope = gaussian_pairs(
-            self.both, self.kinks, *deviations, angle(Pairs(*(p.astype(wide) for p in pairs)))
+        deviations, roots = (
+            (first[:, None].astype(wide), second[None, :].astype(wide))
+            for first, second in ((one.deviation, two.deviation), (one.root, two.root))
         )
-        dtype = pairs.minus.dtype
-        return normalised(cross.astype(dtype), one, two), slope.astype(dtype)
+        phi = angle(Pairs(*(part.astype(wide) for part in pairs)))
+        duals = gaussian_duals(self.both, self.kinks, deviations, roots, phi)
+        minus, plus, slope = (array.astype(pairs.minus.dtype) for array in duals)
+        return from_both(minus, plus), slope
 
     def error(self, variance: Variances) -> float:
         return quadrature_error(self.both, self.kinks, jnp.sqrt(variance))
@@ -178,7 +196,7 @@ def from_function(name: str, function: Elementwise, kinks: Sequence[float] = ())
     if a kink is missing, its estimated error is too large and the kernels raise an error. Raises
     ValueError if the function does not map an array entry by entry to finite numbers of its dtype.
     """
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():  # may be called within jax.jit
         _require_elementwise(name, function)
         values = np.asarray(function(jnp.linspace(-12.0, 12.0, 4001)))
     places = tuple(sorted(float(kink) for kink in kinks))

@@ -17,7 +17,7 @@ from ntkflow.kernels.layers import (
     GlobalAveragePool,
     LayerNorm,
 )
-from ntkflow.kernels.pairs import Pairs, from_acute, from_both, mixture
+from ntkflow.kernels.pairs import Pairs, bounded, from_acute, from_both, mixture
 from ntkflow.kernels.schedule import Step, stays_acute
 from ntkflow.kernels.windows import same_positions, window_sums
 
@@ -143,7 +143,7 @@ def _clipped(pairs: Pairs, everywhere: bool, diagonal: bool) -> Pairs:
         if everywhere:
             same = jnp.eye(p * n, dtype=bool).reshape(shape)
         minus = jnp.where(same, 0, minus)
-    return Pairs(minus, plus, jnp.clip(pairs.correlation, -1, 1))
+    return Pairs(minus, plus, bounded(pairs.correlation))
 
 
 def _activated(step: Step, state: State, one: Activated, two: Activated) -> State:

@@ -4,7 +4,7 @@ A tile has as many entries as one of a fully-connected network, so its strips ar
 have many pairs of positions. `tiles.block_kernels` computes the tiles of both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -16,13 +16,9 @@ import numpy as np
 from ntkflow.aliases import AnyArray
 from ntkflow.kernels.accuracy import DualError, check_range, fit_dual
 from ntkflow.kernels.activations import ClosedForm
-from ntkflow.kernels.composed import (
-    ComposedPoints,
-    Summed,
-    composed_between,
-    composed_points,
-)
+from ntkflow.kernels.composed import composed_between
 from ntkflow.kernels.composed_layers import Activated
+from ntkflow.kernels.composed_points import ComposedPoints, Summed, composed_points
 from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.hermite import AccurateSeries, HermiteSeries
 from ntkflow.kernels.layers import Activate, Layers, Residual
@@ -136,13 +132,29 @@ def _fitted(
     if not accurate:
         return fit(activation, named)
     if isinstance(activation, HermiteSeries):
-        return fit(AccurateSeries(activation.name, activation.function, activation.terms), named)
+        return fit(_accurate(activation), named)
     if isinstance(activation, ClosedForm):  # accurate except at small angles
         with suppress(DualError):
             error, series = fit(AccurateSeries(activation.name, activation.function, LONG), named)
             if error <= 100 * np.finfo(dtype).eps:
                 return error, series
     return fit(activation, named)
+
+
+def _accurate(series: HermiteSeries) -> AccurateSeries:
+    return AccurateSeries(series.name, series.function, series.terms)
+
+
+def unfitted_steps(layers: Layers, shape: tuple[int, ...]) -> tuple[Step | None, Schedule]:
+    """Steps for inputs of `shape` and unknown variances: series have all of their terms."""
+    _, steps = _steps(layers, shape)
+    chosen = {}
+    for step in activations(steps):
+        assert isinstance(step.layer, Activate)
+        sigma = chosen[step.place] = step.layer.activation
+        if isinstance(sigma, HermiteSeries) and _kink_follows(steps, step):
+            chosen[step.place] = _accurate(sigma)
+    return _steps(_replaced(layers, chosen), shape)
 
 
 def _kink_follows(steps: Schedule, step: Step) -> bool:
@@ -167,20 +179,22 @@ def _deviations(
         points = composed_points(
             piece, first=first, steps=steps, shape=shape, dtype=np.dtype(np.float64)
         )
-        found.append([points.deviation, *_before_activations(steps, points.steps)])
+        inner = [deviation for _, deviation in before_activations(steps, points.steps)]
+        found.append([points.deviation, *map(np.ravel, inner)])
     return [np.unique(np.concatenate(arrays)) for arrays in zip(*found, strict=True)]
 
 
-def _before_activations(steps: Schedule, quantities: tuple[Any, ...]) -> list[np.ndarray]:
-    """Deviations of the inputs of each activation, in the order of `activations`."""
-    found = []
+def before_activations(
+    steps: Schedule, quantities: tuple[Any, ...]
+) -> Iterator[tuple[Activation, Any]]:
+    """Each activation with the deviations (p, n) of its inputs, in the order of `activations`."""
     for step, values in zip(steps, quantities, strict=True):
         if isinstance(values, Activated):
-            found.append(np.ravel(values.moments.deviation))
+            assert isinstance(step.layer, Activate)
+            yield step.layer.activation, values.moments.deviation
         if isinstance(values, Summed):
             for part, inner in zip(step.parts, values.parts, strict=True):
-                found += _before_activations(part, inner)
-    return found
+                yield from before_activations(part, inner)
 
 
 def _replaced(layers: Layers, chosen: Mapping[str, Activation], path: str = "layers") -> Layers:

@@ -8,6 +8,7 @@ float64, in float64 from the differences of directions. Few rows of real data ne
 In this module alone a pair is one number, 1 - |rho| with the sign of rho (and a signed zero).
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -24,6 +25,9 @@ steps that follow it."""
 NEAR = {np.dtype(np.float32): 2.0**-7, np.dtype(np.float64): 2.0**-9}
 """1 - |rho| below which a product would have an error of more than about ten roundings in phi."""
 
+SMALLEST_NORM = 1e-40
+"""Norm below which derivatives take an input as if it had this norm and no direction."""
+
 WIDE_ROWS = 32
 """Number of rows that are recomputed by one float64 product."""
 
@@ -34,13 +38,29 @@ def directions(x: Inputs, dtype: np.dtype) -> tuple[Float[Array, " n"], Inputs]:
 
     Directions are in `dtype`, or in float64 if that is as fast. Norms neither over- nor underflow.
     """
-    wide = jnp.asarray(x, np.float64)
+    precision = np.float64 if x.shape[1] <= FEW_FEATURES else dtype
+    norm, direction = _directions(jnp.asarray(x, np.float64))
+    return norm, direction.astype(precision)
+
+
+@jax.custom_jvp
+def _directions(wide: Inputs) -> tuple[Float[Array, " n"], Inputs]:
     largest = jnp.max(jnp.abs(wide), axis=1, keepdims=True)
     scaled = wide / jnp.where(largest > 0, largest, 1)
     length = jnp.sqrt(jnp.sum(scaled**2, axis=1, keepdims=True))
-    direction = scaled / jnp.where(length > 0, length, 1)
-    precision = np.float64 if x.shape[1] <= FEW_FEATURES else dtype
-    return (largest * length)[:, 0], direction.astype(precision)
+    return (largest * length)[:, 0], scaled / jnp.where(length > 0, length, 1)
+
+
+@_directions.defjvp
+def _directions_jvp(
+    primals: tuple[Inputs], tangents: tuple[Inputs]
+) -> tuple[tuple[Array, Inputs], tuple[Array, Inputs]]:
+    """At 0, the mean over all directions in which an input may leave it."""
+    (change,), (norm, direction) = tangents, _directions(*primals)
+    along = jnp.sum(direction * change, axis=1)
+    across = change - along[:, None] * direction
+    turn = across / jnp.maximum(norm, SMALLEST_NORM)[:, None]
+    return (norm, direction), (along, turn)
 
 
 def input_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype, *, diagonal: bool = False) -> Pairs:
@@ -48,6 +68,38 @@ def input_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype, *, diagonal: bool 
 
     `diagonal` asserts that x1 and x2 are the same inputs, so that rho is exactly 1 on the diagonal.
     """
+    return _pairs(partial(_input_pairs, diagonal=diagonal), dtype, x1, x2)
+
+
+def few_channel_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype) -> Pairs:
+    """As `input_pairs`, from differences of directions (..., n, d) and (..., m, d) of small d."""
+    return _pairs(_few_channel_pairs, dtype, x1, x2)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _pairs(between: Callable[..., Pairs], dtype: np.dtype, x1: Inputs, x2: OtherInputs) -> Pairs:
+    return between(x1, x2, dtype)
+
+
+@_pairs.defjvp
+def _pairs_jvp(
+    between: Callable[..., Pairs],
+    dtype: np.dtype,
+    primals: tuple[Array, Array],
+    tangents: tuple[Array, Array],
+) -> tuple[Pairs, Pairs]:
+    """By d rho = <du, u'> + <u, du'>.
+
+    Relative to the change of the angle phi it has an error of a rounding over phi.
+    """
+    (x1, x2), (change1, change2) = primals, tangents
+    product = partial(jnp.matmul, precision="highest")
+    change = product(change1, x2.mT) + product(x1, change2.mT)
+    change = change.astype(dtype)
+    return _pairs(between, dtype, x1, x2), Pairs(-change, change, change)
+
+
+def _input_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype, *, diagonal: bool) -> Pairs:
     signed = _signed(jnp.matmul(x1, x2.T, precision="highest"))
     if x1.dtype == dtype:
         near = jnp.abs(signed) < NEAR[np.dtype(dtype)]
@@ -60,8 +112,7 @@ def input_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype, *, diagonal: bool 
     return _as_pairs(signed, correlation, dtype)
 
 
-def few_channel_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype) -> Pairs:
-    """As `input_pairs`, from differences of directions (..., n, d) and (..., m, d) of small d."""
+def _few_channel_pairs(x1: Inputs, x2: OtherInputs, dtype: np.dtype) -> Pairs:
     apart = together = jnp.zeros(())
     for c in range(x1.shape[-1]):
         first, second = x1[..., :, None, c], x2[..., None, :, c]

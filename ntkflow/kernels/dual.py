@@ -75,9 +75,13 @@ class Activation:
         """
         raise NotImplementedError
 
+    def missed(self, variance: Variances) -> Variances:
+        """Estimated error (n,) of the dual at each variance, if it is cheap; otherwise 0."""
+        return jnp.zeros_like(variance)
+
     def error(self, variance: Variances) -> float:
         """Estimated error of the dual at these variances, relative to root mean squares."""
-        return 0.0
+        return float(jnp.max(self.missed(variance)))
 
     def fitted(self, variance: Variances, dtype: np.dtype) -> "Activation":
         """Equivalent activation with the least work that these variances and `dtype` allow."""
@@ -86,7 +90,7 @@ class Activation:
     def moments(self, variance: Variances) -> Moments:
         """`Moments` of points whose pre-activations have these variances (n,)."""
         square = jnp.maximum(self.square(variance), 0)
-        return Moments(jnp.sqrt(variance), jnp.sqrt(square), self.series(variance))
+        return Moments(square_root(variance), square_root(square), self.series(variance))
 
 
 @cache
@@ -94,6 +98,35 @@ def derivative(function: Elementwise) -> Elementwise:
     """Derivative of a function; the same object each time, so that compiled programs are reused."""
     slope = jax.vmap(jax.grad(function))
     return lambda z: slope(z.ravel()).reshape(z.shape)
+
+
+@jax.custom_jvp
+def square_root(x: Array) -> Array:
+    """Square roots, with derivative 0 at 0: the deviation of what is always 0."""
+    return jnp.sqrt(x)
+
+
+@square_root.defjvp
+def _square_root_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    root = square_root(*primals)
+    return root, over(tangents[0], 2 * root)
+
+
+@jax.custom_jvp
+def length(one: Array, two: Array) -> Array:
+    """Lengths of vectors of two components, without over- or underflow."""
+    return jnp.hypot(one, two)
+
+
+@length.defjvp
+def _length_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (one, two), (first, second), after = primals, tangents, length(*primals)
+    return after, over(one, after) * first + over(two, after) * second
+
+
+def over(part: Array, whole: Array) -> Array:
+    """part / whole, or 0 if `whole` is 0, as it is at x = 0 without biases."""
+    return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1), 0)
 
 
 def outer(one: Float[Array, " n"], two: Float[Array, " m"]) -> Gram:

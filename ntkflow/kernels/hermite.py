@@ -19,7 +19,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import Array, Float, Gram
-from ntkflow.kernels.dual import Activation, Elementwise, Moments, Variances, normalised
+from ntkflow.kernels.dual import (
+    Activation,
+    Elementwise,
+    Moments,
+    Variances,
+    normalised,
+    square_root,
+)
 from ntkflow.kernels.pairs import Pairs
 
 SERIES_TERMS = 512
@@ -55,17 +62,17 @@ class HermiteSeries(Activation):
         )
         return normalised(cross, one, two), slope
 
-    def error(self, variance: Variances) -> float:
+    def missed(self, variance: Variances) -> Variances:
         """Part of E[sigma(u)^2] or E[sigma'(u)^2], the larger, beyond the last term.
 
         By Cauchy-Schwarz the geometric mean of those of u and v bounds the error of their pair.
         """
-        missed = [0.0]
+        missed = jnp.zeros_like(variance)
         for function in self.both:
             coefficients, square = _coefficients(function, variance, self.terms)
             rest = jnp.abs(square - jnp.sum(coefficients**2, axis=1))
-            missed.append(float(jnp.max(rest / jnp.where(square > 0, square, 1))))
-        return max(missed)
+            missed = jnp.maximum(missed, rest / jnp.where(square > 0, square, 1))
+        return missed
 
     def fitted(self, variance: Variances, dtype: np.dtype) -> "HermiteSeries":
         """Shortest series that leaves out less than a rounding of `dtype` at these variances."""
@@ -141,12 +148,13 @@ def _coefficients(
 ) -> tuple[Float[Array, "n k"], Variances]:
     """a_k(q) (n, k) for k < terms, and E[function(sqrt(q) z)^2] (n,), for each variance q."""
     root, basis = _weighted_basis(terms)
-    values = function(jnp.sqrt(variance)[:, None] * jnp.asarray(NODES[None], variance.dtype))
+    values = function(square_root(variance)[:, None] * jnp.asarray(NODES[None], variance.dtype))
     weighted = values * jnp.asarray(root[None], variance.dtype)
     coefficients = jnp.matmul(weighted, jnp.asarray(basis.T, variance.dtype), precision="highest")
     return coefficients, jnp.sum(weighted**2, axis=1)
 
 
+@jax.custom_jvp
 def _power_series(rows: Float[Array, "n k"], columns: Float[Array, "m k"], rho: Gram) -> Gram:
     """sum_k rows[:, k] columns[:, k] rho^k by Horner's rule."""
 
@@ -155,5 +163,17 @@ def _power_series(rows: Float[Array, "n k"], columns: Float[Array, "m k"], rho: 
         return total * rho + row[:, None] * column[None, :], None
 
     both, start = (rows.T, columns.T), jnp.zeros_like(rho)
-    unroll = min(UNROLLED, rows.shape[1])
+    unroll = max(1, min(UNROLLED, rows.shape[1]))
     return jax.lax.scan(accumulate, start, both, reverse=True, unroll=unroll)[0]
+
+
+@_power_series.defjvp
+def _power_series_jvp(
+    primals: tuple[Array, Array, Gram], tangents: tuple[Array, Array, Gram]
+) -> tuple[Gram, Gram]:
+    """Without this rule reverse mode would keep the partial sums of all terms."""
+    (rows, columns, rho), (row_change, column_change, change) = primals, tangents
+    powers = jnp.arange(1, rows.shape[1], dtype=rho.dtype)
+    slope = _power_series(powers[None, :] * rows[:, 1:], columns[:, 1:], rho)
+    moved = _power_series(row_change, columns, rho) + _power_series(rows, column_change, rho)
+    return _power_series(*primals), slope * change + moved

@@ -19,7 +19,7 @@ import numpy as np
 
 from ntkflow.aliases import AnyArray, Array, Float, Gram, Inputs, OtherInputs
 from ntkflow.kernels.correlation import directions, input_pairs
-from ntkflow.kernels.dual import Activation, Moments, outer
+from ntkflow.kernels.dual import Activation, Moments, length, outer, over
 from ntkflow.kernels.pairs import Pairs, from_acute, mixed
 
 UNROLLED_LAYERS = 8
@@ -74,34 +74,43 @@ def points(
     `features` is the dimension n_0, by which the first layer divides.
     """
     gain, bias = (jnp.asarray(factor, np.float64) for factor in (weight_gain, beta))
-
-    def layer(deviation: Array, _: None) -> tuple[Array, Layer]:
-        moments = activation.moments(deviation**2)
-        after = jnp.hypot(gain * moments.root, bias)
-        shares = _over(gain * moments.root, after), _over(bias, after)
-        return after, Layer(moments, shares, _over(gain * deviation, after))
-
     root = jnp.asarray(norm, np.float64) / np.sqrt(features)
-    first = jnp.hypot(gain * root, bias)
-    if depth > 1:
-        last, layers = jax.lax.scan(layer, first, None, length=depth - 1)
-    else:  # a scan of length zero fails if jax.jit is disabled
-        shapes = jax.eval_shape(layer, first, None)[1]
-        layers = jax.tree.map(lambda s: jnp.zeros((0, *s.shape), s.dtype), shapes)
-        last = first
-    shares = _over(gain * root, first), _over(bias, first)
+    first = length(gain * root, bias)
+    layers, last = hidden_layers(first, gain, bias, activation=activation, depth=depth)
+    shares = over(gain * root, first), over(bias, first)
     cast = jax.tree.map(lambda array: array.astype(dtype), (shares, layers, last))
     return Points(direction, *cast)
 
 
-def _over(part: Array, whole: Float[Array, " n"]) -> Float[Array, " n"]:
-    """part / whole, or 0 if `whole` is 0, as it is at x = 0 without biases."""
-    return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1), 0)
+def hidden_layers(
+    first: Float[Array, " n"], gain: Array, bias: Array, *, activation: Activation, depth: int
+) -> tuple[Layer, Float[Array, " n"]]:
+    """Hidden layers, stacked, and s^L of n points, from the deviations s^1 of their first layer."""
+
+    def layer(deviation: Array, _: None) -> tuple[Array, Layer]:
+        moments = activation.moments(deviation**2)
+        after = length(gain * moments.root, bias)
+        shares = over(gain * moments.root, after), over(bias, after)
+        return after, Layer(moments, shares, over(gain * deviation, after))
+
+    if depth > 1:
+        last, layers = jax.lax.scan(layer, first, None, length=depth - 1)
+        return layers, last
+    # A scan of length zero fails if jax.jit is disabled.
+    shapes = jax.eval_shape(layer, first, None)[1]
+    return jax.tree.map(lambda s: jnp.zeros((0, *s.shape), s.dtype), shapes), first
 
 
 def recursion(pairs: Pairs, one: Points, two: Points, activation: Activation) -> LimitingKernels:
     """Kernels (n, m) of all pairs of points whose inputs have the correlations `pairs`."""
     pairs = mixed(pairs, one.shares, two.shares)
+    scale = outer(one.deviation, two.deviation)
+    nngp, ntk = propagated(pairs, one.layers, two.layers, activation)
+    return LimitingKernels(scale * nngp, scale * ntk)
+
+
+def propagated(pairs: Pairs, one: Layer, two: Layer, activation: Activation) -> tuple[Gram, Gram]:
+    """rho^L and T^L (n, m) from the correlations rho^1 of pre-activations of the first layer."""
     state = pairs, pairs.correlation
 
     def step(
@@ -113,8 +122,8 @@ def recursion(pairs: Pairs, one: Points, two: Points, activation: Activation) ->
         pairs = from_acute(pairs.minus) if activation.acute else pairs
         return pairs, outer(first.carried, second.carried) * ntk * slope + pairs.correlation
 
-    both = one.layers, two.layers
-    hidden = len(one.layers.carried)
+    both = one, two
+    hidden = len(one.carried)
     unrolled = hidden if hidden < UNROLLED_LAYERS else 1
     for index in range(unrolled):
         layers = jax.tree.map(lambda array, index=index: array[index], both)
@@ -124,9 +133,8 @@ def recursion(pairs: Pairs, one: Points, two: Points, activation: Activation) ->
         state, _ = jax.lax.scan(
             lambda state, layers: (step(state, layers, activation.acute), None), state, rest
         )
-    scale = outer(one.deviation, two.deviation)
     pairs, ntk = state
-    return LimitingKernels(scale * pairs.correlation, scale * ntk)
+    return pairs.correlation, ntk
 
 
 @partial(jax.jit, static_argnames=("activation", "diagonal"))

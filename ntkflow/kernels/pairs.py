@@ -16,13 +16,17 @@ with `folded` = min(minus, plus) and z = folded / 2,
 where A and B have the power series of the arcsine, with positive coefficients and no singularity
 before folded = 2. On [0, 1] polynomials of low degree approximate both to rounding error, at the
 price of one square root, so that near-duplicate and antipodal inputs lose no digits.
+
+The angle has no derivative at rho = 1 and rho = -1, where it has a corner as a function of the
+inputs. There the derivative is taken to be 0, the mean of both sides.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from math import comb
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -53,11 +57,29 @@ class Fold(NamedTuple):
 
 def fold(pairs: Pairs, *, acute: bool = False) -> Fold:
     """Folded angles of all pairs; `acute` asserts that no rho is negative."""
+    return _fold(acute, pairs)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _fold(acute: bool, pairs: Pairs) -> Fold:
     complement = pairs.minus if acute else jnp.minimum(pairs.minus, pairs.plus)
     angles, chords = _polynomials(np.dtype(complement.dtype))
     root = jnp.sqrt(complement)
     angle = root * _horner(angles, complement)
     return Fold(complement, angle, complement * root * _horner(chords, complement))
+
+
+@_fold.defjvp
+def _fold_jvp(acute: bool, primals: tuple[Pairs], tangents: tuple[Pairs]) -> tuple[Fold, Fold]:
+    """By d phi / d folded = 1 / sin(phi), and as the integral of phi over `folded` is the chord."""
+    (pairs,), (change,) = primals, tangents
+    folded = fold(pairs, acute=acute)
+    obtuse = pairs.minus > pairs.plus
+    moved = change.minus if acute else jnp.where(obtuse, change.plus, change.minus)
+    square = folded.complement * (2 - folded.complement)  # of the sine
+    sine = jnp.sqrt(jnp.where(square > 0, square, 1))
+    turned = jnp.where(square > 0, moved / (jnp.pi * sine), 0)
+    return folded, Fold(moved, turned, folded.angle * moved)
 
 
 def angle(pairs: Pairs) -> Gram:
@@ -106,8 +128,19 @@ def from_both(minus: Gram, plus: Gram) -> Pairs:
 
 def from_correlation(correlation: Gram) -> Pairs:
     """`Pairs` from rho, accurate enough for functions that are smooth in rho."""
-    bounded = jnp.clip(correlation, -1, 1)
-    return Pairs(1 - bounded, 1 + bounded, bounded)
+    inside = bounded(correlation)
+    return Pairs(1 - inside, 1 + inside, inside)
+
+
+@jax.custom_jvp
+def bounded(correlation: Gram) -> Gram:
+    """Rho without the rounding errors that exceed 1, which are no reason for a derivative of 0."""
+    return jnp.clip(correlation, -1, 1)
+
+
+@bounded.defjvp
+def _bounded_jvp(primals: tuple[Gram], tangents: tuple[Gram]) -> tuple[Gram, Gram]:
+    return bounded(*primals), tangents[0]
 
 
 def _horner(coefficients: np.ndarray, folded: Gram) -> Gram:

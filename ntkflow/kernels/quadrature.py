@@ -24,6 +24,7 @@ singularity where such a line leaves to infinity; here they are always ends of p
 
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +36,7 @@ from ntkflow.kernels.batches import map_batches
 Functions = tuple[Callable[[Array], Array], ...]  # elementwise, such as (sigma, sigma')
 Kinks = tuple[float, ...]
 Scalar = Float[Array, ""]
+Rule = Callable[..., tuple[Array, Array, Array, Array]]
 
 # Nodes per panel. Errors at all angles, relative to root mean squares, for sigma and sigma':
 # 6e-14 for piecewise linear functions, ELU and SELU at deviations of 10 at most; 5e-13 for tanh,
@@ -47,6 +49,8 @@ REACH = 8.5
 SMOOTHING_REACH = 7.5
 # Smallest graded distance in units of the argument of f; tanh(5 z) has its poles at 0.3.
 STEEPNESS = 0.2
+# Smallest length of a panel over x that has a kink at one of its ends.
+SHORTEST = 1e-10
 # Largest number of entries of an array in memory at once.
 CHUNK = 2**18
 
@@ -77,19 +81,27 @@ def gaussian_pairs(
     nodes
         Nodes per panel. Time is proportional to their square.
     """
+    rule, points = planned(kinks, nodes, angle.dtype)
+    return over_entries(partial(means, functions, rule), points, deviation1, deviation2, angle)
+
+
+def planned(kinks: Kinks, nodes: int, dtype: np.dtype) -> tuple[Rule, int]:
+    """`_pair_rule` for these kinks, and its number of pairs of nodes."""
     rule = partial(_pair_rule, tuple(sorted(set(kinks))), nodes)
-    scalar = jax.ShapeDtypeStruct((), angle.dtype)
-    points = jax.eval_shape(rule, scalar, scalar, scalar)[1].size
+    scalar = jax.ShapeDtypeStruct((), dtype)
+    return rule, jax.eval_shape(rule, scalar, scalar, scalar)[1].size
 
-    def entry(*scalars: Scalar) -> tuple[Scalar, ...]:
-        u, v, weight_u, weight_v = rule(*scalars)
-        # Not raveled: XLA then computes indices by division, at half the speed.
-        given = [jnp.sum(weight_v * jax.vmap(jax.vmap(f))(v), axis=(1, 2)) for f in functions]
-        return tuple(
-            jnp.sum(weight_u * f(u) * mean) for f, mean in zip(functions, given, strict=True)
-        )
 
-    return _over_entries(entry, points, deviation1, deviation2, angle)
+def means(functions: Functions, rule: Rule, *scalars: Scalar) -> tuple[Scalar, ...]:
+    """E[f(u) f(v)] of each function by a rule at one pair of deviations and an angle."""
+    u, v, weight_u, weight_v = rule(*scalars)
+    given = [jnp.sum(weight_v * mapped(f, v), axis=(1, 2)) for f in functions]
+    return tuple(jnp.sum(weight_u * f(u) * mean) for f, mean in zip(functions, given, strict=True))
+
+
+def mapped(function: Callable[[Array], Array], nodes: Float[Array, "q p r"]) -> Array:
+    """Values at nodes that are not raveled: XLA would compute indices by division, half as fast."""
+    return jax.vmap(jax.vmap(function))(nodes)
 
 
 @partial(jax.jit, static_argnames=("functions", "kinks", "nodes"))
@@ -105,7 +117,7 @@ def gaussian_squares(
         z, weight = map(jnp.ravel, _panels(jnp.sort(jnp.clip(ends, -REACH, REACH)), nodes))
         return tuple(jnp.sum(weight * f(scalar * z) ** 2) for f in functions)
 
-    return _over_entries(entry, (len(kinks) + 6) * nodes, deviation)
+    return over_entries(entry, (len(kinks) + 6) * nodes, deviation)
 
 
 def quadrature_error(
@@ -152,13 +164,12 @@ def _ends_of_x(
     centres = _divide(jnp.asarray(kinks, cosine.dtype), shrunk)
     width = jnp.minimum(SMOOTHING_REACH * _divide(sine, jnp.abs(cosine)), REACH / 3)
     graded = _graded(jnp.maximum(deviation1, jnp.abs(shrunk)), kinks)
-    ends = (
-        jnp.zeros(1, cosine.dtype),
-        *(_divide(off_zero, deviation1), _divide(off_zero, shrunk)),
-        *(centres - width, centres + width),
-        *(graded, -graded),
-    )
-    return jnp.sort(jnp.clip(jnp.concatenate(ends), -REACH, REACH))
+    where_kinked = jnp.concatenate([jnp.zeros(1, cosine.dtype), _divide(off_zero, deviation1)])
+    smooth = (_divide(off_zero, shrunk), centres - width, centres + width, graded, -graded)
+    others = jnp.concatenate(smooth)
+    for place in where_kinked:  # in a panel shorter than roundings, u may be on the wrong side
+        others = jnp.where(jnp.abs(others - place) < SHORTEST, place, others)
+    return jnp.sort(jnp.clip(jnp.concatenate([where_kinked, others]), -REACH, REACH))
 
 
 def _ends_of_y(
@@ -218,9 +229,9 @@ def _gauss_legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
     return (position + 1) / 2, weight / 2
 
 
-def _over_entries(
-    entry: Callable[..., tuple[Scalar, ...]], points: int, *arrays: Array
-) -> tuple[Array, ...]:
+def over_entries(
+    entry: Callable[..., tuple[Any, ...]], points: int, *arrays: Array
+) -> tuple[Any, ...]:
     """Map `entry` over the elements of broadcast arrays, at most CHUNK values at a time."""
     arrays = tuple(jnp.broadcast_arrays(*arrays))
     values = map_batches(
@@ -228,4 +239,4 @@ def _over_entries(
         tuple(jnp.ravel(array) for array in arrays),
         max(1, CHUNK // points),
     )
-    return tuple(value.reshape(arrays[0].shape) for value in values)
+    return jax.tree.map(lambda value: value.reshape(arrays[0].shape), values)

@@ -190,6 +190,7 @@ GOOD = {
         "coefficients": [Y, Y.astype(int)],
         "memory": [2.0],
     },
+    "kernel_function": {key: LIMITING[key] for key in LIMITING if key != "precision"},
     "nngp_posterior": {"nngp": [KERNEL, xr.DataArray(KERNEL)], **DENSE},
     "infinite_network": {
         "ntk": [KERNEL, xr.DataArray(KERNEL)],

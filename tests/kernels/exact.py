@@ -35,17 +35,56 @@ def limiting_kernels(
     """Sigma^L and Theta_inf^L of one pair of inputs, by the recursion of JGH."""
     with mp.workdps(50):
         one, other = ([mpf(float(entry)) for entry in point] for point in (x, x_prime))
-        factor, offset = mpf(float(gain)) ** 2, mpf(float(beta)) ** 2
-        pairs = ((one, one), (other, other), (one, other))
-        q, q_prime, sigma = (factor * mp.fdot(a, b) / len(a) + offset for a, b in pairs)
-        theta = sigma
-        for _ in range(depth - 1):
-            cross, slope = dual(name, q, q_prime, sigma)
-            q = factor * dual(name, q, q, q)[0] + offset
-            q_prime = factor * dual(name, q_prime, q_prime, q_prime)[0] + offset
-            sigma = factor * cross + offset
-            theta = factor * theta * slope + sigma
+        sigma, theta = recursion(one, other, name, depth, mpf(float(beta)), mpf(float(gain)))
         return float(sigma), float(theta)
+
+
+def recursion(
+    one: Sequence[mpf], other: Sequence[mpf], name: str, depth: int, beta: mpf, gain: mpf
+) -> tuple[mpf, mpf]:
+    """As `limiting_kernels`, in the working precision of mpmath."""
+    factor, offset = gain**2, beta**2
+    pairs = ((one, one), (other, other), (one, other))
+    q, q_prime, sigma = (factor * mp.fdot(a, b) / len(a) + offset for a, b in pairs)
+    theta = sigma
+    for _ in range(depth - 1):
+        cross, slope = dual(name, q, q_prime, sigma)
+        q = factor * dual(name, q, q, q)[0] + offset
+        q_prime = factor * dual(name, q_prime, q_prime, q_prime)[0] + offset
+        sigma = factor * cross + offset
+        theta = factor * theta * slope + sigma
+    return sigma, theta
+
+
+def derivatives(
+    x: Sequence[float],
+    x_prime: Sequence[float],
+    moves: tuple[Sequence[float], Sequence[float], float, float],
+    name: str,
+    depth: int,
+    beta: float,
+    gain: float,
+) -> tuple[float, float]:
+    """Derivatives of both kernels along `moves` of x, x', beta and the gain."""
+    h = mpf(10) ** -40
+    with mp.workdps(120):
+
+        def moved(step: mpf) -> tuple[mpf, mpf]:
+            points = (
+                [
+                    mpf(float(entry)) + step * mpf(float(move))
+                    for entry, move in zip(*both, strict=True)
+                ]
+                for both in ((x, moves[0]), (x_prime, moves[1]))
+            )
+            factors = (
+                mpf(float(factor)) + step * mpf(float(move))
+                for factor, move in ((beta, moves[2]), (gain, moves[3]))
+            )
+            return recursion(*points, name, depth, *factors)
+
+        up, down = moved(h), moved(-h)
+        return tuple(float((one - other) / (2 * h)) for one, other in zip(up, down, strict=True))
 
 
 def gram(
