@@ -24,6 +24,22 @@ def test_factors_of_a_call_replace_those_of_the_network():
     np.testing.assert_allclose(KERNEL(X, X[:2], beta=0).nngp, expected.nngp, rtol=1e-12)
 
 
+def test_layer_norm_of_zero_inputs_is_zero():
+    """Without biases; at all positions of one input, and at some of another."""
+    layers = [
+        api.layers.dense(beta=0.0),
+        api.layers.layer_norm(),
+        api.layers.activation("relu"),
+        api.layers.flatten(),
+        api.layers.dense(),
+    ]
+    x = np.stack([X, X])
+    x[0], x[1, :2] = 0, 0
+    expected = api.limiting_kernels(x, layers=layers)
+    for ours, theirs in zip(api.kernel_function(layers=layers)(x), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
 def test_function_can_be_made_within_jit():
     @jax.jit
     def ntk(x):

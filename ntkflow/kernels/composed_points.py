@@ -12,7 +12,13 @@ import numpy as np
 
 from ntkflow.aliases import AnyArray, Array
 from ntkflow.kernels.composed_layers import Activated, State, Weights, added, apply_step
-from ntkflow.kernels.correlation import FEW_FEATURES, directions, few_channel_pairs, input_pairs
+from ntkflow.kernels.correlation import (
+    FEW_FEATURES,
+    SMALLEST_NORM,
+    directions,
+    few_channel_pairs,
+    input_pairs,
+)
 from ntkflow.kernels.dual import length, over, square_root
 from ntkflow.kernels.layers import (
     Activate,
@@ -184,7 +190,8 @@ def _quantities(
         moments = layer.activation.moments(deviation**2)
         return Activated(moments, over(deviation, moments.root)), moments.root
     if isinstance(layer, LayerNorm):
-        return (), jnp.where(deviation > 0, jnp.ones_like(deviation), 0)
+        # Those of zero inputs are 0, or about `smallest`.
+        return (), jnp.where(deviation > 1e5 * SMALLEST_NORM, jnp.ones_like(deviation), 0)
     if isinstance(layer, AveragePool | GlobalAveragePool):
         return _pooled(step, deviation, pairs)
     return _weights(step, deviation, factor)
