@@ -24,6 +24,16 @@ def test_factors_of_a_call_replace_those_of_the_network():
     np.testing.assert_allclose(KERNEL(X, X[:2], beta=0).nngp, expected.nngp, rtol=1e-12)
 
 
+def test_fully_connected_layers_are_those_of_a_depth():
+    """With one factor for all of them, or with one for each."""
+    dense, relu = api.layers.dense(beta=0.3, weight_gain=1.2), api.layers.activation("relu")
+    layered = api.kernel_function(layers=[dense, relu, dense])
+    np.testing.assert_array_equal(layered(X).ntk, KERNEL(X).ntk)
+    np.testing.assert_array_equal(layered(X, beta=0.1).ntk, KERNEL(X, beta=0.1).ntk)
+    found = layered(X, beta=[0.1, 0.1], weight_gain=[1.2, 1.2])
+    np.testing.assert_allclose(found.ntk, KERNEL(X, beta=0.1).ntk, rtol=1e-12)
+
+
 def test_layer_norm_of_zero_inputs_is_zero():
     """Without biases; at all positions of one input, and at some of another."""
     layers = [
@@ -47,6 +57,13 @@ def test_function_can_be_made_within_jit():
 
     expected = api.limiting_kernels(X[:2], depth=2, activation="elu").ntk
     np.testing.assert_allclose(ntk(X[:2]), expected, rtol=1e-13)
+
+
+def test_factors_may_be_a_list_of_traced_numbers():
+    kernel = api.kernel_function(layers=LAYERS)
+    slope = jax.grad(lambda gain: kernel(X[:, :, None], weight_gain=[1.0, gain]).nngp[0, 0])(2.0)
+    expected = kernel(X[:, :, None], beta=[0.1, 0.0], weight_gain=[1.0, 2.0]).nngp[0, 0]
+    np.testing.assert_allclose(slope, expected, rtol=1e-12)  # quadratic in the last gain
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # so that help() names the types of arguments
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from ntkflow.interface.limiting import Depth, described
 from ntkflow.kernels.differentiable import composed_kernels, connected_kernels, weighted_layers
 from ntkflow.kernels.layers import Layers, check_layers
 from ntkflow.kernels.limiting import LimitingKernels as Kernels
+from ntkflow.kernels.schedule import fully_connected
 from ntkflow.kernels.tiles import Network
 
 
@@ -63,28 +64,24 @@ class KernelFunction:
         one, two = _real("x1", x1), None if x2 is None else _real("x2", x2)
         if one.ndim < 2:
             raise _shape("x1", one, "a row per input")
+        given = {"beta": beta, "weight_gain": weight_gain}
+        kind = "a number or an array"
+        factors = {name: _real(name, v, kind) for name, v in given.items() if v is not None}
         if isinstance(self.network, Network):
-            return self._connected(one, two, beta, weight_gain)
+            return _connected(self.network, one, two, factors)
         check_layers(self.network, one.shape[1:])
+        plain = fully_connected(self.network)
+        if plain is not None and not any(factor.ndim for factor in factors.values()):
+            return _connected(plain, one, two, factors)
         _check_same(one, two)
-        factors = {}
-        if beta is not None or weight_gain is not None:
+        by_place = {}
+        if factors:
             places, own = zip(*weighted_layers(self.network), strict=True)
-            betas = _factors("beta", beta, [layer.beta for layer in own])
-            gains = _factors("weight_gain", weight_gain, [layer.weight_gain for layer in own])
-            factors = dict(zip(places, zip(betas, gains, strict=True), strict=True))
-        return composed_kernels(one, two, factors, layers=self.network)
-
-    def _connected(self, one: Any, two: Any, beta: Any, weight_gain: Any) -> Kernels:
-        network = self.network
-        assert isinstance(network, Network)
-        if one.ndim != 2:
-            raise _shape("x1", one, "(samples, features)")
-        _check_same(one, two)
-        (bias,) = _factors("beta", beta, [network.beta])
-        (gain,) = _factors("weight_gain", weight_gain, [network.weight_gain])
-        activation, depth = network.activation, network.depth
-        return connected_kernels(one, two, bias, gain, activation=activation, depth=depth)
+            pairs = zip(
+                _each("beta", factors, own), _each("weight_gain", factors, own), strict=True
+            )
+            by_place = dict(zip(places, pairs, strict=True))
+        return composed_kernels(one, two, by_place, layers=self.network)
 
 
 @checked
@@ -120,6 +117,18 @@ def kernel_function(
     return KernelFunction(described(depth, layers, (activation, kinks, beta, weight_gain)))
 
 
+def _connected(
+    network: Network, one: jax.Array, two: jax.Array | None, factors: Mapping[str, jax.Array]
+) -> Kernels:
+    """Kernels of a fully-connected network, by a recursion that compiles faster."""
+    if one.ndim != 2:
+        raise _shape("x1", one, "(samples, features)")
+    _check_same(one, two)
+    (bias,), (gain,) = (_each(name, factors, [network]) for name in ("beta", "weight_gain"))
+    activation, depth = network.activation, network.depth
+    return connected_kernels(one, two, bias, gain, activation=activation, depth=depth)
+
+
 def _real(name: str, value: Any, kind: str = "an array") -> jax.Array:
     """JAX array in float64; ValueError unless its values are real numbers."""
     expected = f"{kind} of real numbers"
@@ -141,9 +150,9 @@ def _check_same(one: jax.Array, two: jax.Array | None) -> None:
         raise ValueError(f"x2: found inputs {two.shape[1:]}, expected {one.shape[1:]}, as x1 has")
 
 
-def _factors(name: str, value: Any, own: Sequence[float]) -> list[jax.Array]:
-    """A factor for each layer, in float64: its own, one for all of them or one for each."""
-    found = _real(name, own if value is None else value, "a number or an array")
+def _each(name: str, factors: Mapping[str, jax.Array], own: Sequence[Any]) -> list[jax.Array]:
+    """The factor of a name for each of several layers: its own, one for all, or one for each."""
+    found = factors.get(name, jnp.asarray([getattr(layer, name) for layer in own], np.float64))
     if found.shape not in ((), (len(own),)):
         expected = "a number" if len(own) == 1 else f"a number, or {len(own)}, one per layer"
         raise _shape(name, found, expected)
