@@ -190,14 +190,14 @@ def _network(
     lists: Mapping[str, Any],
 ) -> tiles.Network | Layers:
     """Network of the arguments; ValueError unless they are complete and fit the inputs."""
+    if layers is None:
+        for name, x in lists.items():
+            arrays.require_matrix(name, tuple(x.shape), "(samples, features)")
     network = described(depth, layers, given)
     shapes = {name: tuple(x.shape[1:]) for name, x in lists.items()}
     if layers is not None:
         check_layers(layers, shapes["x1"])
         network = fully_connected(layers) or layers
-    else:
-        for name, x in lists.items():
-            arrays.require_matrix(name, tuple(x.shape), "(samples, features)")
     if len(shapes["x1"]) > 1 and shapes.get("x2", shapes["x1"]) != shapes["x1"]:
         raise ValueError(f"x2: found inputs {shapes['x2']}, expected {shapes['x1']}, as x1 has")
     check_shapes(*(arrays.FlatRows(x, name) for name, x in lists.items()))
