@@ -14,10 +14,10 @@ from ntkflow.interface.arguments import Activation, Beta, Kinks, WeightGain
 from ntkflow.interface.checks import checked, refusal
 from ntkflow.interface.layers import LayerList
 from ntkflow.interface.limiting import Depth, described
-from ntkflow.kernels.differentiable import composed_kernels, connected_kernels, weighted_layers
+from ntkflow.kernels.differentiable import composed_kernels, connected_kernels
 from ntkflow.kernels.layers import Layers, check_layers
 from ntkflow.kernels.limiting import LimitingKernels as Kernels
-from ntkflow.kernels.schedule import fully_connected
+from ntkflow.kernels.schedule import fully_connected, weighted_layers
 from ntkflow.kernels.tiles import Network
 
 
@@ -77,10 +77,8 @@ class KernelFunction:
         by_place = {}
         if factors:
             places, own = zip(*weighted_layers(self.network), strict=True)
-            pairs = zip(
-                _each("beta", factors, own), _each("weight_gain", factors, own), strict=True
-            )
-            by_place = dict(zip(places, pairs, strict=True))
+            both = (_each(name, factors, own) for name in given)
+            by_place = dict(zip(places, zip(*both, strict=True), strict=True))
         return composed_kernels(one, two, by_place, layers=self.network)
 
 

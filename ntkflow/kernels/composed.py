@@ -42,42 +42,6 @@ from ntkflow.kernels.schedule import Schedule, Step
 from ntkflow.kernels.tiles import VECTORS
 
 
-def composed_between(
-    one: ComposedPoints,
-    two: ComposedPoints,
-    *,
-    first: Step | None,
-    steps: Schedule,
-    diagonal: bool = False,
-    traced: bool = False,
-) -> LimitingKernels:
-    """Kernels (n, m) of all pairs; `diagonal` asserts that both arguments are the same points.
-
-    `traced` is needed within `jax.jit` and `jax.grad`, where no compiler options may be given.
-    """
-    pairs = between_inputs(
-        one.direction,
-        two.direction,
-        dtype=np.dtype(one.deviation.dtype),
-        everywhere=reads_everywhere(steps),
-        diagonal=diagonal,
-    )
-    start = Held(pairs, None if first is None else pairs.correlation)
-    programs = TRACED if traced else COMPILED
-    state = _run(steps, start, (one.steps, two.steps), diagonal, programs)
-    return _scaled(state, one.deviation, two.deviation)
-
-
-@jax.jit
-def _scaled(end: Held, one: Array, two: Array) -> LimitingKernels:
-    state = whole(end, everywhere=False)
-    scale = one[:, None] * two[None, :]
-    ntk = state.pairs.correlation if state.ntk is None else state.ntk
-    return LimitingKernels(
-        scale * state.pairs.correlation.reshape(scale.shape), scale * ntk.reshape(scale.shape)
-    )
-
-
 def _single(state: Held, one: Any, two: Any, *, step: Step, diagonal: bool) -> Held:
     before = whole(state, step.everywhere)
     return held(apply_step(step, before, one, two, diagonal=diagonal), step)
@@ -90,7 +54,7 @@ def _sum(
 
 
 class Programs(NamedTuple):
-    """Compiled `_single` and `_sum`."""
+    """Compiled `_single` and `_sum`; `TRACED` for use within `jax.jit`, without its options."""
 
     single: Callable[..., Held]
     sum: Callable[..., Held]
@@ -102,6 +66,38 @@ def _programs(options: dict[str, Any] | None) -> Programs:
 
 
 COMPILED, TRACED = _programs(VECTORS), _programs(None)
+
+
+def composed_between(
+    one: ComposedPoints,
+    two: ComposedPoints,
+    *,
+    first: Step | None,
+    steps: Schedule,
+    diagonal: bool = False,
+    programs: Programs = COMPILED,
+) -> LimitingKernels:
+    """Kernels (n, m) of all pairs; `diagonal` asserts that both arguments are the same points."""
+    pairs = between_inputs(
+        one.direction,
+        two.direction,
+        dtype=np.dtype(one.deviation.dtype),
+        everywhere=reads_everywhere(steps),
+        diagonal=diagonal,
+    )
+    start = Held(pairs, None if first is None else pairs.correlation)
+    state = _run(steps, start, (one.steps, two.steps), diagonal, programs)
+    return _scaled(state, one.deviation, two.deviation)
+
+
+@jax.jit
+def _scaled(end: Held, one: Array, two: Array) -> LimitingKernels:
+    state = whole(end, everywhere=False)
+    scale = one[:, None] * two[None, :]
+    ntk = state.pairs.correlation if state.ntk is None else state.ntk
+    return LimitingKernels(
+        scale * state.pairs.correlation.reshape(scale.shape), scale * ntk.reshape(scale.shape)
+    )
 
 
 def _run(

@@ -6,7 +6,6 @@ The kernel of a fully-connected first layer is the inner product of the vectors
 or run into rounding errors.
 """
 
-from collections.abc import Iterator
 from functools import partial
 
 import jax
@@ -15,12 +14,12 @@ import numpy as np
 
 from ntkflow.aliases import Array, Float, Inputs, OtherInputs
 from ntkflow.kernels.accuracy import TOLERANCE
-from ntkflow.kernels.composed import composed_between
+from ntkflow.kernels.composed import TRACED, composed_between
 from ntkflow.kernels.composed_points import Factors, composed_points
 from ntkflow.kernels.composed_tiles import before_activations, unfitted_steps
 from ntkflow.kernels.correlation import SMALLEST_NORM, directions, input_pairs
 from ntkflow.kernels.dual import Activation, outer
-from ntkflow.kernels.layers import Convolution, Dense, Layers, Residual
+from ntkflow.kernels.layers import Layers
 from ntkflow.kernels.limiting import LimitingKernels, hidden_layers, propagated
 
 WIDE = np.dtype(np.float64)
@@ -91,17 +90,4 @@ def composed_kernels(
         points.append(found._replace(deviation=deviation))
     one, two = points[0], points[-1]
     same = x2 is None
-    return composed_between(one, two, first=first, steps=steps, diagonal=same, traced=True)
-
-
-def weighted_layers(
-    layers: Layers, path: str = "layers"
-) -> Iterator[tuple[str, Dense | Convolution]]:
-    """Layers with weights and their places, in order; those of a branch before its shortcut."""
-    for index, layer in enumerate(layers):
-        place = f"{path}[{index}]"
-        if isinstance(layer, Dense | Convolution):
-            yield place, layer
-        if isinstance(layer, Residual):
-            yield from weighted_layers(layer.branch, f"{place}.branch")
-            yield from weighted_layers(layer.shortcut, f"{place}.shortcut")
+    return composed_between(one, two, first=first, steps=steps, diagonal=same, programs=TRACED)

@@ -4,7 +4,7 @@ Entries between different positions are needed only if pooling follows. Flatteni
 entries between equal positions of two inputs, n m P numbers instead of n m P^2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -120,6 +120,19 @@ def activations(steps: Schedule) -> list[Step]:
         for part in step.parts:
             found += activations(part)
     return found
+
+
+def weighted_layers(
+    layers: Layers, path: str = "layers"
+) -> Iterator[tuple[str, Dense | Convolution]]:
+    """Layers with weights and their places, in order; those of a branch before its shortcut."""
+    for index, layer in enumerate(layers):
+        place = f"{path}[{index}]"
+        if isinstance(layer, Dense | Convolution):
+            yield place, layer
+        if isinstance(layer, Residual):
+            yield from weighted_layers(layer.branch, f"{place}.branch")
+            yield from weighted_layers(layer.shortcut, f"{place}.shortcut")
 
 
 def count_pairs(steps: Schedule) -> int:
