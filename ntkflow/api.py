@@ -39,6 +39,7 @@ from ntkflow.interface.empirical import empirical_ntk, store_empirical_ntk
 from ntkflow.interface.function import Function, function
 from ntkflow.interface.infinite import InfiniteNetwork, infinite_network
 from ntkflow.interface.kernel_function import KernelFunction, kernel_function
+from ntkflow.interface.landmarks import LandmarkRegression, landmark_regression
 from ntkflow.interface.layered import layered_network
 from ntkflow.interface.limiting import (
     limiting_diagonals,
@@ -63,6 +64,7 @@ __all__ = [
     "InfiniteNetwork",
     "KernelFunction",
     "Kernels",
+    "LandmarkRegression",
     "Network",
     "Posterior",
     "Regression",
@@ -76,6 +78,7 @@ __all__ = [
     "initial_parameters",
     "kernel_function",
     "kernel_regression",
+    "landmark_regression",
     "layered_network",
     "layers",
     "learning_rates",

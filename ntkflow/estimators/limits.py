@@ -9,8 +9,10 @@ from typing import Any, NamedTuple, Self
 
 import jax
 import numpy as np
+from sklearn.utils import check_random_state
 
 from ntkflow import api
+from ntkflow.interface.checks import whole
 
 FEATURES = 16
 """Multiple to which the number of features is padded."""
@@ -75,6 +77,27 @@ def log_gradients(limit: Limit, x: np.ndarray, name: str) -> Kernels:
     return Kernels(*(np.asarray(part)[: len(x), : len(x)] for part in change))
 
 
+def drawn(x: np.ndarray, count: int | None, random_state: Any) -> np.ndarray:
+    """All inputs x (n, d), or `count` random ones of more; `random_state` as in scikit-learn."""
+    if count is None:
+        return x
+    count = whole("landmarks", count, 1, 2**31 - 1)
+    if count >= len(x):
+        return x
+    return x[np.sort(check_random_state(random_state).choice(len(x), count, replace=False))]
+
+
+def landmark_coefficients(
+    limit: Limit, x: np.ndarray, targets: np.ndarray, landmarks: np.ndarray, ridge: float
+) -> np.ndarray:
+    """Coefficients (m, k) of landmarks (m, d) by regression on x (n, d) and targets (n, k)."""
+    inputs, others = (_widened(each) for each in _checked(x, landmarks))
+    fit = api.landmark_regression(
+        *(inputs, targets), landmarks=others, ridge=ridge, memory=MEMORY, **limit._asdict()
+    )
+    return fit.coefficients
+
+
 def batches(rows: int, columns: int) -> Iterator[slice]:
     """Batches of test points, so that a kernel (batch, columns) has about `ENTRIES` entries."""
     size = max(LONGEST, ENTRIES // columns // LONGEST * LONGEST)
@@ -106,13 +129,19 @@ def _checked(x1: np.ndarray, x2: np.ndarray | None) -> list[np.ndarray]:
 def _padded(x: np.ndarray) -> np.ndarray:
     """Inputs (n', d') whose first rows have the kernels of x (n, d).
 
-    The first layer divides by the square root of the number of features, which `scale` undoes. The
-    other rows are those of x with their features shifted. Their norms are those of the inputs, on
-    which approximations depend, and they are hardly ever parallel, which would be slower.
+    The other rows are those of x with their features shifted. Their norms are those of the inputs,
+    on which approximations depend, and they are hardly ever parallel, which would be slower.
     """
-    count, features = x.shape
-    width = features + -features % FEATURES
-    scale = np.sqrt(width / features)
-    wide = np.pad(scale * x, ((0, 0), (0, width - features)))
+    count, wide = len(x), _widened(x)
     others = np.arange(_length(count) - count) % count
     return np.concatenate([wide, np.roll(wide[others], 1, axis=1)])
+
+
+def _widened(x: np.ndarray) -> np.ndarray:
+    """Inputs (n, d') with the kernels of x (n, d).
+
+    The first layer divides by the square root of the number of features, which the factor undoes.
+    """
+    features = x.shape[1]
+    more = -features % FEATURES
+    return np.pad(np.sqrt((features + more) / features) * x, ((0, 0), (0, more)))

@@ -8,7 +8,17 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ntkflow import api
-from ntkflow.estimators.limits import MEMORY, Kernels, Limit, batches, diagonals, kernels, repeated
+from ntkflow.estimators.limits import (
+    MEMORY,
+    Kernels,
+    Limit,
+    batches,
+    diagonals,
+    drawn,
+    kernels,
+    landmark_coefficients,
+    repeated,
+)
 from ntkflow.interface.checks import refusal
 from ntkflow.interface.settings import times
 
@@ -65,9 +75,8 @@ class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type:
             self._center, deviation = targets.mean(axis=0), targets.std(axis=0)
             rounding = 10 * np.finfo(float).eps * np.abs(self._center)
             self._scale = np.where(deviation > rounding, deviation, 1.0)
-        self.X_train_, self._shape = X, y.shape[1:]
-        normalised = (targets - self._center) / self._scale
-        self.dual_coef_ = self._train(kernels(Limit.of(self), X), normalised)
+        self._shape = y.shape[1:]
+        self.dual_coef_ = self._fit(X, (targets - self._center) / self._scale)
         return self
 
     def predict(
@@ -132,6 +141,11 @@ class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type:
         covariance = self._covariance(cross, prior)
         return mean, covariance[:count, :count] if return_cov else covariance[:count]
 
+    def _fit(self, x: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Coefficients (n, k) from inputs (n, d), which it keeps, and normalised targets (n, k)."""
+        self.X_train_ = x
+        return self._train(kernels(Limit.of(self), x), targets)
+
     def _train(self, train: Kernels, targets: np.ndarray) -> np.ndarray:
         """Coefficients (n, k), from the kernels of the training points and targets (n, k)."""
         raise NotImplementedError
@@ -168,15 +182,22 @@ class NTKRegressor(_InfinitelyWide):
         of networks at initialisation. Predictions are in the units of y in either case.
     precision
         Precision of the kernels, ``float64`` or ``float32``.
+    landmarks
+        Number of random training points whose kernels span the function that is fitted; all of them
+        by default. With m landmarks a fit takes n m^2 operations and no more memory than the data
+        and m^2 numbers, as `ntkflow.api.landmark_regression` does,
+        but `time` must be infinite, and there are no deviations.
+    random_state
+        Seed of the choice of landmarks, as in scikit-learn.
 
     Attributes
     ----------
     X_train_
-        Inputs (n, n_features) of the training data.
+        Inputs (m, n_features) of the training data, or the landmarks.
     dual_coef_
-        Coefficients (n, n_outputs) of the limiting NTK, for normalised targets.
+        Coefficients (m, n_outputs) of the limiting NTK, for normalised targets.
     network_
-        The `ntkflow.api.InfiniteNetwork` that computes the covariance.
+        The `ntkflow.api.InfiniteNetwork` that computes the covariance; not with landmarks.
     n_features_in_, feature_names_in_
         Number of features, and their names if X is a frame with string names.
     """
@@ -194,10 +215,23 @@ class NTKRegressor(_InfinitelyWide):
         time: float = np.inf,
         normalize_y: bool = True,
         precision: str = "float64",
+        landmarks: int | None = None,
+        random_state: Any = 0,
     ) -> None:
         factors = {"beta": beta, "weight_gain": weight_gain, "ridge": ridge}
         super().__init__(depth, activation, **factors, normalize_y=normalize_y, precision=precision)
         self.time = time
+        self.landmarks = landmarks
+        self.random_state = random_state
+
+    def _fit(self, x: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        self.X_train_ = drawn(x, self.landmarks, self.random_state)
+        if len(self.X_train_) == len(x):
+            return super()._fit(x, targets)
+        if self.time != np.inf:
+            raise refusal("time", self.time, "infinity with landmarks")
+        self.__dict__.pop("network_", None)  # of an earlier fit
+        return landmark_coefficients(Limit.of(self), x, targets, self.X_train_, self.ridge)
 
     def _train(self, train: Kernels, targets: np.ndarray) -> np.ndarray:
         if np.ndim(self.time):
@@ -216,6 +250,10 @@ class NTKRegressor(_InfinitelyWide):
         return np.asarray(self.network_.predict(np.eye(len(targets)), time=self._time).mean)
 
     def _covariance(self, cross: Kernels, prior: np.ndarray) -> np.ndarray:
+        if not hasattr(self, "network_"):
+            raise ValueError(
+                f"landmarks: found {self.landmarks}, expected None for deviations or a covariance"
+            )
         found = self.network_.predict(cross.ntk, cross.nngp, prior, time=self._time)
         return np.asarray(found.covariance)
 

@@ -15,7 +15,7 @@ from ntkflow.device import configure_jax
 from ntkflow.interface import arrays, settings
 from ntkflow.interface.checks import COUNT, instance, listed, number, one_of, whole
 from ntkflow.interface.recipes import ActivationSpec
-from ntkflow.jobs.tasks import compute
+from ntkflow.jobs.tasks import Report, compute
 from ntkflow.stores.blocks import Compute
 from ntkflow.stores.grams import Recipe, write_grams
 from ntkflow.stores.grid import Grid, block_bytes, grid_between
@@ -115,20 +115,26 @@ def _computing(work: Work, grid: Grid, dtype: np.dtype) -> Compute:
             f"memory: found {work.memory:g} GiB, expected {one:.2g} or more for one block of "
             f"{grid.chunk} in {dtype}; or make `block` smaller"
         )
-    on_threads = work.scheduler["kind"] == "threads"
     # Two blocks per thread, since one of them is being written. Workers of a cluster have one each.
+    on_threads = work.scheduler["kind"] == "threads"
     wanted = (work.threads or cores()) * (2 if on_threads else 1)
-    # Workers are separate processes. The settings of JAX in this process belong to the caller.
-    device = "cpu" if getattr(jax.config, "jax_platforms", None) == "cpu" else "auto"
 
     def report(done: int, total: int, _: object) -> None:
         if work.progress is not None:
             work.progress(f"kernels: {done} of {total} blocks")
 
+    return computing(work.scheduler, min(wanted, int(work.memory / one)), report)
+
+
+def computing(scheduler: Mapping[str, Any], threads: int, on_done: Report | None = None) -> Compute:
+    """Function that computes Dask tasks on a scheduler, with JAX set up on each worker."""
+    # Workers are separate processes. The settings of JAX in this process belong to the caller.
+    device = "cpu" if getattr(jax.config, "jax_platforms", None) == "cpu" else "auto"
+    local = scheduler["kind"] == "threads"
     return partial(
         compute,
-        scheduler=work.scheduler,
-        threads=min(wanted, int(work.memory / one)),
-        on_done=report,
-        prepare=None if on_threads else partial(configure_jax, device=device),
+        scheduler=scheduler,
+        threads=threads,
+        on_done=on_done,
+        prepare=None if local else partial(configure_jax, device=device),
     )

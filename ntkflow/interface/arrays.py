@@ -1,6 +1,7 @@
 """Checks of arguments that are arrays: inputs, targets, and the parameters of a network."""
 
 import math
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -74,6 +75,34 @@ class FlatRows:
         """Rows (n, features)."""
         part = self.read(self.inputs[rows], self.name)
         return part.reshape(len(part), -1)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Array in a file, mapped into memory only while some of its rows are read.
+
+    Pages of a map that stays open would count as memory of the process, and it would be pickled
+    with all its numbers.
+    """
+
+    file: str
+    dtype: np.dtype
+    offset: int
+    shape: tuple[int, ...]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Rows, as an array in memory."""
+        mapped = np.memmap(self.file, self.dtype, "r", self.offset, self.shape)
+        return np.array(mapped[rows])
+
+
+def reopened(x: Any) -> Any:
+    """`Mapped` in place of a whole memory map of NumPy; anything else as it is."""
+    whole = isinstance(x, np.memmap) and isinstance(x.base, mmap.mmap) and x.flags.c_contiguous
+    if not whole or x.filename is None or x.mode == "c":
+        return x
+    x.flush()
+    return Mapped(str(x.filename), x.dtype, x.offset, x.shape)
 
 
 def stored_matrix(name: str, value: Any) -> Any:

@@ -291,13 +291,13 @@ def store_limiting_kernels(
         ValueError.
     """
     given = (activation, kinks, beta, weight_gain)
-    lists, recipe = _recipe(x1, x2, depth, layers, given, np.dtype(precision))
+    lists, recipe = recipe_of(x1, x2, depth, layers, given, np.dtype(precision))
     work = Work(block, memory, scheduler, threads, progress)
     write_kernels(*lists, store, recipe, precision, work, points, attributes, overwrite)
     return open_store(store, "limiting")
 
 
-def _recipe(
+def recipe_of(
     x1: Any,
     x2: Any,
     depth: int | None,
@@ -340,6 +340,6 @@ def store_kernel_share(
     x, named = limit_arguments(points["x"], network)
     given = tuple(named.get(name, value) for name, value in zip(NAMES, DEFAULTS, strict=True))
     dtype = np.dtype(kernels["precision"])
-    lists, recipe = _recipe(x, None, named.get("depth"), named.get("layers"), given, dtype)
+    lists, recipe = recipe_of(x, None, named.get("depth"), named.get("layers"), given, dtype)
     work = Work(kernels["block"], kernels["memory"], kernels["scheduler"], threads, progress)
     write_kernels(*lists, store, recipe, kernels["precision"], work, points, share=share)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ntkflow.configuration.kernels import KernelsConfig
 from ntkflow.configuration.messages import lines
 from ntkflow.interface.checks import INDEX, listed, number, one_of, refusal
+from ntkflow.stores.building import check_folder
 from ntkflow.stores.places import StoreError, check_place, resolve_place
 
 
@@ -75,6 +76,18 @@ def place(name: str, value: Any, kind: str) -> Path:
     try:
         path = resolve_place(value)
         check_place(path, kind)
+    except StoreError as error:
+        raise StoreError(f"{name}: {str(error).removeprefix('store: ')}") from None
+    return path
+
+
+def folder(name: str, value: Any) -> Path:
+    """Absolute path, links resolved, of a folder that is new or that this package made."""
+    if not isinstance(value, str | os.PathLike):
+        raise refusal(name, value, "the path of a folder")
+    try:
+        path = resolve_place(value)
+        check_folder(path)
     except StoreError as error:
         raise StoreError(f"{name}: {str(error).removeprefix('store: ')}") from None
     return path

@@ -34,8 +34,8 @@ from ntkflow.stores.schema import SCHEMAS
 from ntkflow.stores.staging import LISTS, Inputs, Rows, digest_inputs, open_staged, stage
 from ntkflow.stores.zarr import SEAL, finish_store, labelled_store
 
-BlockKernel = Callable[[Rows, Rows | None], Sequence[np.ndarray]]
-"""All kernels between two lists of inputs, or of the first with itself."""
+BlockKernel = Callable[..., Sequence[np.ndarray]]
+"""All kernels between two lists of inputs, `Rows`, or of the first with itself."""
 
 
 class Recipe(NamedTuple):

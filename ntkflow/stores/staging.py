@@ -36,7 +36,7 @@ def digest_inputs(x: Inputs, name: str) -> str:
     """sha256 of all inputs, a strip at a time; ValueError if they are not finite real numbers."""
     check_container(x, name)
     digest = hashlib.sha256(f"{x.shape}\n".encode())
-    for rows in _strips(x.shape[0]):
+    for rows in strips(x.shape[0]):
         part = np.ascontiguousarray(as_floats(x[rows], name))
         check_finite(part, name, rows.start)
         digest.update(f"{part.dtype.str}\n".encode())
@@ -49,7 +49,7 @@ def stage(x: Inputs, directed: Callable[[np.ndarray], Rows], folder: Path) -> No
     folder.mkdir(parents=True)
     norms = np.empty(x.shape[0])
     with (folder / "directions.npy").open("wb") as file:
-        for rows in _strips(x.shape[0]):
+        for rows in strips(x.shape[0]):
             norms[rows], part = directed(as_floats(x[rows], "x"))
             if rows.start == 0:
                 _write_header(file, part.dtype, (x.shape[0], part.shape[1]))
@@ -80,7 +80,8 @@ def staged_rows(staged: Staged, rows: slice) -> Rows:
     return np.array(staged.norms()[rows]), np.array(staged.directions()[rows])
 
 
-def _strips(samples: int) -> list[slice]:
+def strips(samples: int) -> list[slice]:
+    """Consecutive rows, `STRIP` at a time."""
     return [slice(start, min(start + STRIP, samples)) for start in range(0, samples, STRIP)]
 
 

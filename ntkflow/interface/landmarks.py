@@ -1,0 +1,334 @@
+"""Regression with landmarks, for more points than a kernel of all pairs allows."""
+
+from __future__ import annotations  # so that help() names the types of arguments
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from ntkflow.analysis import landmarks as solver
+from ntkflow.extras import require
+from ntkflow.interface import arrays, settings
+from ntkflow.interface.arguments import (
+    GIB,
+    Activation,
+    Beta,
+    Kinks,
+    Memory,
+    Precision,
+    Progress,
+    Scheduler,
+    Seed,
+    Threads,
+    WeightGain,
+    computing,
+    cores,
+)
+from ntkflow.interface.checks import COUNT, checked, listed, number, one_of, refusal
+from ntkflow.interface.layers import LayerList
+from ntkflow.interface.limiting import NAMES, Depth, StoredImages, limiting_kernels, recipe_of
+from ntkflow.interface.recipes import statements
+from ntkflow.jobs import landmark_sums
+from ntkflow.stores.blocks import Shared
+from ntkflow.stores.building import lock_folder
+from ntkflow.stores.grams import Recipe
+from ntkflow.stores.staging import Inputs, as_floats, check_finite, digest_inputs, strips
+
+CANDIDATES = 8
+"""Number of random inputs for each landmark, among which k-means++ chooses."""
+ENTRY = 40
+"""Bytes for each kernel value of a block: both kernels, and twice the one in use in float64."""
+SELECTIONS = ("random", "k-means++")
+
+
+def _landmarks(name: str, value: Any) -> Any:
+    """Number of landmarks, or the landmarks themselves."""
+    return COUNT(name, value) if np.ndim(value) == 0 else arrays.inputs(name, value)
+
+
+def _ridges(name: str, value: Any) -> tuple[float, ...]:
+    """One ridge or several."""
+    each = partial(number, low=0)
+    several = isinstance(value, list | tuple) or np.ndim(value) > 0
+    return listed(name, value, each, 1) if several else (each(name, value),)
+
+
+Landmarks = Annotated[Any, _landmarks]
+Ridges = Annotated[Any, _ridges]
+Targets = Annotated[Any, partial(arrays.matrix, axes="(N, outputs)")]
+Kernel = Annotated[Literal["ntk", "nngp"], partial(one_of, names=("ntk", "nngp"))]
+Selection = Annotated[Literal["random", "k-means++"], partial(one_of, names=SELECTIONS)]
+Share = Annotated[float, partial(number, low=0, high=0.5)]
+Folder = Annotated[Any, settings.folder]
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkRegression:
+    """Regression f(x) = K(x, Z) a with landmarks Z, from `landmark_regression`.
+
+    Attributes
+    ----------
+    landmarks
+        Z (m, ...), points like the inputs.
+    coefficients
+        a (m, k), in float64.
+    ridge
+        Ridge with which they were fitted.
+    ridges, errors
+        All ridges, and the mean square of f - y on held-out points with each; NaN without them.
+    rank
+        Number of landmarks in use; others that these determine have coefficients 0.
+    kernel, network
+        Kernel, and the arguments of `limiting_kernels` that describe it.
+    """
+
+    landmarks: np.ndarray
+    coefficients: np.ndarray
+    ridge: float
+    ridges: tuple[float, ...]
+    errors: np.ndarray
+    rank: int
+    kernel: str
+    network: Mapping[str, Any]
+
+    @checked
+    def predict(self, x: StoredImages, *, threads: Threads | None = None) -> np.ndarray:
+        """Predict f (M, k) at inputs x (M, ...), a block at a time.
+
+        Raises
+        ------
+        ValueError
+            If x is not finite or does not have the shape of the landmarks.
+        """
+        if tuple(x.shape[1:]) != self.landmarks.shape[1:]:
+            raise ValueError(
+                f"x: found inputs of shape {tuple(x.shape[1:])}, expected "
+                f"{self.landmarks.shape[1:]}, as the landmarks have"
+            )
+        points, other, recipe = _recipe(arrays.reopened(x), self.landmarks, self.network)
+        norms, _ = _survey(points, recipe)
+        landmarks = recipe.directed(other[:])
+        kernels, _ = recipe.plan(np.append(norms, landmarks[0]), points.shape[1])
+        index = recipe.names.index(self.kernel)
+        f = np.empty((points.shape[0], self.coefficients.shape[1]))
+        with ThreadPoolExecutor(threads or 2 * cores()) as pool:
+            for rows in strips(len(f)):
+                block = recipe.directed(as_floats(points[rows], "x"))
+                f[rows] = kernels(block, landmarks, apply=pool.map)[index] @ self.coefficients
+        return f
+
+
+@checked
+def landmark_regression(
+    x: StoredImages,
+    targets: Targets,
+    *,
+    landmarks: Landmarks,
+    selection: Selection = "random",
+    kernel: Kernel = "ntk",
+    depth: Depth | None = None,
+    layers: LayerList | None = None,
+    activation: Activation = "relu",
+    kinks: Kinks = (),
+    beta: Beta = 0.1,
+    weight_gain: WeightGain = 1.0,
+    precision: Precision = "float64",
+    ridge: Ridges = 1e-6,
+    held_out: Share = 0.0,
+    seed: Seed = 0,
+    sums: Folder | None = None,
+    memory: Memory = 2.0,
+    scheduler: Scheduler = "threads",
+    threads: Threads | None = None,
+    progress: Progress | None = None,
+) -> LandmarkRegression:
+    """Kernel ridge regression with m landmarks Z, in one pass over N points.
+
+    Minimises (1/N) sum_i ||f(x_i) - y_i||^2 + ridge ||f||_K^2 over f(x) = K(x, Z) a, which is
+    `kernel_regression` if all points are landmarks (Williams & Seeger 2001; Rudi, Carratino &
+    Rosasco 2017). It takes N m entries of the kernel, which are not kept, and N m^2 operations in
+    float64.
+
+    Parameters
+    ----------
+    x
+        Inputs (N, d); with `layers` also sequences and images, as in `limiting_kernels`. They may
+        be arrays that are read from disk by rows: memory maps, or arrays of Zarr, xarray or Dask.
+    targets
+        Targets y (N, k).
+    landmarks
+        Number of landmarks, chosen among the inputs, or the landmarks (m, ...) themselves.
+    selection
+        ``random``, or ``k-means++`` among 8 m random inputs, which spreads landmarks out; it needs
+        scikit-learn.
+    kernel
+        ``ntk`` or ``nngp``.
+    depth, layers, activation, kinks, beta, weight_gain, precision
+        As in `limiting_kernels`. Sums are in float64 in any case.
+    ridge
+        Ridge of the averaged cost, as in `kernel_regression`; of several, the one with the smallest
+        error on held-out points.
+    held_out
+        Share of the points, drawn at random, whose error chooses the ridge. The fit with that
+        ridge includes them.
+    seed
+        Seed of random landmarks and held-out points.
+    sums
+        Folder for sums over points, from which the same call resumes if it is killed. Calls that
+        differ in `ridge` alone share them, so that another one takes no further pass. Delete the
+        folder when it is no longer needed.
+    memory
+        GiB for all arrays together but inputs and targets.
+    scheduler
+        ``threads``, or a value of the configuration key `kernels.scheduler`. Workers need a folder
+        `sums`, and inputs that they can open themselves: a memory map, Zarr or Dask.
+    threads
+        Number of tiles of the kernel computed at once; two per core by default.
+    progress
+        Function that receives a line of text for each part of the points.
+
+    Returns
+    -------
+    LandmarkRegression
+        Its `predict`, coefficients, ridge and errors.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid, `memory` is too little, or a ridge is too small for the normal
+        equations.
+    StoreError
+        If `sums` contains something else or another run is using it. It is a ValueError.
+    DualError
+        As in `limiting_kernels`.
+    """
+    network: dict[str, Any] = {"depth": depth, "layers": layers, "activation": activation}
+    network |= {"kinks": kinks, "beta": beta, "weight_gain": weight_gain, "precision": precision}
+    _check(x, targets, landmarks, ridge, held_out, memory)
+    local = scheduler == {"kind": "threads"}
+    _check_reached(x, sums, local)
+    x, report = arrays.reopened(x), progress or (lambda line: None)
+    given = landmarks if isinstance(landmarks, np.ndarray) else None
+    points, _, recipe = _recipe(x, given, network)
+    norms, z = _survey(points, recipe, landmarks, selection, seed)
+    z = given if given is not None else z.reshape(-1, *x.shape[1:])
+    rows = recipe.directed(z.reshape(len(z), -1))
+    kernels, _ = recipe.plan(np.append(norms, rows[0]), points.shape[1])
+    index = recipe.names.index(kernel)
+    visit = landmark_sums.Visit(
+        *(points, np.asarray(targets, float), rows, recipe.directed),
+        *(Shared(kernels), index, held_out, seed),
+    )
+    compute = None if local else computing(scheduler, threads or cores())  # type: ignore[arg-type]
+    with _folder(sums, recipe, visit) as folder:
+        both = landmark_sums.sums_over_points(
+            visit, folder, threads or 2 * cores(), report, compute
+        )
+    exact = np.asarray(limiting_kernels(z, **{**network, "precision": "float64"})[index])
+    path = solver.fit_path(both.fitted, both.held_out if held_out else None, exact, ridge)
+    return LandmarkRegression(
+        *(z, path.coefficients, path.ridge, ridge, path.errors, path.rank, kernel, network)
+    )
+
+
+def _check(
+    x: Inputs,
+    targets: np.ndarray,
+    landmarks: int | np.ndarray,
+    ridges: Sequence[float],
+    held_out: float,
+    memory: float,
+) -> None:
+    """Raise ValueError for arguments that do not fit each other."""
+    points = x.shape[0]
+    if len(targets) != points:
+        raise ValueError(f"targets: found {len(targets)} rows, expected {points}, one per row of x")
+    count = landmarks if isinstance(landmarks, int) else len(landmarks)
+    if isinstance(landmarks, int) and landmarks > points:
+        raise ValueError(f"landmarks: found {landmarks}, expected at most {points}, the inputs")
+    if not isinstance(landmarks, int) and landmarks.shape[1:] != tuple(x.shape[1:]):
+        raise ValueError(
+            f"landmarks: found inputs of shape {landmarks.shape[1:]}, expected "
+            f"{tuple(x.shape[1:])}, as x has"
+        )
+    if len(ridges) > 1 and not held_out:
+        raise refusal("held_out", held_out, "more than 0, to choose among several ridges")
+    kept = 2 * (2 if held_out else 1) + solver.COPIES
+    needed = (8 * kept * count**2 + ENTRY * landmark_sums.BLOCK * count) / GIB
+    if memory < needed:
+        raise ValueError(
+            f"memory: found {memory:g} GiB, expected {needed:.2g} or more for {count} landmarks"
+        )
+
+
+def _check_reached(x: Inputs, sums: Path | None, local: bool) -> None:
+    """Raise ValueError unless workers, if there are any, can open inputs and the folder of sums."""
+    if not local and sums is None:
+        raise refusal("sums", sums, "a folder that all workers reach, with this scheduler")
+    if not local and type(x) is np.ndarray:
+        raise refusal("x", x, "a memory map, or an array of Zarr or Dask, with this scheduler")
+
+
+def _recipe(
+    x: Inputs, landmarks: np.ndarray | None, network: Mapping[str, Any]
+) -> tuple[Inputs, Inputs, Recipe]:
+    """Inputs and landmarks, read by rows (n, features), and the recipe of their kernels."""
+    given = tuple(network[name] for name in NAMES)
+    dtype = np.dtype(network["precision"])
+    lists, recipe = recipe_of(x, landmarks, network["depth"], network["layers"], given, dtype)
+    return *lists, recipe
+
+
+def _survey(
+    x: Inputs, recipe: Recipe, landmarks: int | np.ndarray = 0, selection: str = "", seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Norms (N,) of all inputs, and as many `landmarks` (m, features) of them, in one pass.
+
+    ValueError if an input is not finite.
+    """
+    count = landmarks if isinstance(landmarks, int) else 0
+    spread = selection == SELECTIONS[1]
+    random = np.random.default_rng(seed)
+    drawn = min(CANDIDATES * count, x.shape[0]) if spread else count
+    wanted = np.sort(random.choice(x.shape[0], drawn, replace=False))
+    norms, found = np.empty(x.shape[0]), []
+    for rows in strips(x.shape[0]):
+        part = as_floats(x[rows], "x")
+        check_finite(part, "x", rows.start)
+        norms[rows], _ = recipe.directed(part)
+        first, last = np.searchsorted(wanted, (rows.start, rows.stop))
+        found.append(part[wanted[first:last] - rows.start])
+    chosen = np.concatenate(found)
+    if spread and count:
+        require("sklearn", "sklearn")
+        from sklearn.cluster import kmeans_plusplus
+
+        _, indices = kmeans_plusplus(chosen.astype(np.float64), count, random_state=seed % 2**32)
+        chosen = chosen[np.sort(indices)]
+    return norms, chosen
+
+
+@contextmanager
+def _folder(sums: Path | None, recipe: Recipe, visit: landmark_sums.Visit) -> Iterator[Path | None]:
+    """Lock the folder of sums; its part for this visit, named by all that sums depend on."""
+    if sums is None:
+        yield None
+        return
+    digest = hashlib.sha256(digest_inputs(visit.x, "x").encode())
+    for array in (visit.targets, *visit.landmarks):
+        digest.update(np.ascontiguousarray(array).data)
+    for module in (solver, landmark_sums):
+        digest.update(statements(Path(str(module.__file__))).encode())
+    kept = f"{visit.which} {visit.held_out!r} {visit.seed}"
+    digest.update(f"{visit.targets.shape} {recipe.settings} {kept}".encode())
+    with lock_folder(sums):
+        folder = sums / digest.hexdigest()[:16]
+        folder.mkdir(exist_ok=True)
+        yield folder
