@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntkflow.interface.checks import listed, refusal
+from ntkflow.interface.checks import COUNT, listed, refusal
 from ntkflow.stores.staging import as_floats, check_container, check_finite
 
 
@@ -38,6 +38,12 @@ def inputs(name: str, value: Any) -> np.ndarray:
     require_inputs(name, array.shape)
     check_finite(array.reshape(len(array), -1), name)
     return array
+
+
+def landmarks(name: str, value: Any) -> Any:
+    """Number of landmarks, or the landmarks themselves as `inputs`."""
+    several = isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0
+    return inputs(name, value) if several else COUNT(name, value)
 
 
 def stored_inputs(name: str, value: Any) -> Any:

@@ -31,7 +31,7 @@ from ntkflow.interface.arguments import (
     computing,
     cores,
 )
-from ntkflow.interface.checks import COUNT, checked, listed, number, one_of, refusal
+from ntkflow.interface.checks import checked, number, one_of, refusal
 from ntkflow.interface.layers import LayerList
 from ntkflow.interface.limiting import NAMES, Depth, StoredImages, limiting_kernels, recipe_of
 from ntkflow.interface.recipes import statements
@@ -48,20 +48,8 @@ ENTRY = 40
 SELECTIONS = ("random", "k-means++")
 
 
-def _landmarks(name: str, value: Any) -> Any:
-    """Number of landmarks, or the landmarks themselves."""
-    return COUNT(name, value) if np.ndim(value) == 0 else arrays.inputs(name, value)
-
-
-def _ridges(name: str, value: Any) -> tuple[float, ...]:
-    """One ridge or several."""
-    each = partial(number, low=0)
-    several = isinstance(value, list | tuple) or np.ndim(value) > 0
-    return listed(name, value, each, 1) if several else (each(name, value),)
-
-
-Landmarks = Annotated[Any, _landmarks]
-Ridges = Annotated[Any, _ridges]
+Landmarks = Annotated[Any, arrays.landmarks]
+Ridges = Annotated[Any, settings.ridges]
 Targets = Annotated[Any, partial(arrays.matrix, axes="(N, outputs)")]
 Kernel = Annotated[Literal["ntk", "nngp"], partial(one_of, names=("ntk", "nngp"))]
 Selection = Annotated[Literal["random", "k-means++"], partial(one_of, names=SELECTIONS)]
@@ -211,12 +199,12 @@ def landmark_regression(
     """
     network: dict[str, Any] = {"depth": depth, "layers": layers, "activation": activation}
     network |= {"kinks": kinks, "beta": beta, "weight_gain": weight_gain, "precision": precision}
+    given = landmarks if isinstance(landmarks, np.ndarray) else None
+    points, _, recipe = _recipe(arrays.reopened(x), given, network)
     _check(x, targets, landmarks, ridge, held_out, memory)
     local = scheduler == {"kind": "threads"}
     _check_reached(x, sums, local)
-    x, report = arrays.reopened(x), progress or (lambda line: None)
-    given = landmarks if isinstance(landmarks, np.ndarray) else None
-    points, _, recipe = _recipe(x, given, network)
+    report = progress or (lambda line: None)
     norms, z = _survey(points, recipe, landmarks, selection, seed)
     z = given if given is not None else z.reshape(-1, *x.shape[1:])
     rows = recipe.directed(z.reshape(len(z), -1))
@@ -253,11 +241,6 @@ def _check(
     count = landmarks if isinstance(landmarks, int) else len(landmarks)
     if isinstance(landmarks, int) and landmarks > points:
         raise ValueError(f"landmarks: found {landmarks}, expected at most {points}, the inputs")
-    if not isinstance(landmarks, int) and landmarks.shape[1:] != tuple(x.shape[1:]):
-        raise ValueError(
-            f"landmarks: found inputs of shape {landmarks.shape[1:]}, expected "
-            f"{tuple(x.shape[1:])}, as x has"
-        )
     if len(ridges) > 1 and not held_out:
         raise refusal("held_out", held_out, "more than 0, to choose among several ridges")
     kept = 2 * (2 if held_out else 1) + solver.COPIES
@@ -282,7 +265,9 @@ def _recipe(
     """Inputs and landmarks, read by rows (n, features), and the recipe of their kernels."""
     given = tuple(network[name] for name in NAMES)
     dtype = np.dtype(network["precision"])
-    lists, recipe = recipe_of(x, landmarks, network["depth"], network["layers"], given, dtype)
+    lists, recipe = recipe_of(
+        x, landmarks, network["depth"], network["layers"], given, dtype, ("x", "landmarks")
+    )
     return *lists, recipe
 
 

@@ -43,7 +43,7 @@ from ntkflow.kernels.layers import Layers, check_layers
 from ntkflow.kernels.limiting import LimitingKernels as Kernels
 from ntkflow.kernels.schedule import fully_connected
 from ntkflow.stores.grams import Recipe
-from ntkflow.stores.staging import Inputs, check_shapes
+from ntkflow.stores.staging import LISTS, Inputs, check_shapes
 from ntkflow.stores.zarr import open_store
 
 Depth = Annotated[int, partial(whole, low=1, high=100_000)]
@@ -194,13 +194,14 @@ def _network(
         for name, x in lists.items():
             arrays.require_matrix(name, tuple(x.shape), "(samples, features)")
     network = described(depth, layers, given)
-    shapes = {name: tuple(x.shape[1:]) for name, x in lists.items()}
+    first, *others = (tuple(x.shape[1:]) for x in lists.values())
     if layers is not None:
-        check_layers(layers, shapes["x1"])
+        check_layers(layers, first)
         network = fully_connected(layers) or layers
-    if len(shapes["x1"]) > 1 and shapes.get("x2", shapes["x1"]) != shapes["x1"]:
-        raise ValueError(f"x2: found inputs {shapes['x2']}, expected {shapes['x1']}, as x1 has")
-    check_shapes(*(arrays.FlatRows(x, name) for name, x in lists.items()))
+    if len(first) > 1 and others not in ([], [first]):
+        one, two = lists
+        raise ValueError(f"{two}: found inputs {others[0]}, expected {first}, as {one} has")
+    check_shapes(*(arrays.FlatRows(x, name) for name, x in lists.items()), names=[*lists])
     return network
 
 
@@ -304,9 +305,13 @@ def recipe_of(
     layers: Layers | None,
     given: tuple[Any, Any, float, float],
     dtype: np.dtype,
+    names: tuple[str, str] = LISTS,
 ) -> tuple[tuple[Any, Any], Recipe]:
-    """Both lists of inputs, read by rows, and the recipe of their kernels."""
-    lists = {name: x for name, x in (("x1", x1), ("x2", x2)) if x is not None}
+    """Both lists of inputs, read by rows, and the recipe of their kernels.
+
+    ValueError, with the `names` of the lists, unless they fit the network.
+    """
+    lists = {name: x for name, x in zip(names, (x1, x2), strict=True) if x is not None}
     _network(depth, layers, given, lists)
     if layers is None:
         activation, kinks, beta, weight_gain = given
@@ -319,7 +324,7 @@ def recipe_of(
         return np.concatenate([row.astype(np.float64) for row in each])
 
     recipe = layers_recipe(layers, tuple(x1.shape[1:]), sample, dtype)
-    return (rows["x1"], rows.get("x2")), recipe
+    return (rows[names[0]], rows.get(names[1])), recipe
 
 
 def store_kernel_share(

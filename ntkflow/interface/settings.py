@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ def _time(name: str, value: Any) -> float:
         return number(name, value, low=0)
     except ValueError:
         raise refusal(name, value, "a number at least 0, or infinity") from None
+
+
+def ridges(name: str, value: Any) -> tuple[float, ...]:
+    """One ridge, or a list of several; each is 0 or more."""
+    each = partial(number, low=0)
+    several = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) != 0
+    return listed(name, value, each, 1) if several else (each(name, value),)
 
 
 def outputs(name: str, value: Any) -> Any:

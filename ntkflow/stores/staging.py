@@ -1,7 +1,7 @@
 """Inputs laid out on disk for tasks that need a few rows at a time."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
@@ -130,11 +130,12 @@ def check_container(x: object, name: str) -> None:
         )
 
 
-def check_shapes(*lists: Inputs) -> None:
-    """Raise ValueError unless x1, or x1 and x2, arrays (n, d), have the same d."""
+def check_shapes(*lists: Inputs, names: Sequence[str] = LISTS) -> None:
+    """Raise ValueError unless one or two lists of inputs (n, d), called `names`, have the same d."""
     if lists[0].shape[1] != lists[-1].shape[1]:
         raise ValueError(
-            f"x2: found {lists[-1].shape[1]} features, expected {lists[0].shape[1]}, as x1 has"
+            f"{names[-1]}: found {lists[-1].shape[1]} features, expected {lists[0].shape[1]}, as "
+            f"{names[0]} has"
         )
 
 

@@ -87,9 +87,7 @@ def test_float32_values_are_summed_in_float64():
     kernel, y, _ = example(points=5000)
     rounded = kernel.astype(np.float32)
     wide = rounded.astype(np.float64)
-    np.testing.assert_allclose(
-        np.tril(summed(rounded, y).gram), np.tril(wide.T @ wide), rtol=1e-13
-    )
+    np.testing.assert_allclose(np.tril(summed(rounded, y).gram), np.tril(wide.T @ wide), rtol=1e-13)
 
 
 def test_fewer_points_than_landmarks_need_a_ridge():

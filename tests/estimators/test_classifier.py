@@ -63,3 +63,13 @@ def test_digits_are_classified_as_well_as_by_support_vectors():
 def test_one_class_is_always_predicted():
     model = NTKClassifier(depth=1).fit([[1.0], [2.0]], ["a", "a"])
     assert model.predict([[-100.0], [100.0]]).tolist() == ["a", "a"]
+
+
+def test_landmarks_classify_almost_as_well_as_all_points():
+    x, y = load_digits(return_X_y=True)
+    whole, some = (
+        NTKClassifier(landmarks=m).fit(x[:1200] / 16, y[:1200]).score(x[1200:] / 16, y[1200:])
+        for m in (None, 300)
+    )
+    assert some > whole - 0.05
+    assert some > 0.85

@@ -130,6 +130,41 @@ def test_batches_of_points_join(data, monkeypatch):
         np.testing.assert_allclose(one, two, rtol=1e-10)
 
 
+def test_landmarks_give_regression_on_their_kernels(data):
+    x, y, others = data
+    model = NTKRegressor(**NETWORK, landmarks=8, normalize_y=False, random_state=3).fit(x, y)
+    z = model.X_train_
+    assert len(z) == 8
+    assert {*map(tuple, z)} <= {*map(tuple, x)}
+    rows, between, cross = (api.limiting_kernels(a, z, **NETWORK).ntk for a in (x, z, others))
+    a = np.linalg.solve(rows.T @ rows / COUNT + model.ridge * between, rows.T @ y / COUNT)
+    np.testing.assert_allclose(model.predict(others), cross @ a, rtol=1e-8, atol=1e-10)
+    other = NTKRegressor(**NETWORK, landmarks=8, random_state=4).fit(x, y)
+    assert not np.array_equal(other.X_train_, z)
+
+
+@pytest.mark.parametrize("landmarks", [COUNT, 10 * COUNT])
+def test_as_many_landmarks_as_points_change_nothing(data, landmarks):
+    x, y, others = data
+    one, two = (NTKRegressor(landmarks=m).fit(x, y) for m in (None, landmarks))
+    for found, expected in zip(
+        *(model.predict(others, return_std=True) for model in (two, one)), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_landmarks_have_neither_deviations_nor_a_training_time(data):
+    x, y, others = data
+    model = NTKRegressor(time=3.0).fit(x, y).set_params(landmarks=5)
+    with pytest.raises(ValueError, match=r"time: found 3.0, expected infinity with landmarks"):
+        model.fit(x, y)
+    model.set_params(time=np.inf).fit(x, y)
+    with pytest.raises(ValueError, match=r"landmarks: found 5, expected None for deviations"):
+        model.predict(others, return_std=True)
+    with pytest.raises(ValueError, match=r"landmarks: found 0, expected a whole number"):
+        model.set_params(landmarks=0).fit(x, y)
+
+
 @pytest.mark.parametrize(
     ("parameters", "start"),
     [

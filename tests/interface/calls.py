@@ -43,7 +43,9 @@ FUNCTION = api.function(linear, WEIGHTS)
 CUBE = np.ones((2, 3, 4))
 POSTERIOR = api.nngp_posterior(KERNEL, Y)
 WIDE = api.infinite_network(KERNEL, Y, nngp=KERNEL)
+LANDMARKS = api.landmark_regression(X, Y, landmarks=2, depth=2)
 for name, method in {
+    "LandmarkRegression.predict": LANDMARKS.predict,
     "Posterior.predict": POSTERIOR.predict,
     "InfiniteNetwork.predict": WIDE.predict,
     "InfiniteNetwork.evolve": WIDE.evolve,
@@ -191,6 +193,20 @@ GOOD = {
         "memory": [2.0],
     },
     "kernel_function": {key: LIMITING[key] for key in LIMITING if key != "precision"},
+    "landmark_regression": {
+        "x": [X, X.tolist(), X.astype("f4"), xr.DataArray(X)],
+        "targets": [Y, Y.astype(int)],
+        "landmarks": [2, np.int64(3), OTHERS, OTHERS.tolist()],
+        "selection": ["random"],
+        "kernel": ["ntk", "nngp"],
+        **LIMITING,
+        "ridge": [0.5, 1, [0.25], np.array([2.0])],
+        "held_out": [0.0, 0],
+        "seed": [0, np.uint64(2**64 - 1)],
+        "sums": [None],
+        **{key: STORED[key] for key in ("memory", "scheduler", "threads", "progress")},
+    },
+    "LandmarkRegression.predict": {"x": POINTS_LISTS["x1"], "threads": [None, 1]},
     "nngp_posterior": {"nngp": [KERNEL, xr.DataArray(KERNEL)], **DENSE},
     "infinite_network": {
         "ntk": [KERNEL, xr.DataArray(KERNEL)],
@@ -280,6 +296,7 @@ SOMETIMES = [True, False, "nonsense", "", [], {}, print, int, 1.5, None]
 
 ACCEPTED = {
     settings.place: ["nonsense"],
+    settings.folder: ["nonsense"],
     settings.attributes: [{}],
     checks.listed: [[], range(0)],
     arrays.tree: [CUBE],
@@ -307,6 +324,8 @@ FURTHER = {
     checks.listed: lambda **bound: ["12", [np.nan], [True], {1: 2}, [[1]]],
     settings.steps: lambda **bound: [[-1], [1.5], [True], "12", {}, np.array([])],
     checks.instance: lambda **bound: [0, 1, "True", "print", "name"],
+    settings.ridges: lambda **bound: [[-1], [np.nan], -1e-9, "12", {}, [], [[1.0]], [True], np.inf],
+    arrays.landmarks: lambda **bound: [0, 1.0, "2", X[0], [1.0, 2.0], np.ones((1, 2, 3, 4, 5))],
     settings.times: lambda **bound: [[-1], [np.nan], -np.inf, "12", {}, [], [[1.0]], [True]],
     arrays.prior: lambda **bound: [X[0], np.ones((2, 3)), CUBE, np.ones(2) * 1j],
     settings.outputs: lambda **bound: ["both", 2, -1, True, 1.0, [0]],
@@ -317,6 +336,7 @@ FURTHER = {
         {"kind": "slurm"},
     ],
     settings.place: lambda **bound: ["s3://bucket/k.zarr", "a\0b", "", ".", "~no_such_user/a"],
+    settings.folder: lambda **bound: ["s3://bucket/k.zarr", "a\0b", "", ".", "~no_such_user/a"],
     settings.attributes: lambda **bound: [
         {1: 2},
         {"a": object()},
@@ -369,7 +389,7 @@ def bad_values(parameter, check):
 def _is_accepted(function, bound, value):
     if function is checks.instance:
         return isinstance(value, bound["kind"])
-    numbers = function in (checks.number, settings.times)
+    numbers = function in (checks.number, settings.times, settings.ridges)
     if numbers and isinstance(value, float | int) and value not in (True, np.inf):
         return bound.get("low", -np.inf) <= value < np.inf and value > 0
     return any(_same(value, accepted) for accepted in ACCEPTED.get(function, []))

@@ -85,7 +85,8 @@ def test_each_point_is_either_fitted_or_held_out():
     assert found.fitted.points + found.held_out.points == POINTS
     assert 10 < found.held_out.points < 65
     np.testing.assert_allclose(
-        found.fitted.squares + found.held_out.squares, computed(Points(), held_out=0.0).fitted.squares
+        found.fitted.squares + found.held_out.squares,
+        computed(Points(), held_out=0.0).fitted.squares,
     )
 
 
