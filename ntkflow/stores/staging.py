@@ -131,7 +131,7 @@ def check_container(x: object, name: str) -> None:
 
 
 def check_shapes(*lists: Inputs, names: Sequence[str] = LISTS) -> None:
-    """Raise ValueError unless one or two lists of inputs (n, d), called `names`, have the same d."""
+    """Raise ValueError unless one or two lists of inputs (n, d) have the same d."""
     if lists[0].shape[1] != lists[-1].shape[1]:
         raise ValueError(
             f"{names[-1]}: found {lists[-1].shape[1]} features, expected {lists[0].shape[1]}, as "

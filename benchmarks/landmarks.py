@@ -1,0 +1,205 @@
+"""Regression with landmarks: time and memory against the number of points, and beside a peer.
+
+Prints a table in Markdown, row by row. Inputs are drawn from N(0, 1) and on disk; targets are those
+of a random network with one hidden layer, with noise. Each run is a process of its own, whose peak
+of resident memory is measured. The floor is measured in the same run, before and after: the kernel
+values at the rate of `limiting_kernels` on a block, and N m^2 operations at the rate of the faster
+matrix product in float64. The peer is scikit-learn's Nystroem features of an RBF kernel with ridge
+regression, which holds N x m features in memory.
+"""
+
+import argparse
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.floors import products, seconds
+from benchmarks.limiting_tables import header, line
+
+FEATURES, LANDMARKS, DEPTH, RIDGE, HELD_OUT = 784, 3000, 4, 1e-4, 0.02
+SIZES = (10_000, 100_000, 1_000_000)
+PEER_SIZES = (10_000, 40_000)
+PEER_LANDMARKS = 1000
+STRIP, TEACHER, NOISE, TEST = 10_000, 1024, 0.1, 10_000
+COLUMNS = ("method", "N", "m", "s", "us per point", "floor s", "/ floor", "MiB", "test error")
+
+
+def write_points(folder: Path, points: int) -> None:
+    """Inputs (points + TEST, d) in float32 and targets of a random network, on disk."""
+    random = np.random.default_rng(0)
+    hidden = random.standard_normal((FEATURES, TEACHER), np.float32) / np.float32(FEATURES**0.5)
+    output = random.standard_normal(TEACHER) * (2 / TEACHER) ** 0.5
+    targets = []
+    with (folder / "x.bin").open("wb") as file:
+        for start in range(0, points + TEST, STRIP):
+            count = min(STRIP, points + TEST - start)
+            x = np.random.default_rng([1, start]).standard_normal((count, FEATURES), np.float32)
+            file.write(x.data)
+            targets.append(np.maximum(x @ hidden, 0) @ output)
+    y = np.concatenate(targets)
+    y = (y - y.mean()) / y.std()
+    np.save(folder / "y.npy", y[:, None] + NOISE * random.standard_normal((len(y), 1)))
+
+
+def opened(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Memory map of the inputs, and the targets."""
+    y = np.load(folder / "y.npy")
+    return np.memmap(folder / "x.bin", np.float32, "r", shape=(len(y), FEATURES)), y
+
+
+def fit(folder: Path, points: int, landmarks: int, precision: str, sums: str | None) -> Any:
+    """Fit to the first points, as the child process does; its figures."""
+    from ntkflow import api
+
+    x, y = opened(folder)
+    given = np.memmap(folder / "x.bin", np.float32, "r", shape=(points, FEATURES))
+    start = time.perf_counter()
+    found = api.landmark_regression(
+        *(given, y[:points]),
+        landmarks=landmarks,
+        depth=DEPTH,
+        ridge=RIDGE,
+        held_out=HELD_OUT,
+        precision=precision,
+        sums=sums,
+        progress=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    taken = time.perf_counter() - start
+    error = float(np.mean((found.predict(x[-TEST:]) - y[-TEST:]) ** 2))
+    return figures(taken, error, found.coefficients)
+
+
+def fit_peer(folder: Path, points: int, landmarks: int) -> Any:
+    """The same with scikit-learn."""
+    from sklearn.kernel_approximation import Nystroem
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    x, y = opened(folder)
+    start = time.perf_counter()
+    features = Nystroem(n_components=landmarks, random_state=0)
+    model = make_pipeline(features, Ridge(alpha=points * RIDGE)).fit(x[:points], y[:points])
+    taken = time.perf_counter() - start
+    return figures(taken, float(np.mean((model.predict(x[-TEST:]) - y[-TEST:]) ** 2)))
+
+
+def figures(taken: float, error: float, coefficients: np.ndarray | None = None) -> dict[str, Any]:
+    """What a child process reports."""
+    digest = hashlib.sha256(coefficients.tobytes()).hexdigest() if coefficients is not None else ""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": taken, "MiB": peak, "error": error, "digest": digest}
+
+
+def child(*arguments: object) -> list[str]:
+    """Command of a child process."""
+    return [sys.executable, "-m", "benchmarks.landmarks", "--child", *map(str, arguments)]
+
+
+def run(*arguments: object) -> dict[str, Any]:
+    """Figures of a child process that is not disturbed."""
+    done = subprocess.run(child(*arguments), stdout=subprocess.PIPE, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def run_killed(kills: int, whole: float, *arguments: object) -> dict[str, Any]:
+    """Figures of the last of several processes, of which the others are killed on the way."""
+    for number in range(kills):
+        process = subprocess.Popen(child(*arguments), stdout=subprocess.PIPE)
+        try:
+            process.wait(whole / (kills + 1) + 2 * number)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            print(f"killed after {whole / (kills + 1) + 2 * number:.0f} s", flush=True)
+    return run(*arguments)
+
+
+def floor(landmarks: int, precision: str) -> tuple[float, float]:
+    """Seconds of a kernel value, and of an operation of a product in float64."""
+    from ntkflow.api import limiting_kernels
+
+    random = np.random.default_rng(0)
+    x = random.standard_normal((4096, FEATURES)).astype(precision)
+    z = x[:landmarks].copy()
+    square = random.standard_normal((landmarks, landmarks))
+    entries = [
+        seconds(lambda: limiting_kernels(x, z, depth=DEPTH, precision=precision)) for _ in range(4)
+    ]
+    product = [call() for call in products(square, len(square)).values() for _ in range(3)]
+    return min(entries) / (len(x) * len(z)), min(product) / (2 * landmarks**3)
+
+
+def row(method: str, points: int, landmarks: int, found: Any, bound: float | None) -> list[str]:
+    """Cells of a row."""
+    taken = found["seconds"]
+    below = ["", ""] if bound is None else [f"{bound:.1f}", f"{taken / bound:.2f}"]
+    each = f"{1e6 * taken / points:.0f}"
+    size = f"{points:,}", str(landmarks), f"{taken:.1f}", each
+    return [method, *size, *below, f"{found['MiB']:.0f}", f"{found['error']:.4f}"]
+
+
+def rows(folder: Path, options: argparse.Namespace) -> Iterator[list[str]]:
+    """Rows of the table."""
+    for points in options.sizes:
+        for precision in options.precisions:
+            size = points, options.landmarks
+            arguments = "fit", folder, *size, precision
+            before = floor(options.landmarks, precision)
+            found = run(*arguments, "")
+            entry, operation = np.minimum(before, floor(options.landmarks, precision))
+            bound = points * options.landmarks * (entry + options.landmarks * operation)
+            yield row(f"landmarks, {precision}", *size, found, bound)
+            if options.kills:
+                sums = Path(tempfile.mkdtemp(dir=folder)) / "sums"
+                again = run_killed(options.kills, found["seconds"], *arguments, sums)
+                same = "same" if again["digest"] == found["digest"] else "OTHER"
+                yield row(f"killed {options.kills} times: {same} bits", *size, again, None)
+    for points in options.peer_sizes:
+        size = points, PEER_LANDMARKS
+        yield row("landmarks, float32", *size, run("fit", folder, *size, "float32", ""), None)
+        yield row("scikit-learn, RBF", *size, run("peer", folder, *size), None)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    command = argparse.ArgumentParser(description="Time regression with landmarks.")
+    command.add_argument("--sizes", type=int, nargs="*", default=SIZES, metavar="N")
+    command.add_argument("--peer-sizes", type=int, nargs="*", default=PEER_SIZES, metavar="N")
+    command.add_argument("--landmarks", type=int, default=LANDMARKS, metavar="M")
+    command.add_argument(
+        "--precisions", nargs="+", choices=("float32", "float64"), default=("float32",)
+    )
+    command.add_argument("--kills", type=int, default=0, help="repeat each fit, killed so often")
+    command.add_argument("--directory", type=Path, help="where to put the inputs")
+    command.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return command
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line, measure and print."""
+    options = parser().parse_args(arguments)
+    if options.child:
+        kind, folder, points, landmarks, *rest = options.child
+        given = Path(folder), int(points), int(landmarks)
+        made = fit_peer(*given) if kind == "peer" else fit(*given, rest[0], rest[1] or None)
+        print(json.dumps(made))
+        return
+    with tempfile.TemporaryDirectory(dir=options.directory) as folder:
+        write_points(Path(folder), max([*options.sizes, *options.peer_sizes]))
+        print(header(COLUMNS), flush=True)
+        for cells in rows(Path(folder), options):
+            print(line(cells, COLUMNS), flush=True)
+
+
+if __name__ == "__main__":
+    main()
