@@ -16,12 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import landmark_digits
 from benchmarks.floors import products, seconds
 from benchmarks.limiting_tables import header, line
 
@@ -30,6 +31,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 PEER_SIZES = (10_000, 40_000)
 PEER_LANDMARKS = 1000
 STRIP, TEACHER, NOISE, TEST = 10_000, 1024, 0.1, 10_000
+DIGITS_COLUMNS = ("what", "s", "MiB", "GB/s", "iterations", "misclassified", "squared error")
 COLUMNS = ("method", "N", "m", "s", "us per point", "floor s", "/ floor", "MiB", "test error")
 
 
@@ -56,12 +58,12 @@ def opened(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.memmap(folder / "x.bin", np.float32, "r", shape=(len(y), FEATURES)), y
 
 
-def fit(folder: Path, points: int, landmarks: int, precision: str, sums: str | None) -> Any:
+def fit(folder: str, points: int, landmarks: int, precision: str, sums: str) -> dict[str, Any]:
     """Fit to the first points, as the child process does; its figures."""
     from ntkflow import api
 
-    x, y = opened(folder)
-    given = np.memmap(folder / "x.bin", np.float32, "r", shape=(points, FEATURES))
+    x, y = opened(Path(folder))
+    given = np.memmap(Path(folder) / "x.bin", np.float32, "r", shape=(points, FEATURES))
     start = time.perf_counter()
     found = api.landmark_regression(
         *(given, y[:points]),
@@ -70,33 +72,47 @@ def fit(folder: Path, points: int, landmarks: int, precision: str, sums: str | N
         ridge=RIDGE,
         held_out=HELD_OUT,
         precision=precision,
-        sums=sums,
+        sums=sums or None,
         progress=lambda text: print(text, file=sys.stderr, flush=True),
     )
     taken = time.perf_counter() - start
     error = float(np.mean((found.predict(x[-TEST:]) - y[-TEST:]) ** 2))
-    return figures(taken, error, found.coefficients)
+    digest = hashlib.sha256(found.coefficients.tobytes()).hexdigest()
+    return {"seconds": taken, "error": error, "digest": digest}
 
 
-def fit_peer(folder: Path, points: int, landmarks: int) -> Any:
+def fit_peer(folder: str, points: int, landmarks: int) -> dict[str, Any]:
     """The same with scikit-learn."""
     from sklearn.kernel_approximation import Nystroem
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
 
-    x, y = opened(folder)
+    x, y = opened(Path(folder))
     start = time.perf_counter()
     features = Nystroem(n_components=landmarks, random_state=0)
     model = make_pipeline(features, Ridge(alpha=points * RIDGE)).fit(x[:points], y[:points])
     taken = time.perf_counter() - start
-    return figures(taken, float(np.mean((model.predict(x[-TEST:]) - y[-TEST:]) ** 2)))
+    error = float(np.mean((model.predict(x[-TEST:]) - y[-TEST:]) ** 2))
+    return {"seconds": taken, "error": error}
 
 
-def figures(taken: float, error: float, coefficients: np.ndarray | None = None) -> dict[str, Any]:
-    """What a child process reports."""
-    digest = hashlib.sha256(coefficients.tobytes()).hexdigest() if coefficients is not None else ""
+KINDS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "fit": fit,
+    "peer": fit_peer,
+    "digits": landmark_digits.with_landmarks,
+    "write": landmark_digits.write_dense,
+    "solve": landmark_digits.solve_dense,
+    "read": landmark_digits.read_dense,
+}
+"""What a child process may do; arguments are numbers and folders."""
+
+
+def child_figures(kind: str, *arguments: str) -> dict[str, Any]:
+    """Figures of a child process, with its peak of memory."""
+    given = [int(text) if text.isdigit() else text for text in arguments]
+    found = KINDS[kind](*given)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": taken, "MiB": peak, "error": error, "digest": digest}
+    return {**found, "MiB": peak}
 
 
 def child(*arguments: object) -> list[str]:
@@ -170,6 +186,25 @@ def rows(folder: Path, options: argparse.Namespace) -> Iterator[list[str]]:
         yield row("scikit-learn, RBF", *size, run("peer", folder, *size), None)
 
 
+def digits_rows(folder: str, every: int) -> Iterator[list[str]]:
+    """Rows of the table of digits; the store must fit on the disk."""
+    for landmarks in landmark_digits.SIZES:
+        yield digits_row(f"{landmarks} landmarks", run("digits", every, landmarks))
+    yield digits_row("kernel into a store", run("write", every, folder))
+    yield digits_row("reading its upper half once", run("read", folder))
+    yield digits_row("dense, from the store", run("solve", every, folder))
+
+
+def digits_row(what: str, found: Mapping[str, Any]) -> list[str]:
+    """Cells of a row."""
+    rate = f"{found['bytes'] / found['seconds'] / 1e9:.2f}" if "bytes" in found else ""
+    scores = (
+        [f"{100 * found['wrong']:.2f} %", f"{found['error']:.5f}"] if "wrong" in found else ["", ""]
+    )
+    iterations = str(found.get("iterations", ""))
+    return [what, f"{found['seconds']:.1f}", f"{found['MiB']:.0f}", rate, iterations, *scores]
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     command = argparse.ArgumentParser(description="Time regression with landmarks.")
@@ -181,6 +216,8 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--kills", type=int, default=0, help="repeat each fit, killed so often")
     command.add_argument("--directory", type=Path, help="where to put the inputs")
+    command.add_argument("--digits", action="store_true", help="the dense solution beside, 29 GB")
+    command.add_argument("--every", type=int, default=1, help="one digit of so many, as a trial")
     command.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return command
 
@@ -189,10 +226,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, measure and print."""
     options = parser().parse_args(arguments)
     if options.child:
-        kind, folder, points, landmarks, *rest = options.child
-        given = Path(folder), int(points), int(landmarks)
-        made = fit_peer(*given) if kind == "peer" else fit(*given, rest[0], rest[1] or None)
-        print(json.dumps(made))
+        print(json.dumps(child_figures(*options.child)))
+        return
+    if options.digits:
+        print(header(DIGITS_COLUMNS), flush=True)
+        with tempfile.TemporaryDirectory(dir=options.directory) as folder:
+            for cells in digits_rows(folder, options.every):
+                print(line(cells, DIGITS_COLUMNS), flush=True)
         return
     with tempfile.TemporaryDirectory(dir=options.directory) as folder:
         write_points(Path(folder), max([*options.sizes, *options.peer_sizes]))
