@@ -130,13 +130,13 @@ def run(*arguments: object) -> dict[str, Any]:
 def run_killed(kills: int, whole: float, *arguments: object) -> dict[str, Any]:
     """Figures of the last of several processes, of which the others are killed on the way."""
     for number in range(kills):
-        process = subprocess.Popen(child(*arguments), stdout=subprocess.PIPE)
-        try:
-            process.wait(whole / (kills + 1) + 2 * number)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            print(f"killed after {whole / (kills + 1) + 2 * number:.0f} s", flush=True)
+        patience = whole / (kills + 1) + 2 * number
+        with subprocess.Popen(child(*arguments), stdout=subprocess.DEVNULL) as process:
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                print(f"killed after {patience:.0f} s", file=sys.stderr, flush=True)
     return run(*arguments)
 
 
@@ -181,7 +181,7 @@ def rows(folder: Path, options: argparse.Namespace) -> Iterator[list[str]]:
                 same = "same" if again["digest"] == found["digest"] else "OTHER"
                 yield row(f"killed {options.kills} times: {same} bits", *size, again, None)
     for points in options.peer_sizes:
-        size = points, PEER_LANDMARKS
+        size = points, min(PEER_LANDMARKS, points)
         yield row("landmarks, float32", *size, run("fit", folder, *size, "float32", ""), None)
         yield row("scikit-learn, RBF", *size, run("peer", folder, *size), None)
 
