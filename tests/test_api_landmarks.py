@@ -156,15 +156,57 @@ def test_networks_of_layers(data):
     np.testing.assert_allclose(fit.predict(images), rows @ a, rtol=1e-7, atol=1e-9)
 
 
+def test_a_file_that_was_replaced_is_not_read_again(data, tmp_path):
+    x, y, _ = data
+    mapped = as_memory_map(x, tmp_path)
+    np.save(tmp_path / "other.npy", 5 * x)
+    (tmp_path / "other.npy").rename(tmp_path / "x.bin")
+    expected = fitted(x, y).coefficients
+    np.testing.assert_array_equal(fitted(mapped, y).coefficients, expected)
+    (tmp_path / "x.bin").unlink()
+    np.testing.assert_array_equal(fitted(mapped, y).coefficients, expected)
+
+
+def test_landmarks_that_change_later_do_not_change_the_fit(data):
+    x, y, others = data
+    z = x[:LANDMARKS].copy()
+    fit = fitted(x, y, landmarks=z)
+    before = fit.predict(others)
+    z[:] = 0
+    np.testing.assert_array_equal(fit.predict(others), before)
+
+
+def test_smooth_activations_in_few_dimensions():
+    """A kernel of which only some landmarks are independent to rounding error."""
+    x = np.random.default_rng(0).uniform(-2, 2, (150, 2))
+    y, network = np.sin(3 * x[:, :1]), {"depth": 3, "activation": "erf"}
+    fit = api.landmark_regression(x, y, landmarks=150, ridge=1e-6, **network)
+    assert fit.rank < 150
+    kernel = api.limiting_kernels(x, **network).ntk
+    f = kernel @ api.kernel_regression(kernel, y, ridge=1e-6).coefficients
+    np.testing.assert_allclose(fit.predict(x), f, atol=1e-6)
+
+
 WRONG = {
-    "targets": ({"targets": np.ones((3, 1))}, "found 3 rows, expected 90"),
-    "landmarks": ({"landmarks": 91}, "found 91, expected at most 90"),
+    "targets": ({"targets": np.ones((3, 1))}, "targets: found 3 rows, expected 90"),
+    "landmarks": ({"landmarks": 91}, "landmarks: found 91, expected at most 90"),
     "of another shape": (
         {"landmarks": np.ones((3, 2))},
         "landmarks: found 2 features, expected 4, as x has",
     ),
-    "held_out": ({"ridge": [1, 2]}, "held_out: found 0.0, expected more than 0"),
-    "memory": ({"memory": 1e-6}, r"memory: found 1e-06 GiB, expected 2.1e-05 or more for 12"),
+    "of more axes": (
+        {"landmarks": np.ones((3, 2, 2)), "layers": [layers.dense()], "depth": None},
+        r"landmarks: found inputs \(2, 2\), expected \(4,\), as x has",
+    ),
+    "several ridges": ({"ridge": [1, 2]}, "held_out: found 0.0, expected more than 0"),
+    "nothing held out": (
+        {"held_out": 1e-6},
+        "held_out: found 1e-06, which holds out 0 of 90 points",
+    ),
+    "memory": (
+        {"memory": 1e-6},
+        r"memory: found 1e-06 GiB, expected 0.00\d+ or more for 12 landmarks and 4 features",
+    ),
     "sums": ({"scheduler": "local"}, "sums: found None, expected a folder that all workers reach"),
     "layers": ({"depth": None}, "depth: found None, expected the number of weight layers"),
 }
@@ -174,14 +216,18 @@ WRONG = {
 def test_refusals_come_before_any_work(data, name, monkeypatch):
     x, y, _ = data
     given, message = WRONG[name]
-    monkeypatch.setattr(landmark_sums, "sums_over_points", None)
+    arguments = {"landmarks": LANDMARKS, "ridge": RIDGE, "depth": 3, "targets": y, **given}
+    monkeypatch.setattr("ntkflow.interface.landmarks._survey", None)  # would fail
     with pytest.raises(ValueError, match=message):
-        fitted(x, **{"y": y, **{("y" if k == "targets" else k): v for k, v in given.items()}})
+        api.landmark_regression(x, **arguments)
 
 
-def test_arrays_in_memory_are_not_sent_to_workers(data, tmp_path):
+def test_arrays_in_memory_are_not_sent_to_workers(data, tmp_path, monkeypatch):
     x, y, _ = data
-    with pytest.raises(ValueError, match=r"x: found an array of shape .*, expected a memory map"):
+    monkeypatch.setattr("ntkflow.interface.landmarks.MESSAGE", 1000)
+    with pytest.raises(
+        ValueError, match=r"x: found an array in memory, expected one that workers open"
+    ):
         fitted(x, y, scheduler="local", sums=tmp_path / "sums")
 
 
@@ -198,7 +244,7 @@ def test_inputs_that_are_not_finite_are_an_error(data, where):
     x, y, _ = data
     broken = x.copy()
     broken[where, 1] = np.nan
-    with pytest.raises(ValueError, match=rf"x: found a value that is not finite.*|row {where}"):
+    with pytest.raises(ValueError, match=rf"x: found a value that is not finite in row {where}"):
         fitted(da.from_array(broken, chunks=(30, 4)), y)
 
 

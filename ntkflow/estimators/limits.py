@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ntkflow import api
-from ntkflow.interface.checks import whole
+from ntkflow.interface.checks import number, whole
 
 FEATURES = 16
 """Multiple to which the number of features is padded."""
@@ -92,10 +92,8 @@ def landmark_coefficients(
 ) -> np.ndarray:
     """Coefficients (m, k) of landmarks (m, d) by regression on x (n, d) and targets (n, k)."""
     inputs, others = (_widened(each) for each in _checked(x, landmarks))
-    fit = api.landmark_regression(
-        *(inputs, targets), landmarks=others, ridge=ridge, memory=MEMORY, **limit._asdict()
-    )
-    return fit.coefficients
+    given = {"ridge": number("ridge", ridge, low=0), "memory": MEMORY, **limit._asdict()}
+    return api.landmark_regression(inputs, targets, landmarks=others, **given).coefficients
 
 
 def batches(rows: int, columns: int) -> Iterator[slice]:

@@ -27,6 +27,7 @@ class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type:
     """Regression whose prediction at x is a sum of kernel values K(x, x_j) dual_coef_j."""
 
     _kernel: str  # field of `Kernels` whose values are summed
+    _has_covariance = True
 
     def __init__(
         self,
@@ -111,6 +112,9 @@ class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type:
         check_is_fitted(self)
         if return_std and return_cov:
             raise refusal("return_cov", return_cov, "False if return_std is True")
+        if (return_std or return_cov) and not self._has_covariance:
+            name = "return_std" if return_std else "return_cov"
+            raise refusal(name, True, "False after a fit with landmarks")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         parts = [slice(None)] if return_cov else batches(len(X), len(self.X_train_))
         means, covariances = zip(
@@ -185,8 +189,8 @@ class NTKRegressor(_InfinitelyWide):
     landmarks
         Number of random training points whose kernels span the function that is fitted; all of them
         by default. With m landmarks a fit takes n m^2 operations and no more memory than the data
-        and m^2 numbers, as `ntkflow.api.landmark_regression` does,
-        but `time` must be infinite, and there are no deviations.
+        and m^2 numbers, as `ntkflow.api.landmark_regression` does, but
+        `time` must be infinite, and there are no deviations.
     random_state
         Seed of the choice of landmarks, as in scikit-learn.
 
@@ -226,11 +230,11 @@ class NTKRegressor(_InfinitelyWide):
 
     def _fit(self, x: np.ndarray, targets: np.ndarray) -> np.ndarray:
         self.X_train_ = drawn(x, self.landmarks, self.random_state)
-        if len(self.X_train_) == len(x):
+        self._has_covariance = len(self.X_train_) == len(x)
+        if self._has_covariance:
             return super()._fit(x, targets)
-        if self.time != np.inf:
+        if np.ndim(self.time) or self.time != np.inf:
             raise refusal("time", self.time, "infinity with landmarks")
-        self.__dict__.pop("network_", None)  # of an earlier fit
         return landmark_coefficients(Limit.of(self), x, targets, self.X_train_, self.ridge)
 
     def _train(self, train: Kernels, targets: np.ndarray) -> np.ndarray:
@@ -250,10 +254,6 @@ class NTKRegressor(_InfinitelyWide):
         return np.asarray(self.network_.predict(np.eye(len(targets)), time=self._time).mean)
 
     def _covariance(self, cross: Kernels, prior: np.ndarray) -> np.ndarray:
-        if not hasattr(self, "network_"):
-            raise ValueError(
-                f"landmarks: found {self.landmarks}, expected None for deviations or a covariance"
-            )
         found = self.network_.predict(cross.ntk, cross.nngp, prior, time=self._time)
         return np.asarray(found.covariance)
 

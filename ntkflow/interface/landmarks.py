@@ -3,15 +3,17 @@
 from __future__ import annotations  # so that help() names the types of arguments
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import cloudpickle
 import numpy as np
+from numpy.typing import NDArray
 
 from ntkflow.analysis import landmarks as solver
 from ntkflow.extras import require
@@ -39,20 +41,31 @@ from ntkflow.jobs import landmark_sums
 from ntkflow.stores.blocks import Shared
 from ntkflow.stores.building import lock_folder
 from ntkflow.stores.grams import Recipe
-from ntkflow.stores.staging import Inputs, as_floats, check_finite, digest_inputs, strips
+from ntkflow.stores.staging import (
+    STRIP,
+    Inputs,
+    as_floats,
+    check_finite,
+    digest_inputs,
+    strips,
+)
 
 CANDIDATES = 8
 """Number of random inputs for each landmark, among which k-means++ chooses."""
+NUMBER = 32
+"""Bytes for each number of the inputs in memory: as read, in float64 twice, and the direction."""
+MESSAGE = 2**20
+"""Bytes of inputs that may travel with a task."""
 ENTRY = 40
 """Bytes for each kernel value of a block: both kernels, and twice the one in use in float64."""
-SELECTIONS = ("random", "k-means++")
+SPREAD = "k-means++"
 
 
 Landmarks = Annotated[Any, arrays.landmarks]
 Ridges = Annotated[Any, settings.ridges]
 Targets = Annotated[Any, partial(arrays.matrix, axes="(N, outputs)")]
 Kernel = Annotated[Literal["ntk", "nngp"], partial(one_of, names=("ntk", "nngp"))]
-Selection = Annotated[Literal["random", "k-means++"], partial(one_of, names=SELECTIONS)]
+Selection = Annotated[Literal["random", "k-means++"], partial(one_of, names=("random", SPREAD))]
 Share = Annotated[float, partial(number, low=0, high=0.5)]
 Folder = Annotated[Any, settings.folder]
 
@@ -70,9 +83,10 @@ class LandmarkRegression:
     ridge
         Ridge with which they were fitted.
     ridges, errors
-        All ridges, and the mean square of f - y on held-out points with each; NaN without them.
+        All ridges, and the mean square of f - y on held-out points with each: infinity for a ridge
+        that is too small, NaN if no points are held out.
     rank
-        Number of landmarks in use; others that these determine have coefficients 0.
+        Number of landmarks in use; others that these determine have the coefficient 0.
     kernel, network
         Kernel, and the arguments of `limiting_kernels` that describe it.
     """
@@ -101,7 +115,7 @@ class LandmarkRegression:
                 f"{self.landmarks.shape[1:]}, as the landmarks have"
             )
         points, other, recipe = _recipe(arrays.reopened(x), self.landmarks, self.network)
-        norms, _ = _survey(points, recipe)
+        norms, _ = _survey(points, recipe, np.empty(0, np.intp))
         landmarks = recipe.directed(other[:])
         kernels, _ = recipe.plan(np.append(norms, landmarks[0]), points.shape[1])
         index = recipe.names.index(self.kernel)
@@ -137,7 +151,7 @@ def landmark_regression(
     threads: Threads | None = None,
     progress: Progress | None = None,
 ) -> LandmarkRegression:
-    """Kernel ridge regression with m landmarks Z, in one pass over N points.
+    """Kernel ridge regression with m landmarks Z, visiting each of N points once.
 
     Minimises (1/N) sum_i ||f(x_i) - y_i||^2 + ridge ||f||_K^2 over f(x) = K(x, Z) a, which is
     `kernel_regression` if all points are landmarks (Williams & Seeger 2001; Rudi, Carratino &
@@ -159,21 +173,22 @@ def landmark_regression(
     kernel
         ``ntk`` or ``nngp``.
     depth, layers, activation, kinks, beta, weight_gain, precision
-        As in `limiting_kernels`. Sums are in float64 in any case.
+        As in `limiting_kernels`. Sums are in float64 in any case. With kernel values in float32
+        use a ridge that is at least 1e-7 of the largest eigenvalue of K / N.
     ridge
         Ridge of the averaged cost, as in `kernel_regression`; of several, the one with the smallest
-        error on held-out points.
+        error on held-out points, or the largest of those with equal errors.
     held_out
-        Share of the points, drawn at random, whose error chooses the ridge. The fit with that
+        Fraction of the points, drawn at random, whose error chooses the ridge. The fit with that
         ridge includes them.
     seed
         Seed of random landmarks and held-out points.
     sums
         Folder for sums over points, from which the same call resumes if it is killed. Calls that
-        differ in `ridge` alone share them, so that another one takes no further pass. Delete the
-        folder when it is no longer needed.
+        differ in `ridge` alone share them, and visit no points again. Delete the folder when it is
+        no longer needed.
     memory
-        GiB for all arrays together but inputs and targets.
+        GiB for all arrays together, without those that were passed.
     scheduler
         ``threads``, or a value of the configuration key `kernels.scheduler`. Workers need a folder
         `sums`, and inputs that they can open themselves: a memory map, Zarr or Dask.
@@ -190,8 +205,8 @@ def landmark_regression(
     Raises
     ------
     ValueError
-        If an argument is invalid, `memory` is too little, or a ridge is too small for the normal
-        equations.
+        If an argument is invalid, `memory` is too little, or all ridges are too small for the
+        normal equations.
     StoreError
         If `sums` contains something else or another run is using it. It is a ValueError.
     DualError
@@ -199,64 +214,88 @@ def landmark_regression(
     """
     network: dict[str, Any] = {"depth": depth, "layers": layers, "activation": activation}
     network |= {"kinks": kinks, "beta": beta, "weight_gain": weight_gain, "precision": precision}
-    given = landmarks if isinstance(landmarks, np.ndarray) else None
-    points, _, recipe = _recipe(arrays.reopened(x), given, network)
-    _check(x, targets, landmarks, ridge, held_out, memory)
-    local = scheduler == {"kind": "threads"}
-    _check_reached(x, sums, local)
-    report = progress or (lambda line: None)
-    norms, z = _survey(points, recipe, landmarks, selection, seed)
-    z = given if given is not None else z.reshape(-1, *x.shape[1:])
-    rows = recipe.directed(z.reshape(len(z), -1))
-    kernels, _ = recipe.plan(np.append(norms, rows[0]), points.shape[1])
-    index = recipe.names.index(kernel)
-    visit = landmark_sums.Visit(
-        *(points, np.asarray(targets, float), rows, recipe.directed),
-        *(Shared(kernels), index, held_out, seed),
-    )
-    compute = None if local else computing(scheduler, threads or cores())  # type: ignore[arg-type]
-    with _folder(sums, recipe, visit) as folder:
-        both = landmark_sums.sums_over_points(
-            visit, folder, threads or 2 * cores(), report, compute
+    inputs = arrays.reopened(x)
+    cluster: Any = None if scheduler == {"kind": "threads"} else scheduler
+    given = np.array(landmarks) if isinstance(landmarks, np.ndarray) else None
+    points, _, recipe = _recipe(inputs, given, network)
+    _check(points, targets, landmarks, selection, held_out, memory)
+    _check_held_out(points.shape[0], ridge, held_out, seed)
+    _check_reached(inputs, sums, cluster)
+    report, index = progress or (lambda line: None), recipe.names.index(kernel)
+    with nullcontext() if sums is None else lock_folder(sums):
+        wanted = _wanted(points.shape[0], landmarks, selection, seed)
+        norms, candidates = _survey(points, recipe, wanted)
+        z = given if given is not None else _chosen(candidates, landmarks, selection, seed)
+        z = z.reshape(len(z), *inputs.shape[1:])
+        exact = np.asarray(limiting_kernels(z, **{**network, "precision": "float64"})[index])
+        basis = solver.basis(exact, recipe.dtype)
+        rows = recipe.directed(z.reshape(len(z), -1)[basis.used])
+        kernels, _ = recipe.plan(np.append(norms, rows[0]), points.shape[1])
+        visit = landmark_sums.Visit(
+            *(points, np.asarray(targets, float), rows, basis, recipe.directed),
+            *(Shared(kernels), index, held_out, seed),
         )
-    exact = np.asarray(limiting_kernels(z, **{**network, "precision": "float64"})[index])
-    path = solver.fit_path(both.fitted, both.held_out if held_out else None, exact, ridge)
-    return LandmarkRegression(
-        *(z, path.coefficients, path.ridge, ridge, path.errors, path.rank, kernel, network)
-    )
+        folder = None if sums is None else _folder(sums, recipe, visit)
+        if cluster is not None and folder is not None:
+            visit = visit._replace(targets=_shared(targets, folder))
+        both = landmark_sums.sums_over_points(
+            *(visit, folder, threads or 2 * cores(), report),
+            None if cluster is None else computing(cluster, threads or cores()),
+        )
+    path = solver.fit_path(both.fitted, both.held_out if held_out else None, basis, len(z), ridge)
+    return LandmarkRegression(z, *path[:2], ridge, path.errors, len(basis.used), kernel, network)
 
 
 def _check(
     x: Inputs,
     targets: np.ndarray,
     landmarks: int | np.ndarray,
-    ridges: Sequence[float],
+    selection: str,
     held_out: float,
     memory: float,
 ) -> None:
-    """Raise ValueError for arguments that do not fit each other."""
-    points = x.shape[0]
+    """Raise ValueError for arguments that do not fit each other, or too little memory."""
+    points, features = x.shape
     if len(targets) != points:
         raise ValueError(f"targets: found {len(targets)} rows, expected {points}, one per row of x")
     count = landmarks if isinstance(landmarks, int) else len(landmarks)
     if isinstance(landmarks, int) and landmarks > points:
         raise ValueError(f"landmarks: found {landmarks}, expected at most {points}, the inputs")
-    if len(ridges) > 1 and not held_out:
-        raise refusal("held_out", held_out, "more than 0, to choose among several ridges")
-    kept = 2 * (2 if held_out else 1) + solver.COPIES
-    needed = (8 * kept * count**2 + ENTRY * landmark_sums.BLOCK * count) / GIB
+    if selection == SPREAD:
+        require("sklearn", "sklearn")
+    matrices = 2 * (2 if held_out else 1) + solver.COPIES
+    rows = STRIP + (CANDIDATES if selection == SPREAD else 1) * count
+    values = 8 * matrices * count**2 + ENTRY * landmark_sums.BLOCK * count
+    needed = (values + NUMBER * rows * features + 24 * points) / GIB
     if memory < needed:
         raise ValueError(
-            f"memory: found {memory:g} GiB, expected {needed:.2g} or more for {count} landmarks"
+            f"memory: found {memory:g} GiB, expected {needed:.2g} or more for {count} landmarks "
+            f"and {features} features"
         )
 
 
-def _check_reached(x: Inputs, sums: Path | None, local: bool) -> None:
+def _check_held_out(points: int, ridges: Sequence[float], fraction: float, seed: int) -> None:
+    """Raise ValueError unless some points, and not all, are held out to choose among ridges."""
+    if len(ridges) > 1 and not fraction:
+        raise refusal("held_out", fraction, "more than 0, to choose among several ridges")
+    starts = range(0, points, landmark_sums.BLOCK) if fraction else ()
+    count = sum(landmark_sums.drawn(points, start, fraction, seed).sum() for start in starts)
+    if fraction and count in (0, points):
+        raise ValueError(
+            f"held_out: found {fraction:g}, which holds out {count} of {points} points, expected "
+            "a fraction that holds out some and not all"
+        )
+
+
+def _check_reached(x: Inputs, sums: Path | None, cluster: Any) -> None:
     """Raise ValueError unless workers, if there are any, can open inputs and the folder of sums."""
-    if not local and sums is None:
+    if cluster is not None and sums is None:
         raise refusal("sums", sums, "a folder that all workers reach, with this scheduler")
-    if not local and type(x) is np.ndarray:
-        raise refusal("x", x, "a memory map, or an array of Zarr or Dask, with this scheduler")
+    if cluster is not None and len(cloudpickle.dumps(x)) > MESSAGE:
+        raise ValueError(
+            "x: found an array in memory, expected one that workers open themselves: a whole "
+            "memory map of a file, or an array of Zarr or Dask"
+        )
 
 
 def _recipe(
@@ -271,18 +310,20 @@ def _recipe(
     return *lists, recipe
 
 
-def _survey(
-    x: Inputs, recipe: Recipe, landmarks: int | np.ndarray = 0, selection: str = "", seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Norms (N,) of all inputs, and as many `landmarks` (m, features) of them, in one pass.
+def _wanted(
+    points: int, landmarks: int | np.ndarray, selection: str, seed: int
+) -> NDArray[np.intp]:
+    """Indices, in order, of random points among which landmarks are chosen; empty if given."""
+    count = landmarks if isinstance(landmarks, int) else 0
+    count = min(CANDIDATES * count, points) if selection == SPREAD else count
+    return np.sort(np.random.default_rng(seed).choice(points, count, replace=False))
+
+
+def _survey(x: Inputs, recipe: Recipe, wanted: NDArray[np.intp]) -> tuple[np.ndarray, np.ndarray]:
+    """Norms (N,) of all inputs, and those (wanted, features) that are wanted, in one pass.
 
     ValueError if an input is not finite.
     """
-    count = landmarks if isinstance(landmarks, int) else 0
-    spread = selection == SELECTIONS[1]
-    random = np.random.default_rng(seed)
-    drawn = min(CANDIDATES * count, x.shape[0]) if spread else count
-    wanted = np.sort(random.choice(x.shape[0], drawn, replace=False))
     norms, found = np.empty(x.shape[0]), []
     for rows in strips(x.shape[0]):
         part = as_floats(x[rows], "x")
@@ -290,30 +331,36 @@ def _survey(
         norms[rows], _ = recipe.directed(part)
         first, last = np.searchsorted(wanted, (rows.start, rows.stop))
         found.append(part[wanted[first:last] - rows.start])
-    chosen = np.concatenate(found)
-    if spread and count:
-        require("sklearn", "sklearn")
-        from sklearn.cluster import kmeans_plusplus
-
-        _, indices = kmeans_plusplus(chosen.astype(np.float64), count, random_state=seed % 2**32)
-        chosen = chosen[np.sort(indices)]
-    return norms, chosen
+    return norms, np.concatenate(found)
 
 
-@contextmanager
-def _folder(sums: Path | None, recipe: Recipe, visit: landmark_sums.Visit) -> Iterator[Path | None]:
-    """Lock the folder of sums; its part for this visit, named by all that sums depend on."""
-    if sums is None:
-        yield None
-        return
+def _chosen(candidates: np.ndarray, count: int, selection: str, seed: int) -> np.ndarray:
+    """Landmarks (count, features) among candidates."""
+    if selection != SPREAD:
+        return candidates
+    from sklearn.cluster import kmeans_plusplus
+
+    _, indices = kmeans_plusplus(candidates.astype(np.float64), count, random_state=seed % 2**32)
+    return candidates[np.sort(indices)]
+
+
+def _folder(sums: Path, recipe: Recipe, visit: landmark_sums.Visit) -> Path:
+    """Folder of this visit in that of sums, named by all that they depend on."""
     digest = hashlib.sha256(digest_inputs(visit.x, "x").encode())
-    for array in (visit.targets, *visit.landmarks):
+    for array in (visit.targets, *visit.landmarks, visit.basis.used):
         digest.update(np.ascontiguousarray(array).data)
     for module in (solver, landmark_sums):
         digest.update(statements(Path(str(module.__file__))).encode())
-    kept = f"{visit.which} {visit.held_out!r} {visit.seed}"
-    digest.update(f"{visit.targets.shape} {recipe.settings} {kept}".encode())
-    with lock_folder(sums):
-        folder = sums / digest.hexdigest()[:16]
-        folder.mkdir(exist_ok=True)
-        yield folder
+    settings = f"{visit.basis.early} {visit.which} {visit.held_out!r} {visit.seed}"
+    digest.update(f"{visit.targets.shape} {recipe.settings} {settings}".encode())
+    folder = sums / digest.hexdigest()[:16]
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _shared(targets: np.ndarray, folder: Path) -> Inputs:
+    """Targets in a file, so that they do not travel with each task."""
+    file = folder / "targets.npy"
+    np.save(file, np.asarray(targets, float))
+    shared: Inputs = arrays.reopened(np.load(file, mmap_mode="r"))
+    return shared

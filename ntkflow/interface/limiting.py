@@ -198,7 +198,7 @@ def _network(
     if layers is not None:
         check_layers(layers, first)
         network = fully_connected(layers) or layers
-    if len(first) > 1 and others not in ([], [first]):
+    if others not in ([], [first]) and max(map(len, (first, *others))) > 1:
         one, two = lists
         raise ValueError(f"{two}: found inputs {others[0]}, expected {first}, as {one} has")
     check_shapes(*(arrays.FlatRows(x, name) for name, x in lists.items()), names=[*lists])

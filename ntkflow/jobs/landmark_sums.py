@@ -5,6 +5,7 @@ consecutive points, are accumulated in order, and those over the parts added up 
 the same bits however parts were divided among processes, and whether or not a run was killed.
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,17 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from dask.delayed import delayed
 
-from ntkflow.analysis.landmarks import Sums, add_points, add_sums, no_points
+from ntkflow.analysis.landmarks import Basis, Sums, add_points, add_sums, no_points
 from ntkflow.stores.blocks import Compute, Shared
-from ntkflow.stores.saved import load_arrays, save_arrays
+from ntkflow.stores.saved import FRESH, load_arrays, save_arrays
 from ntkflow.stores.staging import Inputs, Rows, as_floats
 
 BLOCK = 2048
 """Number of points whose kernel values are in memory at once."""
-SAVED = 8
-"""Number of blocks after which the sums of a part are saved."""
 PARTS = 64
 """Largest number of parts."""
+EVERY = 5.0
+"""Seconds from one save to the next, at least: saving takes a fraction of a second."""
 
 Report = Callable[[str], None]
 
@@ -33,17 +34,24 @@ class Visit(NamedTuple):
     """Points, and how their kernel values are computed."""
 
     x: Inputs
-    targets: np.ndarray
+    targets: Inputs
     """y (N, outputs) in float64."""
     landmarks: Rows
+    """Those of the basis."""
+    basis: Basis
     directed: Callable[[np.ndarray], Rows]
     kernel: Shared
     """A `BlockKernel` that takes a function like `map` as `apply`."""
     which: int
-    """Which of its kernels is used."""
+    """Index of the one of its kernels that is used."""
     held_out: float
-    """Share of the points that are held out, drawn independently."""
+    """Fraction of the points that are held out, drawn independently."""
     seed: int
+
+    @property
+    def points(self) -> int:
+        """N."""
+        return self.targets.shape[0]
 
 
 class Both(NamedTuple):
@@ -65,20 +73,23 @@ def sums_over_points(
     With a `folder`, sums are saved there, and those that an earlier run of the same visit has saved
     are not computed again. `compute` needs a folder that all workers reach.
     """
-    every = parts(len(visit.targets))
+    every = parts(visit.points)
     total, done = _saved(visit, folder, "total", progress)
+    _clean(folder, done)
     if compute is not None and folder is not None:
         steps = (partial(_keep_part, visit, number, folder) for number in range(done, len(every)))
         compute([delayed(step, pure=False, traverse=False)() for step in steps])
+    last = time.monotonic()
     for number in range(done, len(every)):
         part = part_sums(visit, number, folder, threads, progress, keep=False)
         for sums, others in zip(total, part, strict=True):
             add_sums(sums, others)
-        _save(folder, "total", total, number + 1)
-        if folder is not None:
-            _file(folder, _name(number)).unlink(missing_ok=True)
-        reached = min(every[number].stop, len(visit.targets))
-        progress(f"landmarks: {reached:,} of {len(visit.targets):,} points")
+        if folder is not None and (_due(last) or number + 1 == len(every)):
+            _save(folder, "total", total, number + 1)
+            _clean(folder, number + 1)
+            last = time.monotonic()
+        reached = min(every[number].stop, visit.points)
+        progress(f"landmarks: {reached:,} of {visit.points:,} points")
     return total
 
 
@@ -93,14 +104,16 @@ def part_sums(
     visit: Visit, number: int, folder: Path | None, threads: int, progress: Report, *, keep: bool
 ) -> Both:
     """Sums over the points of a part; `keep` saves them too once they are complete."""
-    blocks = parts(len(visit.targets))[number]
+    blocks = parts(visit.points)[number]
     sums, done = _saved(visit, folder, _name(number), progress)
+    last = time.monotonic()
     with ThreadPoolExecutor(threads) as pool:
         for position in range(done, len(blocks)):
             _visit_block(visit, blocks[position], sums, pool.map)
             complete = position + 1 == len(blocks)
-            if keep if complete else (position + 1) % SAVED == 0:
+            if folder is not None and (keep if complete else _due(last)):
                 _save(folder, _name(number), sums, position + 1)
+                last = time.monotonic()
     return sums
 
 
@@ -109,17 +122,29 @@ def _keep_part(visit: Visit, number: int, folder: Path) -> None:
     part_sums(visit, number, folder, 1, lambda line: None, keep=True)
 
 
+def drawn(points: int, start: int, fraction: float, seed: int) -> np.ndarray:
+    """Mask of the held-out points of the block that begins with `start`."""
+    count = min(BLOCK, points - start)
+    mask: np.ndarray = np.random.default_rng([seed, 1, start]).random(count) < fraction
+    return mask
+
+
 def _visit_block(visit: Visit, start: int, both: Both, apply: Callable[..., Any]) -> None:
-    y = visit.targets[start : start + BLOCK]
-    x = as_floats(visit.x[start : start + len(y)], "x")
-    # A short last block would be compiled again.
-    inputs = visit.directed(x if start == 0 else np.resize(x, (BLOCK, x.shape[1])))
-    kernel = visit.kernel.value(inputs, visit.landmarks, apply=apply)[visit.which][: len(y)]
-    held_out = np.random.default_rng([visit.seed, start]).random(len(y)) < visit.held_out
+    held_out = drawn(visit.points, start, visit.held_out, visit.seed)
+    rows = slice(start, start + len(held_out))
+    x, y = as_floats(visit.x[rows], "x"), np.asarray(visit.targets[rows])
+    # Blocks of few lengths, because each one compiles: a short one is filled up with its points.
+    length = BLOCK if start else min(BLOCK, 1 << (len(x) - 1).bit_length())
+    inputs = visit.directed(x if len(x) == length else np.resize(x, (length, x.shape[1])))
+    kernel = visit.kernel.value(inputs, visit.landmarks, apply=apply)[visit.which][: len(x)]
     if held_out.any():
-        add_points(both.held_out, kernel[held_out], y[held_out])
+        add_points(both.held_out, kernel[held_out], y[held_out], visit.basis)
         kernel, y = kernel[~held_out], y[~held_out]
-    add_points(both.fitted, kernel, y)
+    add_points(both.fitted, kernel, y, visit.basis)
+
+
+def _due(last: float) -> bool:
+    return time.monotonic() - last >= EVERY
 
 
 def _name(number: int) -> str:
@@ -130,23 +155,29 @@ def _file(folder: Path, name: str) -> Path:
     return folder / f"{name}.npz"
 
 
-def _save(folder: Path | None, name: str, both: Both, done: int) -> None:
-    """Save sums, with the number of blocks or parts that they contain."""
+def _clean(folder: Path | None, done: int) -> None:
+    """Remove what killed runs have left, and the sums of parts that the total contains."""
     if folder is not None:
-        arrays = {
-            f"{kind}_{name}": array
-            for kind, sums in both._asdict().items()
-            for name, array in sums._asdict().items()
-        }
-        save_arrays(_file(folder, name), {**arrays, "done": np.asarray(done)})
+        for file in (*folder.glob(f"*{FRESH}"), *(_file(folder, _name(n)) for n in range(done))):
+            file.unlink(missing_ok=True)
+
+
+def _save(folder: Path, name: str, both: Both, done: int) -> None:
+    """Save sums, with the number of blocks or parts that they contain."""
+    arrays = {
+        f"{kind}_{field}": array
+        for kind, sums in both._asdict().items()
+        for field, array in sums._asdict().items()
+    }
+    save_arrays(_file(folder, name), {**arrays, "done": np.asarray(done)})
 
 
 def _saved(visit: Visit, folder: Path | None, name: str, report: Report) -> tuple[Both, int]:
     """Saved sums and the number of blocks or parts that they contain; none without a file."""
     found = None if folder is None else load_arrays(_file(folder, name), report)
     if found is None:
-        landmarks, outputs = len(visit.landmarks[0]), visit.targets.shape[1]
-        held_out = no_points(landmarks if visit.held_out else 0, outputs)
-        return Both(no_points(landmarks, outputs), held_out), 0
-    each = (Sums(*(found[f"{kind}_{name}"] for name in Sums._fields)) for kind in Both._fields)
+        features, outputs = len(visit.basis.used), visit.targets.shape[1]
+        held_out = no_points(features if visit.held_out else 0, outputs)
+        return Both(no_points(features, outputs), held_out), 0
+    each = (Sums(*(found[f"{kind}_{field}"] for field in Sums._fields)) for kind in Both._fields)
     return Both(*each), int(found["done"])

@@ -1,20 +1,32 @@
 """Arrays in one file, from which a killed run resumes."""
 
-import zipfile
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 
+from ntkflow.stores.places import StoreError
+
+FRESH = ".fresh"  # ends the name of a file that is being written
+
 
 def save_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays to a file, in place of an earlier one; a killed process leaves the earlier."""
-    fresh = file.with_name(f"{file.name}.{uuid4().hex}.fresh")
+    """Write arrays to a file, in place of an earlier one; a killed process leaves the earlier.
+
+    StoreError if the file cannot be written.
+    """
+    fresh = file.with_name(f"{file.name}.{uuid4().hex}{FRESH}")
     try:
         with fresh.open("wb") as opened:
-            np.savez(opened, allow_pickle=False, **arrays)
+            np.savez(opened, allow_pickle=False, digest=_digest(arrays), **arrays)
         fresh.replace(file)
+    except OSError as error:
+        raise StoreError(
+            f"{file}: cannot be written ({error.strerror}); free some space or choose another "
+            "folder, and run again: what was saved before is used"
+        ) from error
     finally:
         fresh.unlink(missing_ok=True)
 
@@ -22,13 +34,26 @@ def save_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def load_arrays(file: Path, report: Callable[[str], None]) -> dict[str, np.ndarray] | None:
     """Read arrays that `save_arrays` wrote; None if there is no file, or a damaged one.
 
-    `report` receives a line of text about a damaged file, which its checksums reveal.
+    `report` receives a line of text about a damaged file.
     """
     if not file.is_file():
         return None
     try:
         with np.load(file) as saved:
-            return dict(saved)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        report(f"{file}: found a damaged file ({error}); its points are visited again")
+            arrays = dict(saved)
+        if arrays.pop("digest").tobytes() != _digest(arrays).tobytes():
+            raise ValueError("its digest does not match")
+    except Exception as error:  # a damaged file makes zipfile and NumPy raise errors of many types
+        reason = f"{type(error).__name__}: {error}"[:200].splitlines()[0]
+        report(f"{file}: found a damaged file ({reason}); its sums are computed again")
         return None
+    return arrays
+
+
+def _digest(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """SHA-256 of names, shapes and numbers."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.shape} {array.dtype}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return np.frombuffer(digest.digest(), np.uint8)

@@ -1,22 +1,30 @@
 """Sums over points: the same bits after interruptions, damage, and work divided among tasks."""
 
+import tempfile
 from functools import partial
+from pathlib import Path
 
 import dask
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from ntkflow.analysis.landmarks import Basis
 from ntkflow.jobs import landmark_sums
 from ntkflow.jobs.landmark_sums import Visit, parts, sums_over_points
 from ntkflow.stores.blocks import Shared
+from ntkflow.stores.places import StoreError
 
 POINTS, LANDMARKS = 150, 7
 
 
-@pytest.fixture(autouse=True)
-def _small_blocks(monkeypatch):
-    for name, value in {"BLOCK": 8, "SAVED": 2, "PARTS": 4}.items():
-        monkeypatch.setattr(landmark_sums, name, value)
+@pytest.fixture(autouse=True, scope="module")
+def _small_blocks():
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"BLOCK": 8, "EVERY": 0, "PARTS": 4}.items():
+            patch.setattr(landmark_sums, name, value)
+        yield
 
 
 class Killed(Exception):
@@ -51,7 +59,8 @@ def kernel(one, two, apply):
 def visit(x, held_out=0.25):
     targets = np.random.default_rng(1).normal(size=(POINTS, 2))
     landmarks = directed(x.x[:LANDMARKS])
-    return Visit(x, targets, landmarks, directed, Shared(kernel), 1, held_out, 0)
+    basis = Basis(np.arange(LANDMARKS), np.ones(LANDMARKS), np.eye(LANDMARKS), early=False)
+    return Visit(x, targets, landmarks, basis, directed, Shared(kernel), 1, held_out, 0)
 
 
 def computed(x, folder=None, compute=None, lines=None, held_out=0.25):
@@ -97,7 +106,7 @@ def test_a_killed_run_resumes_with_the_same_bits(tmp_path, reads):
         computed(Points(reads), tmp_path)
     again = Points()
     assert_same_bits(computed(again, tmp_path), expected)
-    assert count - len(again.starts) >= reads - 2  # at most the blocks since the last save
+    assert len(again.starts) == count - reads
 
 
 def test_sums_that_are_complete_are_not_computed_again(tmp_path):
@@ -106,16 +115,32 @@ def test_sums_that_are_complete_are_not_computed_again(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["total.npz"]
 
 
-@pytest.mark.parametrize("where", [0.1, 0.5, 0.9])
-def test_damaged_sums_are_computed_again(tmp_path, where):
-    expected = computed(Points(), tmp_path)
-    (file,) = tmp_path.iterdir()
-    content = bytearray(file.read_bytes())
-    content[int(where * len(content))] ^= 16
-    file.write_bytes(content)
-    lines = []
-    assert_same_bits(computed(Points(), tmp_path, lines=lines), expected)
-    assert "found a damaged file" in lines[0]
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_any_flipped_bit_of_saved_sums_is_noticed(data):
+    with tempfile.TemporaryDirectory() as folder:
+        expected = computed(Points(), Path(folder))
+        (file,) = Path(folder).iterdir()
+        content = bytearray(file.read_bytes())
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] ^= 1 << data.draw(st.integers(0, 7))
+        file.write_bytes(content)
+        lines = []
+        assert_same_bits(computed(Points(), Path(folder), lines=lines), expected)
+        assert not lines or "found a damaged file" in lines[0]  # some bytes are of no use
+
+
+def test_what_killed_runs_have_left_is_removed(tmp_path):
+    computed(Points(), tmp_path)
+    for name in ("total.npz.0123.fresh", "part-2.npz"):
+        (tmp_path / name).write_bytes(b"left")
+    computed(Points(0), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["total.npz"]
+
+
+def test_a_folder_that_has_gone_is_named(tmp_path):
+    with pytest.raises(StoreError, match=r"gone.*cannot be written \(No such file or directory\)"):
+        computed(Points(), tmp_path / "gone")
 
 
 def test_tasks_in_any_order_give_the_same_bits(tmp_path):
