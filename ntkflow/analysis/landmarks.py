@@ -26,7 +26,7 @@ TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-6}
 """Fraction of its variance to which a landmark that is left out is determined by others, for kernel
 values of a precision: features would have errors of a rounding over the square root of it."""
 
-WELL_CONDITIONED = 1e6
+WELL_CONDITIONED = 1e5
 """Condition of K_ZZ up to which L^-1 may be applied to the sums instead of to each point. That
 takes half of the operations, but multiplies rounding errors by the condition."""
 
