@@ -139,7 +139,7 @@ def plan_kernels(
     or too small for `dtype`, at variances that occur.
     """
     dtype = np.dtype(dtype)
-    retain_freed_memory()
+    retain_freed_memory(8 * 2**20)  # tiles, but not all inputs, which it would slow down
     exact = Plan(network, features, np.dtype(np.float64), None, 0.0)
     representative = _representative(norms)
     typical = _typical(representative, exact)
@@ -153,12 +153,12 @@ def plan_kernels(
     return Plan(fitted, features, dtype, series, error)
 
 
-def retain_freed_memory() -> None:
+def retain_freed_memory(size: int = 31 * 2**20) -> None:
     """Have the GNU C library keep the memory of tiles, instead of mapping it anew for each.
 
-    Freeing a mapped block of up to 32 MiB raises both of its thresholds to that size (mallopt(3)).
+    Freeing a mapped block of `size` < 32 MiB raises both of its thresholds to that (mallopt(3)).
     """
-    np.empty(31 * 2**20, np.uint8)
+    np.empty(size, np.uint8)
 
 
 def diagonal_kernels(
