@@ -31,6 +31,7 @@ from ntkflow.kernels.dual import (
 from ntkflow.kernels.hermite import HermiteSeries
 from ntkflow.kernels.names import ACTIVATIONS, check_parameters
 from ntkflow.kernels.pairs import Pairs, angle, fold, from_both
+from ntkflow.kernels.polynomials import arctangent
 from ntkflow.kernels.quadrature import gaussian_squares, quadrature_error
 from ntkflow.kernels.quadrature_duals import gaussian_duals
 
@@ -109,7 +110,7 @@ class ClosedForm(Activation):
 def erf_moments(pair: Second) -> tuple[Array, Array]:
     """Moments of erf (Williams 1997, equation 11), with the arcsine as an arctangent."""
     root = jnp.sqrt(1 + 2 * (pair.q1 + pair.q2) + 4 * pair.determinant)
-    return (2 / jnp.pi) * jnp.arctan2(2 * pair.c, root), (4 / jnp.pi) / root
+    return (2 / jnp.pi) * arctangent(2 * pair.c, root), (4 / jnp.pi) / root
 
 
 def gelu_moments(pair: Second) -> tuple[Array, Array]:
@@ -122,7 +123,7 @@ def gelu_moments(pair: Second) -> tuple[Array, Array]:
     p1, p2 = 1 + q1, 1 + q2
     determinant = 1 + q1 + q2 + rest
     root = jnp.sqrt(determinant)
-    orthant = 1 / 4 + jnp.arctan2(c, root) / (2 * jnp.pi)
+    orthant = 1 / 4 + arctangent(c, root) / (2 * jnp.pi)
     density = 1 / (2 * jnp.pi * root)
     cross = c * orthant + density * (q1 * (q2 + rest) / p1 + c**2 / p2)
     return cross, orthant + c * density * (1 / p1 + 1 / p2 + 1 / determinant)

@@ -42,23 +42,35 @@ NODES = np.arange(-13.0, 13.0 + 1 / 64, 1 / 32)
 
 @dataclass(frozen=True)
 class HermiteSeries(Activation):
-    """Smooth activation whose dual is its Hermite series with `terms` terms."""
+    """Smooth activation whose dual is its Hermite series with `terms` terms.
+
+    Every other term is left out if `parity` is 0 (sigma is even) or 1 (sigma is odd).
+    """
 
     terms: int = SERIES_TERMS
+    parity: int | None = None
 
     def square(self, variance: Variances) -> Variances:
         return jnp.sum(_coefficients(self.function, variance, self.terms)[0] ** 2, axis=1)
 
     def series(self, variance: Variances) -> tuple[Array, ...]:
-        return tuple(_coefficients(f, variance, self.terms)[0] for f in self.both)
+        kept = zip(self.both, self._powers, strict=True)
+        return tuple(_coefficients(f, variance, self.terms)[0][:, powers] for f, powers in kept)
+
+    @property
+    def _powers(self) -> tuple[slice, slice]:
+        """Powers of rho in the series of sigma and of sigma'."""
+        if self.parity is None:
+            return slice(0, None, 1), slice(0, None, 1)
+        return slice(self.parity, None, 2), slice(1 - self.parity, None, 2)
 
     def dual(
         self, pairs: Pairs, one: Moments, two: Moments, *, acute: bool = False
     ) -> tuple[Pairs, Gram]:
         rho = pairs.correlation
         cross, slope = (
-            _power_series(rows, columns, rho)
-            for rows, columns in zip(one.series, two.series, strict=True)
+            rho**powers.start * _power_series(rows, columns, rho**powers.step)
+            for rows, columns, powers in zip(one.series, two.series, self._powers, strict=True)
         )
         return normalised(cross, one, two), slope
 
@@ -77,14 +89,18 @@ class HermiteSeries(Activation):
     def fitted(self, variance: Variances, dtype: np.dtype) -> "HermiteSeries":
         """Shortest series that leaves out less than a rounding of `dtype` at these variances."""
         negligible = 1e-9 if np.dtype(dtype) == np.float32 else 1e-18
-        needed = 1
-        for function in self.both:
+        needed, parities = 1, set()
+        for order, function in enumerate(self.both):
             squares = np.asarray(_coefficients(function, variance, self.terms)[0]) ** 2
             rest = np.cumsum(squares[:, ::-1], axis=1)[:, ::-1]  # from each term to the last
             matters = (rest > negligible * rest[:, :1]).any(axis=0)
             needed = max(needed, int(np.count_nonzero(matters)))
-        terms = min(-(-needed // UNROLLED) * UNROLLED, self.terms)
-        return dataclasses.replace(self, terms=terms)
+            nonzero = (squares > negligible / self.terms * rest[:, :1]).any(axis=0)
+            parities |= {(k + order) % 2 for k in np.flatnonzero(nonzero).tolist()}
+        parity = parities.pop() if len(parities) == 1 else None
+        multiple = UNROLLED if parity is None else 2 * UNROLLED
+        terms = min(-(-needed // multiple) * multiple, self.terms)
+        return dataclasses.replace(self, terms=terms, parity=parity)
 
 
 @dataclass(frozen=True)
@@ -103,6 +119,9 @@ class AccurateSeries(HermiteSeries):
         minus = _one_minus(rows, columns, pairs.minus, pairs.correlation)
         plus = _one_minus(rows, columns * signs[None, :], pairs.plus, -pairs.correlation)
         return Pairs(minus, plus, (plus - minus) / 2), slope
+
+    def fitted(self, variance: Variances, dtype: np.dtype) -> HermiteSeries:
+        return dataclasses.replace(super().fitted(variance, dtype), parity=None)
 
 
 def _unit_rows(points: Moments) -> Float[Array, "n k"]:

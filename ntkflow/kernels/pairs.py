@@ -31,6 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import Array, Gram
+from ntkflow.kernels.polynomials import horner, interpolated
 
 # Degrees of A and B at which Chebyshev interpolation on [0, 1] has converged to rounding error.
 DEGREES = {np.dtype(np.float32): (7, 6), np.dtype(np.float64): (21, 20)}
@@ -65,8 +66,8 @@ def _fold(acute: bool, pairs: Pairs) -> Fold:
     complement = pairs.minus if acute else jnp.minimum(pairs.minus, pairs.plus)
     angles, chords = _polynomials(np.dtype(complement.dtype))
     root = jnp.sqrt(complement)
-    angle = root * _horner(angles, complement)
-    return Fold(complement, angle, complement * root * _horner(chords, complement))
+    angle = root * horner(angles, complement)
+    return Fold(complement, angle, complement * root * horner(chords, complement))
 
 
 @_fold.defjvp
@@ -143,15 +144,6 @@ def _bounded_jvp(primals: tuple[Gram], tangents: tuple[Gram]) -> tuple[Gram, Gra
     return bounded(*primals), tangents[0]
 
 
-def _horner(coefficients: np.ndarray, folded: Gram) -> Gram:
-    """Polynomial in 2 folded - 1; about the middle of [0, 1] it is better conditioned than at 0."""
-    argument = 2 * folded - 1
-    total = jnp.full_like(argument, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        total = total * argument + coefficient.item()
-    return total
-
-
 @cache
 def _polynomials(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients of A / pi and B / pi, ascending in 2 folded - 1."""
@@ -163,10 +155,4 @@ def _polynomials(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
         return lambda folded: 2**0.5 / np.pi * np.polynomial.polynomial.polyval(folded / 2, terms)
 
     angles, chords = DEGREES[dtype]
-    return (_interpolated(scaled(series), angles), _interpolated(scaled(series / divisors), chords))
-
-
-def _interpolated(function: Callable[[np.ndarray], np.ndarray], degree: int) -> np.ndarray:
-    """Coefficients, in powers of 2 x - 1, of the Chebyshev interpolant on [0, 1]."""
-    fitted = np.polynomial.Chebyshev.interpolate(lambda t: function((t + 1) / 2), degree)
-    return np.asarray(fitted.convert(kind=np.polynomial.Polynomial).coef)
+    return (interpolated(scaled(series), angles), interpolated(scaled(series / divisors), chords))

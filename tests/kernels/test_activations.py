@@ -15,6 +15,7 @@ from ntkflow.kernels.correlation import directions, input_pairs
 from ntkflow.kernels.dual import outer
 from ntkflow.kernels.hermite import HermiteSeries
 from ntkflow.kernels.names import ACTIVATIONS
+from ntkflow.kernels.pairs import from_correlation
 from tests.kernels import exact
 from tests.kernels.duals import dual
 
@@ -259,3 +260,15 @@ def test_what_is_no_activation_is_refused(function, message):
 def test_unknown_names_and_parameters_are_refused(name, parameters, message):
     with pytest.raises(ValueError, match=message):
         activation(name, **parameters)
+
+
+@pytest.mark.parametrize(("name", "parity"), [("tanh", 1), ("sigmoid", None), ("cosh", 0)])
+def test_fitted_series_leave_out_terms_that_vanish(name, parity):
+    function = {"tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "cosh": lambda z: jnp.cosh(z / 4)}
+    series, variances = HermiteSeries(name, function[name]), jnp.array([0.5, 1.0])
+    short = series.fitted(variances, np.dtype(np.float64))
+    assert short.parity == parity
+    pairs = from_correlation(jnp.array([[1.0, -0.3], [0.0, 0.9]]))
+    duals = [s.dual(pairs, *2 * [s.moments(variances)]) for s in (series, short)]
+    for whole, part in zip(*map(jax.tree.leaves, duals), strict=True):
+        np.testing.assert_allclose(part, whole, rtol=0, atol=1e-14)
