@@ -20,7 +20,7 @@ from ntkflow.stores.blocks import Compute, Shared
 from ntkflow.stores.saved import FRESH, load_arrays, save_arrays
 from ntkflow.stores.staging import Inputs, Rows, as_floats
 
-BLOCK = 2048
+BLOCK = 2000
 """Number of points whose kernel values are in memory at once."""
 PARTS = 64
 """Largest number of parts."""
