@@ -33,7 +33,7 @@ from benchmarks.scale_rates import (
     task_bytes,
     task_rates,
 )
-from benchmarks.scale_tasks import Outcome, Simulation, simulate
+from benchmarks.scale_tasks import Outcome, Simulation, simulate_apart
 from ntkflow.jobs.landmark_sums import PARTS
 
 POINTS = (10**6, 10**7, 10**9)
@@ -154,7 +154,7 @@ def measure(size: Size, directory: Path | None) -> Mapping[str, float]:
 
     def rows() -> Iterator[list[str]]:
         for simulation in simulations(size):
-            outcomes.append(simulate(simulation))
+            outcomes.append(simulate_apart(simulation))
             yield task_row(simulation, outcomes[-1])
 
     show("Simulated tasks", TASK_COLUMNS, rows())

@@ -144,7 +144,7 @@ def simulations(size: Size) -> tuple[Simulation, ...]:
     return (
         *(Simulation(size.tasks), few),
         Simulation(size.tasks, slots=32),
-        Simulation(size.tasks, seconds=0.05, slots=4, kills=size.kills),
+        Simulation(size.tasks // 2, seconds=0.05, slots=4, kills=size.kills),
     )
 
 

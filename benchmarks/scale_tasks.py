@@ -5,9 +5,12 @@ of this machine. They sleep and return None, as real ones return None, and carry
 size, as real ones carry targets and landmarks.
 """
 
+import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -23,6 +26,8 @@ import psutil
 from dask.delayed import delayed
 
 from ntkflow.jobs.tasks import compute
+
+LIMIT = 180.0  # seconds of a simulation
 
 
 class Simulation(NamedTuple):
@@ -183,3 +188,21 @@ def simulate(simulation: Simulation) -> Outcome:
         with quiet():
             results = compute(tasks, scheduler, simulation.workers, watch.on_done)
         return watch.outcome(begin, results)
+
+
+def simulate_apart(simulation: Simulation) -> Outcome:
+    """The same in a process of its own, whose memory is that of scheduler and client alone.
+
+    Raises
+    ------
+    TimeoutExpired
+        If it takes longer than `LIMIT` seconds, as when no worker is left.
+    """
+    command = [sys.executable, "-m", "benchmarks.scale_tasks", json.dumps(simulation)]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=LIMIT, cwd=root)
+    return Outcome(*json.loads(done.stdout))
+
+
+if __name__ == "__main__":
+    print(json.dumps(simulate(Simulation(*json.loads(sys.argv[1])))))
