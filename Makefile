@@ -25,7 +25,8 @@ arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files
 
 .PHONY: help environment figures claims smoke paper verify reference test lint audit bench \
 	benchworkflow benchkernels benchempirical benchtraining benchcoverage benchestimators \
-	benchgradients benchlandmarks benchaccelerators mutations lock newest oldest schema public gallery report clean
+	benchgradients benchlandmarks benchscale benchaccelerators mutations lock newest oldest schema \
+	public gallery report clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -93,6 +94,9 @@ benchgradients: $(READY) ## time limiting kernels with their gradients
 
 benchlandmarks: $(READY) ## time regression with landmarks; ARGS=--digits beside the dense solution
 	$(BIN)/python -m benchmarks.landmarks $(ARGS)
+
+benchscale: $(READY) ## predict the cost of 10^9 points from rates measured here, in a few minutes
+	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 benchaccelerators: $(READY) ## time the package on a GPU; ARGS=FOLDER gets rows and tables
 	$(BIN)/python benchmarks/accelerators.py $(ARGS)

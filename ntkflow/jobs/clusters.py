@@ -27,6 +27,9 @@ LOOPBACK = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0
 SETTINGS = {
     # A process forked after JAX has started can deadlock.
     "distributed.worker.multiprocessing-method": "spawn",
+    # Dask ends the Nanny of a killed worker that is not back by then, by default 15 s. Imports take
+    # longer on a busy machine, and tasks would wait for a worker without end.
+    "distributed.deploy.lost-worker-timeout": "1 hour",
     # A worker short of memory must be restarted, because JAX does not free memory.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,

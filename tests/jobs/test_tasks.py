@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 
+import dask
 import pytest
 from dask import delayed
 from distributed import Client, LocalCluster
@@ -215,6 +216,20 @@ def test_killed_worker_does_not_fail_the_run(kind, request, tmp_path):
 
     assert compute([delayed(work)(i) for i in range(20)], scheduler, 2) == list(range(20))
     assert killed.exists()
+
+
+def test_killed_worker_is_replaced_although_its_process_starts_slowly(tmp_path):
+    killed = tmp_path / "killed"
+
+    def work(index):
+        if not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return index
+
+    one = {"kind": "local", "workers": 1}
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "100ms"}):
+        assert compute([delayed(work)(i) for i in range(3)], one, 1) == [0, 1, 2]
 
 
 def test_task_that_kills_every_worker_is_an_error(address):
