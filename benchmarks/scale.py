@@ -30,8 +30,6 @@ from benchmarks.scale_rates import (
     Size,
     measured,
     simulations,
-    task_bytes,
-    task_rates,
 )
 from benchmarks.scale_tasks import Outcome, Simulation, simulate_apart
 from ntkflow.jobs.landmark_sums import PARTS
@@ -49,21 +47,19 @@ UNITS = {
     "added": ("loading and adding sums, MB/s", 1e6),
     "solved": ("solution, G m^3 / s", 1e9),
     "tasks": ("tasks per CPU second of the scheduler", 1),
-    "carried": ("bytes of tasks, MB per CPU second", 1e6),
     "start": ("compilation in a process, s", 1),
 }
 RATE_COLUMNS = ("what", "measured")
 TASK_COLUMNS = (
-    *("tasks", "sleep ms", "MB each", "workers", "at once", "s", "tasks/s", "CPU ms"),
+    *("tasks", "sleep ms", "workers", "at once", "s", "tasks/s", "CPU ms"),
     *("MiB before", "MiB after", "kB per task", "killed", "recovery s", "repeated", "results"),
 )
 CHECK_COLUMNS = (
-    *("run", "N", "m", "first s", "s", "CPU s", "predicted s", "CPU / predicted"),
-    *("task MB", "predicted MB"),
+    *("run", "N", "m", "first s", "s", "CPU s", "predicted s", "CPU / predicted", "task kB"),
 )
 COST_COLUMNS = (
     *("N", "m", "workers", "core-hours", "wall h", "bottleneck", "a part each, wall h"),
-    *("bottleneck ", "inputs GB", "sums GB", "worker GB", "solution GB", "tasks GB"),
+    *("bottleneck ", "inputs GB", "sums GB", "worker GB", "solution GB"),
 )
 DENSE_COLUMNS = (
     *("N", "workers", "core-hours", "wall h", "kernels TB", "blocks"),
@@ -83,7 +79,7 @@ def task_row(simulation: Simulation, outcome: Outcome) -> list[str]:
     before, after = outcome.memory
     each = (after - before) / outcome.results / 1e3
     recovery = ", ".join(f"{value:.1f}" for value in outcome.recovery)
-    cells = [simulation.tasks, f"{1e3 * simulation.seconds:g}", f"{simulation.payload / 1e6:.3g}"]
+    cells = [simulation.tasks, f"{1e3 * simulation.seconds:g}"]
     cells += [simulation.workers, simulation.workers * simulation.slots, f"{outcome.seconds:.1f}"]
     cells += [f"{outcome.rate:.0f}", f"{1e3 / outcome.alone:.1f}"]
     cells += [f"{before / 2**20:.0f}", f"{after / 2**20:.0f}", f"{each:.1f}"]
@@ -99,7 +95,7 @@ def check_rows(rates: Rates, size: Size, check: Check) -> Iterator[list[str]]:
         wall = landmark_costs(rates, points, m, 1, cluster=cluster).wall - rates.start
         cells = [name, f"{points:,}", str(m), f"{check.first.wall:.2f}", f"{taken.wall:.2f}"]
         cells += [f"{taken.processor:.2f}", f"{wall:.2f}", f"{taken.processor / wall:.2f}"]
-        yield [*cells, f"{check.task / 1e6:.3f}", f"{task_bytes(points, m) / 1e6:.3f}"]
+        yield [*cells, f"{check.task / 1e3:.1f}"]
 
 
 def cost_rows(rates: Rates) -> Iterator[list[str]]:
@@ -112,7 +108,7 @@ def cost_rows(rates: Rates) -> Iterator[list[str]]:
             cells = [f"{points:.0e}", f"{m:,}", str(workers), f"{today.core_seconds / 3600:,.3g}"]
             cells += [_hours(today.wall), today.bottleneck, _hours(free.wall), free.bottleneck]
             sizes_in_bytes = today.inputs, today.stored, today.memory, today.memory_of_solution
-            yield cells + [f"{value / 1e9:,.3g}" for value in (*sizes_in_bytes, today.sent)]
+            yield cells + [f"{value / 1e9:,.3g}" for value in sizes_in_bytes]
 
 
 def dense_rows(rates: Rates) -> Iterator[list[str]]:
@@ -158,7 +154,7 @@ def measure(size: Size, directory: Path | None) -> Mapping[str, float]:
             yield task_row(simulation, outcomes[-1])
 
     show("Simulated tasks", TASK_COLUMNS, rows())
-    found |= task_rates(outcomes[0], outcomes[1], size.carried)
+    found["tasks"] = outcomes[0].alone
     show("Real run", CHECK_COLUMNS, check_rows(rates_of(found), size, check))
     return found
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, fields
 
 from ntkflow.analysis.landmarks import COPIES
 from ntkflow.interface.landmarks import ENTRY
-from ntkflow.jobs.landmark_sums import BLOCK, PARTS, SAVED
+from ntkflow.jobs.landmark_sums import BLOCK, EVERY, PARTS
 
 SINGLE, DOUBLE = 4, 8  # bytes of a number
+DENSE_BLOCK = 2048  # rows of a block of a store
 KERNELS = 2  # a store has the NNGP and the NTK
 ANCHOR = 1_000_000, 3000  # points and landmarks of the largest benchmark of landmarks
 
@@ -44,8 +45,6 @@ class Rates:
     """m^3 of the final solution."""
     tasks: float
     """Tasks that the scheduler hands out."""
-    carried: float
-    """Bytes of tasks that it sends to workers."""
     start: float
     """Seconds, not a rate: compilation in a new process."""
 
@@ -82,8 +81,6 @@ class Costs:
     """Bytes on disk besides the inputs."""
     inputs: float
     """Bytes of the inputs."""
-    sent: float
-    """Bytes of the tasks that are submitted at once, two per worker."""
 
     @property
     def core_seconds(self) -> float:
@@ -127,22 +124,21 @@ def landmark_costs(
     rounds = -(-parts // workers)
     gram, inputs = DOUBLE * m**2, SINGLE * points * features
     entries, products = points * m / rates.entries, points * m**2 / rates.operations
-    saving = max(parts, blocks / SAVED) * gram / rates.saved * cluster
-    task = DOUBLE * points * outputs + SINGLE * m * features
+    saving = max(parts, (entries + products) / EVERY) * gram / rates.saved * cluster
+    own = SINGLE * m * features + gram  # landmarks and their Cholesky factor
     sums = parts * (gram / rates.added + gram / rates.saved) * cluster
     survey = inputs * (1 / rates.disk + 1 / rates.survey)
     survey += inputs * (1 / rates.disk + 1 / rates.digest) * cluster
-    tasks = parts * (1 / rates.tasks + task / rates.carried) * cluster
+    tasks = parts / rates.tasks * cluster
     reading, solution = inputs / rates.disk, m**3 / rates.solved + m**2 / rates.entries
     busy = rounds * (entries + products + saving) / parts
     return Costs(
         *(entries, products, saving, reading, survey, tasks, sums, solution, busy),
         wall=rates.start + survey + max(busy, reading, tasks) + sums + solution,
-        memory=gram + ENTRY * BLOCK * m + task,
-        memory_of_solution=(2 + COPIES) * gram + task,
+        memory=gram + ENTRY * BLOCK * m + own,
+        memory_of_solution=(2 + COPIES) * gram + own + DOUBLE * points * outputs,
         stored=(parts + 1) * gram * cluster,
         inputs=inputs,
-        sent=min(parts, 2 * workers) * task * cluster,
     )
 
 
@@ -167,8 +163,8 @@ class DenseCosts:
 
 
 def dense_costs(rates: Rates, points: int, workers: int) -> DenseCosts:
-    """Costs of the dense kernel in float32, in blocks of 2048."""
-    side = -(-points // BLOCK)
+    """Costs of the dense kernel in float32, in blocks of `DENSE_BLOCK` points."""
+    side = -(-points // DENSE_BLOCK)
     blocks = side * (side + 1) // 2
     entries = points**2 / 2 / rates.entries
     stored = KERNELS * SINGLE * points**2

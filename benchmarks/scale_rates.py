@@ -14,10 +14,10 @@ import cloudpickle
 import numpy as np
 
 from benchmarks.floors import flush, seconds, write_files
-from benchmarks.scale_model import DOUBLE, SINGLE
-from benchmarks.scale_tasks import Outcome, Simulation
+from benchmarks.scale_model import DOUBLE
+from benchmarks.scale_tasks import Simulation
 from ntkflow import api
-from ntkflow.analysis.landmarks import Sums, add_points, add_sums, fit_path, no_points
+from ntkflow.analysis.landmarks import Sums, add_points, add_sums, basis, fit_path, no_points
 from ntkflow.interface import landmarks as interface
 from ntkflow.interface.limiting import NAMES
 from ntkflow.jobs.landmark_sums import BLOCK
@@ -37,15 +37,13 @@ class Size:
     """Bytes written and read."""
     tasks: int = 2000
     """Simulated tasks that take no time."""
-    carried: int = 1 << 24
-    """Bytes that a simulated task carries."""
     check: tuple[int, int] = 40_000, 1000
     """Points and landmarks of the real run."""
     repeats: int = 3
     kills: int = 3
 
 
-QUICK = Size(100, 1 << 20, 20, 1 << 16, (3000, 50), 1, 0)
+QUICK = Size(100, 1 << 20, 20, (3000, 50), 1, 0)
 
 
 class Taken(NamedTuple):
@@ -77,10 +75,15 @@ def kernel_rates(size: Size) -> dict[str, float]:
     y = random.standard_normal((BLOCK, 1))
     entry = best(lambda: api.limiting_kernels(x, z, threads=1, **NETWORK), size.repeats)
     kernel = np.asarray(api.limiting_kernels(x, z, **NETWORK).ntk)
-    sums = no_points(m, 1)
-    product = best(lambda: add_points(sums, kernel, y), size.repeats)
-    exact = np.asarray(api.limiting_kernels(z, **NETWORK).ntk, np.float64)
-    solve = best(lambda: fit_path(sums, None, exact, [RIDGE]), min(size.repeats, 1))
+    exact = np.asarray(api.limiting_kernels(z, depth=DEPTH).ntk)
+    made = basis(exact, kernel.dtype)
+    sums, kernel = no_points(m, 1), kernel[:, made.used]
+    product = best(lambda: add_points(sums, kernel, y, made), size.repeats)
+
+    def solution() -> object:
+        return fit_path(sums, None, basis(exact, kernel.dtype), m, [RIDGE])
+
+    solve = best(solution, min(size.repeats, 1))
     return {
         "entries": BLOCK * m / entry.processor,
         "operations": BLOCK * m**2 / product.processor,
@@ -131,26 +134,21 @@ def survey_rates(size: Size) -> dict[str, float]:
     network = {**dict.fromkeys(NAMES), **NETWORK, "layers": None}
     network |= {"activation": "relu", "kinks": (), "beta": 0.1, "weight_gain": 1.0}
     rows, _, recipe = interface._recipe(x, None, network)
-    survey = best(lambda: interface._survey(rows, recipe), size.repeats)
+    nothing = np.empty(0, np.intp)
+    survey = best(lambda: interface._survey(rows, recipe, nothing), size.repeats)
     digest = best(lambda: digest_inputs(x, "x"), size.repeats)
     return {"survey": x.nbytes / survey.processor, "digest": x.nbytes / digest.processor}
 
 
 def simulations(size: Size) -> tuple[Simulation, ...]:
     """Simulated tasks: small ones, large ones, many at once, and with killed workers."""
-    few = Simulation(max(4, size.tasks // 80), payload=size.carried)
     if size == QUICK:
-        return Simulation(size.tasks, workers=1), few._replace(workers=1)
+        return (Simulation(size.tasks, workers=1),)
     return (
-        *(Simulation(size.tasks), few),
+        Simulation(size.tasks),
         Simulation(size.tasks, slots=32),
         Simulation(size.tasks // 2, seconds=0.05, slots=4, kills=size.kills),
     )
-
-
-def task_rates(small: Outcome, large: Outcome, payload: int) -> dict[str, float]:
-    """Tasks and bytes that a scheduler with a core of its own sends to workers, per second."""
-    return {"tasks": small.alone, "carried": payload * large.alone}
 
 
 @dataclass(frozen=True)
@@ -199,11 +197,6 @@ def _recorded(sent: list[int]) -> AbstractContextManager[Any]:
         return compute
 
     return mock.patch.object(interface, "computing", computing)
-
-
-def task_bytes(points: int, landmarks: int, outputs: int = 1) -> int:
-    """Bytes of a real task by the model: targets and landmarks."""
-    return DOUBLE * points * outputs + SINGLE * landmarks * FEATURES
 
 
 def measured(size: Size, folder: Path) -> tuple[dict[str, float], Check]:

@@ -1,8 +1,7 @@
 """Simulated tasks on real Dask workers: rates of the scheduler, its memory, and killed workers.
 
 Tasks take the same path as those of the package, `ntkflow.jobs.tasks.compute`, to worker processes
-of this machine. They sleep and return None, as real ones return None, and carry an array of a given
-size, as real ones carry targets and landmarks.
+of this machine. They sleep and return None, as real ones return None.
 """
 
 import json
@@ -21,7 +20,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import psutil
 from dask.delayed import delayed
 
@@ -36,8 +34,6 @@ class Simulation(NamedTuple):
     tasks: int
     seconds: float = 0.0
     """How long each task sleeps."""
-    payload: int = 0
-    """Bytes that each task carries."""
     workers: int = 2
     slots: int = 1
     """Threads of each worker: as many tasks of it as run at once."""
@@ -83,7 +79,7 @@ class Start(NamedTuple):
     time: float
 
 
-def simulated_task(number: int, seconds: float, payload: np.ndarray, log: Path | None) -> None:
+def simulated_task(number: int, seconds: float, log: Path | None) -> None:
     """Sleep; with a log, append a line to it first."""
     if log is not None:
         with log.open("ab", buffering=0) as file:
@@ -172,13 +168,11 @@ def quiet() -> Iterator[None]:
 
 def simulate(simulation: Simulation) -> Outcome:
     """Run the tasks on workers of this machine, and end the workers."""
-    random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         watch = Watch(simulation, Path(folder) / "started")
         log = watch.log if simulation.kills else None
         work = partial(simulated_task, seconds=simulation.seconds, log=log)
-        payload = np.frombuffer(random.bytes(simulation.payload), np.uint8)
-        steps = (partial(work, number, payload=payload) for number in range(simulation.tasks))
+        steps = (partial(work, number) for number in range(simulation.tasks))
         tasks = [delayed(step, pure=False, traverse=False)() for step in steps]
         scheduler = {
             **{"kind": "local", "workers": simulation.workers},

@@ -12,10 +12,10 @@ from benchmarks.scale_tasks import Simulation, simulate_apart
 RATES = Rates(
     **{"entries": 1e3, "operations": 1e6, "disk": 1e6, "written": 2e6, "digest": 1e7},
     **{"survey": 5e6, "saved": 4e6, "added": 8e6, "solved": 1e7, "tasks": 10.0},
-    **{"carried": 1e6, "start": 3.0},
+    start=3.0,
 )
-# Points of 128 blocks: 64 parts of two blocks, of 262,144 points with 10 features.
-POINTS, LANDMARKS, FEATURES = 128 * 2048, 100, 10
+# Points of 128 blocks: 64 parts of two blocks, of 256,000 points with 10 features.
+POINTS, LANDMARKS, FEATURES = 128 * 2000, 100, 10
 
 
 def costs(workers, **further):
@@ -24,25 +24,24 @@ def costs(workers, **further):
 
 def test_costs_of_one_process_by_hand():
     found = costs(1, cluster=False)
-    assert found.entries == pytest.approx(26_214.4)  # 262,144 x 100 / 1e3
-    assert found.products == pytest.approx(2621.44)  # 262,144 x 100^2 / 1e6
-    assert found.survey == pytest.approx(10.48576 * 1.2)  # 10 MB at 1 MB/s and at 5 MB/s
+    assert found.entries == pytest.approx(25_600)  # 256,000 x 100 / 1e3
+    assert found.products == pytest.approx(2560)  # 256,000 x 100^2 / 1e6
+    assert found.survey == pytest.approx(10.24 * 1.2)  # 10 MB at 1 MB/s and at 5 MB/s
     assert found.solution == pytest.approx(0.1 + 10)  # 100^3 / 1e7, and 100^2 entries
     assert (found.saving, found.sums, found.tasks, found.stored) == (0, 0, 0, 0)
-    assert found.wall == pytest.approx(3 + 12.582912 + 28_835.84 + 10.1)
+    assert found.wall == pytest.approx(3 + 12.288 + 28_160 + 10.1)
     assert found.bottleneck == "entries"
-    assert found.memory == 80_000 + 40 * 2048 * 100 + (8 * 262_144 + 4000)
+    assert found.memory == 80_000 + 40 * 2000 * 100 + (80_000 + 4000)
 
 
 def test_costs_of_a_cluster_by_hand():
     found = costs(16)
-    assert found.saving == pytest.approx(64 * 80_000 / 4e6)  # each of 64 parts is saved once
-    assert found.workers == pytest.approx((26_214.4 + 2621.44 + 1.28) / 16)
-    assert found.survey == pytest.approx(10.48576 * (1.2 + 1.1))  # norms, then the digest
-    assert found.tasks == pytest.approx(64 * (0.1 + 2.101152))  # targets and landmarks: 2.1 MB
+    assert found.saving == pytest.approx(28_160 / 5 * 80_000 / 4e6)  # every five seconds
+    assert found.workers == pytest.approx((25_600 + 2560 + 112.64) / 16)
+    assert found.survey == pytest.approx(10.24 * (1.2 + 1.1))  # norms, then the digest
+    assert found.tasks == pytest.approx(64 * 0.1)
     assert found.sums == pytest.approx(64 * (0.01 + 0.02))
     assert found.stored == 65 * 80_000
-    assert found.sent == 32 * 2_101_152
     assert found.wall == pytest.approx(3 + found.survey + found.workers + 1.92 + 10.1)
     assert sum(found.steps()[name] for name in ("entries", "products", "saving")) == (
         pytest.approx(found.workers)
@@ -79,7 +78,7 @@ def test_benchmark_runs_and_predicts_again_from_its_rates(tmp_path, capsys):
     titles = ("Simulated tasks", "Real run", "Rates", "Landmarks", "Dense kernel")
     tables = [printed.split(f"\n{title}\n\n")[1].split("\n\n")[0] for title in titles]
     rows = [len(table.strip().splitlines()) - 2 for table in tables]
-    assert rows == [2, 2, 12, 16, 12]
+    assert rows == [1, 2, 11, 16, 12]
     assert all(
         value > 0 for name, value in json.loads(rates.read_text()).items() if name != "start"
     )

@@ -17,6 +17,7 @@ from dask.delayed import delayed
 
 from ntkflow.analysis.landmarks import Basis, Sums, add_points, add_sums, no_points
 from ntkflow.stores.blocks import Compute, Shared
+from ntkflow.stores.places import StoreError
 from ntkflow.stores.saved import FRESH, load_arrays, save_arrays
 from ntkflow.stores.staging import Inputs, Rows, as_floats
 
@@ -27,6 +28,7 @@ PARTS = 64
 EVERY = 5.0
 """Seconds from one save to the next, at least: saving takes a fraction of a second."""
 
+LANDMARKS = "landmarks"  # name of the file from which workers read them
 Report = Callable[[str], None]
 
 
@@ -77,7 +79,8 @@ def sums_over_points(
     total, done = _saved(visit, folder, "total", progress)
     _clean(folder, done)
     if compute is not None and folder is not None:
-        steps = (partial(_keep_part, visit, number, folder) for number in range(done, len(every)))
+        small = _without_landmarks(visit, folder)
+        steps = (partial(_keep_part, small, number, folder) for number in range(done, len(every)))
         compute([delayed(step, pure=False, traverse=False)() for step in steps])
     last = time.monotonic()
     for number in range(done, len(every)):
@@ -117,9 +120,25 @@ def part_sums(
     return sums
 
 
+def _without_landmarks(visit: Visit, folder: Path) -> Visit:
+    """The same without what grows with m, which workers read from a file in the folder."""
+    norms, directions = visit.landmarks
+    arrays = {"norms": norms, "directions": directions, **visit.basis._asdict()}
+    save_arrays(_file(folder, LANDMARKS), {name: np.asarray(a) for name, a in arrays.items()})
+    nothing = np.empty(0)
+    empty = Basis(nothing.astype(np.intp), nothing, nothing, visit.basis.early)
+    return visit._replace(landmarks=(nothing, nothing), basis=empty)
+
+
 def _keep_part(visit: Visit, number: int, folder: Path) -> None:
     """Task of a part for a worker, which computes on one thread."""
-    part_sums(visit, number, folder, 1, lambda line: None, keep=True)
+    found = load_arrays(_file(folder, LANDMARKS), lambda line: None)
+    if found is None:
+        raise StoreError(f"{folder}: found no intact landmarks, expected those of this run")
+    landmarks = found["norms"], found["directions"]
+    basis = Basis(found["used"], found["scale"], found["root"], bool(found["early"]))
+    whole = visit._replace(landmarks=landmarks, basis=basis)
+    part_sums(whole, number, folder, 1, lambda line: None, keep=True)
 
 
 def drawn(points: int, start: int, fraction: float, seed: int) -> np.ndarray:

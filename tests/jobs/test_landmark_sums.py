@@ -4,6 +4,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import cloudpickle
 import dask
 import numpy as np
 import pytest
@@ -149,6 +150,22 @@ def test_tasks_in_any_order_give_the_same_bits(tmp_path):
     with pytest.raises(Killed):
         computed(Points(), tmp_path, backwards)
     assert_same_bits(computed(Points(), tmp_path, partial(_compute_backwards, failing=0)), expected)
+
+
+def test_tasks_do_not_carry_the_landmarks(tmp_path):
+    found = []
+
+    def compute(tasks):
+        found.extend(tasks)
+        raise Killed
+
+    plan = visit(Points())._replace(x=None, targets=np.zeros((POINTS, 1)))
+    many = Basis(np.arange(500), np.ones(500), np.eye(500), early=True)
+    plan = plan._replace(basis=many, landmarks=directed(np.ones((500, 40))))
+    with pytest.raises(Killed):
+        sums_over_points(plan, tmp_path, 1, lambda line: None, compute)
+    assert all(len(cloudpickle.dumps(task)) < 10_000 for task in found)
+    assert len(found) == len(parts(POINTS))
 
 
 def _compute_backwards(tasks, failing):
