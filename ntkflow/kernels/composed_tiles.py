@@ -31,13 +31,7 @@ from ntkflow.kernels.schedule import (
     read_first,
     schedule,
 )
-from ntkflow.kernels.tiles import (
-    REPRESENTATIVES,
-    Directed,
-    retain_freed_memory,
-    strip_length,
-    tile_length,
-)
+from ntkflow.kernels.tiles import REPRESENTATIVES, Directed, strip_length, tile_length
 
 SAMPLE = 128
 """Largest number of inputs, or one strip if longer, whose variances determine the duals."""
@@ -118,6 +112,14 @@ def plan_composed(
 def _steps(layers: Layers, shape: tuple[int, ...]) -> tuple[Step | None, Schedule]:
     """Layer that is applied to the inputs at once, if there is one, and all other steps."""
     return read_first(schedule(layers, shape), shape[-1])
+
+
+def retain_freed_memory() -> None:
+    """Have the GNU C library keep the memory of tiles, instead of mapping it anew for each.
+
+    Freeing a mapped block of up to 32 MiB raises both of its thresholds to that size (mallopt(3)).
+    """
+    np.empty(31 * 2**20, np.uint8)
 
 
 def _fitted(

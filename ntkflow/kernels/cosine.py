@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntkflow.aliases import AnyArray, Float
+from ntkflow.aliases import AnyArray, Float, Inputs, OtherInputs
+from ntkflow.kernels.correlation import input_pairs
 from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.limiting import LimitingKernels, Points, recursion
 from ntkflow.kernels.pairs import Pairs, angle
@@ -71,10 +72,18 @@ def evaluate(series: CosineSeries, phi: AnyArray) -> LimitingKernels:
     return LimitingKernels(*(coefficients[i, 0] + t * last[i] - before[i] for i in (0, 1)))
 
 
-def kernels_by_series(
-    pairs: Pairs, coefficients: Float[AnyArray, "2 c"], *, stretch: float
+@partial(jax.jit, static_argnames=("stretch", "diagonal", "dtype"))
+def kernels_on_sphere(
+    x1: Inputs,
+    x2: OtherInputs,
+    coefficients: Float[AnyArray, "2 c"],
+    *,
+    stretch: float,
+    dtype: np.dtype,
+    diagonal: bool = False,
 ) -> LimitingKernels:
-    """Kernels (n, m) of inputs of equal norm, from the correlations of all pairs."""
+    """Kernels (n, m) between directions x1 (n, d) and x2 (m, d) of inputs of equal norm."""
+    pairs = input_pairs(x1, x2, dtype, diagonal=diagonal)
     return evaluate(CosineSeries(coefficients, stretch), angle(pairs))
 
 

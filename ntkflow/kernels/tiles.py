@@ -16,21 +16,19 @@ import numpy as np
 from ntkflow.aliases import AnyArray, Float
 from ntkflow.kernels.accuracy import DualError as DualError
 from ntkflow.kernels.accuracy import check_range, fit_dual
-from ntkflow.kernels.correlation import input_pairs
-from ntkflow.kernels.cosine import CosineSeries, fit_series, kernels_at_angles, kernels_by_series
+from ntkflow.kernels.cosine import CosineSeries, fit_series, kernels_at_angles, kernels_on_sphere
 from ntkflow.kernels.dual import Activation
 from ntkflow.kernels.limiting import (
     LimitingKernels,
     Points,
     kernels_at_points,
+    kernels_between,
     points,
-    recursion,
 )
 
-TILE = {"cpu": 500}
+TILE = {"cpu": 512}
 TILE_ELSEWHERE = 4096
-"""Largest number of inputs of a strip; allocators return the memory of larger tiles each time. The
-columns of a tile of 512 would share few places in a cache, which doubles the time to transpose."""
+"""Largest number of inputs of a strip; allocators return the memory of larger tiles each time."""
 SAME_NORM = {np.dtype(np.float32): 2.0, np.dtype(np.float64): 8.0}
 """Roundings of `dtype` by which norms may differ and still be treated as equal."""
 VECTORS = {"xla_cpu_prefer_vector_width": 512}
@@ -54,11 +52,12 @@ class Network:
     weight_gain: float = 1.0
 
 
-# Programs of their own, because within one program XLA would recompute the pairs from the matrix
-# product for each of their uses.
-_input_pairs = jax.jit(input_pairs, static_argnames=("dtype", "diagonal"), compiler_options=VECTORS)
-_by_recursion = jax.jit(recursion, static_argnames="activation", compiler_options=VECTORS)
-_by_series = jax.jit(kernels_by_series, static_argnames="stretch", compiler_options=VECTORS)
+_by_recursion = jax.jit(
+    kernels_between, static_argnames=("activation", "diagonal"), compiler_options=VECTORS
+)
+_on_sphere = jax.jit(
+    kernels_on_sphere, static_argnames=("stretch", "diagonal", "dtype"), compiler_options=VECTORS
+)
 
 
 Directed = tuple[np.ndarray, np.ndarray]
@@ -100,11 +99,13 @@ class Plan(NamedTuple):
 
     def tile(self, one: Points, two: Points, diagonal: bool) -> LimitingKernels:
         """Both kernels between two strips; `diagonal` asserts that they are the same strip."""
-        pairs = _input_pairs(one.direction, two.direction, dtype=self.dtype, diagonal=diagonal)
         if self.series is None:
-            return _by_recursion(pairs, one, two, activation=self.network.activation)
-        coefficients, stretch = self.series
-        return _by_series(pairs, coefficients, stretch=stretch)
+            activation = self.network.activation
+            return _by_recursion(one, two, activation=activation, diagonal=diagonal)
+        x1, x2, (coefficients, stretch) = one.direction, two.direction, self.series
+        return _on_sphere(
+            x1, x2, coefficients, stretch=stretch, dtype=self.dtype, diagonal=diagonal
+        )
 
 
 def tile_length() -> int:
@@ -139,7 +140,6 @@ def plan_kernels(
     or too small for `dtype`, at variances that occur.
     """
     dtype = np.dtype(dtype)
-    retain_freed_memory(8 * 2**20)  # tiles, but not all inputs, which it would slow down
     exact = Plan(network, features, np.dtype(np.float64), None, 0.0)
     representative = _representative(norms)
     typical = _typical(representative, exact)
@@ -151,14 +151,6 @@ def plan_kernels(
             typical = _typical(representative[:1], exact._replace(network=fitted))
         series = fit_series(_first(typical), fitted.activation, dtype)
     return Plan(fitted, features, dtype, series, error)
-
-
-def retain_freed_memory(size: int = 31 * 2**20) -> None:
-    """Have the GNU C library keep the memory of tiles, instead of mapping it anew for each.
-
-    Freeing a mapped block of `size` < 32 MiB raises both of its thresholds to that (mallopt(3)).
-    """
-    np.empty(size, np.uint8)
 
 
 def diagonal_kernels(
