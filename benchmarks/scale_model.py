@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 
 from ntkflow.analysis.landmarks import COPIES
 from ntkflow.interface.landmarks import ENTRY
-from ntkflow.jobs.landmark_sums import BLOCK, EVERY, PARTS
+from ntkflow.jobs.landmark_sums import BLOCK, EVERY, PARTS, SAVING
 
 SINGLE, DOUBLE = 4, 8  # bytes of a number
 DENSE_BLOCK = 2048  # rows of a block of a store
@@ -124,7 +124,8 @@ def landmark_costs(
     rounds = -(-parts // workers)
     gram, inputs = DOUBLE * m**2, SINGLE * points * features
     entries, products = points * m / rates.entries, points * m**2 / rates.operations
-    saving = max(parts, (entries + products) / EVERY) * gram / rates.saved * cluster
+    save, work = gram / rates.saved, entries + products
+    saving = max(parts * save, min(work / EVERY * save, SAVING * work)) * cluster
     own = SINGLE * m * features + gram  # landmarks and their Cholesky factor
     sums = parts * (gram / rates.added + gram / rates.saved) * cluster
     survey = inputs * (1 / rates.disk + 1 / rates.survey)

@@ -26,7 +26,9 @@ BLOCK = 2000
 PARTS = 64
 """Largest number of parts."""
 EVERY = 5.0
-"""Seconds from one save to the next, at least: saving takes a fraction of a second."""
+"""Seconds from one save to the next, at least."""
+SAVING = 0.05
+"""Largest fraction of the time that goes into saving."""
 
 LANDMARKS = "landmarks"  # name of the file from which workers read them
 Report = Callable[[str], None]
@@ -82,15 +84,14 @@ def sums_over_points(
         small = _without_landmarks(visit, folder)
         steps = (partial(_keep_part, small, number, folder) for number in range(done, len(every)))
         compute([delayed(step, pure=False, traverse=False)() for step in steps])
-    last = time.monotonic()
+    saves = _Saves(folder)
     for number in range(done, len(every)):
         part = part_sums(visit, number, folder, threads, progress, keep=False)
         for sums, others in zip(total, part, strict=True):
             add_sums(sums, others)
-        if folder is not None and (_due(last) or number + 1 == len(every)):
-            _save(folder, "total", total, number + 1)
+        if saves.due() or number + 1 == len(every):
+            saves.save("total", total, number + 1)
             _clean(folder, number + 1)
-            last = time.monotonic()
         reached = min(every[number].stop, visit.points)
         progress(f"landmarks: {reached:,} of {visit.points:,} points")
     return total
@@ -109,14 +110,13 @@ def part_sums(
     """Sums over the points of a part; `keep` saves them too once they are complete."""
     blocks = parts(visit.points)[number]
     sums, done = _saved(visit, folder, _name(number), progress)
-    last = time.monotonic()
+    saves = _Saves(folder)
     with ThreadPoolExecutor(threads) as pool:
         for position in range(done, len(blocks)):
             _visit_block(visit, blocks[position], sums, pool.map)
             complete = position + 1 == len(blocks)
-            if folder is not None and (keep if complete else _due(last)):
-                _save(folder, _name(number), sums, position + 1)
-                last = time.monotonic()
+            if keep if complete else saves.due():
+                saves.save(_name(number), sums, position + 1)
     return sums
 
 
@@ -162,8 +162,29 @@ def _visit_block(visit: Visit, start: int, both: Both, apply: Callable[..., Any]
     add_points(both.fitted, kernel, y, visit.basis)
 
 
-def _due(last: float) -> bool:
-    return time.monotonic() - last >= EVERY
+class _Saves:
+    """Saves sums in a folder, if there is one, and tells when the next save is due."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder, self.next = folder, time.monotonic() + EVERY
+
+    def due(self) -> bool:
+        """Return True if it is time to save."""
+        return time.monotonic() >= self.next
+
+    def save(self, name: str, both: Both, done: int) -> None:
+        """Save sums, with the number of blocks or parts that they contain."""
+        if self.folder is None:
+            return
+        start = time.monotonic()
+        arrays = {
+            f"{kind}_{field}": array
+            for kind, sums in both._asdict().items()
+            for field, array in sums._asdict().items()
+        }
+        save_arrays(_file(self.folder, name), {**arrays, "done": np.asarray(done)})
+        end = time.monotonic()
+        self.next = end + max(EVERY, (end - start) / SAVING)
 
 
 def _name(number: int) -> str:
@@ -179,16 +200,6 @@ def _clean(folder: Path | None, done: int) -> None:
     if folder is not None:
         for file in (*folder.glob(f"*{FRESH}"), *(_file(folder, _name(n)) for n in range(done))):
             file.unlink(missing_ok=True)
-
-
-def _save(folder: Path, name: str, both: Both, done: int) -> None:
-    """Save sums, with the number of blocks or parts that they contain."""
-    arrays = {
-        f"{kind}_{field}": array
-        for kind, sums in both._asdict().items()
-        for field, array in sums._asdict().items()
-    }
-    save_arrays(_file(folder, name), {**arrays, "done": np.asarray(done)})
 
 
 def _saved(visit: Visit, folder: Path | None, name: str, report: Report) -> tuple[Both, int]:

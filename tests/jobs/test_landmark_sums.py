@@ -23,7 +23,7 @@ POINTS, LANDMARKS = 150, 7
 @pytest.fixture(autouse=True, scope="module")
 def _small_blocks():
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"BLOCK": 8, "EVERY": 0, "PARTS": 4}.items():
+        for name, value in {"BLOCK": 8, "EVERY": 0, "SAVING": np.inf, "PARTS": 4}.items():
             patch.setattr(landmark_sums, name, value)
         yield
 
