@@ -1,12 +1,9 @@
 """The benchmark of landmarks fits what it says, in processes whose figures it prints."""
 
-import os
-
 import numpy as np
 import pytest
 
 from benchmarks import landmark_digits, landmarks
-from ntkflow.datasets.idx import FOLDER_VARIABLE
 
 
 @pytest.mark.slow
@@ -51,15 +48,3 @@ def test_scores_count_the_wrong_ones():
     found = landmark_digits.scored(y[[1, 0, 2, 3]], y)
     assert found["wrong"] == pytest.approx(0.5)
     assert found["error"] == pytest.approx(4 / 16)
-
-
-@pytest.mark.slow
-def test_the_dense_solution_is_that_of_all_landmarks(tmp_path, monkeypatch):
-    if FOLDER_VARIABLE not in os.environ:
-        pytest.skip(f"{FOLDER_VARIABLE} names no folder with MNIST")
-    landmark_digits.write_dense(100, str(tmp_path))
-    dense = landmark_digits.solve_dense(100, str(tmp_path))
-    some = landmark_digits.with_landmarks(100, 600)
-    assert dense["wrong"] == some["wrong"]
-    assert dense["error"] == pytest.approx(some["error"], rel=1e-3)
-    assert landmark_digits.read_dense(str(tmp_path))["bytes"] >= 600**2 * 4

@@ -194,7 +194,7 @@ def test_smooth_kernels_change_at_zero_inputs_without_biases(name):
     np.testing.assert_allclose(found, difference(function, 1e-3), rtol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["relu", "erf", "gelu", "sin"])
+@pytest.mark.parametrize("name", ["relu", "erf"])
 def test_second_derivatives_beside_zero_inputs_without_biases(name):
     """By the gain; one input that is zero does not spoil the others."""
 
