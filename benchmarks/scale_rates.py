@@ -1,4 +1,4 @@
-"""Rates of this machine of which the costs of large regressions are made, and the check of them."""
+"""Measure the rates from which costs of large regressions are predicted, and compare a real run."""
 
 import os
 import time

@@ -1,12 +1,12 @@
 """Regression with landmarks: coefficients from sums over any number of points.
 
 With m landmarks Z, f(x) = K(x, Z) a minimises (1/N) sum_i ||f(x_i) - y_i||^2 + ridge a^T K_ZZ a,
-the cost of `regression` restricted to the span of K(., z_j): Nystroem regression (Williams & Seeger
-2001; Rudi, Carratino & Rosasco 2017). With K_ZZ = L L^T and features phi(x) = L^-1 K(Z, x) this is
-ridge regression on features, f(x) = phi(x)^T w. Its minimum depends on the points only through the
-sums of phi phi^T and phi y^T. Sums of disjoint sets of points add, and so the points may be visited
-in parts, anywhere. The error on points that were left out follows from their sums, for any number
-of ridges.
+the cost of `regression` restricted to the span of K(., z_j): Nystroem regression (Rudi, Carratino
+& Rosasco 2017). With K_ZZ = L L^T and features phi(x) = L^-1 K(Z, x) this is
+ridge regression on features, f(x) = phi(x)^T w. Its minimiser depends on the points only through
+the sums of phi phi^T and phi y^T. Sums of disjoint sets of points add, and so the points may be
+visited in parts, anywhere. The error on points that were left out follows from their sums, for
+any number of ridges.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,9 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 Matrix = NDArray[np.float64]
 
 TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-6}
-"""Fraction of its variance to which a landmark that is left out is determined by others, for kernel
-values of a precision: features would have errors of a rounding over the square root of it."""
+"""Pivot tolerance by precision of kernel values: a landmark is left out if its variance given those
+in use is at most this fraction of K(z, z). Features have errors of up to a rounding over its
+root."""
 
 WELL_CONDITIONED = 1e5
 """Condition of K_ZZ up to which L^-1 may be applied to the sums instead of to each point. That
@@ -54,7 +55,8 @@ class Sums(NamedTuple):
     """Sums over points: all that a regression needs of them."""
 
     gram: Matrix
-    """Sum of phi phi^T (r, r), only its lower triangle; without L^-1 unless that is early."""
+    """Lower triangle of the sum of phi phi^T (r, r). Unless `Basis.early`, phi is the scaled
+    K(Z, x), without L^-1."""
     cross: Matrix
     """Sum of phi y^T (r, outputs), likewise."""
     squares: Matrix
@@ -129,8 +131,8 @@ def fit_path(
 ) -> RidgePath:
     """Regression on all points with the ridge that is best on held-out ones, for m = `count`.
 
-    Of ridges with equal errors the largest is taken. A ridge that is too small has the error
-    infinity. Without held-out points, the first ridge is taken and errors are NaN.
+    If errors are equal, the largest ridge is taken. A ridge that is too small has an infinite
+    error. Without held-out points, the first ridge is taken and errors are NaN.
 
     Raises
     ------

@@ -41,8 +41,8 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Precision of the kernels, ``float64`` or ``float32``.
     landmarks
         Number of random training points whose kernels span the function that is fitted; all of them
-        by default. With m landmarks a fit takes n m^2 operations and no more memory than the data
-        and m^2 numbers, as `ntkflow.api.landmark_regression` does.
+        by default. With m < n landmarks a fit takes of the order of n m^2 operations, and memory of
+        the order of m^2 besides the data (see `ntkflow.api.landmark_regression`).
     random_state
         Seed of the choice of landmarks, as in scikit-learn.
 
@@ -51,9 +51,10 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_
         Class labels (C,).
     X_train_
-        Inputs (m, n_features) of the training data, or the landmarks.
+        Training inputs (n, n_features), or the m landmarks (m, n_features).
     dual_coef_
-        Coefficients (m, C), or (m, 1) for two classes, of the limiting NTK.
+        Coefficients (n, C), or (n, 1) for two classes, of the limiting NTK; with m landmarks m of
+        them.
     n_features_in_, feature_names_in_
         Number of features, and their names if X is a frame with string names.
     """

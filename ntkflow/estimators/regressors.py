@@ -114,7 +114,7 @@ class _InfinitelyWide(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type:
             raise refusal("return_cov", return_cov, "False if return_std is True")
         if (return_std or return_cov) and not self._has_covariance:
             name = "return_std" if return_std else "return_cov"
-            raise refusal(name, True, "False after a fit with landmarks")
+            raise refusal(name, True, "False after a fit with landmarks; fit with landmarks=None")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         parts = [slice(None)] if return_cov else batches(len(X), len(self.X_train_))
         means, covariances = zip(
@@ -188,18 +188,19 @@ class NTKRegressor(_InfinitelyWide):
         Precision of the kernels, ``float64`` or ``float32``.
     landmarks
         Number of random training points whose kernels span the function that is fitted; all of them
-        by default. With m landmarks a fit takes n m^2 operations and no more memory than the data
-        and m^2 numbers, as `ntkflow.api.landmark_regression` does, but
-        `time` must be infinite, and there are no deviations.
+        by default. With m < n landmarks a fit takes of the order of n m^2 operations, and memory of
+        the order of m^2 besides the data (see `ntkflow.api.landmark_regression`).
+        `time` must then be infinite, and `predict` returns no standard deviations.
     random_state
         Seed of the choice of landmarks, as in scikit-learn.
 
     Attributes
     ----------
     X_train_
-        Inputs (m, n_features) of the training data, or the landmarks.
+        Training inputs (n, n_features), or the m landmarks (m, n_features).
     dual_coef_
-        Coefficients (m, n_outputs) of the limiting NTK, for normalised targets.
+        Coefficients (n, n_outputs), or (m, n_outputs) with m landmarks, of the limiting NTK, for
+        normalised targets.
     network_
         The `ntkflow.api.InfiniteNetwork` that computes the covariance; not with landmarks.
     n_features_in_, feature_names_in_
@@ -234,7 +235,9 @@ class NTKRegressor(_InfinitelyWide):
         if self._has_covariance:
             return super()._fit(x, targets)
         if np.ndim(self.time) or self.time != np.inf:
-            raise refusal("time", self.time, "infinity with landmarks")
+            raise refusal(
+                "time", self.time, "infinity with landmarks; set landmarks=None for a finite time"
+            )
         return landmark_coefficients(Limit.of(self), x, targets, self.X_train_, self.ridge)
 
     def _train(self, train: Kernels, targets: np.ndarray) -> np.ndarray:

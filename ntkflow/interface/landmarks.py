@@ -102,7 +102,14 @@ class LandmarkRegression:
 
     @checked
     def predict(self, x: StoredImages, *, threads: Threads | None = None) -> np.ndarray:
-        """Predict f (M, k) at inputs x (M, ...), a block at a time.
+        """Predict f (M, k), in float64, at inputs x (M, ...), a block at a time.
+
+        Parameters
+        ----------
+        x
+            Inputs, in memory or read from disk by rows, twice, as in `landmark_regression`.
+        threads
+            Number of tiles of the kernel computed at once; two per core by default.
 
         Raises
         ------
@@ -151,12 +158,12 @@ def landmark_regression(
     threads: Threads | None = None,
     progress: Progress | None = None,
 ) -> LandmarkRegression:
-    """Kernel ridge regression with m landmarks Z, visiting each of N points once.
+    """Kernel ridge regression with m landmarks Z, without storing the kernel of N points.
 
     Minimises (1/N) sum_i ||f(x_i) - y_i||^2 + ridge ||f||_K^2 over f(x) = K(x, Z) a, which is
-    `kernel_regression` if all points are landmarks (Williams & Seeger 2001; Rudi, Carratino &
-    Rosasco 2017). It takes N m entries of the kernel, which are not kept, and N m^2 operations in
-    float64.
+    `kernel_regression` if all points are landmarks (Nystroem regression: Rudi, Carratino & Rosasco
+    2017). It computes N m kernel values, which are not stored, and takes N m^2 operations in
+    float64, or twice as many if the condition number of K_ZZ exceeds 1e5.
 
     Parameters
     ----------
@@ -174,26 +181,29 @@ def landmark_regression(
         ``ntk`` or ``nngp``.
     depth, layers, activation, kinks, beta, weight_gain, precision
         As in `limiting_kernels`. Sums are in float64 in any case. With kernel values in float32
-        use a ridge that is at least 1e-7 of the largest eigenvalue of K / N.
+        a small ridge amplifies their errors; see docs/landmarks.md.
     ridge
         Ridge of the averaged cost, as in `kernel_regression`; of several, the one with the smallest
         error on held-out points, or the largest of those with equal errors.
     held_out
-        Fraction of the points, drawn at random, whose error chooses the ridge. The fit with that
-        ridge includes them.
+        Fraction of the points, from 0 to 0.5, held out at random to choose the ridge. The final fit
+        includes the held-out points.
     seed
         Seed of random landmarks and held-out points.
     sums
         Folder for sums over points, from which the same call resumes if it is killed. Calls that
-        differ in `ridge` alone share them, and visit no points again. Delete the folder when it is
-        no longer needed.
+        differ only in `ridge`, `memory`, `scheduler`, `threads` or `progress` share them: they read
+        the inputs for norms and digest, but compute no kernel values again. Delete the folder when
+        it is no longer needed.
     memory
-        GiB for all arrays together, without those that were passed.
+        GiB for the arrays of this process, besides the arguments. It is compared with an estimate,
+        and changes nothing else.
     scheduler
         ``threads``, or a value of the configuration key `kernels.scheduler`. Workers need a folder
         `sums`, and inputs that they can open themselves: a memory map, Zarr or Dask.
     threads
-        Number of tiles of the kernel computed at once; two per core by default.
+        Number of tiles of the kernel computed at once; two per core by default. With another
+        scheduler, number of threads that local workers share; one per core by default.
     progress
         Function that receives a line of text for each part of the points.
 
@@ -208,9 +218,12 @@ def landmark_regression(
         If an argument is invalid, `memory` is too little, or all ridges are too small for the
         normal equations.
     StoreError
-        If `sums` contains something else or another run is using it. It is a ValueError.
+        If `sums` contains something else, cannot be written, or is used by another run. It is a
+        ValueError.
     DualError
         As in `limiting_kernels`.
+    ModuleNotFoundError
+        If `selection` is ``k-means++`` and scikit-learn is not installed.
     """
     network: dict[str, Any] = {"depth": depth, "layers": layers, "activation": activation}
     network |= {"kinks": kinks, "beta": beta, "weight_gain": weight_gain, "precision": precision}
@@ -269,8 +282,8 @@ def _check(
     needed = (values + NUMBER * rows * features + 24 * points) / GIB
     if memory < needed:
         raise ValueError(
-            f"memory: found {memory:g} GiB, expected {needed:.2g} or more for {count} landmarks "
-            f"and {features} features"
+            f"memory: found {memory:g} GiB, expected {1.05 * needed:.2g} or more for {count} "
+            f"landmarks and {features} features; raise it or use fewer landmarks"
         )
 
 
@@ -294,7 +307,8 @@ def _check_reached(x: Inputs, sums: Path | None, cluster: Any) -> None:
     if cluster is not None and len(cloudpickle.dumps(x)) > MESSAGE:
         raise ValueError(
             "x: found an array in memory, expected one that workers open themselves: a whole "
-            "memory map of a file, or an array of Zarr or Dask"
+            "memory map of a file, or an array of Zarr or Dask; save it with numpy.save and pass "
+            "numpy.load(file, mmap_mode='r')"
         )
 
 

@@ -41,13 +41,13 @@ class Visit(NamedTuple):
     targets: Inputs
     """y (N, outputs) in float64."""
     landmarks: Rows
-    """Those of the basis."""
+    """Norms (r,) and directions (r, d) of the landmarks in use."""
     basis: Basis
     directed: Callable[[np.ndarray], Rows]
     kernel: Shared
     """A `BlockKernel` that takes a function like `map` as `apply`."""
     which: int
-    """Index of the one of its kernels that is used."""
+    """Index of the kernel in use among those of `kernel`."""
     held_out: float
     """Fraction of the points that are held out, drawn independently."""
     seed: int
@@ -121,7 +121,7 @@ def part_sums(
 
 
 def _without_landmarks(visit: Visit, folder: Path) -> Visit:
-    """The same without what grows with m, which workers read from a file in the folder."""
+    """Visit without landmarks and factor, which are saved in a file for the workers."""
     norms, directions = visit.landmarks
     arrays = {"norms": norms, "directions": directions, **visit.basis._asdict()}
     save_arrays(_file(folder, LANDMARKS), {name: np.asarray(a) for name, a in arrays.items()})
@@ -134,7 +134,9 @@ def _keep_part(visit: Visit, number: int, folder: Path) -> None:
     """Task of a part for a worker, which computes on one thread."""
     found = load_arrays(_file(folder, LANDMARKS), lambda line: None)
     if found is None:
-        raise StoreError(f"{folder}: found no intact landmarks, expected those of this run")
+        raise StoreError(
+            f"{folder}: found no intact {LANDMARKS}.npz, expected that of this run; run again"
+        )
     landmarks = found["norms"], found["directions"]
     basis = Basis(found["used"], found["scale"], found["root"], bool(found["early"]))
     whole = visit._replace(landmarks=landmarks, basis=basis)

@@ -31,7 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkflow.aliases import Array, Gram
-from ntkflow.kernels.polynomials import horner, interpolated
+from ntkflow.kernels.polynomials import horner
 
 # Degrees of A and B at which Chebyshev interpolation on [0, 1] has converged to rounding error.
 DEGREES = {np.dtype(np.float32): (7, 6), np.dtype(np.float64): (21, 20)}
@@ -155,4 +155,14 @@ def _polynomials(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
         return lambda folded: 2**0.5 / np.pi * np.polynomial.polynomial.polyval(folded / 2, terms)
 
     angles, chords = DEGREES[dtype]
-    return (interpolated(scaled(series), angles), interpolated(scaled(series / divisors), chords))
+    return (_interpolated(scaled(series), angles), _interpolated(scaled(series / divisors), chords))
+
+
+def _interpolated(function: Callable[[np.ndarray], np.ndarray], degree: int) -> np.ndarray:
+    """Coefficients as by `polynomials.interpolated`, but for their last digit.
+
+    Published results of ReLU networks depend on it: with degenerate eigenvalues it chooses the
+    eigenvectors, and with them the draws.
+    """
+    fitted = np.polynomial.Chebyshev.interpolate(lambda t: function((t + 1) / 2), degree)
+    return np.asarray(fitted.convert(kind=np.polynomial.Polynomial).coef)

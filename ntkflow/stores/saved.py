@@ -24,8 +24,8 @@ def save_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
         fresh.replace(file)
     except OSError as error:
         raise StoreError(
-            f"{file}: cannot be written ({error.strerror}); free some space or choose another "
-            "folder, and run again: what was saved before is used"
+            f"{file}: cannot be written ({error.strerror}); free some space and run again to "
+            "resume from the last save, or choose another folder to start again"
         ) from error
     finally:
         fresh.unlink(missing_ok=True)
@@ -45,7 +45,7 @@ def load_arrays(file: Path, report: Callable[[str], None]) -> dict[str, np.ndarr
             raise ValueError("its digest does not match")
     except Exception as error:  # a damaged file makes zipfile and NumPy raise errors of many types
         reason = f"{type(error).__name__}: {error}"[:200].splitlines()[0]
-        report(f"{file}: found a damaged file ({reason}); its sums are computed again")
+        report(f"{file}: found a damaged file ({reason}); it is computed again")
         return None
     return arrays
 
