@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 
 from benchmarks.scale_model import Rates, landmark_costs, landmarks_for
 from ntkflow.jobs.landmark_sums import PARTS
@@ -22,7 +21,6 @@ STEPS = {
     "solution": ("solution", "#e69f00", "solid"),
     "tasks": ("tasks sent", "#7f7f7f", "dotted"),
 }
-COLOURS = 48  # of the PNG
 
 
 def draw(rates: Rates, sizes: Sequence[int]) -> Figure:
@@ -60,9 +58,5 @@ def _panel(axes: Axes, rates: Rates, points: int) -> None:
 
 
 def write(rates: Rates, sizes: Sequence[int], file: Path) -> None:
-    """Write the figure; a PNG in few colours."""
+    """Write the figure in the format of the file's name."""
     style.save(draw(rates, sizes), [file])
-    if file.suffix == ".png":
-        with Image.open(file) as drawn:
-            few = drawn.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-        few.save(file, optimize=True)

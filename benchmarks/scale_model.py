@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from ntkflow.analysis.landmarks import COPIES
-from ntkflow.interface.landmarks import ENTRY
+from ntkflow.interface.landmark_choice import ENTRY
 from ntkflow.jobs.landmark_sums import BLOCK, EVERY, PARTS, SAVING
 
 SINGLE, DOUBLE = 4, 8  # bytes of a number

@@ -19,6 +19,7 @@ from benchmarks.scale_tasks import Simulation
 from ntkflow import api
 from ntkflow.analysis.landmarks import Sums, add_points, add_sums, basis, fit_path, no_points
 from ntkflow.interface import landmarks as interface
+from ntkflow.interface.landmark_choice import survey
 from ntkflow.interface.limiting import NAMES
 from ntkflow.jobs.landmark_sums import BLOCK
 from ntkflow.stores.saved import load_arrays, save_arrays
@@ -135,9 +136,9 @@ def survey_rates(size: Size) -> dict[str, float]:
     network |= {"activation": "relu", "kinks": (), "beta": 0.1, "weight_gain": 1.0}
     rows, _, recipe = interface._recipe(x, None, network)
     nothing = np.empty(0, np.intp)
-    survey = best(lambda: interface._survey(rows, recipe, nothing), size.repeats)
+    found = best(lambda: survey(rows, recipe, nothing), size.repeats)
     digest = best(lambda: digest_inputs(x, "x"), size.repeats)
-    return {"survey": x.nbytes / survey.processor, "digest": x.nbytes / digest.processor}
+    return {"survey": x.nbytes / found.processor, "digest": x.nbytes / digest.processor}
 
 
 def simulations(size: Size) -> tuple[Simulation, ...]:

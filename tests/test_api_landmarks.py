@@ -217,14 +217,14 @@ def test_refusals_come_before_any_work(data, name, monkeypatch):
     x, y, _ = data
     given, message = WRONG[name]
     arguments = {"landmarks": LANDMARKS, "ridge": RIDGE, "depth": 3, "targets": y, **given}
-    monkeypatch.setattr("ntkflow.interface.landmarks._survey", None)  # would fail
+    monkeypatch.setattr("ntkflow.interface.landmarks.survey", None)  # would fail
     with pytest.raises(ValueError, match=message):
         api.landmark_regression(x, **arguments)
 
 
 def test_arrays_in_memory_are_not_sent_to_workers(data, tmp_path, monkeypatch):
     x, y, _ = data
-    monkeypatch.setattr("ntkflow.interface.landmarks.MESSAGE", 1000)
+    monkeypatch.setattr("ntkflow.interface.landmark_choice.MESSAGE", 1000)
     with pytest.raises(
         ValueError, match=r"x: found an array in memory, expected one that workers open"
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations  # so that help() names the types of arguments
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -11,15 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import cloudpickle
 import numpy as np
-from numpy.typing import NDArray
 
 from ntkflow.analysis import landmarks as solver
-from ntkflow.extras import require
 from ntkflow.interface import arrays, settings
 from ntkflow.interface.arguments import (
-    GIB,
     Activation,
     Beta,
     Kinks,
@@ -33,7 +29,18 @@ from ntkflow.interface.arguments import (
     computing,
     cores,
 )
-from ntkflow.interface.checks import checked, number, one_of, refusal
+from ntkflow.interface.checks import checked, number, one_of
+from ntkflow.interface.landmark_choice import (
+    SPREAD,
+    Choice,
+    Work,
+    check,
+    check_held_out,
+    check_reached,
+    chosen,
+    survey,
+    wanted_points,
+)
 from ntkflow.interface.layers import LayerList
 from ntkflow.interface.limiting import NAMES, Depth, StoredImages, limiting_kernels, recipe_of
 from ntkflow.interface.recipes import statements
@@ -41,25 +48,7 @@ from ntkflow.jobs import landmark_sums
 from ntkflow.stores.blocks import Shared
 from ntkflow.stores.building import lock_folder
 from ntkflow.stores.grams import Recipe
-from ntkflow.stores.staging import (
-    STRIP,
-    Inputs,
-    as_floats,
-    check_finite,
-    digest_inputs,
-    strips,
-)
-
-CANDIDATES = 8
-"""Number of random inputs for each landmark, among which k-means++ chooses."""
-NUMBER = 32
-"""Bytes for each number of the inputs in memory: as read, in float64 twice, and the direction."""
-MESSAGE = 2**20
-"""Bytes of inputs that may travel with a task."""
-ENTRY = 40
-"""Bytes for each kernel value of a block: both kernels, and twice the one in use in float64."""
-SPREAD = "k-means++"
-
+from ntkflow.stores.staging import Inputs, as_floats, digest_inputs, strips
 
 Landmarks = Annotated[Any, arrays.landmarks]
 Ridges = Annotated[Any, settings.ridges]
@@ -122,7 +111,7 @@ class LandmarkRegression:
                 f"{self.landmarks.shape[1:]}, as the landmarks have"
             )
         points, other, recipe = _recipe(arrays.reopened(x), self.landmarks, self.network)
-        norms, _ = _survey(points, recipe, np.empty(0, np.intp))
+        norms, _ = survey(points, recipe, np.empty(0, np.intp))
         landmarks = recipe.directed(other[:])
         kernels, _ = recipe.plan(np.append(norms, landmarks[0]), points.shape[1])
         index = recipe.names.index(self.kernel)
@@ -227,89 +216,54 @@ def landmark_regression(
     """
     network: dict[str, Any] = {"depth": depth, "layers": layers, "activation": activation}
     network |= {"kinks": kinks, "beta": beta, "weight_gain": weight_gain, "precision": precision}
+    choice, local = Choice(landmarks, selection, held_out, seed), scheduler == {"kind": "threads"}
+    work = Work(sums, memory, None if local else scheduler, threads, progress)
     inputs = arrays.reopened(x)
-    cluster: Any = None if scheduler == {"kind": "threads"} else scheduler
-    given = np.array(landmarks) if isinstance(landmarks, np.ndarray) else None
-    points, _, recipe = _recipe(inputs, given, network)
-    _check(points, targets, landmarks, selection, held_out, memory)
-    _check_held_out(points.shape[0], ridge, held_out, seed)
-    _check_reached(inputs, sums, cluster)
-    report, index = progress or (lambda line: None), recipe.names.index(kernel)
+    points, _, recipe = _recipe(inputs, choice.given, network)
+    check(points, targets, choice, work)
+    check_held_out(points.shape[0], ridge, choice)
+    check_reached(inputs, work)
     with nullcontext() if sums is None else lock_folder(sums):
-        wanted = _wanted(points.shape[0], landmarks, selection, seed)
-        norms, candidates = _survey(points, recipe, wanted)
-        z = given if given is not None else _chosen(candidates, landmarks, selection, seed)
-        z = z.reshape(len(z), *inputs.shape[1:])
-        exact = np.asarray(limiting_kernels(z, **{**network, "precision": "float64"})[index])
-        basis = solver.basis(exact, recipe.dtype)
-        rows = recipe.directed(z.reshape(len(z), -1)[basis.used])
-        kernels, _ = recipe.plan(np.append(norms, rows[0]), points.shape[1])
-        visit = landmark_sums.Visit(
-            *(points, np.asarray(targets, float), rows, basis, recipe.directed),
-            *(Shared(kernels), index, held_out, seed),
-        )
-        folder = None if sums is None else _folder(sums, recipe, visit)
-        if cluster is not None and folder is not None:
-            visit = visit._replace(targets=_shared(targets, folder))
-        both = landmark_sums.sums_over_points(
-            *(visit, folder, threads or 2 * cores(), report),
-            None if cluster is None else computing(cluster, threads or cores()),
-        )
-    path = solver.fit_path(both.fitted, both.held_out if held_out else None, basis, len(z), ridge)
-    return LandmarkRegression(z, *path[:2], ridge, path.errors, len(basis.used), kernel, network)
+        z, visit = _planned(points, targets, inputs.shape[1:], recipe, network, kernel, choice)
+        both = _summed(visit, recipe, work)
+    parts = both.fitted, both.held_out if held_out else None
+    path = solver.fit_path(*parts, visit.basis, len(z), ridge)
+    found = path.coefficients, path.ridge, ridge, path.errors, len(visit.basis.used)
+    return LandmarkRegression(z, *found, kernel, network)
 
 
-def _check(
-    x: Inputs,
+def _planned(
+    points: Inputs,
     targets: np.ndarray,
-    landmarks: int | np.ndarray,
-    selection: str,
-    held_out: float,
-    memory: float,
-) -> None:
-    """Raise ValueError for arguments that do not fit each other, or too little memory."""
-    points, features = x.shape
-    if len(targets) != points:
-        raise ValueError(f"targets: found {len(targets)} rows, expected {points}, one per row of x")
-    count = landmarks if isinstance(landmarks, int) else len(landmarks)
-    if isinstance(landmarks, int) and landmarks > points:
-        raise ValueError(f"landmarks: found {landmarks}, expected at most {points}, the inputs")
-    if selection == SPREAD:
-        require("sklearn", "sklearn")
-    matrices = 2 * (2 if held_out else 1) + solver.COPIES
-    rows = STRIP + (CANDIDATES if selection == SPREAD else 1) * count
-    values = 8 * matrices * count**2 + ENTRY * landmark_sums.BLOCK * count
-    needed = (values + NUMBER * rows * features + 24 * points) / GIB
-    if memory < needed:
-        raise ValueError(
-            f"memory: found {memory:g} GiB, expected {1.05 * needed:.2g} or more for {count} "
-            f"landmarks and {features} features; raise it or use fewer landmarks"
-        )
+    shape: tuple[int, ...],
+    recipe: Recipe,
+    network: Mapping[str, Any],
+    kernel: str,
+    choice: Choice,
+) -> tuple[np.ndarray, landmark_sums.Visit]:
+    """Landmarks Z (m, ...), of inputs of the shape `shape`, and the visit of the points."""
+    norms, candidates = survey(points, recipe, wanted_points(points.shape[0], choice))
+    z = chosen(candidates, choice).reshape(choice.size, *shape)
+    index = recipe.names.index(kernel)
+    exact = np.asarray(limiting_kernels(z, **{**network, "precision": "float64"})[index])
+    basis = solver.basis(exact, recipe.dtype)
+    rows = recipe.directed(z.reshape(len(z), -1)[basis.used])
+    kernels, _ = recipe.plan(np.append(norms, rows[0]), points.shape[1])
+    return z, landmark_sums.Visit(
+        *(points, np.asarray(targets, float), rows, basis, recipe.directed),
+        *(Shared(kernels), index, choice.held_out, choice.seed),
+    )
 
 
-def _check_held_out(points: int, ridges: Sequence[float], fraction: float, seed: int) -> None:
-    """Raise ValueError unless some points, and not all, are held out to choose among ridges."""
-    if len(ridges) > 1 and not fraction:
-        raise refusal("held_out", fraction, "more than 0, to choose among several ridges")
-    starts = range(0, points, landmark_sums.BLOCK) if fraction else ()
-    count = sum(landmark_sums.drawn(points, start, fraction, seed).sum() for start in starts)
-    if fraction and count in (0, points):
-        raise ValueError(
-            f"held_out: found {fraction:g}, which holds out {count} of {points} points, expected "
-            "a fraction that holds out some and not all"
-        )
-
-
-def _check_reached(x: Inputs, sums: Path | None, cluster: Any) -> None:
-    """Raise ValueError unless workers, if there are any, can open inputs and the folder of sums."""
-    if cluster is not None and sums is None:
-        raise refusal("sums", sums, "a folder that all workers reach, with this scheduler")
-    if cluster is not None and len(cloudpickle.dumps(x)) > MESSAGE:
-        raise ValueError(
-            "x: found an array in memory, expected one that workers open themselves: a whole "
-            "memory map of a file, or an array of Zarr or Dask; save it with numpy.save and pass "
-            "numpy.load(file, mmap_mode='r')"
-        )
+def _summed(visit: landmark_sums.Visit, recipe: Recipe, work: Work) -> landmark_sums.Both:
+    """Sums over all points, those that were saved included."""
+    folder = None if work.sums is None else _folder(work.sums, recipe, visit)
+    compute = None
+    if work.cluster is not None and folder is not None:
+        visit = visit._replace(targets=_shared(visit.targets, folder))
+        compute = computing(work.cluster, work.threads or cores())
+    threads = work.threads or 2 * cores()
+    return landmark_sums.sums_over_points(visit, folder, threads, work.report, compute)
 
 
 def _recipe(
@@ -322,40 +276,6 @@ def _recipe(
         x, landmarks, network["depth"], network["layers"], given, dtype, ("x", "landmarks")
     )
     return *lists, recipe
-
-
-def _wanted(
-    points: int, landmarks: int | np.ndarray, selection: str, seed: int
-) -> NDArray[np.intp]:
-    """Indices, in order, of random points among which landmarks are chosen; empty if given."""
-    count = landmarks if isinstance(landmarks, int) else 0
-    count = min(CANDIDATES * count, points) if selection == SPREAD else count
-    return np.sort(np.random.default_rng(seed).choice(points, count, replace=False))
-
-
-def _survey(x: Inputs, recipe: Recipe, wanted: NDArray[np.intp]) -> tuple[np.ndarray, np.ndarray]:
-    """Norms (N,) of all inputs, and those (wanted, features) that are wanted, in one pass.
-
-    ValueError if an input is not finite.
-    """
-    norms, found = np.empty(x.shape[0]), []
-    for rows in strips(x.shape[0]):
-        part = as_floats(x[rows], "x")
-        check_finite(part, "x", rows.start)
-        norms[rows], _ = recipe.directed(part)
-        first, last = np.searchsorted(wanted, (rows.start, rows.stop))
-        found.append(part[wanted[first:last] - rows.start])
-    return norms, np.concatenate(found)
-
-
-def _chosen(candidates: np.ndarray, count: int, selection: str, seed: int) -> np.ndarray:
-    """Landmarks (count, features) among candidates."""
-    if selection != SPREAD:
-        return candidates
-    from sklearn.cluster import kmeans_plusplus
-
-    _, indices = kmeans_plusplus(candidates.astype(np.float64), count, random_state=seed % 2**32)
-    return candidates[np.sort(indices)]
 
 
 def _folder(sums: Path, recipe: Recipe, visit: landmark_sums.Visit) -> Path:
@@ -372,9 +292,9 @@ def _folder(sums: Path, recipe: Recipe, visit: landmark_sums.Visit) -> Path:
     return folder
 
 
-def _shared(targets: np.ndarray, folder: Path) -> Inputs:
+def _shared(targets: Inputs, folder: Path) -> Inputs:
     """Targets in a file, so that they do not travel with each task."""
     file = folder / "targets.npy"
-    np.save(file, np.asarray(targets, float))
+    np.save(file, targets[:])
     shared: Inputs = arrays.reopened(np.load(file, mmap_mode="r"))
     return shared

@@ -18,7 +18,7 @@ def chosen(names: Names) -> None:
     """Errors on held-out points are those at others, and the ridge is the best of them."""
     fit = names["fit"]
     assert fit.errors.argmin() == fit.ridges.index(fit.ridge)
-    assert fit.errors.min() == pytest.approx(names["error"], rel=0.2)
+    assert fit.errors.min() == pytest.approx(names["error"], rel=0.3)
 
 
 def shared(names: Names) -> None:
