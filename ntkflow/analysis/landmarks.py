@@ -77,10 +77,18 @@ class RidgePath(NamedTuple):
 
 
 def basis(kernel: Matrix, dtype: np.dtype) -> Basis:
-    """`Basis` of landmarks with the kernel K_ZZ (m, m), for kernel values in `dtype`."""
+    """`Basis` of landmarks with the kernel K_ZZ (m, m), for kernel values in `dtype`.
+
+    ValueError if the kernel is zero.
+    """
     deviation = np.sqrt(np.diagonal(kernel))
     scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 0)
     scaled = scale[:, None] * kernel * scale
+    if not scale.any():
+        raise ValueError(
+            f"landmarks: found {len(kernel)} whose kernel is zero, expected one that is not zero "
+            "or beta > 0"
+        )
     factor, order, rank, _ = dpstrf(scaled, tol=TOLERANCE[dtype], lower=True)
     used, root = order[:rank] - 1, np.tril(factor[:rank, :rank])
     return Basis(used, scale[used], root, _condition(root) > WELL_CONDITIONED)

@@ -140,6 +140,19 @@ def test_landmarks_without_variance_are_left_out():
     assert fitted(kernel, y, between, [1e-3]).coefficients[3].tolist() == [0, 0]
 
 
+def test_a_kernel_of_zeros_is_an_error():
+    with pytest.raises(ValueError, match=r"landmarks: found 3 whose kernel is zero, expected one"):
+        basis(np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_landmarks(count):
+    kernel, y, between = example(landmarks=count)
+    path = fitted(kernel, y, between, [1e-3])
+    expected = least_squares(kernel, y, between, 1e-3)
+    np.testing.assert_allclose(path.coefficients, expected, rtol=1e-10)
+
+
 def test_float32_values_are_summed_in_float64():
     kernel, y, between = example(points=5000)
     rounded = kernel.astype(np.float32)
