@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,23 +79,20 @@ def scheduler(name: str, value: Any) -> dict[str, Any]:
 
 def place(name: str, value: Any, kind: str) -> Path:
     """Absolute path, links resolved, at which a store of a kind may be written."""
-    if not isinstance(value, str | os.PathLike):
-        raise refusal(name, value, "the path of a folder")
-    try:
-        path = resolve_place(value)
-        check_place(path, kind)
-    except StoreError as error:
-        raise StoreError(f"{name}: {str(error).removeprefix('store: ')}") from None
-    return path
+    return _path(name, value, partial(check_place, kind=kind))
 
 
 def folder(name: str, value: Any) -> Path:
     """Absolute path, links resolved, of a folder that is new or that this package made."""
+    return _path(name, value, check_folder)
+
+
+def _path(name: str, value: Any, check: Callable[[Path], None]) -> Path:
     if not isinstance(value, str | os.PathLike):
         raise refusal(name, value, "the path of a folder")
     try:
         path = resolve_place(value)
-        check_folder(path)
+        check(path)
     except StoreError as error:
         raise StoreError(f"{name}: {str(error).removeprefix('store: ')}") from None
     return path
