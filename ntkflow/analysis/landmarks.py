@@ -73,7 +73,7 @@ class RidgePath(NamedTuple):
     ridge: float
     """The ridge of the coefficients: that of the smallest error."""
     errors: Matrix
-    """Mean of (f - y)^2 over held-out points and outputs, of each ridge."""
+    """Mean of (f - y)^2 over held-out points and outputs, of each ridge; empty without them."""
 
 
 def basis(kernel: Matrix, dtype: np.dtype) -> Basis:
@@ -140,7 +140,7 @@ def fit_path(
     """Regression on all points with the ridge that is best on held-out ones, for m = `count`.
 
     If errors are equal, the largest ridge is taken. A ridge that is too small has an infinite
-    error. Without held-out points, the first ridge is taken and errors are NaN.
+    error. Without held-out points, the first ridge is taken and there are no errors.
 
     Raises
     ------
@@ -148,15 +148,16 @@ def fit_path(
         If no ridge is large enough for the normal equations to be positive definite.
     """
     gram, cross = _features(sums, landmarks)
-    points, errors, best = float(sums.points), np.full(len(ridges), np.nan), 0
+    points, errors, best = float(sums.points), np.empty(0), 0
     if held_out is not None:
-        other = _features(held_out, landmarks)
+        other, errors = _features(held_out, landmarks), np.empty(len(ridges))
         for number, ridge in enumerate(ridges):
             w = _solution(gram, cross, points, ridge)
             errors[number] = np.inf if w is None else _error(w, *other, held_out)
         best = min(range(len(ridges)), key=lambda number: (errors[number], -ridges[number]))
         gram, cross, points = gram + other[0], cross + other[1], points + float(held_out.points)
-    w = None if np.isinf(errors[best]) else _solution(gram, cross, points, ridges[best])
+    none_fits = bool(errors.size) and np.isinf(errors[best])
+    w = None if none_fits else _solution(gram, cross, points, ridges[best])
     if w is None:
         raise ValueError(
             f"ridge: found {max(ridges):g}, with which the normal equations are not positive "

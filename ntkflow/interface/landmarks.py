@@ -73,7 +73,7 @@ class LandmarkRegression:
         Ridge with which they were fitted.
     ridges, errors
         All ridges, and the mean square of f - y on held-out points with each: infinity for a ridge
-        that is too small, NaN if no points are held out.
+        that is too small. Empty if no points are held out.
     rank
         Number of landmarks in use; others that these determine have the coefficient 0.
     kernel, network
