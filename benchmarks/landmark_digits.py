@@ -23,7 +23,7 @@ BLOCK = 2048
 
 
 def digits(every: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Training and test inputs with their targets; only one digit of `every` so many."""
+    """Training and test inputs with their targets, from every `every`-th training digit."""
     from ntkflow.datasets.idx import read_mnist
 
     pixels, labels = read_mnist("test")

@@ -104,7 +104,7 @@ KINDS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "solve": landmark_digits.solve_dense,
     "read": landmark_digits.read_dense,
 }
-"""What a child process may do; arguments are numbers and folders."""
+"""Measurements by name, each for a child process; arguments are numbers and folders."""
 
 
 def child_figures(kind: str, *arguments: str) -> dict[str, Any]:
@@ -217,7 +217,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--kills", type=int, default=0, help="repeat each fit, killed so often")
     command.add_argument("--directory", type=Path, help="where to put the inputs")
     command.add_argument("--digits", action="store_true", help="the dense solution beside, 29 GB")
-    command.add_argument("--every", type=int, default=1, help="one digit of so many, as a trial")
+    command.add_argument(
+        "--every", type=int, default=1, help="use every N-th training digit, as a trial"
+    )
     command.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return command
 

@@ -42,7 +42,7 @@ class Simulation(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What happened."""
+    """Measurements of a simulation."""
 
     seconds: float
     """From the first result to the last."""

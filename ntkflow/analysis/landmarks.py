@@ -48,7 +48,7 @@ class Basis(NamedTuple):
     root: Matrix
     """L (r, r), the Cholesky factor of K_ZZ scaled to a diagonal of 1."""
     early: bool
-    """Whether L^-1 is applied to each point."""
+    """True if L^-1 is applied to each point, False if it is applied to the sums."""
 
 
 class Sums(NamedTuple):

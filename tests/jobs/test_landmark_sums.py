@@ -33,7 +33,7 @@ class Killed(Exception):
 
 
 class Points:
-    """Inputs that can be read so many times."""
+    """Inputs of which at most `reads` blocks can be read."""
 
     def __init__(self, reads=10**6):
         self.x = np.random.default_rng(0).normal(size=(POINTS, 3))
