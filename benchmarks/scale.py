@@ -32,7 +32,7 @@ from benchmarks.scale_rates import (
     simulations,
 )
 from benchmarks.scale_tasks import Outcome, Simulation, simulate_apart
-from ntkflow.jobs.landmark_sums import PARTS
+from ntkflow.interface.landmark_parts import PARTS
 
 POINTS = (10**6, 10**7, 10**9)
 WORKERS = (1, 16, 256, 4096)

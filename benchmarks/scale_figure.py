@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.scale_model import Rates, landmark_costs, landmarks_for
-from ntkflow.jobs.landmark_sums import PARTS
+from ntkflow.interface.landmark_parts import PARTS
 from ntkflow.plotting import style
 
 WORKERS = tuple(2**power for power in range(13))

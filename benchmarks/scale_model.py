@@ -1,6 +1,6 @@
 """Cost of kernel regression for any number of points, landmarks and workers; pure functions.
 
-A worker is a process with one core. The model follows `ntkflow.jobs.landmark_sums` as it is on a
+A worker is a process with one core. The model follows `ntkflow.interface.landmark_sums` on a
 cluster: one process reads the inputs twice (for the name of the sums, and for norms and landmarks)
 and sends the tasks; workers add up their parts; that process adds the sums of the parts in order
 and solves. All workers read one disk. Nothing is assumed to overlap but the work of the workers,
@@ -13,7 +13,8 @@ from dataclasses import dataclass, fields
 
 from ntkflow.analysis.landmarks import COPIES
 from ntkflow.interface.landmark_choice import ENTRY
-from ntkflow.jobs.landmark_sums import BLOCK, EVERY, PARTS, SAVING
+from ntkflow.interface.landmark_parts import BLOCK, PARTS
+from ntkflow.interface.landmark_sums import EVERY, SAVING
 
 SINGLE, DOUBLE = 4, 8  # bytes of a number
 DENSE_BLOCK = 2048  # rows of a block of a store

@@ -18,10 +18,10 @@ from benchmarks.scale_model import DOUBLE
 from benchmarks.scale_tasks import Simulation
 from ntkflow import api
 from ntkflow.analysis.landmarks import Sums, add_points, add_sums, basis, fit_path, no_points
-from ntkflow.interface import landmarks as interface
+from ntkflow.interface import landmark_visits
 from ntkflow.interface.landmark_choice import survey
+from ntkflow.interface.landmark_parts import BLOCK
 from ntkflow.interface.limiting import NAMES
-from ntkflow.jobs.landmark_sums import BLOCK
 from ntkflow.stores.saved import load_arrays, save_arrays
 from ntkflow.stores.staging import digest_inputs
 
@@ -134,7 +134,7 @@ def survey_rates(size: Size) -> dict[str, float]:
     x = np.random.default_rng(0).standard_normal((points, FEATURES), np.float32)
     network = {**dict.fromkeys(NAMES), **NETWORK, "layers": None}
     network |= {"activation": "relu", "kinks": (), "beta": 0.1, "weight_gain": 1.0}
-    rows, _, recipe = interface._recipe(x, None, network)
+    rows, _, recipe = landmark_visits.recipe_between(x, None, network)
     nothing = np.empty(0, np.intp)
     found = best(lambda: survey(rows, recipe, nothing), size.repeats)
     digest = best(lambda: digest_inputs(x, "x"), size.repeats)
@@ -197,7 +197,7 @@ def _recorded(sent: list[int]) -> AbstractContextManager[Any]:
 
         return compute
 
-    return mock.patch.object(interface, "computing", computing)
+    return mock.patch.object(landmark_visits, "computing", computing)
 
 
 def measured(size: Size, folder: Path) -> tuple[dict[str, float], Check]:

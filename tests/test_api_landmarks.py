@@ -8,7 +8,8 @@ import zarr
 
 from ntkflow import api
 from ntkflow.api import layers
-from ntkflow.jobs import landmark_sums
+from ntkflow.interface import landmark_parts as parts
+from ntkflow.interface import landmark_sums
 
 NETWORK = {"depth": 3, "beta": 0.3, "weight_gain": 1.4}
 COUNT, LANDMARKS, RIDGE = 90, 12, 1e-3
@@ -16,7 +17,7 @@ COUNT, LANDMARKS, RIDGE = 90, 12, 1e-3
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
-    monkeypatch.setattr(landmark_sums, "BLOCK", 32)
+    monkeypatch.setattr(parts, "BLOCK", 32)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +218,7 @@ def test_refusals_come_before_any_work(data, name, monkeypatch):
     x, y, _ = data
     given, message = WRONG[name]
     arguments = {"landmarks": LANDMARKS, "ridge": RIDGE, "depth": 3, "targets": y, **given}
-    monkeypatch.setattr("ntkflow.interface.landmarks.survey", None)  # would fail
+    monkeypatch.setattr("ntkflow.interface.landmark_visits.survey", None)  # would fail
     with pytest.raises(ValueError, match=message):
         api.landmark_regression(x, **arguments)
 

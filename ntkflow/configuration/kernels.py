@@ -71,7 +71,9 @@ class KernelsConfig(Strict):
         "float64", description="arithmetic of limiting kernels"
     )
     jobs: Count = Field(
-        1, description="jobs of the workflow that share the blocks of each large kernel"
+        1,
+        description="jobs of the workflow that share the blocks of each large kernel, and the "
+        "points of each regression with landmarks",
     )
     scheduler: Annotated[
         Scheduler,

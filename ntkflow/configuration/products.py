@@ -15,6 +15,7 @@ STORES: Mapping[str, Callable[[str, Any], Paths]] = {
     "ensembles": lambda name, e: [f"ensembles/{name}/width-{n}" for n in e.widths],
     "dynamics": lambda name, e: [f"dynamics/{name}/width-{n}" for n in e.widths],
     "initial": lambda name, e: [f"initial_kernels/{name}/width-{n}" for n in e.initial.widths],
+    "landmarks": lambda name, e: [f"landmarks/{name}/count-{m}" for m in e.counts],
 }
 """Path of each kind of store, without its suffix, from the name and settings of an experiment."""
 
@@ -23,21 +24,22 @@ PLACE = "results/{}.zarr/zarr.json"
 
 
 def stores(kind: str, name: str, experiment: Any) -> Paths:
-    """Root file of a store, or of one store for each width."""
+    """Root file of a store, or of one store for each width or number of landmarks."""
     paths = STORES[kind](name, experiment)
     return PLACE.format(paths) if isinstance(paths, str) else [*map(PLACE.format, paths)]
 
 
-def widths_by_kind(experiment: Any) -> dict[str, list[int]]:
-    """Widths of the kinds of stores that have one for each."""
+def numbers_by_kind(experiment: Any) -> dict[str, list[int]]:
+    """Widths or numbers of landmarks, for the kinds of stores that have one for each."""
     trained = getattr(experiment, "widths", [])
-    initial = {"initial": experiment.initial.widths} if "initial" in experiment.reads else {}
-    return {"ensembles": trained, "dynamics": trained, **initial}
+    initial = {"initial": experiment.initial.widths} if "initial" in experiment.needs else {}
+    landmarks = {"landmarks": experiment.counts} if "landmarks" in experiment.needs else {}
+    return {"ensembles": trained, "dynamics": trained, **initial, **landmarks}
 
 
 def networks_of(study: Study, experiment: Any) -> dict[str, Any]:
     """Settings of the finite and limiting networks, for an experiment that reads them."""
-    if "networks" not in experiment.reads:
+    if "networks" not in experiment.needs:
         return {}
     widths = getattr(experiment, "widths", [])
     network = study.network_of(experiment)

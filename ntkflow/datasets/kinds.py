@@ -149,6 +149,10 @@ class Target(Strict):
         """Keys of the target that do not fit the inputs."""
         yield from ()
 
+    def known_at(self, test: Inputs) -> bool:
+        """Whether f* is known at test points."""
+        return True
+
     def described(self) -> str:
         """The target in words, for captions."""
         options = listed(self.model_dump(mode="json", exclude={"kind"}))

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ntkflow.analysis.landmarks import COPIES
 from ntkflow.extras import require
+from ntkflow.interface import landmark_parts as parts
 from ntkflow.interface.arguments import GIB
 from ntkflow.interface.checks import refusal
-from ntkflow.jobs import landmark_sums
+from ntkflow.interface.landmark_sums import drawn
 from ntkflow.stores.grams import Recipe
 from ntkflow.stores.staging import STRIP, Inputs, as_floats, check_finite, strips
 
@@ -75,7 +76,7 @@ def check(x: Inputs, targets: np.ndarray, choice: Choice, work: Work) -> None:
         require("sklearn", "sklearn")
     matrices = 2 * (2 if choice.held_out else 1) + COPIES
     rows = STRIP + (CANDIDATES if spread else 1) * count
-    values = 8 * matrices * count**2 + ENTRY * landmark_sums.BLOCK * count
+    values = 8 * matrices * count**2 + ENTRY * parts.BLOCK * count
     needed = (values + NUMBER * rows * features + 24 * points) / GIB
     if work.memory < needed:
         raise ValueError(
@@ -89,8 +90,8 @@ def check_held_out(points: int, ridges: Sequence[float], choice: Choice) -> None
     fraction = choice.held_out
     if len(ridges) > 1 and not fraction:
         raise refusal("held_out", fraction, "more than 0, to choose among several ridges")
-    starts = range(0, points, landmark_sums.BLOCK) if fraction else ()
-    masks = (landmark_sums.drawn(points, start, fraction, choice.seed) for start in starts)
+    starts = range(0, points, parts.BLOCK) if fraction else ()
+    masks = (drawn(points, start, fraction, choice.seed) for start in starts)
     count = sum(int(mask.sum()) for mask in masks)
     if fraction and count in (0, points):
         raise ValueError(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations  # so that help() names the types of arguments
 
-import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -26,29 +23,14 @@ from ntkflow.interface.arguments import (
     Seed,
     Threads,
     WeightGain,
-    computing,
     cores,
 )
 from ntkflow.interface.checks import checked, number, one_of
-from ntkflow.interface.landmark_choice import (
-    SPREAD,
-    Choice,
-    Work,
-    check,
-    check_held_out,
-    check_reached,
-    chosen,
-    survey,
-    wanted_points,
-)
+from ntkflow.interface.landmark_choice import SPREAD, Choice, Work, check_held_out, survey
+from ntkflow.interface.landmark_visits import Regression, recipe_between, sums_over_all
 from ntkflow.interface.layers import LayerList
-from ntkflow.interface.limiting import NAMES, Depth, StoredImages, limiting_kernels, recipe_of
-from ntkflow.interface.recipes import statements
-from ntkflow.jobs import landmark_sums
-from ntkflow.stores.blocks import Shared
-from ntkflow.stores.building import lock_folder
-from ntkflow.stores.grams import Recipe
-from ntkflow.stores.staging import Inputs, as_floats, digest_inputs, strips
+from ntkflow.interface.limiting import Depth, StoredImages
+from ntkflow.stores.staging import as_floats, strips
 
 Landmarks = Annotated[Any, arrays.landmarks]
 Ridges = Annotated[Any, settings.ridges]
@@ -110,7 +92,7 @@ class LandmarkRegression:
                 f"x: found inputs of shape {tuple(x.shape[1:])}, expected "
                 f"{self.landmarks.shape[1:]}, as the landmarks have"
             )
-        points, other, recipe = _recipe(arrays.reopened(x), self.landmarks, self.network)
+        points, other, recipe = recipe_between(arrays.reopened(x), self.landmarks, self.network)
         norms, _ = survey(points, recipe, np.empty(0, np.intp))
         landmarks = recipe.directed(other[:])
         kernels, _ = recipe.plan(np.append(norms, landmarks[0]), points.shape[1])
@@ -218,83 +200,14 @@ def landmark_regression(
     network |= {"kinks": kinks, "beta": beta, "weight_gain": weight_gain, "precision": precision}
     choice, local = Choice(landmarks, selection, held_out, seed), scheduler == {"kind": "threads"}
     work = Work(sums, memory, None if local else scheduler, threads, progress)
-    inputs = arrays.reopened(x)
-    points, _, recipe = _recipe(inputs, choice.given, network)
-    check(points, targets, choice, work)
-    check_held_out(points.shape[0], ridge, choice)
-    check_reached(inputs, work)
-    with nullcontext() if sums is None else lock_folder(sums):
-        z, visit = _planned(points, targets, inputs.shape[1:], recipe, network, kernel, choice)
-        both = _summed(visit, recipe, work)
-    parts = both.fitted, both.held_out if held_out else None
-    path = solver.fit_path(*parts, visit.basis, len(z), ridge)
-    found = path.coefficients, path.ridge, ridge, path.errors, len(visit.basis.used)
-    return LandmarkRegression(z, *found, kernel, network)
+    check_held_out(x.shape[0], ridge, choice)
+    return fitted(Regression(x, targets, kernel, network, choice, work), ridge)
 
 
-def _planned(
-    points: Inputs,
-    targets: np.ndarray,
-    shape: tuple[int, ...],
-    recipe: Recipe,
-    network: Mapping[str, Any],
-    kernel: str,
-    choice: Choice,
-) -> tuple[np.ndarray, landmark_sums.Visit]:
-    """Landmarks Z (m, ...), of inputs of the shape `shape`, and the visit of the points."""
-    norms, candidates = survey(points, recipe, wanted_points(points.shape[0], choice))
-    z = chosen(candidates, choice).reshape(choice.size, *shape)
-    index = recipe.names.index(kernel)
-    exact = np.asarray(limiting_kernels(z, **{**network, "precision": "float64"})[index])
-    basis = solver.basis(exact, recipe.dtype)
-    rows = recipe.directed(z.reshape(len(z), -1)[basis.used])
-    kernels, _ = recipe.plan(np.append(norms, rows[0]), points.shape[1])
-    return z, landmark_sums.Visit(
-        *(points, np.asarray(targets, float), rows, basis, recipe.directed),
-        *(Shared(kernels), index, choice.held_out, choice.seed),
-    )
-
-
-def _summed(visit: landmark_sums.Visit, recipe: Recipe, work: Work) -> landmark_sums.Both:
-    """Sums over all points, those that were saved included."""
-    folder = None if work.sums is None else _folder(work.sums, recipe, visit)
-    compute = None
-    if work.cluster is not None and folder is not None:
-        visit = visit._replace(targets=_shared(visit.targets, folder))
-        compute = computing(work.cluster, work.threads or cores())
-    threads = work.threads or 2 * cores()
-    return landmark_sums.sums_over_points(visit, folder, threads, work.report, compute)
-
-
-def _recipe(
-    x: Inputs, landmarks: np.ndarray | None, network: Mapping[str, Any]
-) -> tuple[Inputs, Inputs, Recipe]:
-    """Inputs and landmarks, read by rows (n, features), and the recipe of their kernels."""
-    given = tuple(network[name] for name in NAMES)
-    dtype = np.dtype(network["precision"])
-    lists, recipe = recipe_of(
-        x, landmarks, network["depth"], network["layers"], given, dtype, ("x", "landmarks")
-    )
-    return *lists, recipe
-
-
-def _folder(sums: Path, recipe: Recipe, visit: landmark_sums.Visit) -> Path:
-    """Folder of this visit in that of sums, named by all that they depend on."""
-    digest = hashlib.sha256(digest_inputs(visit.x, "x").encode())
-    for array in (visit.targets, *visit.landmarks, visit.basis.used):
-        digest.update(np.ascontiguousarray(array).data)
-    for module in (solver, landmark_sums):
-        digest.update(statements(Path(str(module.__file__))).encode())
-    settings = f"{visit.basis.early} {visit.which} {visit.held_out!r} {visit.seed}"
-    digest.update(f"{visit.targets.shape} {recipe.settings} {settings}".encode())
-    folder = sums / digest.hexdigest()[:16]
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def _shared(targets: Inputs, folder: Path) -> Inputs:
-    """Targets in a file, so that they do not travel with each task."""
-    file = folder / "targets.npy"
-    np.save(file, targets[:])
-    shared: Inputs = arrays.reopened(np.load(file, mmap_mode="r"))
-    return shared
+def fitted(regression: Regression, ridges: tuple[float, ...]) -> LandmarkRegression:
+    """Regression with the ridge that is best on held-out points; errors as above."""
+    z, basis, both = sums_over_all(regression)
+    held_out = both.held_out if regression.choice.held_out else None
+    path = solver.fit_path(both.fitted, held_out, basis, len(z), ridges)
+    found = path.coefficients, path.ridge, ridges, path.errors, len(basis.used)
+    return LandmarkRegression(z, *found, regression.kernel, regression.network)

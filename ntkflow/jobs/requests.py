@@ -99,6 +99,17 @@ def kernel(points: int, layers: int, memory: float, cores: int, jobs: int = 1) -
     return _request(min(memory, whole), layers * points**2 / PAIRS * RATE / jobs, cores)
 
 
+def landmarks(
+    count: int, points: int, layers: int, memory: float, cores: int, jobs: int = 1
+) -> Request:
+    """Request of one of `jobs` jobs that visit points once for each kernel, within `memory` bytes.
+
+    `points` are those of all training sets together. `layers` is that of `kernel`.
+    """
+    each = layers * count / PAIRS * RATE + 2.0 * count**2
+    return _request(memory, 2 * points * each / jobs, cores)
+
+
 def spectrum(points: int) -> Request:
     """Request to compute all eigenpairs of a kernel, or to solve with them, in float64."""
     return _request(6.0 * 8 * points**2, 20.0 * points**3, 1)

@@ -142,21 +142,18 @@ def angle_axis(axes: Axes, angle: xr.DataArray) -> None:
     axes.set_xlabel(axis_label(angle))
 
 
-def label_line_ends(axes: Axes, heights: dict[int, float], colours: dict[int, str]) -> None:
-    """Write each width to the right of the axes at the height of its line, without overlap.
+def label_line_ends(axes: Axes, heights: dict[str, float], colours: dict[str, str]) -> None:
+    """Write labels to the right of the axes at the heights of their lines, without overlap.
 
-    The axes have their final vertical limits. Heights and colours are by width.
+    The axes have their final vertical limits. Heights and colours are by label.
     """
-    bottom, top = axes.get_ylim()
-    places = {
-        width: (height - bottom) / (top - bottom)
-        for width, height in sorted(heights.items(), key=lambda item: item[1])
-        if math.isfinite(height)
-    }
-    spread = _spread_apart(list(places.values()), LABEL_GAP)
-    for width, place in zip(places, spread, strict=True):
-        text, colour = width_text(width), colours[width]
-        axes.text(1.02, place, text, color=colour, transform=axes.transAxes, va="center")
+    known = {label: height for label, height in heights.items() if math.isfinite(height)}
+    labels = sorted(known, key=known.__getitem__)
+    to_axes = axes.transData + axes.transAxes.inverted()
+    right = axes.get_xlim()[1]
+    places = [float(to_axes.transform((right, known[label]))[1]) for label in labels]
+    for label, place in zip(labels, _spread_apart(places, LABEL_GAP), strict=True):
+        axes.text(1.02, place, label, color=colours[label], transform=axes.transAxes, va="center")
 
 
 def _spread_apart(places: Sequence[float], gap: float) -> list[float]:

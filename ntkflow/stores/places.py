@@ -22,7 +22,7 @@ class StoreError(ValueError):
 
 
 def checkpoint_folder(path: Path) -> Path:
-    """Folder beside the store at `path` for checkpoints of the training that makes it."""
+    """Folder beside the store at `path` for what a killed job has finished."""
     return path.with_name(f".{path.name}.training")
 
 

@@ -20,6 +20,7 @@ Names of dimensions, everywhere:
 ``quantile``       probability level of a limiting percentile
 ``kernel``         which kernel a regression is with: nngp or ntk
 ``size``           number of training points
+``landmarks``      number of landmarks of a regression; ``landmark`` numbers those of one
 =================  ==========================================================================
 """
 
@@ -135,6 +136,24 @@ _KINDS = (
         },
         {**POINTS, "time": Variable(("time",), "training time", "t")},
         tolerance=SOLVED,
+    ),
+    Schema(
+        "landmarks",
+        "Regression f(x) = K(x, Z) a with m landmarks Z, over training-set sizes",
+        {
+            "z": Variable(("size", "landmark", "feature"), "landmark", "Z"),
+            "a": Variable(("kernel", "size", "landmark", "output"), "coefficient", "a"),
+            "f": Variable(("kernel", "size", "sample", "output"), "regression at test points", "f"),
+            "rank": Variable(
+                ("kernel", "size"), "landmarks in use, which determine the others", kinds="i"
+            ),
+        },
+        {
+            "kernel": Variable(("kernel",), "kernel of the regression", kinds="UOT"),
+            "size": Variable(("size",), "training-set size", "N", kinds="i"),
+        },
+        tolerance=SOLVED,
+        float32=SINGLE,
     ),
 )
 SCHEMAS: Mapping[str, Schema] = {schema.kind: schema for schema in _KINDS}

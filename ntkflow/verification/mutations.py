@@ -23,13 +23,13 @@ import jax
 import pandas as pd
 import yaml
 
-from ntkflow.configuration.products import STORES, networks_of, widths_by_kind
+from ntkflow.configuration.products import STORES, networks_of, numbers_by_kind
 from ntkflow.configuration.study import Study, read_study
 from ntkflow.device import configure_jax
 from ntkflow.measures.common.evidence import DISAGREES, EVIDENCE, judge, judged
 from ntkflow.measures.common.mutation import Mutation
 from ntkflow.measures.common.networks import networks
-from ntkflow.measures.common.sources import BY_WIDTH, Sources
+from ntkflow.measures.common.sources import BY_NUMBER, Sources
 from ntkflow.stores.zarr import open_store
 from ntkflow.verification.errors import mutations
 
@@ -38,13 +38,13 @@ def read_sources(study: Study, name: str, results: Path) -> Sources:
     """Read the sources of an experiment's measure from the stores of a run."""
     experiment = study.experiments[name]
     found: dict[str, Any] = {}
-    for kind in {*experiment.reads} - {"networks"}:
+    for kind in {*experiment.needs} - {"networks"}:
         paths = STORES[kind](name, experiment)
         if isinstance(paths, str):
             found[kind] = open_store(results / f"{paths}.zarr", kind).load()
         else:
-            stores = [open_store(results / f"{each}.zarr", BY_WIDTH[kind]) for each in paths]
-            found[kind] = dict(zip(widths_by_kind(experiment)[kind], stores, strict=True))
+            stores = [open_store(results / f"{each}.zarr", BY_NUMBER[kind]) for each in paths]
+            found[kind] = dict(zip(numbers_by_kind(experiment)[kind], stores, strict=True))
     if settings := networks_of(study, experiment):
         found |= networks(**settings)
     else:

@@ -20,7 +20,7 @@ def test_stores_are_declared_by_their_root_file():
     experiment = STUDY.experiments["approach_to_the_limit"]
     stores = {kind: products.stores(kind, "approach", experiment) for kind in experiment.reads}
     assert stores["limiting"] == "results/limiting/sphere_product/relu_4.zarr/zarr.json"
-    widths = products.widths_by_kind(experiment)
+    widths = products.numbers_by_kind(experiment)
     for kind in ("ensembles", "dynamics", "initial"):
         assert len(stores[kind]) == len(widths[kind])
         assert f"/width-{widths[kind][0]}.zarr/" in stores[kind][0]

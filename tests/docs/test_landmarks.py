@@ -5,12 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from ntkflow import api
+from ntkflow.configuration.products import numbers_by_kind
+from ntkflow.configuration.study import read_study
 from tests.docs.pages import REPOSITORY
-from tests.docs.scripts import run_script, scripts
+from tests.docs.scripts import YAML, run_script, scripts
 
-SCRIPTS = scripts(REPOSITORY / "docs" / "landmarks.md")
+PAGE = REPOSITORY / "docs" / "landmarks.md"
+SCRIPTS = scripts(PAGE)
 Names = dict[str, Any]
 
 
@@ -43,3 +47,13 @@ CHECKS: dict[str, Callable[[Names], None]] = {
 def test_section_runs_and_its_numbers_are_right(heading, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     CHECKS[heading](run_script(SCRIPTS[heading], capsys))
+
+
+def test_the_study_of_the_page_needs_no_kernel_of_all_pairs():
+    config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8"))
+    (text,) = YAML.findall(PAGE.read_text(encoding="utf-8"))
+    for key, value in yaml.safe_load(text).items():
+        config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) else value
+    experiment = read_study(config).selected["learning_curve"]
+    assert experiment.needs == ("dataset", "landmarks")
+    assert numbers_by_kind(experiment)["landmarks"] == [300, 1000]

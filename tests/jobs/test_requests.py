@@ -19,6 +19,7 @@ PER_SIZE = {
     "training": lambda size: requests.training(size, 10, 1000, 5, 2, 4 * GIB, 1),
     "untrained": lambda size: requests.untrained(size, 100, 1),
     "statistics": lambda size: requests.statistics(size, 10, 1000),
+    "landmarks": lambda size: requests.landmarks(100, size.points, 4, 2 * GIB, 1),
     "kernel": lambda size: requests.kernel(size.points, 4, 2 * GIB, 1),
     "spectrum": lambda size: requests.spectrum(size.points),
 }

@@ -254,18 +254,36 @@ def width_scaling(
     )
 
 
-def kernel_regression(sizes: Sequence[int] = (20, 80, 320, 1280)) -> xr.Dataset:
-    """Errors that fall like N^(-1/2); the NTK is right about every point at the largest size."""
-    dims = ("kernel", "size")
+def kernel_regression(
+    sizes: Sequence[int] = (20, 80, 320, 1280),
+    landmarks: Sequence[int] = (),
+    *,
+    classes: bool = True,
+) -> xr.Dataset:
+    """Errors that fall like N^(-1/2), and with the number of landmarks.
+
+    The NTK of all points is right about every point at the largest size.
+    """
     error = np.array([[0.8], [1.0]]) / np.array(sizes) ** 0.5
     error[1, -1] = 0.0
-    values = {
-        "accuracy": 1 - error,
-        "accuracy_low": 1 - 1.3 * error - 0.004,
-        "accuracy_high": 1 - 0.7 * error,
-        "squared_error": error / 10,
-        "iterations": np.zeros(error.shape, int),
-    }
-    variables = {name: (dims, array) for name, array in values.items()}
+    lost = error[:, None] + (0.3 / np.array(landmarks) ** 0.5)[:, None]
+    along, over = ("kernel", "size"), ("kernel", "landmarks", "size")
+    variables = {name: (along, array) for name, array in _scores(error, classes).items()}
+    variables["iterations"] = (along, np.zeros(error.shape, int))
+    few = {f"landmark_{name}": (over, array) for name, array in _scores(lost, classes).items()}
     coordinates = {"kernel": ["nngp", "ntk"], "size": list(sizes)}
+    if landmarks:
+        variables, coordinates = variables | few, {**coordinates, "landmarks": list(landmarks)}
     return conform(xr.Dataset(variables, coordinates, LABELS), kernel_regression_measure.SCHEMA)
+
+
+def _scores(error: np.ndarray, classes: bool) -> dict[str, np.ndarray]:
+    unknown = np.nan if not classes else 1.0
+    return {
+        "accuracy": unknown * (1 - error),
+        "accuracy_low": unknown * (1 - 1.3 * error - 0.004),
+        "accuracy_high": unknown * (1 - 0.7 * error),
+        "squared_error": error / 10,
+        "squared_error_low": error / 12,
+        "squared_error_high": error / 8,
+    }

@@ -123,18 +123,21 @@ def test_wider_is_darker(widths):
 
 
 @settings(max_examples=30)  # each makes a figure
-@given(st.lists(st.floats(-0.2, 1.2), min_size=1, max_size=6))
-def test_line_end_labels_do_not_overlap(heights):
+@given(st.lists(st.floats(-0.2, 1.2), min_size=1, max_size=6), st.booleans())
+def test_line_end_labels_do_not_overlap(heights, logarithmic):
     with style.paper():
         axes = Figure().subplots()
-        widths = range(1, len(heights) + 1)
-        by_width = dict(zip(widths, heights, strict=True))
-        style.label_line_ends(axes, by_width, dict.fromkeys(widths, style.INK))
+        if logarithmic:
+            axes.set(yscale="log", ylim=(1, 10))
+        labels = [f"$m = {number}$" for number in range(len(heights))]
+        by_label = dict(
+            zip(labels, 10 ** np.array(heights) if logarithmic else heights, strict=True)
+        )
+        style.label_line_ends(axes, by_label, dict.fromkeys(labels, style.INK))
     places = {text.get_text(): text.get_position()[1] for text in axes.texts}
     assert np.all(np.diff(sorted(places.values())) >= style.LABEL_GAP - 1e-12)
     assert max(places.values()) <= 1
-    order = sorted(widths, key=by_width.__getitem__)
-    assert sorted(places, key=places.__getitem__) == [style.width_text(n) for n in order]
+    assert sorted(places, key=places.__getitem__) == sorted(labels, key=by_label.__getitem__)
 
 
 @pytest.mark.parametrize(

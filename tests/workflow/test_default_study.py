@@ -28,7 +28,7 @@ from tests.workflow.conftest import (
 DETECTED = yaml.safe_load((REPOSITORY / "references" / "mutations.yaml").read_text("utf-8"))
 TEXT = (REPOSITORY / "config" / "config.yaml").read_text("utf-8")
 STUDY = read_study(yaml.safe_load(TEXT))
-TRAINED = {name for name, each in STUDY.selected.items() if "ensembles" in each.reads}
+TRAINED = {name for name, each in STUDY.selected.items() if "ensembles" in each.needs}
 PART = [name for name in STUDY.selected if name not in TRAINED]
 
 

@@ -16,7 +16,8 @@ PLOT = {"plot", "tabulate_widths", "tabulate_claims", *RECORD}  # the table of c
 MEASURE = {"measure", *PLOT}
 SOLVE = {"solve_dynamics", *MEASURE}
 TRAIN = {"train_networks", *SOLVE}
-LIMIT = {"compute_limiting_kernel", "decompose_kernel", "solve_gaussian", *TRAIN}
+LANDMARKS = {"fit_landmarks", "measure", "plot", *RECORD}
+LIMIT = {"compute_limiting_kernel", "decompose_kernel", "solve_gaussian", *TRAIN, *LANDMARKS}
 ALL = {"make_dataset", "compute_initial_kernels", *LIMIT}
 
 # One file of each folder: first those of settings, wording, scheduling and what runs a job.
@@ -58,6 +59,7 @@ CHANGED: dict[str, set[str]] = {
     "workflow/scripts/solve_dynamics.py": SOLVE,
     "ntkflow/kernels/dynamics.py": {"solve_gaussian", *SOLVE},
     "workflow/scripts/train_networks.py": TRAIN,
+    "ntkflow/interface/landmark_sums.py": LANDMARKS,
     "ntkflow/interface/limiting.py": LIMIT,
     "ntkflow/stores/grams.py": LIMIT,
     "ntkflow/device.py": ALL - {"make_dataset"},

@@ -1,4 +1,4 @@
-"""A limiting kernel whose blocks several jobs share, by `kernels.jobs`."""
+"""Kernels and regressions that several jobs share, by `kernels.jobs`."""
 
 import re
 import shutil
@@ -93,3 +93,62 @@ def test_another_number_of_jobs_changes_no_chunk_and_computes_none(clone, tmp_pa
     kept = before.items() & identities(path).items()
     assert len(kept) == len(before) - 2 == 16
     assert finished.read_text() == ""
+
+
+FITS = "results/landmarks/on_the_sphere/count-20.zarr"
+REGRESSION = """
+run: [on_the_sphere]
+datasets:
+  sphere:
+    train: {inputs: sphere, samples: 5000, features: 3}
+    test: {inputs: sphere, samples: 50, features: 3}
+    target: {kind: polynomial, terms: [{coefficient: 2.0, powers: [1, 1, 0]}]}
+experiments:
+  on_the_sphere:
+    measure: kernel_regression
+    dataset: sphere
+    network: relu_4
+    sizes: [100, 5000]
+    landmarks: 20
+    ridge: 1.0e-6
+kernels: {jobs: JOBS}
+"""
+
+
+def regression(clone: Clone, jobs: int) -> tuple[str, ...]:
+    """Arguments for a regression with landmarks on three blocks of points."""
+    written = REGRESSION.replace("JOBS", str(jobs))
+    (clone.folder / "regression.yaml").write_text(written)
+    return f"{FITS}/zarr.json", "--configfile", "config/smoke.yaml", "regression.yaml"
+
+
+@pytest.mark.parametrize(("jobs", "planned"), [(1, [None, 1]), (2, [2, 1]), (100, [3, 1])])
+def test_a_regression_has_at_most_one_share_per_part(jobs, planned, clone):
+    found = clone.planned(*regression(clone, jobs))
+    assert [found.get(f"{rule}") for rule in ("compute_landmark_share", "fit_landmarks")] == planned
+
+
+@pytest.mark.slow
+def test_another_number_of_jobs_changes_no_regression(clone, tmp_path):
+    path = clone.folder / FITS
+    clone.snakemake(*regression(clone, 1))
+    shutil.copytree(path, tmp_path / "alone")
+    shutil.rmtree(path)
+    clone.snakemake(*regression(clone, 2))
+    for file in (file for file in path.rglob("c/*") if file.is_file()):
+        assert file.read_bytes() == (tmp_path / "alone" / file.relative_to(path)).read_bytes()
+    logs = clone.folder / "results/logs/compute_landmark_share/on_the_sphere/count-20"
+    assert "2 of 2 parts" in (logs / "0.log").read_text()
+    assert "1 of 1 parts" in (logs / "1.log").read_text()
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]  # sums are removed
+
+
+@pytest.mark.slow
+def test_sums_of_an_unfinished_regression_are_deleted_with_all_output(clone):
+    target, *configuration = regression(clone, 2)
+    marker = str(Path(FITS).with_name(".count-20.zarr.share-1-of-2"))
+    clone.snakemake(marker, *configuration)
+    sums = clone.folder / Path(FITS).with_name(".count-20.zarr.training")
+    assert len([*sums.rglob("part-1.npz")]) == 2  # of three parts, for each kernel
+    clone.snakemake("--delete-all-output", target, *configuration)
+    assert not sums.exists()

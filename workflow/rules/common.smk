@@ -89,6 +89,7 @@ wildcard_constraints:
     network="[A-Za-z0-9_]+",
     experiment="[A-Za-z0-9_]+",
     width="[0-9]+",
+    number="[0-9]+",
 
 
 def store(path):

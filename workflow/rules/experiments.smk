@@ -8,19 +8,19 @@ from ntkflow.pages.settings import settings
 # The kinds of stores that those of a kind are computed from.
 COMPUTED_FROM = {"limiting": ["dataset"], "spectrum": ["limiting"], "gaussian": ["spectrum"]}
 COMPUTED_FROM |= {"ensembles": ["dataset"], "dynamics": ["ensembles", "spectrum"]}
-COMPUTED_FROM |= {"initial": ["dataset"]}
+COMPUTED_FROM |= {"initial": ["dataset"], "landmarks": ["dataset"]}
 
 
 def sources_of(wildcards):
     """The stores that a measure reads, by kind."""
-    kinds = [kind for kind in experiment_of(wildcards).reads if kind != "networks"]
+    kinds = [kind for kind in experiment_of(wildcards).needs if kind != "networks"]
     return {kind: stores(kind)(wildcards) for kind in kinds}
 
 
 def measure_modules(wildcards):
     """Modules that the script of the rule `measure` imports by name."""
     experiment = experiment_of(wildcards)
-    networks = ["ntkflow.measures.common.networks"] if "networks" in experiment.reads else []
+    networks = ["ntkflow.measures.common.networks"] if "networks" in experiment.needs else []
     device = ["ntkflow.device"] if uses_jax(wildcards) else []
     return [f"ntkflow.measures.{experiment.measure}.measure", *networks, *device]
 
@@ -68,7 +68,7 @@ def caption_of(name):
 def products_of(name):
     """The stores and tables of one experiment, and those it is computed from."""
     experiment = study.experiments[name]
-    kinds = [kind for kind in experiment.reads if kind != "networks"]
+    kinds = [kind for kind in experiment.needs if kind != "networks"]
     kinds += ["spectrum"] if experiment.goal else []
     for kind in kinds:
         kinds += [source for source in COMPUTED_FROM.get(kind, []) if source not in kinds]

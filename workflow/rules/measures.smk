@@ -23,7 +23,7 @@ rule measure:
     params:
         measure=lambda wildcards: experiment_of(wildcards).measure,
         settings=lambda wildcards: experiment_of(wildcards).settings,
-        widths=lambda wildcards: products.widths_by_kind(experiment_of(wildcards)),
+        numbers=lambda wildcards: products.numbers_by_kind(experiment_of(wildcards)),
         networks=lambda wildcards: products.networks_of(study, experiment_of(wildcards)),
         seed=lambda wildcards: study.seed_of(wildcards.experiment),
         device=lambda wildcards: study.device if uses_jax(wildcards) else "",

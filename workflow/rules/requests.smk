@@ -4,10 +4,14 @@ from itertools import product
 
 from ntkflow.configuration.networks import FullyConnectedConfig
 from ntkflow.configuration.study import Resources
+from ntkflow.interface import landmark_parts as parts
 from ntkflow.jobs import requests
 
 KERNEL_PARAMS = plain(study.kernels, exclude={"jobs"})
 SHARE = f"results/limiting/{{dataset}}/.{{network}}.zarr.share-{{share}}-of-{study.kernels.jobs}"
+
+LANDMARKS = "results/landmarks/{experiment}"
+LANDMARK_SHARE = f"{LANDMARKS}/.count-{{number}}.zarr.share-{{share}}-of-{study.kernels.jobs}"
 
 
 def asked(request):
@@ -79,6 +83,39 @@ def shares_of(wildcards):
     return expand(SHARE, share=range(count), **wildcards) if count > 1 else []
 
 
+def fits_of(wildcards):
+    """Settings of the regressions of an experiment with one number of landmarks."""
+    experiment = experiment_of(wildcards)
+    return {
+        "network": limiting_network(wildcards),
+        "sizes": sorted(experiment.sizes),
+        "landmarks": int(wildcards.number),
+        "selection": experiment.selection,
+        "ridge": experiment.ridge,
+        "seed": study.seed_of(wildcards.experiment),
+        "kernels": plain(study.kernels, include={"memory", "precision", "scheduler"}),
+    }
+
+
+def landmark_jobs(wildcards):
+    """Jobs that share the points of a regression with landmarks: at most one per part."""
+    return min(study.kernels.jobs, len(parts.cut(max(experiment_of(wildcards).sizes))))
+
+
+def landmark_shares(wildcards):
+    """Markers of the shares of sums; none if the job that solves computes them alone."""
+    count = landmark_jobs(wildcards)
+    return expand(LANDMARK_SHARE, share=range(count), **wildcards) if count > 1 else []
+
+
+def landmark_request(wildcards, cores):
+    experiment = experiment_of(wildcards)
+    features = study.datasets[experiment.dataset].train.features
+    layers, memory = network_of(wildcards).pair_layers(features), study.kernels.memory * 2**30
+    count, jobs = int(wildcards.number), landmark_jobs(wildcards)
+    return requests.landmarks(count, sum(experiment.sizes), layers, memory, cores, jobs)
+
+
 def kernel_request(_, cores):
     """Request of the largest job of any kernel: jobs of one array request the same.
 
@@ -105,8 +142,8 @@ def spectrum_request(wildcards, _):
 def statistics_request(wildcards, _):
     """Request of a measure of networks that the workflow trains, or that it trains itself."""
     experiment = experiment_of(wildcards)
-    draws = experiment.initial.draws if "initial" in experiment.reads else 0
-    if "ensembles" in experiment.reads:
+    draws = experiment.initial.draws if "initial" in experiment.needs else 0
+    if "ensembles" in experiment.needs:
         records = experiment.seeds * len(experiment.training.recorded_kernels)
         request = requests.statistics(size_of(experiment, 1), max(draws, records))
     elif not hasattr(experiment, "widths"):

@@ -6,7 +6,7 @@ from typing import Any
 from ntkflow.jobs.log import progress, run
 from ntkflow.jobs.provenance import provenance
 from ntkflow.measures.common.evidence import EVIDENCE
-from ntkflow.measures.common.sources import BY_WIDTH, Sources
+from ntkflow.measures.common.sources import BY_NUMBER, Sources
 from ntkflow.stores.zarr import open_store, write_store
 
 ALONE = ("dataset", "limiting", "spectrum", "gaussian")
@@ -21,9 +21,9 @@ def main(smk: Any) -> None:
     read: dict[str, Any] = {}
     used = []
     for name, place in smk.input.items():
-        if name in BY_WIDTH:
-            stores = [open_store(each, BY_WIDTH[name]) for each in place]
-            read[name] = dict(zip(params.widths[name], stores, strict=True))
+        if name in BY_NUMBER:
+            stores = [open_store(each, BY_NUMBER[name]) for each in place]
+            read[name] = dict(zip(params.numbers[name], stores, strict=True))
             used += stores
         elif name in ALONE:
             read[name] = open_store(place, name)

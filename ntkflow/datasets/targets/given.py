@@ -24,6 +24,9 @@ class Given(Target):
             found = f"`test` comes with {test.y_columns} columns of y and `train` with"
             yield Fault("kind", f"found given, but {found} {train.y_columns}; expected as many")
 
+    def known_at(self, test: Inputs) -> bool:
+        return bool(test.y_columns)
+
     def described(self) -> str:
         return "y, given with the points"
 

@@ -28,11 +28,12 @@ REQUIRED_KEYS = {
     "ensembles": ("widths", "seeds", "training"),
     "dynamics": ("widths", "seeds", "training"),
     "initial": ("initial", "training"),
+    "landmarks": ("landmarks", "selection", "sizes", "ridge"),
     "networks": (),
 }
 """Kinds of data that a measure can read, and the keys that their rules use."""
 
-COMPARED = {"limiting", "spectrum", "gaussian", "dynamics"}
+COMPARED = {"limiting", "spectrum", "gaussian", "dynamics", "landmarks"}
 """Kinds of data that only networks with a limit have."""
 
 Width = Annotated[int, Field(gt=0, le=2**20), NotBoolean]
@@ -73,6 +74,11 @@ class Experiment(Strict):
                 raise ValueError(f"reads: {kind!r} needs the keys {sorted(missing)}")
 
     @property
+    def needs(self) -> tuple[str, ...]:
+        """Those of `reads` that this experiment uses; all by default."""
+        return self.reads
+
+    @property
     def shared(self) -> set[str]:
         """Keys that other rules use, or that the measure finds in its sources."""
         return {"measure", "dataset", "network", "widths", *self.elsewhere}
@@ -96,7 +102,7 @@ class Experiment(Strict):
         found = f"{self.network!r} is {network.what}"
         if self.fully_connected and not isinstance(network, FullyConnectedConfig):
             yield "network", f"{found}; {self.measure!r} needs a fully-connected network"
-        elif network.limit is None and (COMPARED & {*self.reads} or self.goal):
+        elif network.limit is None and (COMPARED & {*self.needs} or self.goal):
             yield (
                 "network",
                 f"{found}, which has no limit; {self.measure!r} compares with the limit",

@@ -11,13 +11,19 @@ if TYPE_CHECKING:  # most measures need no JAX
     from ntkflow.networks.mlp import Architecture
 
 
-BY_WIDTH = {"ensembles": "ensemble", "dynamics": "dynamics", "initial": "initial_kernels"}
-"""Attributes of `Sources` with one store for each width, and the kind of these stores."""
+BY_NUMBER = {
+    "ensembles": "ensemble",
+    "dynamics": "dynamics",
+    "initial": "initial_kernels",
+    "landmarks": "landmarks",
+}
+"""Attributes of `Sources` with one store for each width, or for each number of landmarks, and the
+kind of these stores."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Data that a measure is computed from; only what its `Settings.reads` lists is set."""
+    """Data that a measure is computed from; only what `Settings.needs` lists is set."""
 
     dataset: xr.Dataset = field(default_factory=xr.Dataset)
     limiting: xr.Dataset = field(default_factory=xr.Dataset)
@@ -28,7 +34,7 @@ class Sources:
     dynamics: Mapping[int, xr.Dataset] = field(default_factory=dict)
     initial: Mapping[int, xr.Dataset] = field(default_factory=dict)
     # Network of each width, a `Model`, and in the limit n -> infinity if they are fully-connected;
-    # set if `reads` lists "networks".
+    # set if `needs` lists "networks".
     architectures: "Mapping[int, Any]" = field(default_factory=dict)
     limit: "Network" = None  # type: ignore[assignment]
     # Networks whose exact moments are expected, if not those of `architectures`.
@@ -36,6 +42,8 @@ class Sources:
     seed: int = 0  # root of all random keys
     memory: float = 2.0**31  # bytes for solvers
     progress: Callable[[str], None] = lambda line: None  # writes one line of progress
+    # By number of landmarks: stores of the kind "landmarks".
+    landmarks: Mapping[int, xr.Dataset] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:

@@ -73,8 +73,8 @@ def _draw_across(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) ->
     style.network_lines(axes, time, across, colours)
     _time_axis(axes, time, across)
     last = across.isel(step=-1).mean("seed")
-    heights = {width: float(last.sel(width=width)) for width in colours}
-    style.label_line_ends(axes, heights, colours)
+    heights = {style.width_text(width): float(last.sel(width=width)) for width in colours}
+    style.label_line_ends(axes, heights, dict(zip(heights, colours.values(), strict=True)))
 
 
 def _draw_along(axes: Axes, statistics: xr.Dataset, colours: dict[int, str]) -> None:

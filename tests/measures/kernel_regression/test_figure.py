@@ -41,12 +41,51 @@ def test_the_kernels_stand_side_by_side_around_their_size():
     np.testing.assert_allclose(np.sqrt(nngp * ntk), store["size"])
 
 
+LANDMARKS = (10, 100)
+
+
+def test_a_curve_for_each_number_of_landmarks_with_its_name():
+    store = examples.kernel_regression(landmarks=LANDMARKS)
+    (axes,) = kernel_regression.draw(store).axes
+    assert len(axes.lines) == 6
+    nngp = store.sel(kernel="nngp")
+    expected = [*nngp["landmark_accuracy"], nngp["accuracy"]]
+    for line, accuracy in zip(axes.lines[:3], expected, strict=True):
+        np.testing.assert_allclose(line.get_ydata(), 1 - accuracy)
+    names = [text.get_text() for text in axes.texts]
+    assert names == ["$m = 100$", "$m = 10$"]  # the last error of the NTK is 0, which has no place
+
+
+def test_one_size_is_drawn_against_landmarks_with_all_points_as_a_level():
+    store = examples.kernel_regression(sizes=(320,), landmarks=LANDMARKS, classes=False)
+    (axes,) = kernel_regression.draw(store).axes
+    assert axes.get_xlabel() == "number of landmarks, $m$"
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["10", "100"]
+    some, level, *_ = axes.lines
+    errors = store.isel(size=0).sel(kernel="nngp")
+    np.testing.assert_allclose(some.get_ydata(), errors["landmark_squared_error"])
+    np.testing.assert_allclose(level.get_ydata(), float(errors["squared_error"]))
+    assert axes.get_ylabel() == "mean square error"
+
+
+@pytest.mark.parametrize("landmarks", [(), LANDMARKS])
 @pytest.mark.parametrize("sizes", [[0], [0, 1, 2, 3]])
-def test_nothing_leaves_the_page(sizes):
-    figure = kernel_regression.draw(examples.kernel_regression().isel(size=sizes))
+def test_nothing_leaves_the_page(sizes, landmarks):
+    figure = kernel_regression.draw(
+        examples.kernel_regression(landmarks=landmarks).isel(size=sizes)
+    )
     drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     assert 0 <= drawn.x0 < drawn.x1 <= width
     assert 0 <= drawn.y0 < drawn.y1 <= height
+
+
+def test_without_a_regression_on_all_points_landmarks_alone_are_drawn():
+    store = examples.kernel_regression(landmarks=LANDMARKS)
+    for name in ("accuracy", "squared_error"):
+        store[name][:] = np.nan
+    (axes,) = kernel_regression.draw(store).axes
+    assert [text.get_text() for text in axes.texts] == ["$m = 100$", "$m = 10$"]
+    assert len(axes.lines) == 4
 
 
 def test_all_right_everywhere_leaves_intervals_alone():

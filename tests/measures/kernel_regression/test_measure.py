@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.stats
 import xarray as xr
 from sklearn.datasets import load_digits
 from sklearn.gaussian_process.kernels import RBF
@@ -14,9 +15,9 @@ TRAINING, TEST, MEMORY = 60, 40, 2**26
 
 
 def measured(limiting, dataset, *, memory, progress=print, **options):
-    return measure(
-        Sources(limiting=limiting, dataset=dataset, memory=memory, progress=progress), **options
-    )
+    """Statistics of regressions on all points."""
+    sources = Sources(limiting=limiting, dataset=dataset, memory=memory, progress=progress)
+    return measure(sources, landmarks=["all"], **options)
 
 
 def stores():
@@ -74,6 +75,46 @@ def test_the_interval_is_wilsons():
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     assert scores["accuracy_low"] == pytest.approx(centre - half, abs=1e-6)
     assert scores["accuracy_high"] == pytest.approx(centre + half, abs=1e-6)
+
+
+def test_the_interval_of_the_squared_error_is_the_normal_one():
+    limiting, targets, x, _ = stores()
+    targets["y"] = ("sample", "output"), x[:, 10:12]
+    found = measured(limiting, targets, sizes=[60], ridge=0.0, memory=MEMORY).sel(kernel="ntk")
+    gram = limiting["ntk"].to_numpy()
+    f = gram[TRAINING:, :TRAINING] @ np.linalg.solve(gram[:60, :60], x[:60, 10:12])
+    squares = ((f - x[TRAINING:, 10:12]) ** 2).mean(axis=1)
+    low, high = scipy.stats.norm.interval(0.95, squares.mean(), squares.std() / TEST**0.5)
+    assert found["squared_error_low"] == pytest.approx(low, rel=1e-6)
+    assert found["squared_error_high"] == pytest.approx(high, rel=1e-6)
+    assert np.isnan(found["accuracy"])
+
+
+def test_landmarks_are_scored_beside_all_points():
+    limiting, targets, _, label = stores()
+    right = np.eye(10)[label[TRAINING:]]
+    f = np.stack([right, np.roll(right, 1, axis=1)])[:, None]  # all right, and none
+    coordinates = {"kernel": ["nngp", "ntk"], "size": [60]}
+    fits = xr.Dataset({"f": (("kernel", "size", "sample", "output"), f)}, coordinates)
+    sources = Sources(limiting=limiting, dataset=targets, landmarks={5: fits}, memory=MEMORY)
+    found = measure(sources, sizes=[60], landmarks=[5, "all"], ridge=0.0)
+    few = found.sel(landmarks=5, size=60)
+    assert few["landmark_accuracy"].values.tolist() == [1, 0]
+    np.testing.assert_allclose(few["landmark_squared_error"], [0, 0.2])
+    alone = measured(limiting, targets, sizes=[60], ridge=0.0, memory=MEMORY)
+    xr.testing.assert_equal(found.drop_dims("landmarks"), alone)
+
+
+def test_landmarks_need_no_kernel_of_all_pairs():
+    _, targets, _, label = stores()
+    f = np.broadcast_to(np.eye(10)[label[TRAINING:]], (2, 1, TEST, 10))
+    coordinates = {"kernel": ["nngp", "ntk"], "size": [60]}
+    fits = xr.Dataset({"f": (("kernel", "size", "sample", "output"), f)}, coordinates)
+    found = measure(
+        Sources(dataset=targets, landmarks={5: fits}), sizes=[60], landmarks=[5], ridge=0.0
+    )
+    assert found["squared_error"].isnull().all()
+    assert (found["landmark_squared_error"] == 0).all()
 
 
 def test_a_singular_kernel_is_refused_with_its_size():

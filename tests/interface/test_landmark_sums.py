@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntkflow.analysis.landmarks import Basis
-from ntkflow.jobs import landmark_sums
-from ntkflow.jobs.landmark_sums import Visit, parts, sums_over_points
+from ntkflow.interface import landmark_parts as parts
+from ntkflow.interface import landmark_sums
+from ntkflow.interface.landmark_sums import Visit, keep_parts, sums_over_points
 from ntkflow.stores.blocks import Shared
 from ntkflow.stores.places import StoreError
 
@@ -23,8 +24,10 @@ POINTS, LANDMARKS = 150, 7
 @pytest.fixture(autouse=True, scope="module")
 def _small_blocks():
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"BLOCK": 8, "EVERY": 0, "SAVING": np.inf, "PARTS": 4}.items():
-            patch.setattr(landmark_sums, name, value)
+        patch.setattr(parts, "BLOCK", 8)
+        patch.setattr(parts, "PARTS", 4)
+        patch.setattr(landmark_sums, "EVERY", 0)
+        patch.setattr(landmark_sums, "SAVING", np.inf)
         yield
 
 
@@ -76,7 +79,7 @@ def assert_same_bits(one, two):
 
 
 def test_parts_are_consecutive_blocks():
-    found = parts(POINTS)
+    found = parts.cut(POINTS)
     assert [start for part in found for start in part] == list(range(0, POINTS, 8))
     assert len(found) <= 4
 
@@ -152,6 +155,40 @@ def test_tasks_in_any_order_give_the_same_bits(tmp_path):
     assert_same_bits(computed(Points(), tmp_path, partial(_compute_backwards, failing=0)), expected)
 
 
+def _compute_backwards(tasks, failing):
+    for task in tasks[:failing:-1]:
+        dask.compute(task, scheduler="synchronous")
+    if failing:
+        raise Killed
+    dask.compute(*tasks[:1], scheduler="synchronous")
+
+
+def _share(x, folder, share, compute=None):
+    numbers = range(share, len(parts.cut(POINTS)), 2)
+    keep_parts(visit(x), numbers, folder, 1, lambda line: None, compute)
+
+
+@pytest.mark.parametrize("compute", [None, partial(_compute_backwards, failing=0)])
+def test_shares_in_any_order_give_the_same_bits(tmp_path, compute):
+    for share in (1, 0):
+        _share(Points(), tmp_path, share, compute)
+    assert_same_bits(computed(Points(0), tmp_path), computed(Points()))
+
+
+def test_a_share_that_was_killed_computes_what_is_missing(tmp_path):
+    with pytest.raises(Killed):
+        _share(Points(reads=3), tmp_path, 0)
+    again = Points()
+    _share(again, tmp_path, 0)
+    assert len(again.starts) == sum(map(len, parts.cut(POINTS)[::2])) - 3
+    _share(Points(0), tmp_path, 0)  # nothing is left to compute
+
+
+def test_a_share_of_a_finished_sum_has_nothing_to_do(tmp_path):
+    computed(Points(), tmp_path)
+    _share(Points(0), tmp_path, 1)
+
+
 def test_tasks_do_not_carry_the_landmarks(tmp_path):
     found = []
 
@@ -165,12 +202,4 @@ def test_tasks_do_not_carry_the_landmarks(tmp_path):
     with pytest.raises(Killed):
         sums_over_points(plan, tmp_path, 1, lambda line: None, compute)
     assert all(len(cloudpickle.dumps(task)) < 10_000 for task in found)
-    assert len(found) == len(parts(POINTS))
-
-
-def _compute_backwards(tasks, failing):
-    for task in tasks[:failing:-1]:
-        dask.compute(task, scheduler="synchronous")
-    if failing:
-        raise Killed
-    dask.compute(*tasks[:1], scheduler="synchronous")
+    assert len(found) == len(parts.cut(POINTS))

@@ -6,7 +6,7 @@ the same bits however parts were divided among processes, and whether or not a r
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,15 +16,12 @@ import numpy as np
 from dask.delayed import delayed
 
 from ntkflow.analysis.landmarks import Basis, Sums, add_points, add_sums, no_points
+from ntkflow.interface import landmark_parts as parts
 from ntkflow.stores.blocks import Compute, Shared
 from ntkflow.stores.places import StoreError
 from ntkflow.stores.saved import FRESH, load_arrays, save_arrays
 from ntkflow.stores.staging import Inputs, Rows, as_floats
 
-BLOCK = 2000
-"""Number of points whose kernel values are in memory at once."""
-PARTS = 64
-"""Largest number of parts."""
 EVERY = 5.0
 """Seconds from one save to the next, at least."""
 SAVING = 0.05
@@ -77,13 +74,11 @@ def sums_over_points(
     With a `folder`, sums are saved there, and those that an earlier run of the same visit has saved
     are not computed again. `compute` needs a folder that all workers reach.
     """
-    every = parts(visit.points)
+    every = parts.cut(visit.points)
     total, done = _saved(visit, folder, "total", progress)
     _clean(folder, done)
     if compute is not None and folder is not None:
-        small = _without_landmarks(visit, folder)
-        steps = (partial(_keep_part, small, number, folder) for number in range(done, len(every)))
-        compute([delayed(step, pure=False, traverse=False)() for step in steps])
+        keep_parts(visit, range(done, len(every)), folder, threads, progress, compute)
     saves = _Saves(folder)
     for number in range(done, len(every)):
         part = part_sums(visit, number, folder, threads, progress, keep=False)
@@ -97,18 +92,32 @@ def sums_over_points(
     return total
 
 
-def parts(points: int) -> list[range]:
-    """First points of the blocks of each part."""
-    starts = range(0, points, BLOCK)
-    length = -(-len(starts) // PARTS)
-    return [starts[first : first + length] for first in range(0, len(starts), length)]
+def keep_parts(
+    visit: Visit,
+    numbers: Sequence[int],
+    folder: Path,
+    threads: int,
+    progress: Report,
+    compute: Compute | None = None,
+) -> None:
+    """Save the sums over some parts in the folder, where `sums_over_points` finds them."""
+    if compute is not None:
+        small = _without_landmarks(visit, folder)
+        steps = (partial(_keep_part, small, number, folder) for number in numbers)
+        compute([delayed(step, pure=False, traverse=False)() for step in steps])
+        return
+    _, added = _saved(visit, folder, "total", progress)
+    for place, number in enumerate(numbers, 1):
+        if number >= added:
+            part_sums(visit, number, folder, threads, progress, keep=True)
+        progress(f"landmarks: {place} of {len(numbers)} parts")
 
 
 def part_sums(
     visit: Visit, number: int, folder: Path | None, threads: int, progress: Report, *, keep: bool
 ) -> Both:
     """Sums over the points of a part; `keep` saves them too once they are complete."""
-    blocks = parts(visit.points)[number]
+    blocks = parts.cut(visit.points)[number]
     sums, done = _saved(visit, folder, _name(number), progress)
     saves = _Saves(folder)
     with ThreadPoolExecutor(threads) as pool:
@@ -145,7 +154,7 @@ def _keep_part(visit: Visit, number: int, folder: Path) -> None:
 
 def drawn(points: int, start: int, fraction: float, seed: int) -> np.ndarray:
     """Mask of the held-out points of the block that begins with `start`."""
-    count = min(BLOCK, points - start)
+    count = min(parts.BLOCK, points - start)
     mask: np.ndarray = np.random.default_rng([seed, 1, start]).random(count) < fraction
     return mask
 
@@ -155,7 +164,7 @@ def _visit_block(visit: Visit, start: int, both: Both, apply: Callable[..., Any]
     rows = slice(start, start + len(held_out))
     x, y = as_floats(visit.x[rows], "x"), np.asarray(visit.targets[rows])
     # Blocks of few lengths, because each one compiles: a short one is filled up with its points.
-    length = BLOCK if start else min(BLOCK, 1 << (len(x) - 1).bit_length())
+    length = parts.BLOCK if start else min(parts.BLOCK, 1 << (len(x) - 1).bit_length())
     inputs = visit.directed(x if len(x) == length else np.resize(x, (length, x.shape[1])))
     kernel = visit.kernel.value(inputs, visit.landmarks, apply=apply)[visit.which][: len(x)]
     if held_out.any():
