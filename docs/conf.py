@@ -62,6 +62,7 @@ numpydoc_show_class_members = False
 maximum_signature_line_length = 90
 
 html_theme = "furo"
+html_show_copyright = False
 pygments_dark_style = "github-dark"
 toc_object_entries_show_parents = "hide"
 html_math_renderer = "mathml"
