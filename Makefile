@@ -26,7 +26,7 @@ arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files
 .PHONY: help environment figures claims smoke paper verify reference test lint audit bench \
 	benchworkflow benchkernels benchempirical benchtraining benchcoverage benchestimators \
 	benchgradients benchlandmarks benchscale benchaccelerators mutations lock newest oldest schema \
-	public gallery report clean
+	public gallery diagrams docs report clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -127,8 +127,20 @@ public: $(READY) ## write tests/public.txt, the public interface, from the code
 gallery: $(READY) ## copy the figures of docs/gallery.md from results/, after make figures
 	$(BIN)/python docs/gallery.py
 
+diagrams: $(READY) ## draw the diagrams of the pages for the site; needs the network
+	$(BIN)/python -m docs.diagrams
+
+# A notebook of the site opens results of the quick start, whose study is the YAML of its page.
+docs: $(READY) ## build the documentation site, build/site/index.html
+	@mkdir -p build
+	@sed -n '/^```yaml$$/,/^```$$/{//!p;}' docs/tutorials/quick_start.md > build/quick_start.yaml
+	$(BIN)/snakemake --cores $(CORES) --configfile build/quick_start.yaml \
+		-- results/statistics/my_circle.zarr/zarr.json
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --conf-dir docs \
+		--doctree-dir build/pages $(ARGS) . build/site
+
 clean: ## remove all results and caches; the environment stays
-	rm -rf results .snakemake .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf results build .snakemake .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 environment: $(READY) ## create .venv with the locked requirements and this package
 

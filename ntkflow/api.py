@@ -1,5 +1,7 @@
 """Kernels without the workflow: arrays in, arrays or an xarray Dataset out.
 
+For example::
+
     from ntkflow import api
 
     kernels = api.limiting_kernels(x, depth=4)  # in memory: kernels.nngp, kernels.ntk

@@ -42,7 +42,7 @@ class Eigenpairs(NamedTuple):
     """Eigenpairs of K / N, the outermost first, with their residuals."""
 
     values: NDArray[np.float64]
-    """Eigenvalues (count,): descending for the largest, ascending for the smallest."""
+    """Eigenvalues (count,), descending for the largest, ascending for the smallest."""
     vectors: NDArray[np.float64]
     """Eigenvectors (N, count) of unit norm; the entry of largest magnitude is positive."""
     residuals: NDArray[np.float64]

@@ -1,5 +1,7 @@
 """Infinitely wide networks as estimators and kernels of scikit-learn.
 
+For example::
+
     from ntkflow.estimators import NTKRegressor
 
     model = NTKRegressor(depth=3, activation="relu", ridge=1e-3).fit(X, y)

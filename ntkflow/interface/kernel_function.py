@@ -41,7 +41,8 @@ class KernelFunction:
         Parameters
         ----------
         x1, x2
-            Inputs (n, d) and (m, d), or (n, *positions, channels) and (m, *positions, channels).
+            Inputs (n, d) and (m, d), or ``(n, *positions, channels)`` and
+            ``(m, *positions, channels)``.
         beta, weight_gain
             Factors of biases and weights, instead of those of the network: one number, or with
             `layers` also one for each layer with weights, in their order.

@@ -1,5 +1,7 @@
 """Layers of which a network is composed, for its limiting kernels and for finite networks.
 
+For example::
+
     from ntkflow import api
 
     layers = api.layers

@@ -90,7 +90,7 @@ def train(
     learning_rate
         Learning rate; the time of a record is learning_rate x steps.
     cost
-        ``least_squares`` (|f - y|^2 / 2), ``logistic`` (y = +1 or -1), ``cross_entropy`` (of
+        ``least_squares`` ``(|f - y|^2 / 2)``, ``logistic`` (y = +1 or -1), ``cross_entropy`` (of
         softmax(f); rows of y sum to 1), "module:function", or a function that maps f and y at one
         point, both (n_L,), to a number.
     optimizer
