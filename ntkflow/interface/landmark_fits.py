@@ -1,5 +1,6 @@
 """Regressions with landmarks for the workflow, from arguments of a checked configuration."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from ntkflow.interface.landmark_choice import Choice, Work
-from ntkflow.interface.landmark_visits import Regression, keep_share
-from ntkflow.interface.landmarks import LandmarkRegression, fitted
+from ntkflow.interface.landmark_visits import Regression, keep_share, sums_over_all
+from ntkflow.interface.landmarks import LandmarkRegression, solved
 from ntkflow.interface.limiting import DEFAULTS, NAMES
 from ntkflow.interface.plain import limit_arguments
 
@@ -30,11 +31,10 @@ class Fits(NamedTuple):
     kernels: Mapping[str, Any]
     """Values of the configuration key `kernels`: precision, memory in GiB, scheduler."""
     sums: Path
-    """Folder of sums, for all jobs that share them."""
+    """Folder for sums, of all jobs that share them."""
     threads: int
     progress: Callable[[str], None]
 
-    @property
     def _each(self) -> Iterator[Regression]:
         """A regression for each kernel and size."""
         x, named = limit_arguments(self.dataset["x"], self.network)
@@ -53,17 +53,23 @@ class Fits(NamedTuple):
 
     def keep_share(self, share: tuple[int, int]) -> None:
         """Save sums over parts i, i + n, ... of the points of each regression, for (i, n)."""
-        for regression in self._each:
+        for regression in self._each():
             keep_share(regression, share)
 
     def store(self) -> xr.Dataset:
         """Store of the kind "landmarks": the regressions, and f at test points.
 
-        The errors are those of `landmark_regression`; they name the kernel and the size.
+        Sums stay in their folder, so that another ridge takes no pass over the points; those of
+        other data, networks or landmarks are removed. The errors are those of
+        `landmark_regression`; they name the kernel and the size.
         """
         x, _ = limit_arguments(self.dataset["x"], self.network)
         test = x[int(self.dataset["is_train"].sum()) :]
-        fits = [self._fit(regression) for regression in self._each]
+        found = [self._fit(regression) for regression in self._each()]
+        fits, used = [fit for fit, _ in found], {folder for _, folder in found}
+        for folder in self.sums.glob("*/"):
+            if folder not in used:
+                shutil.rmtree(folder)
         shape = len(KERNELS), len(self.sizes)
 
         def stacked(arrays: list[Any]) -> np.ndarray:
@@ -75,13 +81,14 @@ class Fits(NamedTuple):
             "z": (("size", "landmark", "feature"), np.stack(z)),
             "a": ((*over, "landmark", "output"), stacked([fit.coefficients for fit in fits])),
             "f": ((*over, "sample", "output"), stacked([fit.predict(test) for fit in fits])),
-            "rank": (over, stacked([fit.rank for fit in fits])),
         }
         return xr.Dataset(variables, {"kernel": list(KERNELS), "size": np.asarray(self.sizes)})
 
-    def _fit(self, regression: Regression) -> LandmarkRegression:
+    def _fit(self, regression: Regression) -> tuple[LandmarkRegression, Path | None]:
+        """Regression, and the folder with its sums."""
         try:
-            return fitted(regression, (self.ridge,))
+            summed = sums_over_all(regression)
+            return solved(regression, summed, (self.ridge,)), summed.folder
         except ValueError as error:
             size = len(regression.targets)
             raise ValueError(f"{regression.kernel} of {size} training points: {error}") from error

@@ -101,16 +101,24 @@ def keep_parts(
     compute: Compute | None = None,
 ) -> None:
     """Save the sums over some parts in the folder, where `sums_over_points` finds them."""
-    if compute is not None:
+    _, added = _saved(visit, folder, "total", progress)
+    blocks = parts.cut(visit.points)
+    missing = [
+        number
+        for number in numbers
+        if number >= added
+        and _saved(visit, folder, _name(number), progress)[1] < len(blocks[number])
+    ]
+    if len(missing) < len(numbers):
+        progress(f"landmarks: found {len(numbers) - len(missing)} of {len(numbers)} parts")
+    if compute is not None and missing:
         small = _without_landmarks(visit, folder)
-        steps = (partial(_keep_part, small, number, folder) for number in numbers)
+        steps = (partial(_keep_part, small, number, folder) for number in missing)
         compute([delayed(step, pure=False, traverse=False)() for step in steps])
         return
-    _, added = _saved(visit, folder, "total", progress)
-    for place, number in enumerate(numbers, 1):
-        if number >= added:
-            part_sums(visit, number, folder, threads, progress, keep=True)
-        progress(f"landmarks: {place} of {len(numbers)} parts")
+    for place, number in enumerate(missing, 1):
+        part_sums(visit, number, folder, threads, progress, keep=True)
+        progress(f"landmarks: {place} of {len(missing)} parts")
 
 
 def part_sums(

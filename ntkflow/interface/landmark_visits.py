@@ -44,8 +44,19 @@ class Regression(NamedTuple):
     work: Work
 
 
-def sums_over_all(regression: Regression) -> tuple[np.ndarray, Basis, landmark_sums.Both]:
-    """Landmarks Z (m, ...), those in use, and sums over all points, saved ones included.
+class Summed(NamedTuple):
+    """Sums over all points of a regression."""
+
+    landmarks: np.ndarray
+    """Z (m, ...)."""
+    basis: Basis
+    both: landmark_sums.Both
+    folder: Path | None
+    """Folder with these sums, inside the one that was given."""
+
+
+def sums_over_all(regression: Regression) -> Summed:
+    """Sums over all points, those that were saved included.
 
     ValueError if arguments do not fit each other or the memory is too little, StoreError if the
     folder of sums is in use.
@@ -55,7 +66,7 @@ def sums_over_all(regression: Regression) -> tuple[np.ndarray, Basis, landmark_s
         z, visit, folder, compute = _prepared(regression)
         threads = work.threads or 2 * cores()
         both = landmark_sums.sums_over_points(visit, folder, threads, work.report, compute)
-    return z, visit.basis, both
+    return Summed(z, visit.basis, both, folder)
 
 
 def keep_share(regression: Regression, share: tuple[int, int]) -> None:
@@ -63,12 +74,14 @@ def keep_share(regression: Regression, share: tuple[int, int]) -> None:
 
     `sums_over_all` of the same regression adds them up. Errors are the same.
     """
-    work = regression.work
+    work, count = regression.work, len(parts.cut(len(regression.targets)))
+    numbers = range(share[0], count, share[1])
+    if not numbers:
+        return
     assert work.sums is not None
     with lock_folder(work.sums, shared=True):
         _, visit, folder, compute = _prepared(regression)
         assert folder is not None
-        numbers = range(share[0], len(parts.cut(visit.points)), share[1])
         threads = work.threads or 2 * cores()
         landmark_sums.keep_parts(visit, numbers, folder, threads, work.report, compute)
 

@@ -27,7 +27,7 @@ from ntkflow.interface.arguments import (
 )
 from ntkflow.interface.checks import checked, number, one_of
 from ntkflow.interface.landmark_choice import SPREAD, Choice, Work, check_held_out, survey
-from ntkflow.interface.landmark_visits import Regression, recipe_between, sums_over_all
+from ntkflow.interface.landmark_visits import Regression, Summed, recipe_between, sums_over_all
 from ntkflow.interface.layers import LayerList
 from ntkflow.interface.limiting import Depth, StoredImages
 from ntkflow.stores.staging import as_floats, strips
@@ -206,7 +206,12 @@ def landmark_regression(
 
 def fitted(regression: Regression, ridges: tuple[float, ...]) -> LandmarkRegression:
     """Regression with the ridge that is best on held-out points; errors as above."""
-    z, basis, both = sums_over_all(regression)
+    return solved(regression, sums_over_all(regression), ridges)
+
+
+def solved(regression: Regression, summed: Summed, ridges: tuple[float, ...]) -> LandmarkRegression:
+    """The same from its sums. ValueError if all ridges are too small for the normal equations."""
+    z, basis, both, _ = summed
     held_out = both.held_out if regression.choice.held_out else None
     path = solver.fit_path(both.fitted, held_out, basis, len(z), ridges)
     found = path.coefficients, path.ridge, ridges, path.errors, len(basis.used)

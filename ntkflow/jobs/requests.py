@@ -122,6 +122,11 @@ def statistics(size: Size, kernels: int = 0, steps: int = 0) -> Request:
     return _request(solved + 4 * size.network + 3 * kernels * size.ntk, operations, 1)
 
 
+def scores(points: int, outputs: int) -> Request:
+    """Request of a measure that compares functions with targets, and holds no kernel."""
+    return _request(4.0 * 8 * points * outputs, 0.0, 1)
+
+
 def _request(size: float, operations: float, cores: int) -> Request:
     minutes = MINUTES + operations / RATE / 60 / cores
     return Request(round((START + size) / MIB), round(minutes))

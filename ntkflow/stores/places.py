@@ -22,8 +22,13 @@ class StoreError(ValueError):
 
 
 def checkpoint_folder(path: Path) -> Path:
-    """Folder beside the store at `path` for what a killed job has finished."""
+    """Folder beside the store at `path` for checkpoints of the training that makes it."""
     return path.with_name(f".{path.name}.training")
+
+
+def sums_folder(path: Path) -> Path:
+    """Folder beside the store of regressions at `path` for the sums that they are made from."""
+    return path.with_name(f".{path.name}.sums")
 
 
 def store_folder(place: Place) -> Path:

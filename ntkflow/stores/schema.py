@@ -28,7 +28,16 @@ from collections.abc import Mapping
 
 import xarray as xr
 
-from ntkflow.stores.tolerances import ROUNDING, SINGLE, SOLVED, TRAINED, TRAINED_NTK
+from ntkflow.stores.tolerances import (
+    LANDMARKS,
+    LANDMARKS_SINGLE,
+    ROUNDING,
+    SINGLE,
+    SOLVED,
+    TRAINED,
+    TRAINED_NTK,
+    UNDETERMINED,
+)
 from ntkflow.stores.variables import (
     COMPONENT,
     KERNEL_STEP,
@@ -141,19 +150,21 @@ _KINDS = (
         "landmarks",
         "Regression f(x) = K(x, Z) a with m landmarks Z, over training-set sizes",
         {
-            "z": Variable(("size", "landmark", "feature"), "landmark", "Z"),
-            "a": Variable(("kernel", "size", "landmark", "output"), "coefficient", "a"),
-            "f": Variable(("kernel", "size", "sample", "output"), "regression at test points", "f"),
-            "rank": Variable(
-                ("kernel", "size"), "landmarks in use, which determine the others", kinds="i"
+            "z": Variable(("size", "landmark", "feature"), "landmark", "Z", tolerance=ROUNDING),
+            "a": Variable(
+                ("kernel", "size", "landmark", "output"),
+                "coefficient",
+                "a",
+                tolerance=UNDETERMINED,
             ),
+            "f": Variable(("kernel", "size", "sample", "output"), "regression at test points", "f"),
         },
         {
             "kernel": Variable(("kernel",), "kernel of the regression", kinds="UOT"),
             "size": Variable(("size",), "training-set size", "N", kinds="i"),
         },
-        tolerance=SOLVED,
-        float32=SINGLE,
+        tolerance=LANDMARKS,
+        float32=LANDMARKS_SINGLE,
     ),
 )
 SCHEMAS: Mapping[str, Schema] = {schema.kind: schema for schema in _KINDS}

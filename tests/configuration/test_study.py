@@ -254,7 +254,26 @@ PROFILE = "experiments.kernel_on_the_circle"
         (f"{REGRESSION}.landmarks", [5, 5], f"{REGRESSION}.landmarks: found [5, 5], expected ea"),
         (f"{REGRESSION}.landmarks", [10, 50], ".landmarks: found 50, expected at most 20, the sm"),
         (f"{REGRESSION}.landmarks", [], f"{REGRESSION}.landmarks: found []"),
-        (f"{REGRESSION}.landmarks", "some", f"{REGRESSION}.landmarks"),
+        (
+            f"{REGRESSION}.landmarks",
+            "some",
+            ".landmarks: found 'some', expected an integer of at le",
+        ),
+        (
+            f"{REGRESSION}.landmarks",
+            [0, "all"],
+            ".landmarks.0: found 0, expected an integer of at ",
+        ),
+        (
+            f"{REGRESSION}.landmarks",
+            None,
+            "landmarks: found None, expected an integer of at least ",
+        ),
+        (
+            f"{REGRESSION}.landmarks",
+            [True],
+            "landmarks.0: found True, expected an integer of at lea",
+        ),
         (f"{REGRESSION}.selection", "best", f"{REGRESSION}.selection: found 'best'"),
         (f"{DEFINITE}.sizes", [4, 401], ".sizes: found 401, the data set has 400 points"),
         (f"{REGRESSION}.ridge", -1, f"{REGRESSION}.ridge: found -1"),

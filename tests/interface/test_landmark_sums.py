@@ -184,6 +184,15 @@ def test_a_share_that_was_killed_computes_what_is_missing(tmp_path):
     _share(Points(0), tmp_path, 0)  # nothing is left to compute
 
 
+def test_tasks_are_sent_for_missing_parts_alone(tmp_path):
+    found = []
+    _share(Points(), tmp_path, 0)
+    _share(Points(), tmp_path, 1, lambda tasks: found.append(len(tasks)))
+    assert found == [len(parts.cut(POINTS)[1::2])]
+    _share(Points(0), tmp_path, 0, lambda tasks: found.append(len(tasks)))
+    assert len(found) == 1
+
+
 def test_a_share_of_a_finished_sum_has_nothing_to_do(tmp_path):
     computed(Points(), tmp_path)
     _share(Points(0), tmp_path, 1)

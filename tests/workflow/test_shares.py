@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ntkflow.stores.places import sums_folder
 from tests.stores.test_grams import identities
 from tests.workflow.conftest import CODE, Clone, copy_of_code
 
@@ -17,6 +18,8 @@ datasets:
   many:
     train: {inputs: sphere, samples: 60000, features: 3}
     target: {kind: zero}
+experiments:
+  many: {measure: positive_definiteness, dataset: many, network: relu_4, sizes: [2, 4]}
 """
 RULES = ("compute_kernel_share", "compute_limiting_kernel")
 
@@ -52,8 +55,8 @@ def test_shares_request_the_time_of_a_share(clone):
     times = []
     for jobs in (1, 3):
         study = arguments(clone, block=50, jobs=jobs)
-        with (clone.folder / "shares.yaml").open("a") as file:
-            file.write(MANY)
+        file = clone.folder / "shares.yaml"
+        file.write_text(file.read_text().replace("_digits]", "_digits, many]") + MANY)
         printed = clone.snakemake(*study, "--dry-run", "--quiet", "host")
         requests = re.findall(r"^rule compute_.*?runtime=(\d+).*?mem_mb=(\d+)", printed, FLAGS)
         assert len(requests) == jobs + (jobs > 1)
@@ -140,7 +143,39 @@ def test_another_number_of_jobs_changes_no_regression(clone, tmp_path):
     logs = clone.folder / "results/logs/compute_landmark_share/on_the_sphere/count-20"
     assert "2 of 2 parts" in (logs / "0.log").read_text()
     assert "1 of 1 parts" in (logs / "1.log").read_text()
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]  # sums are removed
+    left = {entry.name for entry in path.parent.iterdir()}
+    assert left == {path.name, sums_folder(path).name}
+
+
+@pytest.mark.slow
+def test_another_ridge_takes_no_pass_over_the_points(clone):
+    study = regression(clone, 2)
+    clone.snakemake(*study)
+    sums = sums_folder(clone.folder / FITS)
+    before = {file: file.stat().st_mtime_ns for file in sums.rglob("*.npz")}
+    file = clone.folder / "regression.yaml"
+    file.write_text(file.read_text().replace("ridge: 1.0e-6", "ridge: 1.0e-3"))
+    assert "fit_landmarks" in clone.planned(*study)
+    clone.snakemake(*study)
+    assert {file: file.stat().st_mtime_ns for file in sums.rglob("*.npz")} == before
+    file.write_text(
+        file.read_text().replace("landmarks: 20", "landmarks: [20]\n    selection: k-means++")
+    )
+    clone.snakemake(*study)
+    assert not any(file.exists() for file in before)  # sums of other landmarks
+
+
+def test_regressions_without_a_kernel_request_little(clone):
+    """A million points: no job asks for the memory or the time of their kernel."""
+    study = regression(clone, 2)
+    file = clone.folder / "regression.yaml"
+    file.write_text(file.read_text().replace("5000", "1000000"))
+    printed = clone.snakemake(*study[1:], "--dry-run", "--quiet", "host")
+    memory = [int(found) for found in re.findall(r"mem_mb=(\d+)", printed)]
+    times = [int(found) for found in re.findall(r"runtime=(\d+)", printed)]
+    assert len(memory) == len(times) == 4
+    assert max(memory) < 4000
+    assert max(times) < 60
 
 
 @pytest.mark.slow
@@ -148,7 +183,7 @@ def test_sums_of_an_unfinished_regression_are_deleted_with_all_output(clone):
     target, *configuration = regression(clone, 2)
     marker = str(Path(FITS).with_name(".count-20.zarr.share-1-of-2"))
     clone.snakemake(marker, *configuration)
-    sums = clone.folder / Path(FITS).with_name(".count-20.zarr.training")
+    sums = sums_folder(clone.folder / FITS)
     assert len([*sums.rglob("part-1.npz")]) == 2  # of three parts, for each kernel
     clone.snakemake("--delete-all-output", target, *configuration)
     assert not sums.exists()

@@ -65,13 +65,19 @@ def caption_of(name):
     return {**caption(experiment), "settings": settings(keys, points, layers, general)}
 
 
-def products_of(name):
-    """The stores and tables of one experiment, and those it is computed from."""
+def computed_from(name):
+    """Kinds of the stores that an experiment is computed from."""
     experiment = study.experiments[name]
     kinds = [kind for kind in experiment.needs if kind != "networks"]
     kinds += ["spectrum"] if experiment.goal else []
     for kind in kinds:
         kinds += [source for source in COMPUTED_FROM.get(kind, []) if source not in kinds]
+    return kinds
+
+
+def products_of(name):
+    """The stores and tables of one experiment, and those it is computed from."""
+    experiment, kinds = study.experiments[name], computed_from(name)
     suffixes = ["", ".widths"] if experiment.width_table else [""]
     tables = [f"results/tables/{name}{suffix}.csv" for suffix in suffixes]
     read = flatten(products.stores(kind, name, experiment) for kind in kinds)

@@ -4,7 +4,8 @@ import shutil
 from contextlib import suppress
 
 from ntkflow.stores.building import check_folder, partial_folder
-from ntkflow.stores.places import StoreError, check_place, checkpoint_folder, resolve_place
+from ntkflow.stores.places import StoreError, check_place, resolve_place
+from ntkflow.stores.places import checkpoint_folder, sums_folder
 from ntkflow.stores.planning import damaged_stores, foreign_stores
 
 ROOTS = [file for file in PRODUCTS if file.endswith("zarr.json")]
@@ -64,8 +65,8 @@ def delete_remains(output):
     product = output.parent if output.name == "zarr.json" else output
     if product != output:
         discard(product, lambda folder: check_place(resolve_place(folder), kind=None))
-    for hidden in (partial_folder(product), checkpoint_folder(product)):  # of killed jobs
-        discard(hidden, check_folder)
+    for hidden in (partial_folder, checkpoint_folder, sums_folder):  # of killed jobs, but for sums
+        discard(hidden(product), check_folder)
     for marker in product.parent.glob(f".{product.name}.share-*"):  # of an unfinished kernel
         marker.unlink()
     for hidden in product.parent.glob(f".{product.name}.*.partial"):  # of a figure, by process

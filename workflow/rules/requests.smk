@@ -1,7 +1,5 @@
 # Memory and time that jobs request, by the widths and numbers of points of the study, and the number
 # of jobs that share a kernel.
-from itertools import product
-
 from ntkflow.configuration.networks import FullyConnectedConfig
 from ntkflow.configuration.study import Resources
 from ntkflow.interface import landmark_parts as parts
@@ -33,14 +31,19 @@ def configured(wildcards):
 
 def measure_threads(wildcards):
     """A measure that solves with a kernel of several blocks gets all cores, others get one."""
-    experiment = experiment_of(wildcards)
-    cores = 64 if experiment.parallel and several_blocks(experiment.dataset) else 1
+    cores = 64 if solves(wildcards) and several_blocks(experiment_of(wildcards).dataset) else 1
     return configured(wildcards).threads or cores
 
 
 def solver_memory(wildcards):
     """Bytes for the solvers of a measure; 0 for one that has none, so that no change reruns it."""
-    return study.kernels.memory * 2**30 if experiment_of(wildcards).parallel else 0
+    return study.kernels.memory * 2**30 if solves(wildcards) else 0
+
+
+def solves(wildcards):
+    """Whether a measure solves with the kernel of all pairs of points."""
+    experiment = experiment_of(wildcards)
+    return experiment.parallel and "limiting" in experiment.needs
 
 
 def size_of(experiment, width):
@@ -116,21 +119,24 @@ def landmark_request(wildcards, cores):
     return requests.landmarks(count, sum(experiment.sizes), layers, memory, cores, jobs)
 
 
-def kernel_request(_, cores):
+def kernel_request(wildcards, cores):
     """Request of the largest job of any kernel: jobs of one array request the same.
 
     The job that finishes a kernel is one of them: it rarely computes more than a share."""
-    return largest_kernel(cores)
+    return largest_kernel(wildcards.dataset, wildcards.network, cores)
 
 
 @cache  # Snakemake evaluates resources again and again
-def largest_kernel(cores):
-    memory, needed = study.kernels.memory * 2**30, [requests.kernel(1, 1, 0, cores)]
-    for dataset, network in product(study.datasets.values(), study.networks.values()):
-        features = dataset.train.features
-        if not any(network.problems(features)):
-            points, layers = dataset.points, network.pair_layers(features)
-            needed.append(requests.kernel(points, layers, memory, cores, kernel_jobs(dataset)))
+def largest_kernel(dataset, network, cores):
+    """The largest request of this kernel and of those that the experiments of the run need."""
+    memory, needed = study.kernels.memory * 2**30, []
+    used = [e for name, e in study.selected.items() if "limiting" in computed_from(name)]
+    for name, other in {(dataset, network), *((e.dataset, e.network) for e in used)}:
+        points, features = study.datasets[name].points, study.datasets[name].train.features
+        layers, jobs = study.networks[other].pair_layers(features), kernel_jobs(
+            study.datasets[name]
+        )
+        needed.append(requests.kernel(points, layers, memory, cores, jobs))
     return requests.Request(max(r.mem_mb for r in needed), max(r.minutes for r in needed))
 
 
@@ -146,6 +152,9 @@ def statistics_request(wildcards, _):
     if "ensembles" in experiment.needs:
         records = experiment.seeds * len(experiment.training.recorded_kernels)
         request = requests.statistics(size_of(experiment, 1), max(draws, records))
+    elif "landmarks" in experiment.needs and "limiting" not in experiment.needs:
+        dataset = study.datasets[experiment.dataset]
+        request = requests.scores(dataset.points, dataset.outputs)
     elif not hasattr(experiment, "widths"):
         request = requests.statistics(size_of(experiment, 1))
     else:

@@ -72,6 +72,8 @@ class Experiment(Strict):
                 raise ValueError(f"reads: found {kind!r}, expected some of {known}")
             if missing := {*REQUIRED_KEYS[kind]} - cls.model_fields.keys():
                 raise ValueError(f"reads: {kind!r} needs the keys {sorted(missing)}")
+            if kind == "landmarks" and not hasattr(cls, "counts"):
+                raise ValueError(f"reads: {kind!r} needs the base class `regression.Regression`")
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def draw(statistics: xr.Dataset) -> Figure:
                 _draw_curves(axes, scores, look, shift)
             else:
                 _draw_landmarks(axes, scores.squeeze("size"), look, shift)
-        if several:
+        if "landmarks" in statistics.dims:
             named = (along == "size") | (errors["landmarks"] == ALL)
             _label_curves(axes, errors.sel(kernel="ntk", landmarks=named))
         axes.set_xlabel(style.axis_label(statistics[along]))

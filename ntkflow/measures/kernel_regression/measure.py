@@ -18,7 +18,7 @@ from ntkflow.analysis import blocks
 from ntkflow.analysis.regression import fit_kernel_regression
 from ntkflow.measures.common.sources import Sources
 from ntkflow.stores.schema import conform
-from ntkflow.stores.tolerances import SOLVED
+from ntkflow.stores.tolerances import LANDMARKS_SINGLE, SINGLE, SOLVED
 from ntkflow.stores.variables import Schema, Variable
 
 ALONG = ("kernel", "size")
@@ -40,7 +40,10 @@ SCHEMA = Schema(
         "iterations": Variable(
             ALONG, "iterations of conjugate gradients; 0 by Cholesky", kinds="i"
         ),
-        **{f"landmark_{n}": Variable(OVER, text, optional=True) for n, text in SCORES.items()},
+        **{
+            f"landmark_{n}": Variable(OVER, text, optional=True, tolerance=LANDMARKS_SINGLE)
+            for n, text in SCORES.items()
+        },
     },
     {
         "kernel": Variable(("kernel",), "kernel of the regression", kinds="UOT"),
@@ -48,6 +51,7 @@ SCHEMA = Schema(
         "landmarks": Variable(("landmarks",), "number of landmarks", "m", kinds="i", optional=True),
     },
     tolerance=SOLVED,
+    float32=SINGLE,
 )
 
 KERNELS = ("nngp", "ntk")
@@ -128,8 +132,9 @@ def _scores(
     """`SCORES` of one regression."""
     squares = np.mean((outputs - targets) ** 2, axis=1)
     mean = float(squares.mean())
-    half = scipy.stats.norm.ppf((1 + LEVEL) / 2) * squares.std() / np.sqrt(len(squares))
-    squared_error = mean, max(mean - half, 0.0), mean + half
+    error = scipy.stats.sem(squares) if len(squares) > 1 else np.nan
+    half = scipy.stats.norm.ppf((1 + LEVEL) / 2) * error
+    squared_error = mean, np.maximum(mean - half, 0.0), mean + half
     if not classes:
         return (np.nan, np.nan, np.nan, *squared_error)
     right = int(np.sum(outputs.argmax(axis=1) == targets.argmax(axis=1)))

@@ -84,7 +84,7 @@ def test_the_interval_of_the_squared_error_is_the_normal_one():
     gram = limiting["ntk"].to_numpy()
     f = gram[TRAINING:, :TRAINING] @ np.linalg.solve(gram[:60, :60], x[:60, 10:12])
     squares = ((f - x[TRAINING:, 10:12]) ** 2).mean(axis=1)
-    low, high = scipy.stats.norm.interval(0.95, squares.mean(), squares.std() / TEST**0.5)
+    low, high = scipy.stats.norm.interval(0.95, squares.mean(), squares.std(ddof=1) / TEST**0.5)
     assert found["squared_error_low"] == pytest.approx(low, rel=1e-6)
     assert found["squared_error_high"] == pytest.approx(high, rel=1e-6)
     assert np.isnan(found["accuracy"])
