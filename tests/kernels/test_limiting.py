@@ -50,7 +50,8 @@ def test_against_the_reference(name, depth, parametrization, reference):
     others = np.concatenate([x, case["x_test"]])
     # The reference's NTK is off at cosines of 1 and -1, see its README.
     kinks = (np.abs(x @ others.T) > 1 - 1e-6) & (name in KINKED)
-    for dtype, tolerance in (("float64", 1e-10), ("float32", 1e-5)):
+    # One depth in float32; test_tiles.py has much deeper networks in it.
+    for dtype, tolerance in (("float64", 1e-10), ("float32", 1e-5))[: 1 + (depth == 3)]:
         found = kernels_of(name, depth, parametrization, x.astype(dtype), others.astype(dtype))
         for kernel, left_out in (("nngp", kinks & False), ("ntk", kinks)):
             values = getattr(found, kernel)

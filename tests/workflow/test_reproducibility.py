@@ -69,7 +69,7 @@ def test_a_run_repeated_from_its_record_elsewhere_leaves_the_same_bytes(
 
 @pytest.mark.slow  # here, as another worker would run the study for it
 def test_the_smoke_study_agrees_with_its_published_reference(finished: Clone) -> None:
-    """Its experiments that are run here; the others run in the default study."""
+    """Its experiments that are run here; test_default_study.py has the others."""
     file = REPOSITORY / "references" / "smoke.json"
     reference = read_reference(file.read_bytes(), file.name)
     folder = Folder(finished.folder / "results")
