@@ -114,7 +114,7 @@ def draw_points(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def measured(
     x: np.ndarray, known: np.ndarray, noisy: np.ndarray, points: int, landmarks: int
 ) -> tuple[float, float]:
-    """Seconds of a fit to the first points, and its error at test points; 0 landmarks are all."""
+    """Seconds of a fit to the first points with its predictions, and its error at test points."""
     start = time.perf_counter()
     inputs, targets, others = x[:points], noisy[:points], x[-TEST:]
     if landmarks:

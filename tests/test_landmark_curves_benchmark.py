@@ -1,10 +1,10 @@
-"""The theory of benchmarks/learning_curves.py against simulations, and a small run of it."""
+"""The theory of benchmarks/landmark_curves.py against simulations, and a small run of it."""
 
 import numpy as np
 import pytest
 
-from benchmarks import learning_curves
-from benchmarks.learning_curves import Spectrum, error_of_landmarks, error_of_points, spectrum
+from benchmarks import landmark_curves
+from benchmarks.landmark_curves import Spectrum, error_of_landmarks, error_of_points, spectrum
 from ntkflow import api
 from ntkflow.measures.learning_curves.measure import eigenlearning
 
@@ -15,7 +15,7 @@ SQUARES = np.array([0.5, 0.3, 0.15, 0.05])  # summed over each group
 def test_eigenvalues_are_those_of_the_kernel_over_the_sphere():
     """By quadratic forms with the harmonics of degrees 0, 1 and 2, over random points."""
     random = np.random.default_rng(0)
-    x = random.standard_normal((4000, 10))
+    x = random.standard_normal((2500, 10))
     x *= 10**0.5 / np.linalg.norm(x, axis=1, keepdims=True)
     kernel = api.limiting_kernels(x, depth=3, beta=0.1).ntk
     np.fill_diagonal(kernel, 0)  # where points would not be independent
@@ -33,8 +33,8 @@ def test_eigenvalues_are_those_of_the_kernel_over_the_sphere():
 
 
 def test_all_points_without_noise_and_ridge_are_those_of_the_claim(monkeypatch):
-    monkeypatch.setattr(learning_curves, "RIDGE", 0.0)
-    monkeypatch.setattr(learning_curves, "NOISE", 0.0)
+    monkeypatch.setattr(landmark_curves, "RIDGE", 0.0)
+    monkeypatch.setattr(landmark_curves, "NOISE", 0.0)
     alone, each = np.repeat(VALUES, COUNTS), np.repeat(SQUARES / COUNTS, COUNTS)
     for points in (5, 40, 200):
         found = error_of_points(Spectrum(VALUES, COUNTS), SQUARES, points)
@@ -43,8 +43,8 @@ def test_all_points_without_noise_and_ridge_are_those_of_the_claim(monkeypatch):
 
 def test_ridge_and_noise_are_those_of_a_simulation(monkeypatch):
     """Regression on Gaussian features with these eigenvalues, mean of 40 training sets."""
-    monkeypatch.setattr(learning_curves, "RIDGE", 1e-3)
-    monkeypatch.setattr(learning_curves, "NOISE", 0.2)
+    monkeypatch.setattr(landmark_curves, "RIDGE", 1e-3)
+    monkeypatch.setattr(landmark_curves, "NOISE", 0.2)
     random, n = np.random.default_rng(0), 60
     values, squares = np.repeat(VALUES, COUNTS), np.repeat(SQUARES / COUNTS, COUNTS)
     errors = []
@@ -73,16 +73,16 @@ def test_landmarks_project_on_as_many_random_functions(landmarks):
 
 
 def test_a_small_run_is_near_its_theory(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(learning_curves, "TEST", 2000)
+    monkeypatch.setattr(landmark_curves, "TEST", 1000)
     figure = tmp_path / "curves.png"
-    learning_curves.main(["--sizes", "500", "2000", "--landmarks", "50", "--figure", str(figure)])
+    landmark_curves.main(["--sizes", "500", "1500", "--landmarks", "100", "--figure", str(figure)])
     _, _, *lines = capsys.readouterr().out.splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     assert [row[:2] for row in rows] == [
         ["all", "500"],
-        ["50", "500"],
-        ["all", "2,000"],
-        ["50", "2,000"],
+        ["100", "500"],
+        ["all", "1,500"],
+        ["100", "1,500"],
     ]
     for number in (0, 2):
         error, theory = map(float, rows[number][3:5])
