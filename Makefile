@@ -116,8 +116,8 @@ newest: $(READY) ## run fast tests with the newest releases and the newest Pytho
 oldest: $(READY) ## run fast tests with the oldest releases that pyproject.toml allows
 	$(BIN)/python .ci/releases.py --oldest $(ARGS)
 
-schema: $(READY) ## write the JSON schema, docs/configuration.md and docs/stores.md from the code
-	$(BIN)/python -m ntkflow.configuration > workflow/schemas/config.schema.json
+schema: $(READY) ## write the schema, docs/configuration.md and docs/stores.md from the code
+	$(BIN)/python -m ntkflow.configuration > workflow/schemas/config.schema.yaml
 	$(BIN)/python -m ntkflow.configuration.tables > docs/configuration.md
 	$(BIN)/python -m ntkflow.pages.stores > docs/stores.md
 

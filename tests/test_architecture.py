@@ -3,7 +3,7 @@
 import ast
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from ntkflow.jobs.imports import imported_names
+from ntkflow.jobs.log import EXTRAS as EXTRAS_OF_JOBS
 from tests.measures.found import FOLDERS
 
 REPOSITORY = Path(__file__).parents[1]
@@ -147,16 +148,25 @@ def test_api_imports_the_requirements_that_are_no_extra():
     assert not {name.partition(".")[0] for name in modules} & {*WITH_EXTRAS}
 
 
-@pytest.mark.parametrize("subpackage", WITH_EXTRAS)
+def only_from_extras(files: Iterable[Path]) -> set[str]:
+    """Libraries that the files import and that the package without extras does not install."""
+    installed = BASE.union(*map(direct_requirements, BASE))
+    imported = set().union(*map(library_imports, files))
+    return {name for name in imported if not distributions_of({name}) & installed}
+
+
+@pytest.mark.parametrize("subpackage", ["estimators", "plotting"])
 def test_subpackage_requires_what_only_an_extra_installs(subpackage):
     init = PACKAGE / subpackage / "__init__.py"
     calls = [node for node in ast.walk(ast.parse(init.read_bytes())) if isinstance(node, ast.Call)]
     (call,) = (call for call in calls if name_of(call) == "require")
     extra, *required = (ast.literal_eval(argument) for argument in call.args)
     assert extra in PROJECT["optional-dependencies"]
-    installed = BASE.union(*map(direct_requirements, BASE))
-    imported = set().union(*(library_imports(file) for file in init.parent.rglob("*.py")))
-    assert {*required} == {name for name in imported if not distributions_of({name}) & installed}
+    assert {*required} == only_from_extras(init.parent.rglob("*.py"))
+
+
+def test_jobs_require_all_that_only_an_extra_installs():
+    assert sorted(only_from_extras(MODULES)) == [*EXTRAS_OF_JOBS]
 
 
 @each_file

@@ -23,8 +23,7 @@ def test_missing_module_is_named_with_the_extra():
     ("module", "library", "extra"),
     [
         ("ntkflow.plotting.style", "matplotlib", "workflow"),
-        ("ntkflow.measures.kernel_profile.figure", "matplotlib", "workflow"),
-        ("ntkflow.measures.common.experiment", "diffrax", "workflow"),
+        ("ntkflow.configuration.study", "pydantic", "workflow"),
         ("ntkflow.estimators", "sklearn", "sklearn"),
     ],
 )

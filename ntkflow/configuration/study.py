@@ -56,15 +56,21 @@ class Study(Strict):
     run: Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="names of the experiments to run, each once; `null` runs all"
     )
-    datasets: dict[Name, DatasetConfig] = Field(description="data sets by name")
-    networks: dict[Name, Network] = Field(description="networks by name")
+    datasets: dict[Name, DatasetConfig] = Field(
+        description="data sets by name: inputs to train and test at, and a target"
+    )
+    networks: dict[Name, Network] = Field(
+        description="networks by name: fully-connected, composed of layers, or a function"
+    )
     measures: list[str] = Field(
         [], description="folders with further measures, relative to the configuration file"
     )
     resources: dict[Name, Resources] = Field(
         {}, description="resources of jobs by the name of an experiment or of a measure"
     )
-    experiments: dict[Name, Any] = Field(description="experiments by name")
+    experiments: dict[Name, Any] = Field(
+        description="experiments by name: a measure with its settings, a network and a data set"
+    )
 
     @property
     def selected(self) -> dict[str, Any]:
@@ -88,7 +94,7 @@ def study_model(folders: tuple[Path, ...] = ()) -> type[Study]:
     """Model of a configuration, with the measures of this package and of `folders`."""
     experiments: Any = (
         dict[Name, experiment_type(folders)],  # type: ignore[misc]
-        Field(description="experiments by name"),
+        Field(description=Study.model_fields["experiments"].description),
     )
     return create_model("Study", __base__=Study, __doc__=Study.__doc__, experiments=experiments)
 

@@ -8,7 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ntkflow.extras import require
 from ntkflow.jobs.provenance import job_name
+
+EXTRAS = ("diffrax", "matplotlib", "orbax", "pooch", "rich", "sklearn")
+"""Libraries that this package imports and only the extra `workflow` installs."""
 
 SHOWN = "NTKFLOW_PROGRESS_SHOWN"
 """Environment variable, set if the run shows the last line of each log; jobs print none then."""
@@ -20,6 +24,7 @@ progress: Callable[[str], None] = LOG.info  # one line, to the terminal and the 
 def run(main: Callable[[Any], None], smk: Any) -> None:
     """Call the `main` of a script and log it; print an error on one line of the terminal.
 
+    Each job needs the whole extra `workflow`, so that a study without it ends at its first job.
     The log file contains the traceback, and the process exits with status 1. On a full disk the
     log may be incomplete, but the terminal shows the line.
     """
@@ -39,6 +44,7 @@ def run(main: Callable[[Any], None], smk: Any) -> None:
     for library in ("jax", "absl", "fontTools"):  # Orbax logs to the second
         logging.getLogger(library).setLevel(logging.WARNING)
     try:
+        require("workflow", *EXTRAS)
         main(smk)
     except Exception as error:
         file.emit(logging.LogRecord("", logging.ERROR, "", 0, job, None, sys.exc_info()))

@@ -6,7 +6,4 @@ The configuration finds them in the folders of `__path__`: this one, and those t
 
 import os
 
-from ntkflow.extras import require
-
-require("workflow", "diffrax", "matplotlib", "sklearn")
 __path__ += filter(None, os.environ.get("NTKFLOW_MEASURES", "").split(os.pathsep))

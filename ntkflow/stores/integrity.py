@@ -12,8 +12,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
-
 from ntkflow.stores.contents import MARK, ROOT
 from ntkflow.stores.places import store_folder
 
@@ -122,6 +120,8 @@ def sealed_arrays(path: Path) -> set[str]:
 
 def intact(chunk: Any) -> bool:
     """Return True if the checksum at the end of a chunk is that of the bytes before it."""
+    import google_crc32c  # planning, which needs few packages, seldom gets here
+
     view = memoryview(chunk)
     stored = bytes(view[-SEAL:])
     return google_crc32c.value(bytes(view[:-SEAL])).to_bytes(SEAL, "little") == stored

@@ -1,4 +1,4 @@
-"""The JSON schema that editors read is that of the code, and accepts the configurations."""
+"""The JSON schema, which editors read, is that of the code and accepts the configurations."""
 
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config, validate
 
 from ntkflow.configuration.__main__ import schema_text
+from ntkflow.configuration.kernels import KernelsConfig
 
 REPOSITORY = Path(__file__).parents[2]
-SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.json"
+SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
 CONFIG = REPOSITORY / "config"
 
 
@@ -23,6 +24,13 @@ def configuration(overlay: str | None = None) -> dict:
 
 def test_schema_file_is_in_step():
     assert SCHEMA.read_text(encoding="utf-8") == schema_text(), "run `make schema` and commit"
+
+
+def test_top_level_of_schema_follows_no_reference():
+    """The table in the catalogue of Snakemake workflows shows `properties` alone."""
+    keys = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["properties"]
+    assert all(field["description"] and "$ref" not in field for field in keys.values())
+    assert keys["kernels"]["properties"].keys() == KernelsConfig.model_fields.keys()
 
 
 def test_configuration_names_its_schema():

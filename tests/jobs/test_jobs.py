@@ -60,6 +60,17 @@ def test_an_error_is_one_line_and_the_log_has_the_rest(
     assert "5 found" in written
 
 
+def test_a_job_without_the_extra_names_it_before_it_works(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "diffrax", None)
+    with pytest.raises(SystemExit):
+        log.run(lambda smk: pytest.fail("the job has begun"), job(tmp_path, dataset="digits"))
+    printed = capsys.readouterr().err
+    assert printed.startswith("train_networks dataset=digits: found no package 'diffrax'")
+    assert printed.endswith("run `pip install 'ntkflow[workflow]'`\n")
+
+
 def test_progress_is_sparse_on_the_terminal_and_whole_in_the_log(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

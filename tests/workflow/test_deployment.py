@@ -4,14 +4,17 @@ Git is told that GitHub is a repository on this disk; all else is what a user ha
 """
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.workflow.conftest import CODE, REPOSITORY, copy_of_code
+from tests.test_architecture import MODULES, library_imports
+from tests.workflow.conftest import CODE, REPOSITORY, copy_of_code, shell_environment
 
 URL = "https://github.com/ntkflow/ntkflow"
 STUDY = """
@@ -90,3 +93,44 @@ def test_catalogue_finds_what_it_looks_for() -> None:
     usage = yaml.safe_load(statement.read_text(encoding="utf-8"))["usage"]
     assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
     assert not usage["mandatory-flags"]["flags"]
+
+
+# Libraries that this package imports and the catalogue has: it installs Snakemake and NumPy.
+PLANNING = {"jinja2", "numpy", "pydantic", "yaml"}
+LACKING = """
+import sys
+from snakemake.cli import main
+
+sys.modules.update(dict.fromkeys({absent}))  # to import one of these is an error
+sys.argv[0] = "snakemake"
+main()
+"""
+# The default study has no kernel that jobs share, and no regression with landmarks.
+LARGE = {"compute_kernel_share", "compute_landmark_share", "fit_landmarks"}
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Callable[..., str]:
+    """Function that calls Snakemake in a copy of the repository, without most libraries."""
+    copy_of_code(tmp_path, *CODE, ".test")
+    absent = sorted(set().union(*map(library_imports, MODULES)) - PLANNING)
+    assert {"diffrax", "google_crc32c", "jax", "xarray"} < {*absent}
+    command = [sys.executable, "-c", LACKING.format(absent=absent)]
+
+    def snakemake(*arguments: str) -> str:
+        return ran(*command, *arguments, folder=tmp_path, environment=shell_environment())
+
+    return snakemake
+
+
+def test_catalogue_lints(catalogue: Callable[..., str]) -> None:
+    assert "your workflow is in a good condition" in catalogue("--lint")
+
+
+def test_catalogue_draws_the_rules_of_the_default_study(catalogue: Callable[..., str]) -> None:
+    arguments = "--forceall -s workflow/Snakefile -d .test -c 1 --rulegraph"
+    assert arguments in (REPOSITORY / ".test" / "README.md").read_text(encoding="utf-8")
+    drawn = re.findall(r'label = "(\w+)"', catalogue(*arguments.split()))
+    files = (REPOSITORY / "workflow" / "rules").glob("*.smk")
+    rules = [re.findall(r"^rule (\w+):", file.read_text("utf-8"), re.MULTILINE) for file in files]
+    assert {*drawn} == {"all"}.union(*rules) - LARGE

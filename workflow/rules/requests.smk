@@ -1,7 +1,9 @@
 # Memory and time that jobs request, by the widths and numbers of points of the study, and the number
 # of jobs that share a kernel.
 from ntkflow.configuration.networks import FullyConnectedConfig
-from ntkflow.configuration.study import Resources
+
+# A Snakefile shares its names with the module snakemake.workflow, which has a class `Resources`.
+from ntkflow.configuration.study import Resources as ConfiguredResources
 from ntkflow.interface import landmark_parts as parts
 from ntkflow.jobs import requests
 
@@ -25,7 +27,7 @@ def asked(request):
 
 def configured(wildcards):
     """The keys of `resources` for an experiment or, without one, for its measure."""
-    measure = study.resources.get(experiment_of(wildcards).measure, Resources())
+    measure = study.resources.get(experiment_of(wildcards).measure, ConfiguredResources())
     return study.resources.get(wildcards.experiment, measure)
 
 
