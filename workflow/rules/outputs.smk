@@ -61,11 +61,11 @@ def deleting_whole_stores(dag):
 
 
 def delete_remains(output):
-    """Delete what a deleted output leaves: the chunks of a store, unfinished work, empty folders."""
+    """Delete what a deleted output leaves: chunks, sums, unfinished work, empty folders."""
     product = output.parent if output.name == "zarr.json" else output
     if product != output:
         discard(product, lambda folder: check_place(resolve_place(folder), kind=None))
-    for hidden in (partial_folder, checkpoint_folder, sums_folder):  # of killed jobs, but for sums
+    for hidden in (partial_folder, checkpoint_folder, sums_folder):
         discard(hidden(product), check_folder)
     for marker in product.parent.glob(f".{product.name}.share-*"):  # of an unfinished kernel
         marker.unlink()

@@ -134,11 +134,9 @@ def largest_kernel(dataset, network, cores):
     memory, needed = study.kernels.memory * 2**30, []
     used = [e for name, e in study.selected.items() if "limiting" in computed_from(name)]
     for name, other in {(dataset, network), *((e.dataset, e.network) for e in used)}:
-        points, features = study.datasets[name].points, study.datasets[name].train.features
-        layers, jobs = study.networks[other].pair_layers(features), kernel_jobs(
-            study.datasets[name]
-        )
-        needed.append(requests.kernel(points, layers, memory, cores, jobs))
+        points = study.datasets[name]
+        layers, jobs = study.networks[other].pair_layers(points.train.features), kernel_jobs(points)
+        needed.append(requests.kernel(points.points, layers, memory, cores, jobs))
     return requests.Request(max(r.mem_mb for r in needed), max(r.minutes for r in needed))
 
 
