@@ -25,8 +25,8 @@ arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files
 
 .PHONY: help environment figures claims smoke paper verify reference test lint audit bench \
 	benchworkflow benchkernels benchempirical benchtraining benchcoverage benchestimators \
-	benchgradients benchlandmarks benchscale benchaccelerators mutations lock newest oldest schema \
-	public gallery diagrams docs report clean
+	benchgradients benchlandmarks benchcurves benchscale benchaccelerators mutations lock newest \
+	oldest schema public gallery diagrams docs report clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -94,6 +94,9 @@ benchgradients: $(READY) ## time limiting kernels with their gradients
 
 benchlandmarks: $(READY) ## time regression with landmarks; ARGS=--digits beside the dense solution
 	$(BIN)/python -m benchmarks.landmarks $(ARGS)
+
+benchcurves: $(READY) ## draw learning curves up to a million points beside their theory
+	$(BIN)/python -m benchmarks.landmark_curves $(ARGS)
 
 benchscale: $(READY) ## predict the cost of 10^9 points from rates measured here, in a few minutes
 	$(BIN)/python -m benchmarks.scale $(ARGS)

@@ -155,7 +155,7 @@ def draw(rows: list[Row], kernel: Spectrum, squares: np.ndarray) -> Figure:
             some = [row for row in rows if row.landmarks == count]
             look = {"color": style.BLUE if count else style.INK, "alpha": alpha}
             x, y = [row.points for row in some], [row.error for row in some]
-            axes.plot(x, y, marker="o", markersize=3, linestyle="none", **look)
+            axes.plot(x, y, marker="o", markersize=3, linestyle="none", markeredgewidth=0, **look)
             if count:
                 level = error_of_landmarks(kernel, squares, count)
                 axes.axhline(level, linewidth=1.0, zorder=1, **look)

@@ -39,12 +39,24 @@ experiments: {many: {measure: positive_definiteness, dataset: many, network: dee
 kernels: {block: 100, jobs: JOBS}
 """
 STORE = "results/limiting/many/deep.zarr"
-# Every kind of rule: a claim, other measures, a kernel in shares. Further experiments of the smoke
-# study would submit jobs of the same rules, or of rules that differ in their script alone, which
-# Slurm does not see; tests/workflow runs those.
+# Every kind of rule: a claim, other measures, a kernel and a regression in shares. Further
+# experiments of the smoke study would submit jobs of the same rules, or of rules that differ in
+# their script alone, which Slurm does not see; tests/workflow runs those.
 EVERY_RULE = """
-run: [functions_on_the_circle, approach_to_the_limit]
+run: [functions_on_the_circle, approach_to_the_limit, few_landmarks]
+datasets:
+  many:
+    train: {inputs: sphere, samples: 2100, features: 3}
+    test: {inputs: sphere, samples: 10, features: 3}
+    target: {kind: polynomial, terms: [{coefficient: 2.0, powers: [1, 1, 0]}]}
 experiments:
+  few_landmarks:
+    measure: kernel_regression
+    dataset: many
+    network: relu_4
+    sizes: [2100]
+    landmarks: 10
+    ridge: 1.0e-6
   functions_on_the_circle: {widths: [50]}
   approach_to_the_limit:
     dataset: four_points
@@ -121,7 +133,7 @@ def test_a_study_runs_as_jobs(queue: Queue, tmp_path: Path) -> None:
     assert kinds(log.stem for log in (results / "logs").iterdir()) == kinds(rules)
     # All data sets were one array, and each figure part of the job of its measurement.
     arrays = Counter(job.id.partition("_")[0] for job in jobs if "make_dataset" in job.about)
-    assert [*arrays.values()] == [2] == [len(list(results.glob("datasets/*.zarr")))]
+    assert [*arrays.values()] == [3] == [len(list(results.glob("datasets/*.zarr")))]
     steps = int(re.findall(r"of (\d+) steps", printed)[-1])
     assert 0 < len(jobs) <= steps - len(list(results.glob("figures/*.png")))
     assert "Nothing to be done" in clone.snakemake(*study)
