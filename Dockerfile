@@ -7,7 +7,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends make \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /ntkflow
-# Alone in their layer, which changes of the code do not repeat.
+# In a separate layer, so that code changes do not reinstall the requirements.
 COPY Makefile requirements.lock ./
 RUN make .venv/.locked-requirements
 COPY . .

@@ -17,7 +17,8 @@ Theory, with eigenvalues lambda_i of the kernel over the sphere and coefficients
   take the place of the points, and lambda_i^2 that of lambda_i).
 
 Eigenfunctions are spherical harmonics. Those of one degree share an eigenvalue, an integral of the
-kernel over the angle, and the v_i^2 of a wide teacher are those of its own kernel on average.
+kernel over the angle, and v_i^2 is an eigenvalue of
+the teacher's NNGP kernel on average over teachers.
 """
 
 import argparse
@@ -56,7 +57,7 @@ class Spectrum(NamedTuple):
 
 
 def spectrum(depth: int) -> Spectrum:
-    """Spectrum of the NTK, or of the NNGP kernel of the teacher if `depth` is its own."""
+    """Spectrum of the teacher's NNGP kernel if `depth` is `TEACHER_DEPTH`, otherwise of the NTK."""
     order = FEATURES / 2 - 1
     cosines, weights = roots_gegenbauer(NODES, order)
     points = FEATURES**0.5 * np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1)

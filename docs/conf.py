@@ -28,7 +28,7 @@ from ntkflow import api
 
 ROOT = Path(__file__).parents[1]
 ARRAY_LIKE = type("ArrayLike", (), {"__module__": "numpy.typing"})
-"""Name for NumPy's union of that name, which is long."""
+"""Short name for NumPy's long union `ArrayLike`."""
 LINK = re.compile(r"\[([^]]+)\]\(([^)#]+)\.md\)")
 
 project = "ntkflow"
@@ -114,7 +114,7 @@ def simple_types(app: Sphinx, part: Any, bound_method: bool) -> None:
 
 
 def simple(hint: Any) -> Any:
-    """A type without shapes, element types and what else only checkers read."""
+    """Type without shapes, element types and other parts that only type checkers use."""
     if isinstance(hint, list):  # parameters of a function
         return [*map(simple, hint)]
     if hasattr(hint, "array_type"):  # of jaxtyping
@@ -132,7 +132,7 @@ def simple(hint: Any) -> Any:
 def hide_fields(
     app: Sphinx, kind: str, name: str, part: Any, options: Any, signature: str, returns: str
 ) -> tuple[str, None] | None:
-    """No signature of classes that only functions of the package create."""
+    """Hide the signature of classes that only the package creates."""
     return ("", None) if is_dataclass(part) or hasattr(part, "_fields") else None
 
 
@@ -150,7 +150,7 @@ def write_math(translator: HTML5Translator, node: nodes.Element) -> None:
 
 
 def redirect(app: Sphinx, error: Exception | None) -> None:
-    """Let index.html lead to the first page."""
+    """Redirect index.html to the first page."""
     target = f'<meta http-equiv="refresh" content="0; url={root_doc}.html">'
     Path(app.outdir, "index.html").write_text(target, encoding="utf-8")
 

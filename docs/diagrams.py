@@ -1,6 +1,6 @@
 """Draw the mermaid diagrams of the pages as images of the site; needs the network.
 
-GitHub draws them itself. The site, which does without scripts from elsewhere, shows these images.
+GitHub draws them itself. The site loads no external scripts, so it shows these images.
 """
 
 import json
@@ -14,7 +14,7 @@ from docs.conf import ROOT, diagram
 MERMAID = ("tool", "run", "--from", "mermaidx==0.10.1", "mermaidx")
 OPTIONS = ("--theme", "neutral", "--background", "white", "--quiet")
 CONFIG = {"htmlLabels": False, "flowchart": {"htmlLabels": False, "wrappingWidth": 400}}
-"""Labels as text of the SVG, which no font of the reader makes wider than its box."""
+"""Labels as SVG text: HTML labels overflow their boxes if the reader's fonts are wider."""
 BLOCK = re.compile(r"^```mermaid\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 
 

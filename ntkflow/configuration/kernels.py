@@ -72,7 +72,7 @@ class KernelsConfig(Strict):
     )
     jobs: Count = Field(
         1,
-        description="jobs of the workflow that share the blocks of each large kernel, and the "
+        description="number of jobs that share the blocks of each large kernel, and the "
         "points of each regression with landmarks",
     )
     scheduler: Annotated[

@@ -23,7 +23,7 @@ CANDIDATES = 8
 NUMBER = 32
 """Bytes for each number of the inputs in memory: as read, in float64 twice, and the direction."""
 MESSAGE = 2**20
-"""Bytes of inputs that may travel with a task."""
+"""Largest size in bytes of the pickled inputs sent with a task."""
 ENTRY = 40
 """Bytes for each kernel value of a block: both kernels, and twice the one in use in float64."""
 SPREAD = "k-means++"

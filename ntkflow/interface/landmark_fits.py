@@ -59,9 +59,9 @@ class Fits(NamedTuple):
     def store(self) -> xr.Dataset:
         """Store of the kind "landmarks": the regressions, and f at test points.
 
-        Sums stay in their folder, so that another ridge takes no pass over the points; those of
-        other data, networks or landmarks are removed. The errors are those of
-        `landmark_regression`; they name the kernel and the size.
+        Sums stay in their folder: with another ridge, no kernel values at training points are
+        computed again. Sums of other data, networks or landmarks are removed. The errors are those
+        of `landmark_regression`; they name the kernel and the size.
         """
         x, _ = limit_arguments(self.dataset["x"], self.network)
         test = x[int(self.dataset["is_train"].sum()) :]

@@ -27,7 +27,7 @@ def checkpoint_folder(path: Path) -> Path:
 
 
 def sums_folder(path: Path) -> Path:
-    """Folder beside the store of regressions at `path` for the sums that they are made from."""
+    """Folder beside the store of regressions at `path` for its sums over points."""
     return path.with_name(f".{path.name}.sums")
 
 

@@ -20,7 +20,7 @@ Names of dimensions, everywhere:
 ``quantile``       probability level of a limiting percentile
 ``kernel``         which kernel a regression is with: nngp or ntk
 ``size``           number of training points
-``landmarks``      number of landmarks of a regression; ``landmark`` numbers those of one
+``landmarks``      number of landmarks of a regression; ``landmark`` is the index of one
 =================  ==========================================================================
 """
 

@@ -25,8 +25,9 @@ SINGLE = Tolerance(1e-5, 1e-7)
 # and training amplifies this. The NTK of a network moves by per cents, f and statistics by less.
 TRAINED = Tolerance(1e-2, 1e-6)
 TRAINED_NTK = Tolerance(5e-2)
-# Regression with landmarks that others determine to nine digits (six in float32): which of them are
-# left out differs between machines. f and its errors move little, coefficients as a whole.
+# Landmarks are left out if their variance given the others is below 1e-9 of K(z, z) (1e-6 in
+# float32). Which ones differs between machines. This changes f and its errors by less than these
+# tolerances; the coefficients may change completely, so they are not compared.
 LANDMARKS = Tolerance(1e-2, 1e-6)
 LANDMARKS_SINGLE = Tolerance(0.2, 1e-5)
 UNDETERMINED = Tolerance(float("inf"))

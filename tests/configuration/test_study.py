@@ -281,7 +281,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         (
             f"{REGRESSION}.dataset",
             "digits",
-            f"{REGRESSION}.dataset: 'digits' needs `test` points with a target here",
+            f"{REGRESSION}.dataset: 'digits' needs `test` points at which the target is known",
         ),
         (
             "experiments.early_stopping.dataset",

@@ -17,7 +17,7 @@ def _several(value: Any) -> Any:
 def _number(value: Any) -> Any:
     if value == "all":
         return value
-    try:  # as of other numbers: YAML reads 1e3 as a string
+    try:  # YAML reads 1e3 as a string
         number = -1.0 if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         number = -1.0
@@ -30,7 +30,7 @@ Landmarks = Annotated[Count | Literal["all"], BeforeValidator(_number)]
 
 
 class Regression(Experiment):
-    """Base class of measures of regression on the first training points, or with landmarks."""
+    """Base class for kernel regression on the first training points, with or without landmarks."""
 
     reads: ClassVar[tuple[str, ...]] = ("dataset", "limiting", "landmarks")
     elsewhere: ClassVar[frozenset[str]] = frozenset({"selection"})
@@ -80,4 +80,4 @@ class Regression(Experiment):
                 "training-set sizes",
             )
         if dataset.test is None or not dataset.target.known_at(dataset.test):
-            yield "dataset", f"{self.dataset!r} needs `test` points with a target here"
+            yield "dataset", f"{self.dataset!r} needs `test` points at which the target is known"

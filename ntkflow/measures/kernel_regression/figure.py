@@ -24,8 +24,8 @@ ALL = 0  # coordinate of the regression on all points
 def draw(statistics: xr.Dataset) -> Figure:
     """Draw a `kernel_regression` store with the attributes `network_label` and `dataset_label`.
 
-    Errors stand against the training-set size, one curve for each number of landmarks; or against
-    that number if there is one size.
+    Errors are drawn against the training-set size, one curve for each number of landmarks. If there
+    is one size, they are drawn against the number of landmarks.
     """
     with style.paper():
         figure = Figure(figsize=(style.HALF_WIDTH, 2.7))
@@ -60,7 +60,7 @@ def draw(statistics: xr.Dataset) -> Figure:
 def _errors(statistics: xr.Dataset) -> xr.DataArray:
     """Test error with the ends of its interval (bound, kernel, landmarks, size).
 
-    It is 1 - accuracy if there is one, and else the squared error.
+    It is 1 - accuracy for one-hot targets, otherwise the mean square error.
     """
     all_points = statistics.drop_dims("landmarks", errors="ignore").expand_dims(landmarks=[ALL])
     found = [all_points] if statistics["squared_error"].notnull().any() else []

@@ -1,7 +1,7 @@
 """Test error of regression with the limiting kernels, over training-set sizes and landmarks.
 
-No theory is known for the accuracy, so it makes no claim; the theory of the squared error over
-random training sets is tested separately.
+The measure makes no claim, because no theory of the accuracy is known. The measure
+`learning_curves` tests the theory of the squared error over random training sets.
 """
 
 from collections.abc import Sequence
