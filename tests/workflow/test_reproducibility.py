@@ -32,7 +32,7 @@ def surroundings(home: Path) -> dict[str, str]:
     }
 
 
-REPEATED = ("functions_on_the_circle", "ten_outputs", "ten_outputs.widths")
+REPEATED = ("functions_on_the_circle", "few_landmarks", "ten_outputs", "ten_outputs.widths")
 
 OF_ALL_EXPERIMENTS = {
     *("claims.csv", "claims.json", "claims.html"),

@@ -135,7 +135,7 @@ def test_a_line_more_in_each_file_of_a_measure_repeats_that_measure_alone(finish
     [
         ("kernel_profile/settings.py", "The limit n → ∞ is dashed.", "Dashed.", {"plot"}),
         ("random_functions/settings.py", "tends to their", "tends to the", {"plot"}),
-        ("kernel_regression/settings.py", "        0.0,", "        0.1,", {"measure", "plot"}),
+        ("common/regression.py", "        0.0,", "        0.1,", {"measure", "plot"}),
     ],
     ids=["caption", "statement", "default"],
 )
