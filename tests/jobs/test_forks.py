@@ -142,6 +142,12 @@ def test_a_client_ends_as_its_script(server, script, text, status):
     assert ("ValueError: told" in run.stderr) == ("told" in text)
 
 
+def test_a_script_that_snakemake_has_removed_ends_without_a_traceback(server, tmp_path):
+    """As the script of a job does that is killed while it starts."""
+    found = ran(forks.command(server.place), str(tmp_path / "removed.py"))
+    assert (found.returncode, found.stdout, found.stderr) == (1, "", "")
+
+
 def test_threads_and_exit_functions_of_a_script_come_to_their_end(server, script):
     file = script("""
         import atexit, threading, time

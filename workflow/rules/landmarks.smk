@@ -15,7 +15,7 @@ rule compute_landmark_share:
         share="[0-9]+",
     conda:
         "../../environment.yml"
-    threads: 64
+    threads: landmark_threads
     resources:
         **asked(landmark_request),
         gpu=GPUS,
@@ -43,7 +43,7 @@ rule fit_landmarks:
         "results/benchmarks/fit_landmarks/{experiment}/count-{number}.tsv"
     conda:
         "../../environment.yml"
-    threads: 64
+    threads: landmark_threads
     resources:
         **asked(landmark_request),
         gpu=GPUS,

@@ -102,6 +102,11 @@ def fits_of(wildcards):
     }
 
 
+def landmark_threads(wildcards):
+    """All cores for points of several blocks; sums over others have the same bits on any number."""
+    return 64 if several_blocks(experiment_of(wildcards).dataset) else 1
+
+
 def landmark_jobs(wildcards):
     """Jobs that share the points of a regression with landmarks: at most one per part."""
     return min(study.kernels.jobs, len(parts.cut(max(experiment_of(wildcards).sizes))))

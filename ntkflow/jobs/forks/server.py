@@ -221,7 +221,11 @@ def _run(script: str) -> None:
     module = ModuleType("__main__")
     module.__file__ = script
     sys.modules["__main__"] = module
-    code = compile(Path(script).read_bytes(), script, "exec", dont_inherit=True)
+    try:
+        source = Path(script).read_bytes()
+    except FileNotFoundError:  # Snakemake has removed it, because the job was killed
+        sys.exit(1)
+    code = compile(source, script, "exec", dont_inherit=True)
     exec(code, vars(module))  # noqa: S102
 
 
