@@ -24,13 +24,13 @@ ENDED = datetime(2026, 3, 1, 9, 5, tzinfo=UTC).timestamp()
 CONFIGURATION = f"run: [nine]\nlabel: {HOSTILE}\n"
 
 
-def claims():
+def claims(name: str = "nine", slope: float = -0.3):
     numbers = [
         Quantity.check("error", 1e-15, 1e-12, "rounding"),
-        Quantity(f"slope {HOSTILE}", Estimate(-0.3, 0.02, 20), "equals", -0.5, 0.1, HOSTILE, 10),
+        Quantity(f"slope {HOSTILE}", Estimate(slope, 0.02, 20), "equals", -0.5, 0.1, HOSTILE, 10),
     ]
     labels = {"statement": f"One is two {HOSTILE}.", "paper": f"Theorem 9 {HOSTILE}"}
-    return tabulate([({"experiment": "nine", **labels}, judge(numbers))])
+    return tabulate([({"experiment": name, **labels}, judge(numbers))])
 
 
 def shown(name: str, words: dict[str, str], svg: bytes = SVG) -> Shown:

@@ -3,8 +3,10 @@
 import itertools
 from functools import partial
 
+import pandas as pd
 import pytest
 
+from ntkflow.pages.rendering import claims_page
 from tests.pages import examples
 from tests.pages.browser import (
     DESKTOP,
@@ -73,6 +75,23 @@ def test_wide_tables_scroll_by_themselves_on_a_phone(look):
             found.page.wait_for_timeout(50)
         else:
             pytest.fail("the table does not scroll")
+
+
+@pytest.mark.parametrize("page", ["report", "claims"])
+def test_claims_are_chosen_by_verdict_without_a_script(browser, tmp_path, page):
+    judged = {"nine": -0.3, "eight": -0.5, "seven": -0.3}
+    rows = pd.concat([examples.claims(name, value) for name, value in judged.items()])
+    pages = {"report": partial(examples.report, claims=rows), "claims": partial(claims_page, rows)}
+    file = tmp_path / "page.html"
+    file.write_text(pages[page](), encoding="utf-8")
+    with opened(browser, file) as found:
+        listed = found.page.locator("[data-verdict]")
+        verdicts = [entry.get_attribute("data-verdict") for entry in listed.all()]
+        assert verdicts == ["disagrees", "agrees", "disagrees"]
+        for chosen in ("agrees", "disagrees", "all"):
+            found.page.locator(f".choice [value='{chosen}']").check()
+            shown = [entry.is_visible() for entry in listed.all()]
+            assert shown == [chosen in (verdict, "all") for verdict in verdicts]
 
 
 def test_keyboard_reaches_the_report_and_what_is_folded(look):

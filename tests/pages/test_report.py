@@ -9,7 +9,7 @@ import pytest
 from tests.measures.found import SETTINGS
 from tests.pages import examples
 
-VOID = ("meta", "img", "link")
+VOID = ("meta", "img", "link", "input")
 
 
 class Page(HTMLParser):
