@@ -56,14 +56,14 @@ class Spectrum(NamedTuple):
     counts: np.ndarray
 
 
-def spectrum(depth: int) -> Spectrum:
-    """Spectrum of the teacher's NNGP kernel if `depth` is `TEACHER_DEPTH`, otherwise of the NTK."""
+def spectrum(kernel: str, depth: int) -> Spectrum:
+    """Spectrum of the `kernel` nngp or ntk of a ReLU network."""
     order = FEATURES / 2 - 1
     cosines, weights = roots_gegenbauer(NODES, order)
     points = FEATURES**0.5 * np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1)
     inputs = np.pad(np.vstack([[[FEATURES**0.5, 0.0]], points]), ((0, 0), (0, FEATURES - 2)))
     kernels = api.limiting_kernels(inputs[:1], inputs, depth=depth, beta=BETA)
-    row = (kernels.nngp if depth == TEACHER_DEPTH else kernels.ntk)[0]
+    row = getattr(kernels, kernel)[0]
     degrees = np.arange(DEGREES)
     harmonics = [eval_gegenbauer(k, order, cosines) / eval_gegenbauer(k, order, 1) for k in degrees]
     values = np.maximum(np.array(harmonics) @ (weights * row[1:]) / weights.sum(), 0)
@@ -173,7 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--landmarks", type=int, nargs="+", default=LANDMARKS, metavar="M")
     parser.add_argument("--figure", type=Path, help="file for the figure")
     given = parser.parse_args(arguments)
-    kernel, teacher = spectrum(DEPTH), spectrum(TEACHER_DEPTH)
+    kernel, teacher = spectrum("ntk", DEPTH), spectrum("nngp", TEACHER_DEPTH)
     squares = teacher.values * teacher.counts
     x, known, noisy = draw_points(max(given.sizes))
     print(header(COLUMNS), flush=True)

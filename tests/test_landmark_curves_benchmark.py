@@ -20,7 +20,7 @@ def test_eigenvalues_are_those_of_the_kernel_over_the_sphere():
     kernel = api.limiting_kernels(x, depth=3, beta=0.1).ntk
     np.fill_diagonal(kernel, 0)  # where points would not be independent
     functions = np.ones(len(x)), x[:, 0], 10**0.5 * (x[:, 0] ** 2 - x[:, 1] ** 2) / 2
-    found = spectrum(3)
+    found = spectrum("ntk", 3)
     for degree, function in enumerate(functions):
         values = function / np.sqrt(np.mean(function**2))
         assert values @ kernel @ values / len(x) ** 2 == pytest.approx(

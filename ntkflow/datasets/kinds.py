@@ -150,7 +150,7 @@ class Target(Strict):
         yield from ()
 
     def known_at(self, test: Inputs) -> bool:
-        """Whether f* is known at test points."""
+        """Return True if f* is known at test points."""
         return True
 
     def described(self) -> str:

@@ -43,7 +43,7 @@ def solver_memory(wildcards):
 
 
 def solves(wildcards):
-    """Whether a measure solves with the kernel of all pairs of points."""
+    """Return True if a measure solves with the kernel of all pairs of points."""
     experiment = experiment_of(wildcards)
     return experiment.parallel and "limiting" in experiment.needs
 
