@@ -23,7 +23,7 @@ flag = $(if $(files),--configfile $(files))
 options = $(if $(filter --configfile,$(others)),,$(flag)) --cores $(CORES)
 arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files),$(others)))
 
-.PHONY: help environment figures claims smoke paper verify reference test lint audit bench \
+.PHONY: help environment figures claims smoke paper verify compare reference test lint audit bench \
 	benchworkflow benchkernels benchempirical benchtraining benchcoverage benchestimators \
 	benchgradients benchlandmarks benchcurves benchscale benchaccelerators mutations lock newest \
 	oldest schema public gallery diagrams docs report clean
@@ -50,6 +50,9 @@ paper: $(READY) ## run the paper's experiments at their own size into results/pa
 
 verify: $(READY) ## compare results/ with the published reference; ARGS names another folder
 	$(BIN)/python -m ntkflow.verification $(ARGS)
+
+compare: $(READY) ## write two runs side by side, build/compare.html; ARGS="FOLDER FOLDER"
+	$(BIN)/python -m ntkflow.verification.runs $(ARGS)
 
 reference: $(READY) ## publish results/ as references/default.json, or ARGS="FOLDER --write FILE"
 	$(BIN)/python -m ntkflow.verification $(or $(ARGS),results --write references/default.json)

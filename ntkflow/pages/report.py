@@ -1,6 +1,5 @@
 """Report of a run as one self-contained page of HTML, without network or scripts."""
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +9,8 @@ from typing import Any
 import pandas as pd
 
 from ntkflow.measures.common.evidence import Panel
+from ntkflow.pages.images import data_uri, image
 from ntkflow.pages.rendering import by_experiment, render, verdict_counts
-
-LARGEST_SVG = 300_000  # bytes; a larger figure is shown as PNG
-PIXELS_PER_POINT = 1.75  # scale of a figure for print on a screen
 
 
 @dataclass(frozen=True)
@@ -46,11 +43,11 @@ def page(
     return render(
         "report.html.jinja",
         experiments=experiments,
-        images={shown.name: _image(shown) for shown in experiments},
+        images={it.name: image(it.name, it.svg, it.png) for it in experiments},
         claims=rows,
         counts=verdict_counts(rows),
         configuration=configuration,
-        download=_data_uri("text/yaml", configuration.encode()),
+        download=data_uri("text/yaml", configuration.encode()),
         provenance=provenance,
         made=_made(provenance),
         timings=timings.to_dict("records"),
@@ -58,24 +55,9 @@ def page(
     )
 
 
-def _image(shown: Shown) -> dict[str, Any]:
-    """Source and width of a figure as an image, so that identifiers of SVGs do not clash."""
-    size = re.search(rb'<svg[^>]*? width="([\d.]+)pt"', shown.svg)
-    if size is None:
-        raise ValueError(f"the figure of {shown.name}: found no width in points in its SVG")
-    small = len(shown.svg) <= LARGEST_SVG
-    kind, content = ("image/svg+xml", shown.svg) if small else ("image/png", shown.png)
-    width = round(float(size[1]) * PIXELS_PER_POINT)
-    return {"source": _data_uri(kind, content), "width": width}
-
-
 def _moment(seconds: float) -> str:
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _made(provenance: Mapping[str, Any]) -> dict[str, str]:

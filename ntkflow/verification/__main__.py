@@ -78,7 +78,7 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference, list[str]]:
     run, apart, parts = [*wanted["experiments"]], {}, []
     for file in files:
         reference = read_reference(file.read_bytes(), str(file), [folder.root])
-        keys = list(differing_keys(wanted, reference.studied([folder.root], run)))
+        keys = differing_keys(wanted, reference.studied([folder.root], run))
         if not keys and len(reference.studied([folder.root])["experiments"]) == len(run):
             return str(file), reference, []
         if not keys:

@@ -114,15 +114,20 @@ def studied(configuration: Mapping[str, Any], starts: Sequence[Path] = ()) -> di
     }
 
 
-def differing_keys(one: Any, other: Any, path: str = "") -> Iterator[str]:
+ABSENT = object()  # value of a key that a configuration does not have
+
+
+def differing_keys(one: Any, other: Any) -> list[str]:
     """Paths of the keys in which two configurations differ."""
+    return [path for path, *_ in differing_values(one, other)]
+
+
+def differing_values(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (path, value, other value) of each key in which two configurations differ."""
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
         if one != other:
-            yield path
+            yield path, one, other
         return
     for key in sorted({*one, *other}):
-        inner = f"{path}.{key}" if path else str(key)
-        if key in one and key in other:
-            yield from differing_keys(one[key], other[key], inner)
-        else:
-            yield inner
+        values = one.get(key, ABSENT), other.get(key, ABSENT)
+        yield from differing_values(*values, f"{path}.{key}" if path else str(key))

@@ -1,0 +1,116 @@
+"""The command that compares two runs: what it prints and writes, and what it refuses."""
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ntkflow.measures.common.table import records
+from ntkflow.stores.zarr import open_store, write_store
+from ntkflow.verification.runs import main
+from tests.pages import examples
+from tests.verification.results import CONFIGURATION, STORES, write_record, write_results
+
+
+def finish(results: Path, slope: float, configuration=CONFIGURATION) -> None:
+    """Add claims and a figure, and write the record of the run."""
+    write_record(results, configuration)
+    record = json.loads((results / "provenance.json").read_text())
+    claims = json.dumps(records(examples.claims("drift", slope)))
+    contents = {"claims.json": claims.encode(), "figures/drift.svg": examples.SVG}
+    for name, content in {**contents, "figures/drift.png": examples.PNG}.items():
+        (results / name).write_bytes(content)
+        record["digests"][name] = hashlib.sha256(content).hexdigest()
+    (results / "provenance.json").write_text(json.dumps(record))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "first"
+    write_results(folder)
+    finish(folder, -0.3)
+    return folder
+
+
+@pytest.fixture
+def runs(made, tmp_path):
+    """Two copies of a run."""
+    return [shutil.copytree(made, tmp_path / name) for name in ("first", "second")]
+
+
+@pytest.fixture
+def compare(tmp_path, capsys):
+    def run(*folders):
+        """Exit status, what is printed, and the page."""
+        page = tmp_path / "new" / "compare.html"
+        status = main([*map(str, folders), "--output", str(page)])
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err, page.read_text("utf-8") if page.exists() else ""
+
+    return run
+
+
+def test_the_same_folder_twice(runs, compare):
+    status, printed, page = compare(runs[0], runs[0])
+    assert status == 0
+    assert re.search("configuration: +same keys and values", printed)
+    assert re.search("verdicts: +same for the 1 claims", printed)
+    assert re.search("products: +8 with the same bytes\n", printed)
+    assert "Figure of drift in the first run" in page
+    assert "Figure of drift in the second run" not in page
+
+
+def test_a_changed_study(runs, compare):
+    second = runs[1]
+    store = second / "limiting/points/tanh_3.zarr"
+    dataset = open_store(store, STORES["limiting/points/tanh_3"]).load()
+    changed = dataset.assign(ntk=dataset["ntk"] * 1.5)
+    write_store(changed, store, "limiting", {"precision": "float64"})
+    shutil.rmtree(second / "ensembles/drift/width-8.zarr")
+    finish(second, -0.5, {**CONFIGURATION, "seed": 4, "device": "cpu"})
+    status, printed, page = compare(*runs)
+    assert status == 0
+    assert re.search("configuration: +2 differ: device, seed", printed)
+    assert re.search("verdicts: +1 differ: drift disagrees → agrees", printed)
+    assert re.search("products: +5 with the same bytes, 2 different, 1 only in the first", printed)
+    assert "limiting/points/tanh_3.zarr" in page
+    assert "ntk: " in page
+    assert printed.rstrip().endswith("compare.html")
+
+
+def test_a_run_without_claims_is_compared(runs, compare):
+    write_record(runs[1], CONFIGURATION)
+    status, printed, _ = compare(*runs)
+    assert status == 0
+    assert re.search("verdicts: +same for the 0 claims of both runs", printed)
+
+
+def broken(file, content):
+    def change(folder):
+        (folder / file).unlink() if content is None else (folder / file).write_text(content)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (shutil.rmtree, "second/provenance.json: No such file or directory; expected a folder"),
+        (broken("provenance.json", None), "second/provenance.json: No such file"),
+        (broken("provenance.json", '{"digests": {}}'), "provenance.json: no key configuration"),
+        (broken("claims.json", None), "second/claims.json: found no table of claims"),
+        (broken("claims.json", "{"), "second/claims.json: found no table of claims"),
+        (broken("claims.json", '[{"paper": "x"}]'), "claims.json: found no experiment, quantity"),
+        (broken("limiting/points/tanh_3.zarr/zarr.json", "{"), "not readable as a store"),
+    ],
+)
+def test_folders_that_are_no_finished_run(runs, compare, change, message):
+    change(runs[1])
+    status, printed, page = compare(*runs)
+    assert status == 2
+    assert message in printed
+    assert "Traceback" not in printed
+    assert not page
