@@ -23,8 +23,8 @@ flag = $(if $(files),--configfile $(files))
 options = $(if $(filter --configfile,$(others)),,$(flag)) --cores $(CORES)
 arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files),$(others)))
 
-.PHONY: help environment figures claims smoke paper verify compare reference test lint audit bench \
-	benchworkflow benchkernels benchempirical benchtraining benchcoverage benchestimators \
+.PHONY: help environment figures claims smoke paper verify compare crate reference test lint audit \
+	bench benchworkflow benchkernels benchempirical benchtraining benchcoverage benchestimators \
 	benchgradients benchlandmarks benchcurves benchscale benchaccelerators mutations lock newest \
 	oldest schema public gallery diagrams docs report clean
 .DELETE_ON_ERROR:
@@ -53,6 +53,9 @@ verify: $(READY) ## compare results/ with the published reference; ARGS names an
 
 compare: $(READY) ## write two runs side by side, build/compare.html; ARGS="FOLDER FOLDER"
 	$(BIN)/python -m ntkflow.verification.runs $(ARGS)
+
+crate: $(READY) ## package results/ and the code as build/run.crate.zip, to deposit; ARGS=--help
+	$(BIN)/python -m ntkflow.verification.crate $(ARGS)
 
 reference: $(READY) ## publish results/ as references/default.json, or ARGS="FOLDER --write FILE"
 	$(BIN)/python -m ntkflow.verification $(or $(ARGS),results --write references/default.json)

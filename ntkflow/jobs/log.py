@@ -11,7 +11,7 @@ from typing import Any
 from ntkflow.extras import require
 from ntkflow.jobs.provenance import job_name
 
-EXTRAS = ("diffrax", "matplotlib", "orbax", "pooch", "rich", "sklearn")
+EXTRAS = ("diffrax", "matplotlib", "orbax", "pooch", "rich", "rocrate", "sklearn")
 """Libraries that this package imports and only the extra `workflow` installs."""
 
 SHOWN = "NTKFLOW_PROGRESS_SHOWN"

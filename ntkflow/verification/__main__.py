@@ -98,10 +98,7 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference, list[str]]:
 def write(results: Path, file: Path) -> int:
     """Write a reference from these results."""
     folder = Folder(results)
-    altered = [f"{path}: {fault}" for path, fault in folder.altered()]
-    absent = [f"{path}: missing" for path in folder.recorded if not (results / path).exists()]
-    if altered or absent:
-        raise FolderError("\n".join([*altered, *absent]))
+    folder.require_whole()
     made_with = {key: folder.provenance[key] for key in ("stores_made_by", "platform")}
     products = {path: folder.product(path) for path in folder.recorded}
     reference = Reference(

@@ -54,6 +54,13 @@ class Folder:
             for fault in faults:
                 yield path, fault
 
+    def require_whole(self) -> None:
+        """Raise FolderError if a product is missing or changed after the run."""
+        faults = [f"{path}: {fault}" for path, fault in self.altered()]
+        faults += [f"{path}: missing" for path in self.recorded if not (self.root / path).exists()]
+        if faults:
+            raise FolderError("\n".join(faults))
+
     def digests(self, without: Collection[str] = ()) -> dict[str, str]:
         """Digests of the existing products by path: of the data of stores, of whole files."""
         paths = (path for path in self.recorded if path not in without)
