@@ -148,18 +148,19 @@ class Comparison:
         pairs = [pair for claim in self.claims if not claim.close for pair in claim.pairs]
         compared = [pair for pair in pairs if pair.first and pair.second]
         unequal = sum(not pair.equal for pair in compared)
+        judged = sum(pair.changed for pair in compared)
         apart = sum(pair.apart for pair in compared)
         both = [claim for claim in self.claims if all(claim.verdicts)]
         changed = [f"{claim.name} {' → '.join(claim.verdicts)}" for claim in both if not claim.rank]
         keys = [key for key, *_ in self.configuration]
         versions = [f"{name} {one or 'none'} → {it or 'none'}" for name, one, it in self.packages]
         counts = {text: len(self.products[kind]) for kind, text in RESULTS.items()}
-        numbers = f"{unequal} numbers of claims differ, {apart} of them with intervals apart"
+        numbers = f"{unequal} differ, {judged} with another verdict, {apart} with intervals apart"
         return {
             "configuration": _some(keys, "same keys and values"),
             "provenance": _some([name for name, one, it in self.facts if one != it], "same record"),
             "packages": _some(versions, "same versions"),
-            "verdicts": _some(changed, f"same for the {len(both)} claims of both runs"),
+            "verdicts": _some(changed, f"same; claims in both runs: {len(both)}"),
             "numbers": numbers if unequal else "same within tolerance",
             "products": ", ".join(f"{count} {text}" for text, count in counts.items() if count),
         }
@@ -204,7 +205,7 @@ def _facts(provenance: Mapping[str, Any]) -> dict[str, str]:
             libraries.setdefault(name, {})[version] = None
     texts = {key: listed(made.get(key, [])) for key in made if key != "versions"}
     return {
-        "configuration": provenance["configuration"]["sha256"],
+        "configuration digest": provenance["configuration"]["sha256"],
         **{key.replace("_", " "): text for key, text in texts.items()},
         "system": " ".join(platform.values()),
         **{name: listed([*versions]) for name, versions in libraries.items()},
@@ -218,4 +219,5 @@ def _joined(one: Mapping[str, str], other: Mapping[str, str]) -> list[tuple[str,
 def _some(names: Sequence[str], none: str) -> str:
     """Number of differences and the first few of them; `none` if there are none."""
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return f"{len(names)} differ: {', '.join(names[:4])}{more}" if names else none
+    verb = "differs" if len(names) == 1 else "differ"
+    return f"{len(names)} {verb}: {', '.join(names[:4])}{more}" if names else none

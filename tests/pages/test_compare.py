@@ -69,8 +69,8 @@ def test_page_shows_all_that_differs(changed):
     for said in (
         "networks.tanh.depth 3 none",
         "device differs cpu H200",
-        "2 numbers of claims differ, 1 of them with intervals apart",
-        "1 differ: nine disagrees → agrees",
+        "2 differ, 1 with another verdict, 1 with intervals apart",
+        "1 differs: nine disagrees → agrees",
         "−0.2 verdict changed intervals apart",
         "2 claims in one run only",
         "f: apart by 0.1; a; b; and 2 more arrays",

@@ -57,7 +57,7 @@ def test_the_same_folder_twice(runs, compare):
     status, printed, page = compare(runs[0], runs[0])
     assert status == 0
     assert re.search("configuration: +same keys and values", printed)
-    assert re.search("verdicts: +same for the 1 claims", printed)
+    assert re.search("verdicts: +same; claims in both runs: 1", printed)
     assert re.search("products: +8 with the same bytes\n", printed)
     assert "Figure of drift in the first run" in page
     assert "Figure of drift in the second run" not in page
@@ -74,7 +74,7 @@ def test_a_changed_study(runs, compare):
     status, printed, page = compare(*runs)
     assert status == 0
     assert re.search("configuration: +2 differ: device, seed", printed)
-    assert re.search("verdicts: +1 differ: drift disagrees → agrees", printed)
+    assert re.search("verdicts: +1 differs: drift disagrees → agrees", printed)
     assert re.search("products: +5 with the same bytes, 2 different, 1 only in the first", printed)
     assert "limiting/points/tanh_3.zarr" in page
     assert "ntk: " in page
@@ -85,7 +85,7 @@ def test_a_run_without_claims_is_compared(runs, compare):
     write_record(runs[1], CONFIGURATION)
     status, printed, _ = compare(*runs)
     assert status == 0
-    assert re.search("verdicts: +same for the 0 claims of both runs", printed)
+    assert re.search("verdicts: +same; claims in both runs: 0", printed)
 
 
 def broken(file, content):
