@@ -207,7 +207,7 @@ def _facts(provenance: Mapping[str, Any]) -> dict[str, str]:
     return {
         "configuration digest": provenance["configuration"]["sha256"],
         **{key.replace("_", " "): text for key, text in texts.items()},
-        "system": " ".join(platform.values()),
+        "platform": listed(platform),
         **{name: listed([*versions]) for name, versions in libraries.items()},
     }
 

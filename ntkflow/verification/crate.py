@@ -28,6 +28,7 @@ from rocrate.rocrate import ROCrate
 from ntkflow.stores.contents import ROOT
 from ntkflow.stores.integrity import root_attributes
 from ntkflow.verification.folder import Folder, FolderError
+from ntkflow.words import listed
 
 CLONE = Path(__file__).parents[2]
 RUN_TERMS = "https://w3id.org/ro/terms/workflow-run/context"
@@ -206,8 +207,8 @@ def _add_run(crate: ROCrate, folder: Folder, workflow: Any, people: Sequence[Any
     workflow["input"] = parameter
     products = [_product(crate, folder, path) for path in folder.recorded]
     action = crate.add_action(workflow, "#run", configuration, products, {"name": "The run"})
-    system = " ".join(folder.provenance["platform"].values())
-    action["description"] = f"{folder.provenance['repeat']}, in results/; computed on {system}"
+    system = listed(folder.provenance["platform"])
+    action["description"] = f"The workflow with results/configuration.yaml, on {system}"
     action["actionStatus"] = "http://schema.org/CompletedActionStatus"
     for key, moment in _times(folder.root).items():
         action[key] = datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
