@@ -262,6 +262,30 @@ def test_unknown_names_and_parameters_are_refused(name, parameters, message):
         activation(name, **parameters)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("variance", [0.01, 1.0, 5.0, 400.0])
+def test_fitted_series_use_as_many_nodes_as_the_variances_need(variance, dtype):
+    series, variances = HermiteSeries("tanh", jnp.tanh), jnp.array([variance / 2, variance])
+    short = series.fitted(variances, np.dtype(dtype))
+    assert short.stride == 1 if variance > 100 else short.stride > 1
+    tolerance = 2e-9 if dtype == np.float32 else 2e-15
+    both = zip(series.series(variances), short.series(variances), strict=True)
+    for first, (whole, part) in zip((1, 0), both, strict=True):  # odd powers, then those of sigma'
+        size = np.linalg.norm(whole, axis=1).max()
+        np.testing.assert_allclose(
+            part, whole[:, first : short.terms : 2], rtol=0, atol=tolerance * size
+        )
+
+
+def test_function_that_is_almost_odd_keeps_all_terms():
+    series = HermiteSeries("almost", lambda z: jnp.tanh(z) + 1e-11 * z**2)
+    variances = jnp.array([1.0])
+    short = series.fitted(variances, np.dtype(np.float64))
+    assert short.parity is None
+    whole = series.series(variances)[0][:, : short.terms]
+    np.testing.assert_allclose(short.series(variances)[0], whole, rtol=0, atol=2e-15)
+
+
 @pytest.mark.parametrize(("name", "parity"), [("tanh", 1), ("sigmoid", None), ("cosh", 0)])
 def test_fitted_series_leave_out_terms_that_vanish(name, parity):
     function = {"tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "cosh": lambda z: jnp.cosh(z / 4)}
