@@ -20,8 +20,8 @@ from benchmarks.limiting_tables import Case, header, line
 from ntkflow import api
 from ntkflow.plotting import style
 
-SIZES = (2000, 4000, 8000, 16_000)
-STORED = (16_000, 30_000, 60_000)
+SIZES = (2000, 4000, 8000)
+STORED = (15_000, 30_000, 60_000)
 LANDMARK_SIZES = (10_000, 31_623, 100_000, 316_228, 1_000_000)
 COLUMNS = ("what", "N", "s", "ns per entry", "floor s", "/ floor")
 MEMORY, STORE, LANDMARKS = "in memory", "into a store", f"{landmarks.LANDMARKS} landmarks"
