@@ -51,12 +51,12 @@ STRIDES = (8, 4, 2, 1)
 class HermiteSeries(Activation):
     """Smooth activation whose dual is its Hermite series with `terms` terms.
 
-    Every other term is left out if `parity` is 0 (sigma is even) or 1 (sigma is odd). Integrals use
-    every `stride`-th node.
+    `kept` has the powers of rho that matter, for sigma and for sigma': every other power if sigma
+    is odd or even. Integrals use every `stride`-th node.
     """
 
     terms: int = SERIES_TERMS
-    parity: int | None = None
+    kept: tuple[range, range] | None = None
     stride: int = 1
 
     def square(self, variance: Variances) -> Variances:
@@ -67,17 +67,13 @@ class HermiteSeries(Activation):
 
     def _coefficients(self, variance: Variances) -> list[tuple[Float[Array, "n k"], Variances]]:
         """Coefficients of sigma and of sigma' at the powers kept, and their mean squares."""
-        kept = zip(self.both, self._powers, strict=True)
-        return [
-            _coefficients(f, variance, range(self.terms)[powers], self.stride) for f, powers in kept
-        ]
+        both = zip(self.both, self.powers, strict=True)
+        return [_coefficients(f, variance, powers, self.stride) for f, powers in both]
 
     @property
-    def _powers(self) -> tuple[slice, slice]:
+    def powers(self) -> tuple[range, range]:
         """Powers of rho in the series of sigma and of sigma'."""
-        if self.parity is None:
-            return slice(0, None, 1), slice(0, None, 1)
-        return slice(self.parity, None, 2), slice(1 - self.parity, None, 2)
+        return self.kept or (range(self.terms), range(self.terms))
 
     def dual(
         self, pairs: Pairs, one: Moments, two: Moments, *, acute: bool = False
@@ -85,7 +81,7 @@ class HermiteSeries(Activation):
         rho = pairs.correlation
         cross, slope = (
             rho**powers.start * _power_series(rows, columns, rho**powers.step)
-            for rows, columns, powers in zip(one.series, two.series, self._powers, strict=True)
+            for rows, columns, powers in zip(one.series, two.series, self.powers, strict=True)
         )
         return normalised(cross, one, two), slope
 
@@ -102,22 +98,25 @@ class HermiteSeries(Activation):
 
     def fitted(self, variance: Variances, dtype: np.dtype) -> "HermiteSeries":
         """Least terms and nodes that change less than a rounding of `dtype` at these variances."""
-        negligible, rounding = (1e-9, 1e-9) if np.dtype(dtype) == np.float32 else (1e-18, 1e-15)
+        negligible, rounding = (1e-8, 1e-9) if np.dtype(dtype) == np.float32 else (1e-18, 1e-15)
         nodes, root, basis = _weighted_basis(range(self.terms), 1)
         weighted = [np.asarray(_weighted(f, variance, nodes, root)) for f in self.both]
-        needed, parities = 1, set()
+        needed, parities = [], set()
         for order, values in enumerate(weighted):
             squares = (values @ basis.T) ** 2
             rest = np.cumsum(squares[:, ::-1], axis=1)[:, ::-1]  # from each term to the last
             matters = (rest > negligible * rest[:, :1]).any(axis=0)
-            needed = max(needed, int(np.count_nonzero(matters)))
+            needed.append(int(np.count_nonzero(matters)))
             nonzero = (squares > VANISHED * rest[:, :1]).any(axis=0)
             parities |= {(k + order) % 2 for k in np.flatnonzero(nonzero).tolist()}
-        parity = parities.pop() if len(parities) == 1 else None
-        multiple = UNROLLED if parity is None else 2 * UNROLLED
-        terms = min(-(-needed // multiple) * multiple, self.terms)
-        resolved = [s for s in STRIDES if _resolves(s, weighted, basis[:terms], rounding)]
-        return dataclasses.replace(self, terms=terms, parity=parity, stride=resolved[0])
+        step = 2 if len(parities) == 1 else 1
+        starts = (min(parities), 1 - min(parities)) if step == 2 else (0, 0)
+        block = UNROLLED * step
+        first, second = (min(max(-(-n // block), 1) * block, self.terms) for n in needed)
+        kept = range(starts[0], first, step), range(starts[1], second, step)
+        used = basis[: max(first, second)]
+        resolved = [s for s in STRIDES if _resolves(s, weighted, used, rounding)]
+        return dataclasses.replace(self, kept=kept, stride=resolved[0])
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,9 @@ class AccurateSeries(HermiteSeries):
         return Pairs(minus, plus, (plus - minus) / 2), slope
 
     def fitted(self, variance: Variances, dtype: np.dtype) -> HermiteSeries:
-        return dataclasses.replace(super().fitted(variance, dtype), parity=None, stride=1)
+        first, second = super().fitted(variance, dtype).powers
+        kept = range(first.stop), range(second.stop)
+        return dataclasses.replace(self, kept=kept)
 
 
 def _unit_rows(points: Moments) -> Float[Array, "n k"]:
