@@ -25,8 +25,8 @@ arguments = $(strip $(options) $(2) $(patsubst --configfile,--configfile $(files
 
 .PHONY: help environment figures claims smoke paper verify compare crate reference test lint audit \
 	bench benchworkflow benchkernels benchempirical benchtraining benchcoverage benchestimators \
-	benchgradients benchlandmarks benchcurves benchscale benchaccelerators mutations lock newest \
-	oldest schema public gallery diagrams docs report clean
+	benchgradients benchlandmarks benchcurves benchgrowth benchscale benchaccelerators mutations \
+	lock newest oldest schema public gallery diagrams docs report clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -104,6 +104,9 @@ benchlandmarks: $(READY) ## time regression with landmarks; ARGS=--digits beside
 benchcurves: $(READY) ## draw learning curves up to a million points beside their theory
 	$(BIN)/python -m benchmarks.landmark_curves $(ARGS)
 
+benchgrowth: $(READY) ## draw the cost per kernel entry against the number of points, to a million
+	$(BIN)/python -m benchmarks.growth $(ARGS)
+
 benchscale: $(READY) ## predict the cost of 10^9 points from rates measured here, in a few minutes
 	$(BIN)/python -m benchmarks.scale $(ARGS)
 
@@ -141,10 +144,10 @@ diagrams: $(READY) ## draw the diagrams of the pages for the site; needs the net
 
 # A notebook of the site opens results of the quick start, whose study is the YAML of its page.
 docs: $(READY) ## build the documentation site, build/site/index.html
-	@mkdir -p build
-	@sed -n '/^```yaml$$/,/^```$$/{//!p;}' docs/tutorials/quick_start.md > build/quick_start.yaml
-	$(BIN)/snakemake --cores $(CORES) --configfile build/quick_start.yaml \
-		-- results/statistics/my_circle.zarr/zarr.json
+	@mkdir -p build/quick_start
+	@sed -n '/^```yaml$$/,/^```$$/{//!p;}' docs/tutorials/quick_start.md > build/quick_start/study.yaml
+	$(BIN)/snakemake --cores $(CORES) --directory build/quick_start \
+		--configfile build/quick_start/study.yaml -- results/statistics/my_circle.zarr/zarr.json
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --conf-dir docs \
 		--doctree-dir build/pages $(ARGS) . build/site
 

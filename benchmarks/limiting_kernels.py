@@ -46,7 +46,7 @@ GROUPS: Mapping[str, Sequence[Case]] = {
     ],
     "precision": [Case(4000, features, precision="float64") for features in FEATURES],
     "activations": [
-        Case(4000, activation=activation, inputs=kind)
+        Case(8000, activation=activation, inputs=kind)
         for activation, kind in product(("erf", "tanh"), ("sphere", "gaussian"))
     ],
 }

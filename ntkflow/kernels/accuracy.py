@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import jax.numpy as jnp
 import numpy as np
 
-from ntkflow.kernels.dual import Activation
+from ntkflow.kernels.dual import Activation, Variances
 
 TOLERANCE = 1e-6
 """Largest accepted error of a dual activation."""
@@ -23,19 +23,25 @@ def fit_dual(
     `deviations` pairs the name of each layer with its deviations. Raises DualError if the error is
     above `TOLERANCE`.
     """
-    arrays = []
-    for layer, deviation in deviations:
-        error = activation.error(jnp.asarray(deviation**2))
-        if not error <= TOLERANCE:
-            raise DualError(
-                f"activation {activation.name!r}, {layer}: found an error of {error:.1e} of "
-                f"the dual at pre-activation variances up to {np.max(deviation) ** 2:.3g}, "
-                f"expected at most {TOLERANCE:.0e}; list the activation's kinks, scale the inputs "
-                "or the weight gain down, or add a closed-form dual"
-            )
-        arrays.append(deviation)
-    variances = jnp.asarray(np.unique(arrays) ** 2)
-    return activation.error(variances), activation.fitted(variances, dtype)
+    layers = [(layer, jnp.asarray(deviation**2)) for layer, deviation in deviations]
+    variances = jnp.asarray(np.unique([variance for _, variance in layers]))
+    error = activation.error(variances)
+    if not error <= TOLERANCE:  # of some layer, or only of pairs of layers, which do not occur
+        for layer, variance in layers:
+            _require_accuracy(activation, layer, variance)
+    return error, activation.fitted(variances, dtype)
+
+
+def _require_accuracy(activation: Activation, layer: str, variance: Variances) -> None:
+    """Raise DualError if the error of the dual is above `TOLERANCE` in this layer."""
+    error = activation.error(variance)
+    if not error <= TOLERANCE:
+        raise DualError(
+            f"activation {activation.name!r}, {layer}: found an error of {error:.1e} of "
+            f"the dual at pre-activation variances up to {np.max(variance):.3g}, "
+            f"expected at most {TOLERANCE:.0e}; list the activation's kinks, scale the inputs "
+            "or the weight gain down, or add a closed-form dual"
+        )
 
 
 def check_range(name: str, smallest: float, largest: float, dtype: np.dtype) -> None:

@@ -11,6 +11,7 @@ Gauss-Hermite nodes, has no trouble with many nodes.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -18,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntkflow.aliases import Array, Float, Gram
+from ntkflow.aliases import AnyArray, Array, Float, Gram
 from ntkflow.kernels.dual import (
     Activation,
     Elementwise,
@@ -35,34 +36,44 @@ SERIES_TERMS = 512
 UNROLLED = 16
 """Terms of a series in one iteration of the compiled loop; lengths are rounded up to a multiple."""
 
+VANISHED = 1e-28
+"""Share of E[sigma(u)^2] up to which a term is zero but for rounding."""
+
 # Half-width and spacing: exp(-z^2/4) is below 1e-18 at the ends, and the rule resolves functions
 # analytic within 0.2 of the real axis, such as tanh(5 z), to rounding error.
 NODES = np.arange(-13.0, 13.0 + 1 / 64, 1 / 32)
+
+STRIDES = (8, 4, 2, 1)
+"""Every so many nodes are used, the largest number that changes no coefficient that is kept."""
 
 
 @dataclass(frozen=True)
 class HermiteSeries(Activation):
     """Smooth activation whose dual is its Hermite series with `terms` terms.
 
-    Every other term is left out if `parity` is 0 (sigma is even) or 1 (sigma is odd).
+    `kept` has the powers of rho that matter, for sigma and for sigma': every other power if sigma
+    is odd or even. Integrals use every `stride`-th node.
     """
 
     terms: int = SERIES_TERMS
-    parity: int | None = None
+    kept: tuple[range, range] | None = None
+    stride: int = 1
 
     def square(self, variance: Variances) -> Variances:
-        return jnp.sum(_coefficients(self.function, variance, self.terms)[0] ** 2, axis=1)
+        return jnp.sum(self._coefficients(variance)[0][0] ** 2, axis=1)
 
     def series(self, variance: Variances) -> tuple[Array, ...]:
-        kept = zip(self.both, self._powers, strict=True)
-        return tuple(_coefficients(f, variance, self.terms)[0][:, powers] for f, powers in kept)
+        return tuple(coefficients for coefficients, _ in self._coefficients(variance))
+
+    def _coefficients(self, variance: Variances) -> list[tuple[Float[Array, "n k"], Variances]]:
+        """Coefficients of sigma and of sigma' at the powers kept, and their mean squares."""
+        both = zip(self.both, self.powers, strict=True)
+        return [_coefficients(f, variance, powers, self.stride) for f, powers in both]
 
     @property
-    def _powers(self) -> tuple[slice, slice]:
+    def powers(self) -> tuple[range, range]:
         """Powers of rho in the series of sigma and of sigma'."""
-        if self.parity is None:
-            return slice(0, None, 1), slice(0, None, 1)
-        return slice(self.parity, None, 2), slice(1 - self.parity, None, 2)
+        return self.kept or (range(self.terms), range(self.terms))
 
     def dual(
         self, pairs: Pairs, one: Moments, two: Moments, *, acute: bool = False
@@ -70,7 +81,7 @@ class HermiteSeries(Activation):
         rho = pairs.correlation
         cross, slope = (
             rho**powers.start * _power_series(rows, columns, rho**powers.step)
-            for rows, columns, powers in zip(one.series, two.series, self._powers, strict=True)
+            for rows, columns, powers in zip(one.series, two.series, self.powers, strict=True)
         )
         return normalised(cross, one, two), slope
 
@@ -80,27 +91,32 @@ class HermiteSeries(Activation):
         By Cauchy-Schwarz the geometric mean of those of u and v bounds the error of their pair.
         """
         missed = jnp.zeros_like(variance)
-        for function in self.both:
-            coefficients, square = _coefficients(function, variance, self.terms)
+        for coefficients, square in self._coefficients(variance):
             rest = jnp.abs(square - jnp.sum(coefficients**2, axis=1))
             missed = jnp.maximum(missed, rest / jnp.where(square > 0, square, 1))
         return missed
 
     def fitted(self, variance: Variances, dtype: np.dtype) -> "HermiteSeries":
-        """Shortest series that leaves out less than a rounding of `dtype` at these variances."""
-        negligible = 1e-9 if np.dtype(dtype) == np.float32 else 1e-18
-        needed, parities = 1, set()
-        for order, function in enumerate(self.both):
-            squares = np.asarray(_coefficients(function, variance, self.terms)[0]) ** 2
+        """Least terms and nodes that change less than a rounding of `dtype` at these variances."""
+        negligible, rounding = (1e-8, 1e-9) if np.dtype(dtype) == np.float32 else (1e-18, 1e-15)
+        nodes, root, basis = _weighted_basis(range(self.terms), 1)
+        weighted = [np.asarray(_weighted(f, variance, nodes, root)) for f in self.both]
+        needed, parities = [], set()
+        for order, values in enumerate(weighted):
+            squares = (values @ basis.T) ** 2
             rest = np.cumsum(squares[:, ::-1], axis=1)[:, ::-1]  # from each term to the last
             matters = (rest > negligible * rest[:, :1]).any(axis=0)
-            needed = max(needed, int(np.count_nonzero(matters)))
-            nonzero = (squares > negligible / self.terms * rest[:, :1]).any(axis=0)
+            needed.append(int(np.count_nonzero(matters)))
+            nonzero = (squares > VANISHED * rest[:, :1]).any(axis=0)
             parities |= {(k + order) % 2 for k in np.flatnonzero(nonzero).tolist()}
-        parity = parities.pop() if len(parities) == 1 else None
-        multiple = UNROLLED if parity is None else 2 * UNROLLED
-        terms = min(-(-needed // multiple) * multiple, self.terms)
-        return dataclasses.replace(self, terms=terms, parity=parity)
+        step = 2 if len(parities) == 1 else 1
+        starts = (min(parities), 1 - min(parities)) if step == 2 else (0, 0)
+        block = UNROLLED * step
+        first, second = (min(max(-(-n // block), 1) * block, self.terms) for n in needed)
+        kept = range(starts[0], first, step), range(starts[1], second, step)
+        used = basis[: max(first, second)]
+        resolved = [s for s in STRIDES if _resolves(s, weighted, used, rounding)]
+        return dataclasses.replace(self, kept=kept, stride=resolved[0])
 
 
 @dataclass(frozen=True)
@@ -121,7 +137,9 @@ class AccurateSeries(HermiteSeries):
         return Pairs(minus, plus, (plus - minus) / 2), slope
 
     def fitted(self, variance: Variances, dtype: np.dtype) -> HermiteSeries:
-        return dataclasses.replace(super().fitted(variance, dtype), parity=None)
+        first, second = super().fitted(variance, dtype).powers
+        kept = range(first.stop), range(second.stop)
+        return dataclasses.replace(self, kept=kept)
 
 
 def _unit_rows(points: Moments) -> Float[Array, "n k"]:
@@ -153,23 +171,51 @@ def _one_minus(
 
 
 @cache
-def _weighted_basis(terms: int) -> tuple[np.ndarray, np.ndarray]:
-    """Square root w (z,) of the quadrature weight, and w h_k (k, z) by recurrence."""
-    root = np.exp(-(NODES**2) / 4) * (2 * np.pi) ** -0.25 * (NODES[1] - NODES[0]) ** 0.5
-    basis = [root, NODES * root]
-    for k in range(1, terms - 1):
-        basis.append((NODES * basis[k] - k**0.5 * basis[k - 1]) / (k + 1) ** 0.5)
-    return root, np.stack(basis[:terms])
+def _weighted_basis(powers: range, stride: int) -> tuple[np.ndarray, ...]:
+    """Nodes (z,), square root w (z,) of their weights, and w h_k (k, z) for `powers`.
+
+    The products of the h_k with functions of their parity are even if only every other power is
+    asked for: nodes z >= 0 suffice.
+    """
+    nodes = NODES[::stride]
+    root = np.exp(-(nodes**2) / 4) * (2 * np.pi) ** -0.25 * (nodes[1] - nodes[0]) ** 0.5
+    if powers.step == 2:
+        root = np.where(nodes > 0, 2**0.5 * root, root)[nodes >= 0]
+        nodes = nodes[nodes >= 0]
+    basis = [root, nodes * root]
+    for k in range(1, powers.stop - 1):
+        basis.append((nodes * basis[k] - k**0.5 * basis[k - 1]) / (k + 1) ** 0.5)
+    return nodes, root, np.stack([basis[k] for k in powers])
+
+
+def _weighted(
+    function: Elementwise, variance: Variances, nodes: AnyArray, root: AnyArray
+) -> Float[Array, "n z"]:
+    """function(sqrt(q) z) at the nodes, times the square root of their weights."""
+    return function(square_root(variance)[:, None] * nodes[None]) * root[None]
+
+
+def _resolves(
+    stride: int, weighted: Sequence[np.ndarray], basis: np.ndarray, rounding: float
+) -> bool:
+    """Every `stride`-th node gives the same coefficients, relative to the root mean square."""
+    for values in weighted:
+        change = stride * values[:, ::stride] @ basis[:, ::stride].T - values @ basis.T
+        scale = np.linalg.norm(values, axis=1, keepdims=True)
+        if np.any(np.abs(change) > rounding * scale):
+            return False
+    return True
 
 
 def _coefficients(
-    function: Elementwise, variance: Variances, terms: int
+    function: Elementwise, variance: Variances, powers: range, stride: int
 ) -> tuple[Float[Array, "n k"], Variances]:
-    """a_k(q) (n, k) for k < terms, and E[function(sqrt(q) z)^2] (n,), for each variance q."""
-    root, basis = _weighted_basis(terms)
-    values = function(square_root(variance)[:, None] * jnp.asarray(NODES[None], variance.dtype))
-    weighted = values * jnp.asarray(root[None], variance.dtype)
-    coefficients = jnp.matmul(weighted, jnp.asarray(basis.T, variance.dtype), precision="highest")
+    """a_k(q) (n, k) for k in `powers`, and E[function(sqrt(q) z)^2] (n,), for each variance q."""
+    nodes, root, basis = (
+        jnp.asarray(part, variance.dtype) for part in _weighted_basis(powers, stride)
+    )
+    weighted = _weighted(function, variance, nodes, root)
+    coefficients = jnp.matmul(weighted, basis.T, precision="highest")
     return coefficients, jnp.sum(weighted**2, axis=1)
 
 

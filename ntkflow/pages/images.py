@@ -20,4 +20,9 @@ def image(name: str, svg: bytes, png: bytes) -> dict[str, Any]:
 
 def data_uri(kind: str, content: bytes) -> str:
     """Content as the address of an image or a download."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return f"data:{kind};base64,{encoded(content)}"
+
+
+def encoded(content: bytes) -> str:
+    """Content in base64, as text."""
+    return base64.b64encode(content).decode()

@@ -1,6 +1,6 @@
 """The site of `make docs`: its links, its public names, and what a browser shows from disk.
 
-The pages are built after the quick start has been carried out, whose results a notebook opens.
+The quick start is carried out in the same copy of the code.
 """
 
 import re
@@ -41,7 +41,7 @@ class Parsed(HTMLParser):
 
 
 def build(clone: Path) -> None:
-    """Carry out the quick start in a copy of the code, then build the site."""
+    """Carry out the quick start in a copy of the code, and build the site."""
     copy_of_code(clone, *CODE, *BESIDES)
     link_environment(clone)
     (study,) = YAML.findall(QUICK_START.read_text(encoding="utf-8"))

@@ -105,7 +105,7 @@ def test_a_fitted_series_is_short_and_still_accurate(name, dtype, accuracy):
     whole = HermiteSeries(name, build(name).function)
     variances = jnp.asarray([0.3, 1.5])
     fitted = whole.fitted(variances, np.dtype(dtype))
-    assert fitted.terms < whole.terms
+    assert max(powers.stop for powers in fitted.powers) < whole.terms
     c = np.linspace(-0.6, 0.6, 9)
     for a, b in zip(dual(whole, 0.3, 1.5, c), dual(fitted, 0.3, 1.5, c), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=10 * accuracy)
@@ -262,12 +262,38 @@ def test_unknown_names_and_parameters_are_refused(name, parameters, message):
         activation(name, **parameters)
 
 
-@pytest.mark.parametrize(("name", "parity"), [("tanh", 1), ("sigmoid", None), ("cosh", 0)])
-def test_fitted_series_leave_out_terms_that_vanish(name, parity):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("variance", [0.01, 1.0, 5.0, 400.0])
+def test_fitted_series_use_as_many_nodes_as_the_variances_need(variance, dtype):
+    series, variances = HermiteSeries("tanh", jnp.tanh), jnp.array([variance / 2, variance])
+    short = series.fitted(variances, np.dtype(dtype))
+    assert short.stride == 1 if variance > 100 else short.stride > 1
+    assert [powers.step for powers in short.powers] == [2, 2]
+    tolerance = 2e-9 if dtype == np.float32 else 2e-15
+    both = zip(short.powers, series.series(variances), short.series(variances), strict=True)
+    for powers, whole, part in both:
+        size = np.linalg.norm(whole, axis=1).max()
+        np.testing.assert_allclose(part, whole[:, [*powers]], rtol=0, atol=tolerance * size)
+
+
+def test_function_that_is_almost_odd_keeps_all_terms():
+    series = HermiteSeries("almost", lambda z: jnp.tanh(z) + 1e-11 * z**2)
+    variances = jnp.array([1.0])
+    short = series.fitted(variances, np.dtype(np.float64))
+    assert [(powers.start, powers.step) for powers in short.powers] == [(0, 1), (0, 1)]
+    whole = series.series(variances)[0][:, : short.powers[0].stop]
+    np.testing.assert_allclose(short.series(variances)[0], whole, rtol=0, atol=2e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "starts", "step"), [("tanh", [1, 0], 2), ("sigmoid", [0, 0], 1), ("cosh", [0, 1], 2)]
+)
+def test_fitted_series_leave_out_terms_that_vanish(name, starts, step):
     function = {"tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "cosh": lambda z: jnp.cosh(z / 4)}
     series, variances = HermiteSeries(name, function[name]), jnp.array([0.5, 1.0])
     short = series.fitted(variances, np.dtype(np.float64))
-    assert short.parity == parity
+    assert [powers.start for powers in short.powers] == starts
+    assert [powers.step for powers in short.powers] == [step, step]
     pairs = from_correlation(jnp.array([[1.0, -0.3], [0.0, 0.9]]))
     duals = [s.dual(pairs, *2 * [s.moments(variances)]) for s in (series, short)]
     for whole, part in zip(*map(jax.tree.leaves, duals), strict=True):

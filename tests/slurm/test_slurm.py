@@ -1,5 +1,6 @@
 """A real Slurm: the workflow as its jobs, by the profile that is shipped; shares of a kernel."""
 
+import os
 import re
 import shutil
 import signal
@@ -225,8 +226,10 @@ def blocks(clone: Clone) -> dict[tuple[str, ...], dict[str, tuple[int, int]]]:
     folder = (clone.folder / STORE).parent
     found: dict[tuple[str, ...], dict[str, tuple[int, int]]] = {}
     for root in (folder / ".deep.zarr.partial", folder / "deep.zarr"):
-        for file in root.rglob("c/*/*"):
-            if file.name.isdigit():
+        # Unlike `Path.rglob`, it passes over a folder that is renamed at that moment.
+        files = (Path(place, name) for place, _, names in os.walk(root) for name in names)
+        for file in files:
+            if file.match("c/*/*") and file.name.isdigit():
                 block = tuple(sorted(file.parts[-2:]))
                 kept = (file.stat().st_ino, file.stat().st_mtime_ns)
                 found.setdefault(block, {})["/".join(file.parts[-4:])] = kept
