@@ -11,6 +11,7 @@ import pandas as pd
 
 from ntkflow.measures.common.evidence import Panel
 from ntkflow.pages.rendering import by_experiment, render, verdict_counts
+from ntkflow.words import spoken
 
 LARGEST_SVG = 300_000  # bytes; a larger figure is shown as PNG
 PIXELS_PER_POINT = 1.75  # scale of a figure for print on a screen
@@ -102,14 +103,3 @@ def _panel(place: int, panel: Panel) -> str:
     curved = [name for name, scale in scales.items() if scale != "linear"]
     which = ["", f", {''.join(curved)} axis logarithmic", ", both axes logarithmic"][len(curved)]
     return f"{place}, {spoken(panel.title)}: {axes}{which}"
-
-
-SIGNS = {"Theta": "Θ", "Sigma": "Σ", "lambda": "λ", "theta": "θ", "gamma": "γ"}
-SIGNS |= {"mu": "μ", "beta": "β", "sigma": "σ", "infty": "∞", "sqrt": "√"}
-
-
-def spoken(label: str) -> str:
-    """Label of Matplotlib as plain text, with its LaTeX commands as characters."""
-    label = re.sub(r"\\tilde (\w)", "\\1\N{COMBINING TILDE}", label.replace(r"\|", "‖"))
-    label = re.sub(r"\\([A-Za-z]+)", lambda found: SIGNS.get(found[1], found[1]), label)
-    return " ".join(re.sub(r"[${}\\]", "", label).split())
