@@ -1,10 +1,15 @@
-"""Report of a run as one self-contained page of HTML, without network or scripts."""
+"""Report of a run as one self-contained page of HTML, without network.
+
+Its one script enlarges figures and sorts claims; without it the page shows the same.
+"""
 
 import base64
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.resources import files
 from typing import Any
 
 import pandas as pd
@@ -15,6 +20,7 @@ from ntkflow.words import spoken
 
 LARGEST_SVG = 300_000  # bytes; a larger figure is shown as PNG
 PIXELS_PER_POINT = 1.75  # scale of a figure for print on a screen
+SCRIPTS = ("panzoom.min.js", "report.js")
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ def page(
     `ntkflow.jobs.provenance.record`, `timings` from `ntkflow.pages.timings.summarise`.
     """
     rows = by_experiment(claims)
+    script = "".join(files("ntkflow.pages").joinpath(f).read_text("utf-8") for f in SCRIPTS)
     return render(
         "report.html.jinja",
         experiments=experiments,
@@ -55,6 +62,8 @@ def page(
         provenance=provenance,
         made=_made(provenance),
         timings=timings.to_dict("records"),
+        script=script,
+        script_digest=_base64(hashlib.sha256(script.encode()).digest()),
         finished="" if timings.empty else _moment(timings["ended"].max()),
     )
 
@@ -76,7 +85,11 @@ def _moment(seconds: float) -> str:
 
 
 def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return f"data:{kind};base64,{_base64(content)}"
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def _made(provenance: Mapping[str, Any]) -> dict[str, str]:
