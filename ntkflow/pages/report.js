@@ -2,6 +2,7 @@
 // this script the page has its static figures, and the table in the order of the study.
 {
   const NEAR = 12; // pixels within which a point is chosen
+  const BESIDE = 0.1; // largest logarithm of the factor by which a mark is beside its place
 
   // Values from transformed coordinates, by the scale of the axis, as in matplotlib.scale.
   const INVERSE = {
@@ -19,14 +20,15 @@
     return INVERSE[axis.scale](low + ((high - low) * (point - start)) / (end - start), axis);
   }
 
-  // Rounded to about a ten-thousandth of the axis.
+  // The value of the place that a mark is beside, or rounded to a ten-thousandth of the axis.
   function reading(axis, point) {
     const value = valueAt(axis, point);
-    const place = axis.places?.find((one) => Math.abs(Math.log(value / one)) < 0.08);
+    const away = (place) => Math.abs(Math.log(value / place));
+    const [place] = (axis.places ?? []).toSorted((a, b) => away(a) - away(b));
     const step = Math.abs(valueAt(axis, point + (axis.ends[1] - axis.ends[0]) / 1e4) - value);
     const digits = Math.min(100, Math.max(0, -Math.floor(Math.log10(step))));
-    const rounded = String(place ?? Number(value.toFixed(digits)));
-    return `${axis.label} = ${rounded.replaceAll("-", "−")}`;
+    const found = away(place) < BESIDE ? place : Number(value.toFixed(digits));
+    return `${axis.label} = ${String(found).replaceAll("-", "−")}`;
   }
 
   // Points of a mark in the SVG. A marker is a <use> at its point; other shapes have vertices.
@@ -46,8 +48,9 @@
 
   // An Axes with the points of its marks. Only data are clipped, not ticks and legends.
   function chartOf(group, { x, y }) {
-    const between = (place, [a, b]) => (place - a) * (place - b) <= 1e-3; // to rounding
-    const inside = ([a, b]) => between(a, x.ends) && between(b, y.ends);
+    const outside = (place, [start, end]) => (place - start) * (place - end); // positive if it is
+    // To rounding. A bar that ends at the bottom or top may have been cut there.
+    const inside = ([a, b]) => outside(a, x.ends) < 1e-3 && outside(b, y.ends) < -1e-3;
     const points = [...group.querySelectorAll("path[clip-path], [clip-path] > :is(path, use)")]
       .filter((mark) => mark.closest("[id^='axes_'], [id^='matplotlib.axis']") === group)
       .flatMap((mark) => pointsOf(mark, inside))
@@ -92,8 +95,7 @@
   }
 
   function keysOf(panzoom, dialog) {
-    const still = matchMedia("(prefers-reduced-motion: reduce)");
-    const motion = () => ({ animate: !still.matches });
+    const motion = () => ({ animate: !matchMedia("(prefers-reduced-motion: reduce)").matches });
     const move = (x, y) => () => {
       const step = 60 / panzoom.getScale(); // pixels on the screen
       panzoom.pan(step * x, step * y, { relative: true, ...motion() });
@@ -141,27 +143,26 @@
     }
 
     const track = (event) => { pointer = event; show(); };
-    stage.addEventListener("pointermove", track);
-    stage.addEventListener("pointerdown", track, { capture: true }); // which Panzoom stops
-    stage.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && track(null));
-    stage.addEventListener("wheel", panzoom.zoomWithWheel, { passive: false });
+    stage.onpointermove = track;
+    stage.addEventListener("pointerdown", track, { capture: true }); // Panzoom stops it later
+    stage.onpointerleave = (event) => event.pointerType === "mouse" && track(null);
+    stage.addEventListener("wheel", (event) => {
+      const step = Math.abs(event.deltaY) * (event.ctrlKey ? 0.03 : 0.003); // a touchpad's is small
+      panzoom.zoomWithWheel(event, { step: Math.min(0.3, step) });
+    }, { passive: false });
     canvas.addEventListener("panzoomchange", () => dialog.open && show());
-    dialog.addEventListener("close", () => canvas.replaceChildren());
-    dialog.addEventListener("keydown", (event) => {
+    dialog.onclose = () => canvas.replaceChildren();
+    dialog.onkeydown = (event) => {
       if (!(event.key in keys) || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       keys[event.key]();
-    });
-    dialog.querySelectorAll("[data-key]").forEach((button) => {
-      button.addEventListener("click", keys[button.dataset.key]);
-    });
-    document.querySelectorAll(".enlarge").forEach((button) => {
-      button.hidden = false;
+    };
+    for (const button of dialog.querySelectorAll("button")) button.onclick = keys[button.value];
+    for (const button of document.querySelectorAll(".enlarge")) {
       const figure = button.closest("figure");
-      [button, figure.querySelector("img")].forEach((one) => {
-        one.addEventListener("click", () => open(figure));
-      });
-    });
+      button.hidden = false;
+      button.onclick = figure.querySelector("img").onclick = () => open(figure);
+    }
   }
 
   // A button in each header cell: ascending, descending, then the order of the study again.
@@ -174,12 +175,12 @@
       const button = document.createElement("button");
       button.append(...head.childNodes);
       head.append(button);
-      button.addEventListener("click", () => {
+      button.onclick = () => {
         const [order, sign] = next[head.getAttribute("aria-sort")] ?? ["ascending", 1];
         heads.forEach((one) => one.removeAttribute("aria-sort"));
         if (order) head.setAttribute("aria-sort", order);
         body.append(...rows.toSorted((a, b) => sign * compare(key(a), key(b))));
-      });
+      };
     });
   }
 

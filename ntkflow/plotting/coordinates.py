@@ -18,7 +18,7 @@ PARAMETERS = ("base", "linthresh", "linscale")  # of the last two
 
 
 class Places(FixedLocator):
-    """Ticks at the abscissae of all points; marks may be drawn up to 8 % beside theirs."""
+    """Ticks at the abscissae of all points; marks may be drawn up to 10 % beside theirs."""
 
 
 def marks_beside_ticks(axes: Axes) -> None:
@@ -59,20 +59,21 @@ def _coordinates(axes: Axes, figure: Figure) -> dict[str, dict[str, Any]]:
     width, height = POINTS * figure.get_size_inches()
     box = axes.bbox.transformed(figure.transFigure.inverted())  # independent of the resolution
     x, y = (box.x0 * width, box.x1 * width), ((1 - box.y0) * height, (1 - box.y1) * height)
-    # The lowest panel of a column, or the first of a row that shares its axis, may have the label.
-    column = [one for one in figure.axes if _in_column(one, axes)]
-    row = axes.get_shared_y_axes().get_siblings(axes)
-    x_labels = [axes.get_xlabel(), *(one.get_xlabel() for one in column), "x"]
-    y_labels = [axes.get_ylabel(), *(one.get_ylabel() for one in row), axes.get_title(), "y"]
+    # Panels that share an axis, or are one below the other, may have its label only once.
+    below = [one for one in figure.axes if _is_below(one, axes)]
+    column = [axes, *axes.get_shared_x_axes().get_siblings(axes), *below]
+    row = [axes, *axes.get_shared_y_axes().get_siblings(axes)]
+    x_labels = [*(one.get_xlabel() for one in column), "x"]
+    y_labels = [*(one.get_ylabel() for one in row), axes.get_title(), "y"]
     return {
         "x": {"label": spoken(next(filter(None, x_labels))), "ends": x, **_scale(axes.xaxis)},
         "y": {"label": spoken(next(filter(None, y_labels))), "ends": y, **_scale(axes.yaxis)},
     }
 
 
-def _in_column(one: Axes, other: Axes) -> bool:
-    same_limits = np.array_equal(one.get_xlim(), other.get_xlim())
-    return same_limits and np.allclose(one.bbox.intervalx, other.bbox.intervalx)
+def _is_below(one: Axes, other: Axes) -> bool:
+    aligned = np.allclose(one.bbox.intervalx, other.bbox.intervalx)
+    return aligned and one.bbox.ymax <= other.bbox.ymin and one.get_xscale() == other.get_xscale()
 
 
 def _scale(axis: Axis) -> dict[str, Any]:

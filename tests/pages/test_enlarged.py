@@ -44,9 +44,10 @@ def plotted() -> Figure:
     x, y = np.array([1.0, 2.0, 4.0]), np.array([0.031, 0.5, 2.718])
     with style.paper():
         figure = Figure(figsize=(6.75, 4))
-        (linear, log, symlog), (twin, image, empty) = figure.subplots(2, 3)
+        (linear, log, symlog), (twin, image, cut) = figure.subplots(2, 3)
         linear.plot(x, -y, "o", label="a")
         linear.legend()
+        linear.fill_between(x, 1, x)
         log.plot(100 * x, 1e-4 * y)
         log.set(xscale="log", yscale="log", xlabel="width, $n$", ylabel="error")
         symlog.scatter([0, 0.5, 300], x)
@@ -55,7 +56,8 @@ def plotted() -> Figure:
         twin.plot(x, y)
         twin.twinx().plot(x, 1000 / y, ".")
         image.imshow(np.arange(12).reshape(3, 4))
-        empty.set(xlim=(0, 1), ylim=(0, 1))
+        cut.vlines(0.5, 0, 0.3)
+        cut.set(xlim=(0, 1), ylim=(0, 1))
         return style.fixed_layout(figure)
 
 
@@ -95,14 +97,16 @@ def values(text: str) -> list[float]:
     return [float(number.replace("−", "-")) for number in re.findall(r" = ([−\de.]+)", text)]
 
 
-LINEAR, LOG, SYMLOG, TWIN, IMAGE, EMPTY, OTHER_TWIN = range(7)
+LINEAR, LOG, SYMLOG, TWIN, IMAGE, CUT, OTHER_TWIN = range(7)
 POINTS = [
     *((LINEAR, (x, -y)) for x, y in ((1, 0.031), (2, 0.5), (4, 2.718))),
+    *((LINEAR, (x, y)) for x, y in ((2, 1), (2, 2), (4, 4))),
     *((LOG, (x, y)) for x, y in ((100, 3.1e-6), (200, 5e-5), (400, 2.718e-4))),
     *((SYMLOG, point) for point in ((0, 1), (0.5, 2), (300, 4))),
     *((TWIN, (x, y)) for x, y in ((1, 0.031), (2, 0.5))),
     *((OTHER_TWIN, (x, 1000 / y)) for x, y in ((1, 0.031), (2, 0.5))),
     (IMAGE, (1.3, 2.2)),
+    (CUT, (0.5, 0.3)),
 ]
 
 
@@ -143,7 +147,8 @@ def test_no_value_away_from_marks(look: Look, plotted: Figure):
         (handle,) = legend.get_lines()
         corner = handle.get_window_extent().get_points().mean(axis=0)
         for axes, point in (
-            (plotted.axes[EMPTY], (0.5, 0.5)),
+            (plotted.axes[CUT], (0.2, 0.5)),
+            (plotted.axes[CUT], (0.5, 0)),  # an interval that the figure cuts at the axis
             (plotted.axes[LINEAR], (3, -0.3)),
             (plotted.axes[LINEAR], plotted.axes[LINEAR].transData.inverted().transform(corner)),
         ):

@@ -90,16 +90,17 @@ def test_symlog_axis(saved):
 
 def test_panels_without_a_label_have_that_of_their_column_or_row(saved):
     figure = Figure()
-    (above, right), (below, _) = figure.subplots(2, 2)
-    right.sharey(above)
-    below.set(xlabel="width, $n$", ylabel="cost")
-    above.set(ylabel=r"drift, $\Theta$")
-    right.set(title="other\npanel", xlim=(2, 3))
+    (first, right), (below, other) = figure.subplots(2, 2)
+    right.sharey(first)
+    below.set(xlabel="width, $n$", ylabel="cost", xlim=(2, 3))
+    first.set(ylabel=r"drift, $\Theta$")
+    right.set_title("other\npanel")
+    other.set(xlabel="time", xscale="log")
     assert labels(saved(figure)) == {
         "axes_no_1": ("width, n", "drift, Θ"),
         "axes_no_2": ("x", "drift, Θ"),
         "axes_no_3": ("width, n", "cost"),
-        "axes_no_4": ("x", "y"),
+        "axes_no_4": ("time", "y"),
     }
 
 
