@@ -50,14 +50,15 @@ def plotted() -> Figure:
         linear.fill_between(x, 1, x)
         log.plot(100 * x, 1e-4 * y)
         log.set(xscale="log", yscale="log", xlabel="width, $n$", ylabel="error")
-        symlog.scatter([0, 0.5, 300], x)
+        symlog.scatter([0, 0.5, 300], x, s=[9, 16, 25])
         symlog.set_xscale("symlog", linthresh=2)
         symlog.invert_yaxis()
         twin.plot(x, y)
         twin.twinx().plot(x, 1000 / y, ".")
         image.imshow(np.arange(12).reshape(3, 4))
         cut.vlines(0.5, 0, 0.3)
-        cut.set(xlim=(0, 1), ylim=(0, 1))
+        cut.grid()
+        cut.set(xlim=(0, 1), ylim=(0, 1), yticks=[0, 0.5, 1])
         return style.fixed_layout(figure)
 
 
@@ -148,6 +149,7 @@ def test_no_value_away_from_marks(look: Look, plotted: Figure):
         corner = handle.get_window_extent().get_points().mean(axis=0)
         for axes, point in (
             (plotted.axes[CUT], (0.2, 0.5)),
+            (plotted.axes[CUT], (0, 0.5)),  # a line of the grid
             (plotted.axes[CUT], (0.5, 0)),  # an interval that the figure cuts at the axis
             (plotted.axes[LINEAR], (3, -0.3)),
             (plotted.axes[LINEAR], plotted.axes[LINEAR].transData.inverted().transform(corner)),
