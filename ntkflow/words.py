@@ -1,5 +1,6 @@
-"""Numbers, indices and settings as captions print them."""
+"""Numbers, indices, settings and labels as plain text."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,3 +24,14 @@ def lowered(number: int) -> str:
 def raised(number: int) -> str:
     """A superscript."""
     return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+SIGNS = {"Theta": "Θ", "Sigma": "Σ", "lambda": "λ", "theta": "θ", "gamma": "γ"}
+SIGNS |= {"mu": "μ", "beta": "β", "sigma": "σ", "infty": "∞", "sqrt": "√"}
+
+
+def spoken(label: str) -> str:
+    """Label of Matplotlib as plain text, with its LaTeX commands as characters."""
+    label = re.sub(r"\\tilde (\w)", "\\1\N{COMBINING TILDE}", label.replace(r"\|", "‖"))
+    label = re.sub(r"\\([A-Za-z]+)", lambda found: SIGNS.get(found[1], found[1]), label)
+    return " ".join(re.sub(r"[${}\\]", "", label).split())

@@ -16,7 +16,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1].name
 MEASURES = f"{PACKAGE}.measures"
 WITHOUT_RESULTS = f"{PACKAGE}.jobs."
-DATA_FILES = ("*.mplstyle", "*.jinja")
+DATA_FILES = ("*.mplstyle", "*.jinja", "*.js")
 
 
 def package_sources(
@@ -26,7 +26,8 @@ def package_sources(
 
     Import statements are read without executing them, inside functions too; `modules` are further
     modules, which the script imports by name. With a module come the `__init__.py` of each package
-    around it, and the style sheets (``*.mplstyle``) and templates (``*.jinja``) in its folder.
+    around it, and the style sheets (``*.mplstyle``), templates (``*.jinja``) and scripts of pages
+    (``*.js``) in its folder.
     `root` contains the package, and `folders` contain measures outside it. ModuleNotFoundError if a
     file imports a module of the package that does not exist.
     """

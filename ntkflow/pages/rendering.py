@@ -1,6 +1,6 @@
 """Templates of pages, formats of numbers and verdicts, and the page of the table of claims.
 
-Pages work from a file, without network or scripts.
+Pages work from a file, without network, and show the same without scripts.
 """
 
 from collections.abc import Mapping

@@ -1,16 +1,23 @@
-"""Report of a run as one self-contained page of HTML, without network or scripts."""
+"""Report of a run as one self-contained page of HTML, without network.
 
-import re
+Its one script enlarges figures and sorts claims; without it the page shows the same.
+"""
+
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
 from ntkflow.measures.common.evidence import Panel
-from ntkflow.pages.images import data_uri, image
+from ntkflow.pages.images import data_uri, encoded, image
 from ntkflow.pages.rendering import by_experiment, render, verdict_counts
+from ntkflow.words import spoken
+
+SCRIPTS = ("panzoom.min.js", "report.js")
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ def page(
     `ntkflow.jobs.provenance.record`, `timings` from `ntkflow.pages.timings.summarise`.
     """
     rows = by_experiment(claims)
+    script = "".join(files("ntkflow.pages").joinpath(f).read_text("utf-8") for f in SCRIPTS)
     return render(
         "report.html.jinja",
         experiments=experiments,
@@ -51,6 +59,8 @@ def page(
         provenance=provenance,
         made=_made(provenance),
         timings=timings.to_dict("records"),
+        script=script,
+        script_digest=encoded(hashlib.sha256(script.encode()).digest()),
         finished="" if timings.empty else _moment(timings["ended"].max()),
     )
 
@@ -84,14 +94,3 @@ def _panel(place: int, panel: Panel) -> str:
     curved = [name for name, scale in scales.items() if scale != "linear"]
     which = ["", f", {''.join(curved)} axis logarithmic", ", both axes logarithmic"][len(curved)]
     return f"{place}, {spoken(panel.title)}: {axes}{which}"
-
-
-SIGNS = {"Theta": "Θ", "Sigma": "Σ", "lambda": "λ", "theta": "θ", "gamma": "γ"}
-SIGNS |= {"mu": "μ", "beta": "β", "sigma": "σ", "infty": "∞", "sqrt": "√"}
-
-
-def spoken(label: str) -> str:
-    """Label of Matplotlib as plain text, with its LaTeX commands as characters."""
-    label = re.sub(r"\\tilde (\w)", "\\1\N{COMBINING TILDE}", label.replace(r"\|", "‖"))
-    label = re.sub(r"\\([A-Za-z]+)", lambda found: SIGNS.get(found[1], found[1]), label)
-    return " ".join(re.sub(r"[${}\\]", "", label).split())

@@ -28,6 +28,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ntkflow.plotting.coordinates import name_axes, with_coordinates
+
 FULL_WIDTH = 6.75  # inches: text width of a two-column paper
 HALF_WIDTH = 3.4
 INK = "#000000"
@@ -180,20 +182,27 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
 
     With one version of Matplotlib, the same figure gives the same bytes. Files are never
     incomplete: every format is rendered before the first is written, and each file is renamed.
+    An SVG contains the coordinates of its Axes, so that the report can show values.
     """
     targets = [Path(path) for path in paths]
-    buffers = [io.BytesIO() for _ in targets]
     dpi, shown = figure.dpi, figure.canvas
+    name_axes(figure)
     with paper():
-        for target, buffer in zip(targets, buffers, strict=True):
-            canvas, metadata = FORMATS[target.suffix]
-            figure.dpi = matplotlib.rcParams["savefig.dpi"]  # which a canvas may change
-            # `Figure.savefig` would first draw the figure once more.
-            getattr(canvas(figure), f"print_{target.suffix[1:]}")(buffer, metadata=metadata)
+        contents = [_rendered(figure, target.suffix) for target in targets]
     figure.dpi = dpi
     figure.set_canvas(shown)
-    for target, buffer in zip(targets, buffers, strict=True):
-        _write_whole(target, buffer.getvalue())
+    for target, content in zip(targets, contents, strict=True):
+        _write_whole(target, content)
+
+
+def _rendered(figure: Figure, suffix: str) -> bytes:
+    canvas, metadata = FORMATS[suffix]
+    buffer = io.BytesIO()
+    figure.dpi = matplotlib.rcParams["savefig.dpi"]  # which a canvas may change
+    # `Figure.savefig` would first draw the figure once more.
+    getattr(canvas(figure), f"print_{suffix[1:]}")(buffer, metadata=metadata)
+    content = buffer.getvalue()
+    return with_coordinates(content, figure) if suffix == ".svg" else content
 
 
 def _write_whole(target: Path, content: bytes) -> None:

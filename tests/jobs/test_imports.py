@@ -34,6 +34,7 @@ def package(tmp_path):
             "ntkflow/b/three.py": "value = 1\n",
             "ntkflow/b/look.mplstyle": "",
             "ntkflow/b/page.jinja": "",
+            "ntkflow/b/page.js": "",
         },
     )
     return tmp_path / "ntkflow"
@@ -51,6 +52,7 @@ ROOM_B = [
     "ntkflow/b/__init__.py",
     "ntkflow/b/look.mplstyle",
     "ntkflow/b/page.jinja",
+    "ntkflow/b/page.js",
 ]
 CHAIN = [*ROOM_B, "ntkflow/a/__init__.py", "ntkflow/a/one.py", "ntkflow/b/two.py", "ntkflow/top.py"]
 

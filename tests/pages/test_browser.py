@@ -45,7 +45,7 @@ def test_opens_from_a_file_and_asks_for_nothing_else(look):
         assert not found.complaints
 
 
-def test_policy_forbids_scripts_and_the_network(look):
+def test_policy_forbids_other_scripts_and_the_network(look):
     with look() as found:
         insert = "document.body.append(Object.assign(document.createElement('{}'), {{{}}}))"
         found.page.evaluate(insert.format("script", "textContent: 'window.ran = true'"))
@@ -92,6 +92,44 @@ def test_claims_are_chosen_by_verdict_without_a_script(browser, tmp_path, page):
             found.page.locator(f".choice [value='{chosen}']").check()
             shown = [entry.is_visible() for entry in listed.all()]
             assert shown == [chosen in (verdict, "all") for verdict in verdicts]
+
+
+def test_claims_are_sorted_by_each_column_and_back(browser, tmp_path):
+    judged = {"nine": ("b", -0.3), "eight": ("a", -0.5), "seven": ("B", -0.3), "six": ("c", -0.41)}
+    rows = pd.concat(
+        examples.claims(name, value).assign(statement=statement, paper=f"Section {10 - place}")
+        for place, (name, (statement, value)) in enumerate(judged.items())
+    )
+    file = tmp_path / "page.html"
+    file.write_text(examples.report(claims=rows), encoding="utf-8")
+    orders = {
+        "statement": ["eight", "nine", "seven", "six"],
+        "verdict": ["eight", "nine", "seven", "six"],  # agrees, disagrees twice, undecided
+        "numbers that agree": ["nine", "seven", "six", "eight"],
+        "in the paper": ["six", "seven", "eight", "nine"],
+    }
+    with opened(browser, file) as found:
+        table = found.page.locator("table.claims")
+        listed = lambda: [  # noqa: E731
+            link.get_attribute("href").removeprefix("#figure-")
+            for link in table.locator("tbody a").all()
+        ]
+        for name, order in orders.items():
+            head = table.get_by_role("columnheader", name=name)
+            for direction in ("ascending", "descending", None):
+                head.get_by_role("button").press("Enter")
+                assert head.get_attribute("aria-sort") == direction
+                assert table.locator("[aria-sort]").count() == (direction is not None)
+                if direction == "ascending":
+                    assert listed() == order
+            assert listed() == [*judged]
+        # Equal rows keep their order in both directions, and a choice holds in any order.
+        for _ in range(2):
+            table.get_by_role("button", name="verdict").click()
+        assert listed() == ["six", "nine", "seven", "eight"]
+        found.page.locator(".choice [value='disagrees']").check()
+        shown = [row for row in table.locator("tbody tr").all() if row.is_visible()]
+        assert [row.get_attribute("data-verdict") for row in shown] == ["disagrees"] * 2
 
 
 def test_keyboard_reaches_the_report_and_what_is_folded(look):

@@ -9,7 +9,8 @@ from jinja2 import Template
 
 from ntkflow.measures.common.evidence import Panel
 from ntkflow.pages.captions import caption
-from ntkflow.pages.report import described, spoken
+from ntkflow.pages.report import described
+from ntkflow.words import spoken
 from tests.measures.found import FOLDERS, SETTINGS
 
 

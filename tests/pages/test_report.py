@@ -1,7 +1,10 @@
 """The report says what it is given, escaped, and needs nothing beside it."""
 
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import pandas as pd
 import pytest
@@ -17,7 +20,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.tags, self.text = [], [], ""
+        self.open, self.tags, self.text, self.script = [], [], "", ""
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -29,7 +32,9 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open[-1:] != ["style"]:
+        if self.open[-1:] == ["script"]:
+            self.script += data
+        elif self.open[-1:] != ["style"]:
             self.text += data
 
     def all(self, name):
@@ -44,7 +49,8 @@ def found():
 
 
 def test_text_from_outside_is_escaped(found):
-    assert not found.all("script")
+    assert found.all("script") == [{}]
+    assert examples.HOSTILE not in found.script
     words = " ".join(found.text.split())
     assert words.count(examples.HOSTILE) >= 8
     assert examples.HOSTILE in found.all("img")[0]["alt"]
@@ -53,11 +59,29 @@ def test_text_from_outside_is_escaped(found):
 
 def test_nothing_is_fetched(found):
     policy = found.all("meta")[2]["content"]
-    assert policy.startswith("default-src 'none'; img-src data:;")
+    digest = base64.b64encode(hashlib.sha256(found.script.encode()).digest()).decode()
+    assert policy == (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
     sources = [image["src"] for image in found.all("img")]
     assert len(sources) == 2
     assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
     assert not [link for link in found.all("link") if not link["href"].startswith("data:")]
+
+
+def test_script_is_the_library_as_published_and_ours(found):
+    library, ours, notice = (
+        files("ntkflow.pages").joinpath(name).read_text("utf-8")
+        for name in ("panzoom.min.js", "report.js", "panzoom.txt")
+    )
+    assert found.script == library + ours
+    digest = hashlib.sha256(library.encode()).hexdigest()
+    assert f"SHA-256: {digest}\n" in notice
+    (version,) = re.findall(r"@panzoom/panzoom ([\d.]+),", notice)
+    assert f"Panzoom {version} " in library
+    assert "Permission is hereby granted, free of charge" in notice
+    assert len(ours.splitlines()) < 200
 
 
 def test_links_lead_to_places_of_the_page_or_files_of_the_results(found):

@@ -44,6 +44,7 @@ WITHOUT_RESULTS = (
 CHANGED: dict[str, set[str]] = {
     # Pages and figures.
     "ntkflow/pages/report.html.jinja": {"tabulate_claims", *RECORD},
+    "ntkflow/pages/report.js": {"tabulate_claims", *RECORD},
     "ntkflow/plotting/paper.mplstyle": PLOT,
     "ntkflow/plotting/style.py": PLOT,
     "workflow/scripts/plot.py": PLOT - {"tabulate_widths"},
@@ -90,8 +91,8 @@ def slow_unless(always: Collection[str], cases: Iterable[str]) -> list[Parameter
 def changed(file: Path) -> Iterator[None]:
     """A file with one line more that has no effect."""
     original = file.read_bytes()
-    line = b"\n{# changed #}\n" if file.suffix == ".jinja" else b"\n# changed\n"
-    file.write_bytes(original + line)
+    comments = {".jinja": b"{# changed #}", ".js": b"// changed"}
+    file.write_bytes(original + b"\n%s\n" % comments.get(file.suffix, b"# changed"))
     try:
         yield
     finally:

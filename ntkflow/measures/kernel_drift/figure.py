@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMetho
 
 from ntkflow.analysis.jackknife import mean_with_interval
 from ntkflow.plotting import style, width_axes
+from ntkflow.plotting.coordinates import marks_beside_ticks
 
 LEGEND_ROOM = 0.45  # height of the legend over that of the last drifts
 FEWEST_DECADES = 1.5  # decades of time for a logarithmic axis
@@ -113,6 +114,7 @@ def _draw_last(axes: Axes, statistics: xr.Dataset, colours: dict[int, str], inch
     if math.isfinite(statistics["exponent"]):
         _draw_exponent(axes, statistics)
     width_axes.width_ticks(axes, widths, inches)
+    marks_beside_ticks(axes)
     axes.set_xlabel(style.axis_label(statistics["width"]))
     axes.set_title(style.time_text(float(statistics["kernel_time"][-1])))
 

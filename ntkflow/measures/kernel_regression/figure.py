@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from ntkflow.plotting import style
+from ntkflow.plotting.coordinates import marks_beside_ticks
 
 KERNELS: dict[str, dict[str, Any]] = {
     "nngp": {"color": "#d55e00", "marker": "s", "label": r"NNGP kernel, $\Sigma^L$"},
@@ -125,6 +126,7 @@ def _draw_errors(axes: Axes, x: np.ndarray, errors: xr.DataArray, look: dict[str
 
 def _ticks(axes: Axes, numbers: np.ndarray, *, percent: bool) -> None:
     axes.set_xticks(numbers, [f"{number:,}" for number in numbers])
+    marks_beside_ticks(axes)
     axes.tick_params(axis="x", rotation=45 if len(numbers) > 5 else 0)
     axes.xaxis.set_minor_locator(NullLocator())
     if percent:

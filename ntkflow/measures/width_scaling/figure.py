@@ -19,6 +19,7 @@ from ntkflow.measures.common import table
 from ntkflow.measures.common.evidence import judge
 from ntkflow.measures.width_scaling.measure import claims
 from ntkflow.plotting import style, width_axes
+from ntkflow.plotting.coordinates import marks_beside_ticks
 
 TITLE_CHARACTERS = 15  # per inch
 SPREAD_POINT: dict[str, Any] = {"color": "#8fc1de", "markersize": 2.5, "markeredgewidth": 0}
@@ -59,6 +60,7 @@ def _draw_quantity(axes: Axes, panel: xr.Dataset, inches: float) -> None:
     axes.plot(x.ravel(), spread.values.ravel(), ".", **SPREAD_POINT)
     _draw_means(axes, panel, bottom)
     width_axes.width_ticks(axes, widths, inches)
+    marks_beside_ticks(axes)
     width_axes.value_ticks(axes, bottom, top)
     axes.legend(handles=lines, loc="upper right", labelspacing=0.25)
 
