@@ -1,5 +1,6 @@
 """Arrays of a file chosen by name, and their values as numbers, labels and parts of a split."""
 
+import re
 from collections.abc import Sequence
 from math import prod
 
@@ -11,6 +12,8 @@ from ntkflow.keys import Fault
 
 KINDS = {"c": "complex numbers", "M": "dates", "m": "durations", "V": "records"}
 KINDS |= {"O": "text or Python objects", "U": "text", "S": "text", "T": "text"}
+INDEX = re.compile(r"\s*|Unnamed: \d+|__index_level_\d+__")
+"""Names that an index has in files that pandas wrote."""
 PARTS = {"train": True, "true": True, "1": True, "test": False, "false": False, "0": False}
 
 
@@ -22,7 +25,7 @@ class Columns:
     """
 
     def __init__(self, path: str, **written: str | Sequence[str] | None) -> None:
-        self.source = open_source(path)
+        self.path, self.source = path, open_source(path)
         names = {key: [n] if isinstance(n, str) else [*(n or ())] for key, n in written.items()}
         arrays = self.source.arrays
         used = {name for key in ("x", "label", "split") for name in names[key]}
@@ -30,9 +33,7 @@ class Columns:
             names["y"] = [name for name in ("y",) if name in arrays and name not in used]
         used |= {*names["y"]}
         if not names["x"]:
-            names["x"] = [n for n in arrays if n not in used] if self.source.columns else ["x"]
-            if not names["x"]:
-                raise Fault("x", "found no column that no other key names, expected at least one")
+            names["x"] = self._unused(used) if self.source.columns else ["x"]
         self.names = names
         for key, wanted in names.items():  # x first
             for name in wanted:
@@ -40,6 +41,20 @@ class Columns:
         self.classes: Classes = ()
         if names["label"]:
             self.classes = tuple(np.unique(self.labels("label")).tolist())
+
+    def _unused(self, used: set[str]) -> list[str]:
+        """Columns that no key names; the index that pandas writes is not one of them."""
+        unused = [name for name in self.source.arrays if name not in used]
+        if not unused:
+            raise Fault("x", "found no column that no other key names, expected at least one")
+        for name in filter(INDEX.fullmatch, unused):
+            found = f"has the name {name!r} of an index" if name.strip() else "has no name"
+            raise Fault(
+                "path",
+                f"{self.path}: column {[*self.source.arrays].index(name) + 1} {found}; write the "
+                "file without its index (pandas: index=False), or list the columns in x",
+            )
+        return unused
 
     def _check(self, key: str, name: str) -> None:
         arrays = self.source.arrays

@@ -161,7 +161,7 @@ def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
             raise SourceError("found an empty first line, expected the names of the columns")
         if all(map(_is_number, header)):
             raise SourceError("found numbers in the first line, expected the names of the columns")
-        twice = {name for name in header if header.count(name) > 1}
+        twice = {name for name in header if name.strip() and header.count(name) > 1}
         if twice:
             raise SourceError(f"found the column {min(twice)!r} twice, expected each name once")
         yield reader.line_num, header

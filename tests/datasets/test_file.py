@@ -65,6 +65,12 @@ def test_named_columns_in_their_order(csv: Path) -> None:
     np.testing.assert_array_equal(made.y, np.stack([Y, X[:, 0]], axis=1)[:3])
 
 
+def test_columns_beside_an_index(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(",a,y\n0,3,1\n1,4,2\n")
+    made = make_dataset(config(entry(tmp_path / "a.csv", x="a"), GIVEN))
+    np.testing.assert_array_equal(made.x, [[3.0], [4.0]])
+
+
 def test_two_files_share_the_classes_of_the_first(tmp_path: Path, csv: Path) -> None:
     (tmp_path / "more.csv").write_text("a,b,name\n1,2,c\n3,4,b\n")
     train = entry(csv, x=["a", "b"], label="name")
