@@ -81,6 +81,12 @@ class Columns:
         """Number of columns that the arrays of a key have together."""
         return sum(prod(self.source.arrays[name].shape[1:]) for name in self.names[key])
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the columns of x in their order; empty if x is not made of columns."""
+        columns = all(len(self.source.arrays[name].shape) == 1 for name in self.names["x"])
+        return tuple(self.names["x"]) if columns and self.source.columns else ()
+
     def numbers(self, key: str, rows: Integers) -> Real:
         """Some rows of the arrays of a key, in float64."""
         array = self.source.read(self.names[key], key)

@@ -24,7 +24,8 @@ class Points:
     """Inputs x, shape (n, n_0), and what is known about them.
 
     `angle` and `label`, shape (n,), are the exact angle in the plane, and the index among
-    `classes`. `y`, shape (n, n_L), are values that come with the points.
+    `classes`. `y`, shape (n, n_L), are values that come with the points. `names` are those of the
+    n_0 columns of x, if these have names.
     """
 
     x: Real
@@ -32,6 +33,7 @@ class Points:
     label: Integers | None = None
     classes: Classes = ()
     y: Real | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def empty(self) -> "Points":

@@ -65,6 +65,27 @@ def test_named_columns_in_their_order(csv: Path) -> None:
     np.testing.assert_array_equal(made.y, np.stack([Y, X[:, 0]], axis=1)[:3])
 
 
+def test_names_of_columns_are_kept(csv: Path) -> None:
+    found = config(entry(csv, label="name", y="y", split={"column": "fold"}))
+    made = make_dataset(found)
+    assert made["feature"].values.tolist() == ["a", "b"]
+    assert "3 training points from points.csv (x a, b, y y, label name" in found.description
+
+
+def test_many_columns_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b,c,d,e\n1,2,3,4,5\n")
+    for keys in ({}, {"x": [*"abcde"]}):
+        described = config(entry(tmp_path / "a.csv", **keys)).description
+        assert described.startswith("1 training points from a.csv (x 5 columns); ")
+
+
+def test_arrays_without_names_have_no_coordinate(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=X)
+    found = config(entry(tmp_path / "a.npz"))
+    assert "feature" not in make_dataset(found).coords
+    assert found.description == "5 training points from a.npz; target zero"
+
+
 def test_columns_beside_an_index(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(",a,y\n0,3,1\n1,4,2\n")
     made = make_dataset(config(entry(tmp_path / "a.csv", x="a"), GIVEN))
