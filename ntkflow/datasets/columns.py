@@ -12,6 +12,7 @@ from ntkflow.keys import Fault
 
 KINDS = {"c": "complex numbers", "M": "dates", "m": "durations", "V": "records"}
 KINDS |= {"O": "text or Python objects", "U": "text", "S": "text", "T": "text"}
+NUMBERS = "expected finite real numbers; list columns of numbers in {}, or prepare the file"
 INDEX = re.compile(r"\s*|Unnamed: \d+|__index_level_\d+__")
 """Names that an index has in files that pandas wrote."""
 PARTS = {"train": True, "true": True, "1": True, "test": False, "false": False, "0": False}
@@ -38,6 +39,7 @@ class Columns:
         for key, wanted in names.items():  # x first
             for name in wanted:
                 self._check(key, name)
+        self._check_numbers()
         self.classes: Classes = ()
         if names["label"]:
             self.classes = tuple(np.unique(self.labels("label")).tolist())
@@ -61,17 +63,25 @@ class Columns:
         if name not in arrays:
             known = ", ".join([*arrays][:20]) or "no name, for the file is empty"
             raise Fault(key, f"found {name!r}, which the file does not contain; expected {known}")
-        shape, kind = arrays[name]
+        shape, _ = arrays[name]
         if not shape:
             raise Fault(
                 key, f"found the single value {name!r}, expected an array with one row per point"
             )
-        if key in ("x", "y") and kind in KINDS:
-            raise Fault(key, f"found {KINDS[kind]} in {name!r}, expected real numbers")
         if key in ("label", "split") and prod(shape[1:]) != 1:
             raise Fault(key, f"found {name!r} of shape {shape}, expected one value per row")
         if shape[0] != self.rows:
             raise Fault(key, f"found {shape[0]} rows in {name!r}, expected {self.rows} as in x")
+
+    def _check_numbers(self) -> None:
+        """Raise one fault for all arrays of x and y that do not contain numbers."""
+        keys = {name: key for key in ("x", "y") for name in self.names[key]}
+        kinds = {name: KINDS.get(self.source.arrays[name].kind) for name in keys}
+        found = {name: what for name in keys if (what := self.source.unfit.get(name, kinds[name]))}
+        if found:
+            listed = ", ".join(f"{what} in {name!r}" for name, what in found.items())
+            key = min(keys[name] for name in found)
+            raise Fault(key, f"found {listed}, {NUMBERS.format(key)}")
 
     @property
     def rows(self) -> int:
@@ -92,12 +102,14 @@ class Columns:
         array = self.source.read(self.names[key], key)
         if array.dtype.kind not in "biuf":
             found = KINDS.get(array.dtype.kind, str(array.dtype))
-            raise Fault(key, f"found {found}, expected real numbers")
+            raise Fault(key, f"found {found}, {NUMBERS.format(key)}")
         chosen = array[rows].astype(np.float64)
         finite = np.isfinite(chosen).all(axis=1)
         if not finite.all():
             row = rows[np.argmin(finite)]
-            raise Fault(key, f"found a missing or infinite value in row {row}, counted from 0")
+            raise Fault(
+                key, f"found a missing or infinite value in row {row} from 0, {NUMBERS.format(key)}"
+            )
         return chosen
 
     def labels(self, key: str) -> np.ndarray:

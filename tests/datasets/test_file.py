@@ -59,6 +59,14 @@ def test_csv_of_a_spreadsheet(tmp_path: Path) -> None:
     np.testing.assert_array_equal(made.y, np.eye(2))
 
 
+def test_numbers_of_any_form_and_flags(tmp_path: Path) -> None:
+    content = "a,b,c,y\n.5,True,1E+100,false\n 2 ,FALSE,-1e-300,true\n+3.,1,0.0e0,0.5\n"
+    (tmp_path / "a.csv").write_text(content)
+    made = make_dataset(config(entry(tmp_path / "a.csv"), GIVEN))
+    np.testing.assert_array_equal(made.x, [[0.5, 1, 1e100], [2, 0, -1e-300], [3, 1, 0]])
+    np.testing.assert_array_equal(made.y, [[0.0], [1.0], [0.5]])
+
+
 def test_named_columns_in_their_order(csv: Path) -> None:
     made = make_dataset(config(entry(csv, x=["b", "a"], y=["y", "a"], samples=3), GIVEN))
     np.testing.assert_array_equal(made.x, X[:3, ::-1])
