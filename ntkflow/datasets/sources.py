@@ -202,7 +202,8 @@ def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
             if len(cells) != len(header):
                 raise SourceError(
                     f"line {reader.line_num}: found {len(cells)} cells, expected {len(header)} as "
-                    "in the first line"
+                    "in the first line; columns are separated by commas, numbers have decimal "
+                    "points"
                 )
             yield reader.line_num, cells
 

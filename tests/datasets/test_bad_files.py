@@ -213,7 +213,8 @@ def test_given_needs_values(tmp_path: Path) -> None:
     np.savez(tmp_path / "c.npz", x=X, y=Y)
     paths = (tmp_path / name for name in ("a.npz", "b.npz", "c.npz"))
     none, two, one = (entry(path) for path in paths)
-    assert "come without y" in refusal({"train": none, "target": GIVEN})
+    said = refusal({"train": none, "target": GIVEN})
+    assert "come without y; name the column of the target by the key y of `train`" in said
     assert "expected as many" in refusal({"train": one, "test": two, "target": GIVEN})
     made = make_dataset(config(two, GIVEN, test=none))
     assert (made.sizes["output"], int(np.isnan(made.y).sum())) == (2, 10)

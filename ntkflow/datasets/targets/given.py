@@ -19,7 +19,11 @@ class Given(Target):
 
     def faults(self, train: Inputs, test: Inputs | None) -> Iterator[Fault]:
         if not train.y_columns:
-            yield Fault("kind", "found given, but the points of `train` come without y; name it")
+            yield Fault(
+                "kind",
+                "found given, but the points of `train` come without y; name the column of the "
+                "target by the key y of `train`",
+            )
         elif test is not None and test.y_columns not in (0, train.y_columns):
             found = f"`test` comes with {test.y_columns} columns of y and `train` with"
             yield Fault("kind", f"found given, but {found} {train.y_columns}; expected as many")
