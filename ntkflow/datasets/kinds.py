@@ -160,6 +160,10 @@ class Target(Strict):
         options = listed(self.model_dump(mode="json", exclude={"kind"}))
         return self.kind.replace("_", " ") + (f" ({options})" if options else "")
 
+    def record(self, train: Points) -> Mapping[str, Any]:
+        """Keys that the store of a data set records."""
+        return self.model_dump(mode="json", exclude_none=True)
+
     def evaluate(self, train: Points, test: Points) -> Real:
         """f* of training points, then test points, shape (sample, output)."""
         raise NotImplementedError

@@ -39,7 +39,7 @@ def make_dataset(config: DatasetConfig) -> xr.Dataset:
     attrs = {
         "train": json.dumps(config.train.record),
         "test": json.dumps(None if config.test is None else config.test.record),
-        "target": json.dumps(config.target.model_dump(mode="json", exclude_none=True)),
+        "target": json.dumps(config.target.record(train)),
         "label_noise": config.label_noise,
         "seed": config.seed,
     }

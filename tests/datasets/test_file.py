@@ -212,3 +212,14 @@ def test_relative_path_starts_at_the_first_folder_that_has_it(
 def test_integers_are_sorted_as_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,k\n1,10\n2,9\n3,-1\n")
     assert config(entry(tmp_path / "a.csv", label="k")).train.classes == (-1, 9, 10)
+
+
+def test_store_records_how_its_target_was_standardised(csv: Path) -> None:
+    train = entry(csv, x="a", split={"column": "fold"})
+    made = make_dataset(config(train, {**GIVEN, "standardised": True}))
+    recorded = json.loads(made.attrs["target"])
+    np.testing.assert_allclose(made.y[:3].mean(), 0, atol=1e-15)
+    np.testing.assert_allclose(made.y[:3].std(), 1)
+    order = [0, 2, 4, 1, 3]
+    given_y = made.y[:, 0] * recorded["deviation"][0] + recorded["mean"][0]
+    np.testing.assert_allclose(given_y, Y[order], atol=1e-14)
