@@ -110,6 +110,10 @@ class Experiment(Strict):
                 f"{found}, which has no limit; {self.measure!r} compares with the limit",
             )
 
+    def statement_on(self, dataset: DatasetConfig) -> str:
+        """Statement as figures and tables of this data set print it."""
+        return self.statement
+
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         """Yield (key, complaint) for what does not fit the data set or the network."""
         yield from ()
