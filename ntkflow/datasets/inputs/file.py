@@ -75,7 +75,9 @@ class File(Inputs):
         None, description="division of the rows; without `test`, test points are the other rows"
     )
     part: Literal["train", "test"] = Field("train", description="part of the split")
-    samples: Count | None = Field(None, description="number of points, the first; all by default")
+    samples: Count | None = Field(
+        None, description="use only the first `samples` points; all by default"
+    )
     preprocessing: Preprocessing | None = Field(None, description="transformation of the inputs")
     stated: ClassVar[tuple[str, ...]] = (*Inputs.stated, "path", "part")
 

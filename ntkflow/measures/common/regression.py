@@ -53,7 +53,7 @@ class Regression(Experiment):
     ridge: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
         0.0,
         description="constant added to the eigenvalues of K / N, K being either kernel; 0 is the "
-        "limit of infinite training time",
+        "limit of infinite training time; noise of variance s^2 in the targets is ridge = s^2 / N",
     )
 
     @property
