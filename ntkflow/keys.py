@@ -1,8 +1,9 @@
 """Types and base classes that the models of the configuration share."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Fault(ValueError):
@@ -11,6 +12,10 @@ class Fault(ValueError):
     def __init__(self, key: str, complaint: str) -> None:
         super().__init__(complaint)
         self.key = key
+
+
+class NoMapping(ValueError):
+    """Error of a value in place of a mapping; its message says what was expected."""
 
 
 def _refuse_boolean(value: Any) -> Any:
@@ -42,3 +47,15 @@ class Strict(BaseModel):
 
     # Infinite defaults would be null in the JSON schema.
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mapping(cls, value: Any) -> Any:
+        """Describe a mapping by its keys; pydantic names the class."""
+        if isinstance(value, Mapping | cls):
+            return value
+        required = [f"{name}: ..." for name, key in cls.model_fields.items() if key.is_required()]
+        such = f"{{{', '.join(required)}}}"
+        if not required:
+            such = " or ".join(f"{{{name}: ...}}" for name in [*cls.model_fields][:2])
+        raise NoMapping(f"expected a mapping such as {such}")

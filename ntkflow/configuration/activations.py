@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ntkflow.kernels.names import check_parameters
-from ntkflow.keys import Finite
+from ntkflow.keys import Finite, Strict
 
 
-class ActivationConfig(BaseModel):
+class ActivationConfig(Strict):
     """Activation sigma, by its name and parameters.
 
     Further keys are the parameters of the activation; config/README.md lists names and parameters.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Finite | list[Finite]]
     name: str = Field(
         description="name of an activation, or module:function for a function of JAX arrays"

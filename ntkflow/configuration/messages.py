@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ntkflow.keys import Fault
+from ntkflow.keys import Fault, NoMapping
 
 
 class ConfigurationError(ValueError):
@@ -42,7 +42,8 @@ def lines(error: ValidationError, config: Mapping[str, Any]) -> list[str]:
 
 
 def _of_another_kind(fault: Mapping[str, Any]) -> bool:
-    return fault["type"].endswith("_type")
+    no_mapping = isinstance(fault.get("ctx", {}).get("error"), NoMapping)
+    return fault["type"].endswith("_type") or no_mapping
 
 
 def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -> str:
@@ -61,10 +62,17 @@ def _describe(fault: Mapping[str, Any], path: Sequence[str | int], value: Any) -
             found = f"{where}.{discriminator}: found {tag!r}, expected one of {tags}"
             nearest = suggestion(tag, tags.replace("'", "").split(", "))
             return found + (nearest if nearest.startswith(" (") else "")
-        case "union_tag_not_found":
+        case "union_tag_not_found" if isinstance(value, Mapping):
             return f"{where}: missing the key {discriminator!r}"
+        case "union_tag_not_found":
+            expected = f"expected a mapping with the key {discriminator!r}"
+            return f"{where}: found {shortened(value)}, {expected}"
+        case "model_attributes_type" | "dict_type":
+            return f"{where}: found {shortened(value)}, expected a mapping"
         case "value_error":
             error = fault["ctx"]["error"]
+            if isinstance(error, NoMapping):
+                return f"{where}: found {shortened(value)}, {error}"
             key = f".{error.key}" if isinstance(error, Fault) else ""
             return f"{where}{key}: {error}"
         case _:

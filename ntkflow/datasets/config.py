@@ -39,7 +39,9 @@ class DatasetConfig(Strict):
     test: Inputs | None = Field(None, description="points where functions and kernels are probed")
     target: Target = Field(description="the function to learn")
     label_noise: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
-        0.0, description="noise on training targets: probability of another label, or its deviation"
+        0.0,
+        description="noise on training targets: probability of a wrong label; for other targets, "
+        "standard deviation of Gaussian noise",
     )
     seed: Natural = Field(0, description="seed of the random points and noise")
 

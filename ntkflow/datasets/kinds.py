@@ -24,7 +24,8 @@ class Points:
     """Inputs x, shape (n, n_0), and what is known about them.
 
     `angle` and `label`, shape (n,), are the exact angle in the plane, and the index among
-    `classes`. `y`, shape (n, n_L), are values that come with the points.
+    `classes`. `y`, shape (n, n_L), are values that come with the points. `names` are those of the
+    n_0 columns of x, if these have names.
     """
 
     x: Real
@@ -32,6 +33,7 @@ class Points:
     label: Integers | None = None
     classes: Classes = ()
     y: Real | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def empty(self) -> "Points":
@@ -157,6 +159,10 @@ class Target(Strict):
         """The target in words, for captions."""
         options = listed(self.model_dump(mode="json", exclude={"kind"}))
         return self.kind.replace("_", " ") + (f" ({options})" if options else "")
+
+    def record(self, train: Points) -> Mapping[str, Any]:
+        """Keys that the store of a data set records."""
+        return self.model_dump(mode="json", exclude_none=True)
 
     def evaluate(self, train: Points, test: Points) -> Real:
         """f* of training points, then test points, shape (sample, output)."""

@@ -22,7 +22,8 @@ def make_dataset(config: DatasetConfig) -> xr.Dataset:
     collection are disjoint. ValueError if the data are not as the configuration expects.
 
     The store of kind "dataset" has ``x`` (sample, feature) and ``y`` (sample, output) in float64,
-    ``is_train``, ``angle`` if there are two features, and ``label`` if all points have one.
+    ``is_train``, ``angle`` if there are two features, ``label`` if all points have one, and
+    ``feature`` if the inputs are columns with names.
     """
     train_seed, test_seed, noise_seed = SeedSequence(config.seed).spawn(3)
     train = _drawn("train", config.train, train_seed, 0)
@@ -38,7 +39,7 @@ def make_dataset(config: DatasetConfig) -> xr.Dataset:
     attrs = {
         "train": json.dumps(config.train.record),
         "test": json.dumps(None if config.test is None else config.test.record),
-        "target": json.dumps(config.target.model_dump(mode="json", exclude_none=True)),
+        "target": json.dumps(config.target.record(train)),
         "label_noise": config.label_noise,
         "seed": config.seed,
     }
@@ -68,6 +69,8 @@ def _assemble(train: Points, test: Points, y: Real, label_name: str) -> xr.Datas
     if train.label is not None and test.label is not None:
         label = np.concatenate([train.label, test.label])
         coords["label"] = ("sample", label, {"long_name": label_name})
+    if train.names:
+        coords["feature"] = np.array(train.names)
     variables = {"x": (("sample", "feature"), x), "y": (("sample", "output"), y)}
     return conform(xr.Dataset(variables, coords), "dataset")
 

@@ -8,11 +8,14 @@ EVIDENCE = (
 )
 
 
-def caption(experiment: Experiment | type[Experiment]) -> dict[str, str]:
-    """Title, text and alternative text of a figure; the last is empty for the default figure."""
+def caption(experiment: Experiment | type[Experiment], statement: str = "") -> dict[str, str]:
+    """Title, text and alternative text of a figure; the last is empty for the default figure.
+
+    `statement` replaces that of the experiment, if it is given.
+    """
     source = f"{experiment.paper} of {experiment.source}. " if experiment.paper else ""
     return {
-        "title": experiment.title or experiment.statement.rstrip("."),
+        "title": experiment.title or (statement or experiment.statement).rstrip("."),
         "text": experiment.caption or f"{source}{EVIDENCE}",
         "alt": experiment.alt,
     }

@@ -40,6 +40,7 @@ from ntkflow.stores.tolerances import (
 )
 from ntkflow.stores.variables import (
     COMPONENT,
+    FEATURE,
     KERNEL_STEP,
     KERNEL_TIME,
     POINTS,
@@ -68,7 +69,7 @@ _KINDS = (
             "x": Variable(("sample", "feature"), "input", "x"),
             "y": Variable(("sample", "output"), "target; NaN where it is not defined", "f^*"),
         },
-        POINTS,
+        POINTS | {"feature": FEATURE},
         tolerance=ROUNDING,
     ),
     Schema(

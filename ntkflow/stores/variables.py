@@ -57,6 +57,7 @@ POINTS = {
     "label": LABEL,
     "angle": Variable(("sample",), ANGLE, r"\gamma", "rad", optional=True, tolerance=ROUNDING),
 }
+FEATURE = Variable(("feature",), "name of the column of a file", kinds="UOT", optional=True)
 
 SEED = Variable(("seed",), "index of the initialisation", kinds="i")
 STEP = Variable(("step",), "gradient-descent step", kinds="i")

@@ -137,7 +137,7 @@ def test_label_is_short():
             layers({**CONVOLUTION, "activation": "relu"}, *END),
             "networks.mine.layers.0: found 2 names in one entry of the list, expected the name of",
         ),
-        (layers(3, *END), "networks.mine.layers.0: found 3; "),
+        (layers(3, *END), "networks.mine.layers.0: found 3, expected a mapping such as {"),
         (
             layers(CONVOLUTION, {"activation": "rleu"}, *END),
             "networks.mine.layers.1.activation: activation 'rleu' is not known",

@@ -86,7 +86,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         ("networks", ..., "networks: missing, expected a value"),
         ("networks.relu_4.depth", "four", "networks.relu_4.depth: found 'four'; it should be a va"),
         ("networks.relu_4.depth", 0, "networks.relu_4.depth: found 0; it should be greater than 0"),
-        ("networks.relu_4", None, "networks.relu_4: found None; it should be a valid dictionary"),
+        ("networks.relu_4", None, "networks.relu_4: found None, expected a mapping such as {"),
         ("networks.relu_4.beta", -0.1, "networks.relu_4.beta: found -0.1; it should be greater"),
         ("networks.relu_4.beta", math.nan, "networks.relu_4.beta: found nan; it should be a fin"),
         (f"{PROFILE}.seeds", 0, f"{PROFILE}.seeds: found 0; it should be greater than 0"),
@@ -216,7 +216,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         (
             f"{PROFILE}.dataset",
             "sphere_product",
-            f"{PROFILE}.dataset: 'sphere_product' needs `test` points on the circle here",
+            f"{PROFILE}.dataset: 'sphere_product' needs `test` points with `inputs: circle`",
         ),
         (f"{PROFILE}.training.kernel_steps", [], "training.kernel_steps: found none, expected at"),
         (
@@ -286,7 +286,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         (
             "experiments.early_stopping.dataset",
             "digits",
-            "experiments.early_stopping.dataset: 'digits' needs `test` points here",
+            "experiments.early_stopping.dataset: 'digits' needs `test` points",
         ),
         (f"{SCALING}.initial", ..., f"{SCALING}.initial: missing, expected a value"),
         (f"{SCALING}.initial.draws", 1, f"{SCALING}.initial.draws: found 1; it should be greater"),
@@ -297,7 +297,7 @@ PROFILE = "experiments.kernel_on_the_circle"
         ),
         # How limiting kernels are computed, and where.
         ("kernel_block", 512, "kernel_block: unknown key"),
-        ("kernels", None, "kernels: found None; it should be a valid dictionary"),
+        ("kernels", None, "kernels: found None, expected a mapping such as {"),
         ("kernels", {"block": 0}, "kernels.block: found 0; it should be greater than 0"),
         ("kernels", {"memory": 0}, "kernels.memory: found 0; it should be greater than 0"),
         ("kernels", {"precision": "float16"}, "kernels.precision: found 'float16'; it should be "),
@@ -357,7 +357,7 @@ def test_numbers_that_yaml_reads_as_strings_are_numbers():
         (f"{PROFILE}.training.function_steps", {"count": 1}, [".count: found 1; it should be gr"]),
         (f"{PROFILE}.training.function_steps", {"cont": 3}, [".cont: unknown key"]),
         (f"{PROFILE}.training.function_steps", [0, "a"], [".1: found 'a'; it should be a valid i"]),
-        (f"{PROFILE}.training.function_steps", 5, [": found 5; ", ": found 5; "]),
+        (f"{PROFILE}.training.function_steps", 5, [": found 5, expe", ": found 5; "]),
         (
             "networks.relu_4.activation",
             {"name": "leaky_relu", "slope": True},

@@ -12,7 +12,16 @@ from pydantic import ValidationError
 from ntkflow.configuration.messages import lines
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.datasets.make import make_dataset
-from tests.datasets.files import GIVEN, NAMES, ZERO, X, Y, config, entry, write_npz
+from tests.datasets.files import (
+    GIVEN,
+    NAMES,
+    ZERO,
+    X,
+    Y,
+    config,
+    entry,
+    write_npz,
+)
 
 
 def refusal(keys: dict[str, Any]) -> str:
@@ -35,10 +44,10 @@ TABLES: dict[str, tuple[str, dict[str, Any], str]] = {
     "column": ("a\n1\n", {"x": "c"}, "x: found 'c', which the file does not contain; expected a"),
     "label": ("a\n1\n", {"x": "a", "label": "c"}, "label: found 'c', which the file does not"),
     "fold": ("a\n1\n", FOLD_KEY, "split: found 'fold', which the file does not contain"),
-    "text": ("a,b\n1,2\n3,z\n", {}, "x: {}: line 3, column 'b': found 'z', expected a number"),
-    "gap": ("a,b\n1,2\n,4\n", {}, "x: {}: line 3, column 'a': found '', expected a number"),
-    "nan": ("a,b\n1,2\nnan,4\n", {}, "x: found a missing or infinite value in row 1, counted"),
-    "infinity": ("a,b\n1,2\n3,-inf\n", {}, "x: found a missing or infinite value in row 1"),
+    "text": ("a,b\n1,2\n3,z\n", {}, "x: found 'z' (line 3) in 'b', expected finite real"),
+    "gap": ("a,b\n1,2\n,4\n", {}, "x: found '' (line 3) in 'a', expected finite real"),
+    "nan": ("a,b\n1,2\nnan,4\n", {}, "x: found 'nan' (line 3) in 'a', expected finite"),
+    "infinity": ("a,b\n1,2\n3,-inf\n", {}, "x: found '-inf' (line 3) in 'b', expected"),
     "empty": ("", {}, "path: {}: found an empty first line, expected the names of the columns"),
     "names alone": ("a,b\n", {}, "path: found 0 rows and 2 features, expected at least one"),
     "no names": ("1,2\n3,4\n", {}, "path: {}: found numbers in the first line, expected the n"),
@@ -50,6 +59,9 @@ TABLES: dict[str, tuple[str, dict[str, Any], str]] = {
     "split": ("a,fold\n1,dev\n", FOLD_KEY, "split: found 'dev' in 'fold', expected train or t"),
     "no training": ("a,fold\n1,test\n", FOLD_KEY, "split: found no row for train, expected at"),
     "no test": ("a,fold\n1,train\n", FOLD_KEY, "split: found no row for test, expected at"),
+    "index": (",a\n0,1\n", {}, "path: {}: column 1 has no name; write the file without its index"),
+    "index read": ("a,Unnamed: 0\n1,0\n", {}, "path: {}: column 2 has the name 'Unnamed: 0' of an"),
+    "no names twice": ("a, , \n1,,\n", {}, "path: {}: column 2 has no name; write the file with"),
     "no column": ("y\n1\n", {}, "x: found no column that no other key names"),
     "two splits": ("a\n1\n", {"split": {"column": "a", "fraction": 0.5}}, "split: give either"),
     "empty split": ("a\n1\n", {"split": {}}, "split: give either `column` or `fraction`"),
@@ -59,17 +71,29 @@ TABLES: dict[str, tuple[str, dict[str, Any], str]] = {
         "split.fraction: found 1; it should be",
     ),
 }
+NO_NUMBERS = {
+    "several": (
+        "a,b,y,c\n1,z,u,3\n2,,inf,4\nnan,5,6,1e999\n",
+        "train.x: found 'nan' (line 4) in 'a', 'z' (line 2) in 'b', '1e999' (line 4) in 'c', 'u' "
+        "(line 2) in 'y', expected finite real numbers; list columns of numbers in x, or prepare "
+        "the file",
+    ),
+    "target": ("a,y\n1,u\n", "train.y: found 'u' (line 2) in 'y', expected finite real numbers; "),
+    "dates": ("a,b\n1,2020-01-02\n", "train.x: found '2020-01-02' (line 2) in 'b', expected"),
+    "comma": ('a,b\n1,"1,5"\n', "train.x: found '1,5' (line 2) in 'b', expected"),
+    "gaps": ("a,b\n.5,\n", "train.x: found '' (line 2) in 'b', expected"),
+}
 DATES = np.array(["2020-01-01"] * 5, dtype="datetime64[D]")
 OBJECTS = np.array([1, None, "a", {}, 2], dtype=object)
 ARRAYS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "array": ({}, {"x": "z"}, "x: found 'z', which the file does not contain; expected x"),
     "no rows": ({"x": X[:0]}, {}, "path: found 0 rows and 2 features"),
     "no columns": ({"x": X[:, :0]}, {}, "path: found 5 rows and 0 features"),
-    "complex": ({"x": 1j * X}, {}, "x: found complex numbers in 'x', expected real numbers"),
-    "dates": ({"y": DATES}, {}, "y: found dates in 'y', expected real numbers"),
-    "text": ({"y": NAMES}, {}, "y: found text in 'y', expected real numbers"),
-    "objects": ({"x": OBJECTS}, {}, "x: found text or Python objects in 'x', expected real"),
-    "records": ({"x": np.zeros(3, [("a", float)])}, {}, "x: found records in 'x', expected real"),
+    "complex": ({"x": 1j * X}, {}, "x: found complex numbers in 'x', expected finite real"),
+    "dates": ({"y": DATES}, {}, "y: found dates in 'y', expected finite real"),
+    "text": ({"y": NAMES}, {}, "y: found text in 'y', expected finite real"),
+    "objects": ({"x": OBJECTS}, {}, "x: found text or Python objects in 'x', expected fin"),
+    "records": ({"x": np.zeros(3, [("a", float)])}, {}, "x: found records in 'x', expected fin"),
     "pickle": ({"k": OBJECTS}, {"label": "k"}, "label: {}: cannot be read as .npz (ValueError: Ob"),
     "one value": ({"x": 3.0}, {}, "x: found the single value 'x', expected an array"),
     "rows of y": ({"y": Y[:3]}, {}, "y: found 3 rows in 'y', expected 5 as in x"),
@@ -111,6 +135,30 @@ def test_wrong_table(tmp_path: Path, name: str) -> None:
     content, keys, message = TABLES[name]
     (tmp_path / "a.csv").write_bytes(content.encode("latin-1"))
     assert_refused(tmp_path / "a.csv", message, **keys)
+
+
+@pytest.mark.parametrize("name", NO_NUMBERS)
+def test_planning_names_all_columns_without_numbers(tmp_path: Path, name: str) -> None:
+    content, message = NO_NUMBERS[name]
+    (tmp_path / "a.csv").write_text(content)
+    keys = {"train": entry(tmp_path / "a.csv"), "target": ZERO}
+    with pytest.raises(ValidationError) as caught:
+        DatasetConfig.model_validate(keys)
+    (said,) = lines(caught.value, keys)
+    assert said.startswith(message)
+
+
+def test_all_arrays_of_text_are_named(tmp_path: Path) -> None:
+    write_npz(tmp_path / "a.npz")
+    train = entry(tmp_path / "a.npz", x=["name", "y"], y="fold")
+    said = refusal({"train": train, "target": ZERO})
+    assert "train.x: found text in 'name', text in 'fold', expected finite real" in said
+
+
+def test_missing_value_in_an_array(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", [1.0, np.nan])
+    said = refusal({"train": entry(tmp_path / "a.npy"), "target": ZERO})
+    assert "train.x: found a missing or infinite value in row 1 from 0, expected finite" in said
 
 
 @pytest.mark.parametrize("name", ARRAYS)
@@ -165,7 +213,8 @@ def test_given_needs_values(tmp_path: Path) -> None:
     np.savez(tmp_path / "c.npz", x=X, y=Y)
     paths = (tmp_path / name for name in ("a.npz", "b.npz", "c.npz"))
     none, two, one = (entry(path) for path in paths)
-    assert "come without y" in refusal({"train": none, "target": GIVEN})
+    said = refusal({"train": none, "target": GIVEN})
+    assert "come without y; name the column of the target by the key y of `train`" in said
     assert "expected as many" in refusal({"train": one, "test": two, "target": GIVEN})
     made = make_dataset(config(two, GIVEN, test=none))
     assert (made.sizes["output"], int(np.isnan(made.y).sum())) == (2, 10)

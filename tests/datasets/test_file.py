@@ -59,10 +59,45 @@ def test_csv_of_a_spreadsheet(tmp_path: Path) -> None:
     np.testing.assert_array_equal(made.y, np.eye(2))
 
 
+def test_numbers_of_any_form_and_flags(tmp_path: Path) -> None:
+    content = "a,b,c,y\n.5,True,1E+100,false\n 2 ,FALSE,-1e-300,true\n+3.,1,0.0e0,0.5\n"
+    (tmp_path / "a.csv").write_text(content)
+    made = make_dataset(config(entry(tmp_path / "a.csv"), GIVEN))
+    np.testing.assert_array_equal(made.x, [[0.5, 1, 1e100], [2, 0, -1e-300], [3, 1, 0]])
+    np.testing.assert_array_equal(made.y, [[0.0], [1.0], [0.5]])
+
+
 def test_named_columns_in_their_order(csv: Path) -> None:
     made = make_dataset(config(entry(csv, x=["b", "a"], y=["y", "a"], samples=3), GIVEN))
     np.testing.assert_array_equal(made.x, X[:3, ::-1])
     np.testing.assert_array_equal(made.y, np.stack([Y, X[:, 0]], axis=1)[:3])
+
+
+def test_names_of_columns_are_kept(csv: Path) -> None:
+    found = config(entry(csv, label="name", y="y", split={"column": "fold"}))
+    made = make_dataset(found)
+    assert made["feature"].values.tolist() == ["a", "b"]
+    assert "3 training points from points.csv (x a, b, y y, label name" in found.description
+
+
+def test_many_columns_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b,c,d,e\n1,2,3,4,5\n")
+    for keys in ({}, {"x": [*"abcde"]}):
+        described = config(entry(tmp_path / "a.csv", **keys)).description
+        assert described.startswith("1 training points from a.csv (x 5 columns); ")
+
+
+def test_arrays_without_names_have_no_coordinate(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=X)
+    found = config(entry(tmp_path / "a.npz"))
+    assert "feature" not in make_dataset(found).coords
+    assert found.description == "5 training points from a.npz; target zero"
+
+
+def test_columns_beside_an_index(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(",a,y\n0,3,1\n1,4,2\n")
+    made = make_dataset(config(entry(tmp_path / "a.csv", x="a"), GIVEN))
+    np.testing.assert_array_equal(made.x, [[3.0], [4.0]])
 
 
 def test_two_files_share_the_classes_of_the_first(tmp_path: Path, csv: Path) -> None:
@@ -177,3 +212,14 @@ def test_relative_path_starts_at_the_first_folder_that_has_it(
 def test_integers_are_sorted_as_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,k\n1,10\n2,9\n3,-1\n")
     assert config(entry(tmp_path / "a.csv", label="k")).train.classes == (-1, 9, 10)
+
+
+def test_store_records_how_its_target_was_standardised(csv: Path) -> None:
+    train = entry(csv, x="a", split={"column": "fold"})
+    made = make_dataset(config(train, {**GIVEN, "standardised": True}))
+    recorded = json.loads(made.attrs["target"])
+    np.testing.assert_allclose(made.y[:3].mean(), 0, atol=1e-15)
+    np.testing.assert_allclose(made.y[:3].std(), 1)
+    order = [0, 2, 4, 1, 3]
+    given_y = made.y[:, 0] * recorded["deviation"][0] + recorded["mean"][0]
+    np.testing.assert_allclose(given_y, Y[order], atol=1e-14)

@@ -122,3 +122,30 @@ def test_classes_are_those_of_the_data() -> None:
 def test_label_that_no_training_point_has() -> None:
     with pytest.raises(ValueError, match=r"found 5, .* expected one of 0, 3, 9, or more samples"):
         evaluate({"kind": "one_vs_rest", "label": 5}, MORE, MORE.empty)
+
+
+def test_standardised_by_the_training_points() -> None:
+    train = Points(np.zeros((2, 1)), y=np.array([[1.0, -4.0], [3.0, 6.0]]))
+    test = Points(np.zeros((1, 1)), y=np.array([[4.0, 1.0]]))
+    target = {"kind": "given", "standardised": True}
+    np.testing.assert_array_equal(evaluate(target, train, test), [[-1, -1], [1, 1], [2, 0]])
+    kind = TARGETS["given"].model_validate(target)
+    assert kind.record(train) == {**target, "mean": [2.0, 1.0], "deviation": [1.0, 5.0]}
+    assert kind.described() == "y, given with the points, standardised"
+    assert np.isnan(evaluate(target, train, Points(np.zeros((1, 1))))[2]).all()
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([[0.1, 1], [0.1, 2], [0.1, 3]], "found 0.1 at all training points, expected a target"),
+        ([[0, 1], [1, 0], [0, 1]], r"found classes \(one 1 in each row of y\)"),
+    ],
+)
+def test_targets_that_are_not_standardised(y: list[list[float]], message: str) -> None:
+    target, points = (
+        {"kind": "given", "standardised": True},
+        Points(np.zeros((3, 1)), y=np.array(y)),
+    )
+    with pytest.raises(ValueError, match=f"^target.standardised: {message}"):
+        evaluate(target, points, points)

@@ -50,7 +50,7 @@ def labels_of(name):
         "experiment": name,
         "network_label": experiment.network_label(study.networks[experiment.network]),
         "dataset_label": experiment.dataset,
-        "statement": experiment.statement,
+        "statement": experiment.statement_on(study.datasets[experiment.dataset]),
         "paper": place_of(experiment),
     }
 
@@ -62,7 +62,10 @@ def caption_of(name):
     points = {"description": dataset.description, "seed": dataset.seed}
     keys, layers, general = (m.model_dump(mode="json") for m in (experiment, network, study))
     layers |= {"label": network.description}
-    return {**caption(experiment), "settings": settings(keys, points, layers, general)}
+    return {
+        **caption(experiment, experiment.statement_on(dataset)),
+        "settings": settings(keys, points, layers, general),
+    }
 
 
 def computed_from(name):

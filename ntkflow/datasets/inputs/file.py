@@ -16,6 +16,9 @@ from ntkflow.datasets.kinds import Classes, Inputs, Integers, Points, Real
 from ntkflow.datasets.preprocessing import PREPROCESSINGS, Preprocessing
 from ntkflow.keys import Count, Fault, NotBoolean, Strict
 
+MOST_NAMES = 4
+"""Number of columns that a caption names."""
+
 
 def _located(path: str, info: ValidationInfo) -> str:
     """The path relative to the working directory; absolute if it was written so.
@@ -72,7 +75,9 @@ class File(Inputs):
         None, description="division of the rows; without `test`, test points are the other rows"
     )
     part: Literal["train", "test"] = Field("train", description="part of the split")
-    samples: Count | None = Field(None, description="number of points, the first; all by default")
+    samples: Count | None = Field(
+        None, description="use only the first `samples` points; all by default"
+    )
     preprocessing: Preprocessing | None = Field(None, description="transformation of the inputs")
     stated: ClassVar[tuple[str, ...]] = (*Inputs.stated, "path", "part")
 
@@ -164,6 +169,13 @@ class File(Inputs):
         listed = [f"{os.path.relpath(file, self.path)} {_digest(file)}\n" for file in self.files]
         return hashlib.sha256("".join(listed).encode()).hexdigest()
 
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The keys; columns of inputs by name, or by number if they are many."""
+        names = self.columns.features
+        columns = {"x": names if len(names) <= MOST_NAMES else f"{len(names)} columns"}
+        return {**columns, **super().options, **columns} if names else super().options
+
     def place(self, role: str) -> str:
         return f"{role} points from {Path(self.path).name}"
 
@@ -174,7 +186,7 @@ class File(Inputs):
         label = None
         if self.classes:
             label = np.searchsorted(self.classes, self.columns.labels("label")[rows])
-        return Points(x, label=label, classes=self.classes, y=y)
+        return Points(x, label=label, classes=self.classes, y=y, names=self.columns.features)
 
     def preprocessed(self, x: Real, reference: Real) -> Real:
         """Preprocess each column by its mean and deviation; `unit` has one scale for all."""

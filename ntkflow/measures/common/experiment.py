@@ -110,6 +110,10 @@ class Experiment(Strict):
                 f"{found}, which has no limit; {self.measure!r} compares with the limit",
             )
 
+    def statement_on(self, dataset: DatasetConfig) -> str:
+        """Statement as figures and tables of this data set print it."""
+        return self.statement
+
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         """Yield (key, complaint) for what does not fit the data set or the network."""
         yield from ()
@@ -117,13 +121,19 @@ class Experiment(Strict):
     def class_problems(self, dataset: DatasetConfig) -> Problems:
         """Yield a complaint unless the points are labelled by class and some are test points."""
         if dataset.target.kind != "one_hot" or dataset.test is None:
-            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points here"
+            yield "dataset", f"{self.dataset!r} needs the target one_hot and `test` points"
 
 
 def place_of(experiment: Experiment | type[Experiment]) -> str:
     """Place of the statement of a claim, with its publication unless that is JGH."""
     jgh = experiment.source == PAPER
     return experiment.paper if jgh else f"{experiment.source}, {experiment.paper}"
+
+
+def remedy(dataset: DatasetConfig) -> str:
+    """How to give test points to a data set whose training points are in a file."""
+    file = dataset.train.inputs == "file" and dataset.test is None
+    return "; add `split` to `train`, or `test`" if file else ""
 
 
 def repeated(key: str, values: Sequence[object], what: str) -> Problems:
@@ -184,7 +194,7 @@ class Trained(Widths):
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
         if self.on_circle and not dataset.probed_on_circle:
-            yield "dataset", f"{self.dataset!r} needs `test` points on the circle here"
+            yield "dataset", f"{self.dataset!r} needs `test` points with `inputs: circle`"
         yield from self._departures()
         for key, complaint in self.training.problems(dataset):
             yield f"training.{key}", complaint
@@ -236,7 +246,7 @@ class OffTraining(Trained):
     def problems(self, dataset: DatasetConfig, network: NetworkConfig) -> Problems:
         yield from super().problems(dataset, network)
         if dataset.test is None:
-            yield "dataset", f"{self.dataset!r} needs `test` points here"
+            yield "dataset", f"{self.dataset!r} needs `test` points{remedy(dataset)}"
 
 
 class AlongComponent(Trained):

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 from ntkflow.configuration.networks import NetworkConfig
 from ntkflow.datasets.config import DatasetConfig
 from ntkflow.keys import Count, NotBoolean
-from ntkflow.measures.common.experiment import Experiment, Problems, repeated
+from ntkflow.measures.common.experiment import Experiment, Problems, remedy, repeated
 
 
 def _several(value: Any) -> Any:
@@ -53,7 +53,7 @@ class Regression(Experiment):
     ridge: Annotated[float, Field(ge=0, allow_inf_nan=False), NotBoolean] = Field(
         0.0,
         description="constant added to the eigenvalues of K / N, K being either kernel; 0 is the "
-        "limit of infinite training time",
+        "limit of infinite training time; noise of variance s^2 in the targets is ridge = s^2 / N",
     )
 
     @property
@@ -80,4 +80,5 @@ class Regression(Experiment):
                 "training-set sizes",
             )
         if dataset.test is None or not dataset.target.known_at(dataset.test):
-            yield "dataset", f"{self.dataset!r} needs `test` points at which the target is known"
+            needed = "`test` points at which the target is known"
+            yield "dataset", f"{self.dataset!r} needs {needed}{remedy(dataset)}"

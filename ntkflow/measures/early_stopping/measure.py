@@ -59,6 +59,7 @@ def measure(sources: Sources) -> xr.Dataset:
     training, test = ({n: errors[i] for n, errors in networks.items()} for i in (0, 1))
     rises = {n: _rise(np.log(test[n]), np.log(kernels[n][1]), time) for n in networks}
     axes = "time $t$", r"mean of $|f_t - y|^2$"
+    noisy = ", noisy labels" if sources.dataset.attrs.get("label_noise") else ""
     tested, fitted = _curves(time, test, limit[1]), _curves(time, training, limit[0])
     return evidence(
         [
@@ -67,7 +68,7 @@ def measure(sources: Sources) -> xr.Dataset:
         ],
         [
             Panel("test points", *axes, tested, "log", "log"),
-            Panel("training points, noisy labels", *axes, fitted, "log", "log"),
+            Panel(f"training points{noisy}", *axes, fitted, "log", "log"),
         ],
     )
 

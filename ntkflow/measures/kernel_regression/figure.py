@@ -136,9 +136,13 @@ def _ticks(axes: Axes, numbers: np.ndarray, *, percent: bool) -> None:
 
 
 def tabulate(statistics: xr.Dataset) -> pd.DataFrame:
-    """One row per kernel and training-set size; with landmarks also per number of them."""
-    first = ["accuracy", "accuracy_low", "accuracy_high", "squared_error", "iterations"]
-    names = [*first, *(str(name) for name in statistics if name not in first)]
+    """One row per kernel and training-set size; with landmarks also per number of them.
+
+    Columns without any number are left out.
+    """
+    scores = [f"{s}{end}" for s in ("accuracy", "squared_error") for end in ("", "_low", "_high")]
+    ordered = [*scores, "iterations", *(f"landmark_{score}" for score in scores)]
+    names = [name for name in ordered if name in statistics]
     dims = [dim for dim in ("kernel", "landmarks", "size") if dim in statistics.dims]
     frame: pd.DataFrame = statistics[names].compute().to_dataframe(dims).reset_index()
-    return frame[[*dims, *names]]
+    return frame[[*dims, *names]].dropna(axis="columns", how="all")

@@ -33,4 +33,4 @@ class Settings(Experiment):
         if count < 2 * self.size:
             yield "size", f"found {self.size}, expected at most half of the {count} training points"
         if dataset.target.kind != "one_hot":
-            yield "dataset", f"{self.dataset!r} needs the target one_hot here"
+            yield "dataset", f"{self.dataset!r} needs the target one_hot"

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from ntkflow.analysis.spectrum import decompose_kernel
+from ntkflow.datasets.config import DatasetConfig
 from ntkflow.kernels.dynamics import Components, kernel_flow, stepped
 from ntkflow.measures.common.evidence import AGREES, DISAGREES
 from ntkflow.measures.common.sources import Sources
 from ntkflow.measures.early_stopping import measure as early_stopping
+from ntkflow.pages.captions import caption
 from ntkflow.stores import labels
 from tests.measures.examples import sources, verdicts
+from tests.measures.found import SETTINGS
 
 TRAIN, TEST, SEEDS = 24, 40, 8
 STEPS = tuple(np.unique(np.geomspace(1, 30000, 50).round().astype(int)))
@@ -31,7 +34,7 @@ def points(noise: float = 0.5) -> Sources:
     return sources(x, y, train=TRAIN)
 
 
-def measured(noise=0.5, slower=1.0, steps=STEPS):
+def measured(noise=0.5, slower=1.0, steps=STEPS, **attributes):
     """Of networks that follow the kernel over `slower`, each a few per cent off."""
     given = points(noise)
     rate = 0.2 / float(decompose_kernel(given.limiting)["eigenvalue"][0])
@@ -63,7 +66,8 @@ def measured(noise=0.5, slower=1.0, steps=STEPS):
         kernel_steps=(),
         learning_rate=rate,
     )
-    return early_stopping.measure(replace(given, ensembles={64: ensemble}))
+    dataset = given.dataset.assign_attrs(attributes)
+    return early_stopping.measure(replace(given, dataset=dataset, ensembles={64: ensemble}))
 
 
 def test_networks_follow_the_curve_of_the_kernel():
@@ -80,6 +84,22 @@ def test_a_kernel_of_another_size_is_noticed(slower):
 
 def test_without_noise_there_is_no_rise():
     assert verdicts(measured(noise=0.0))[RISE] == DISAGREES
+
+
+@pytest.mark.parametrize(("noise", "words"), [(0.0, ""), (0.5, ", noisy labels")])
+def test_words_follow_the_noise(noise, words):
+    titles = measured(noise, label_noise=noise)["title"].values.tolist()
+    assert titles == ["test points", f"training points{words}"]
+
+
+def test_statement_follows_the_noise():
+    experiment = SETTINGS["early_stopping"].model_construct()
+    points = {"inputs": "gaussian", "samples": 4, "features": 1}
+    keys = {"train": points, "target": {"kind": "zero"}}
+    noisy, exact = (DatasetConfig(**keys, label_noise=noise) for noise in (0.1, 0.0))
+    assert experiment.statement_on(noisy) == experiment.statement
+    assert experiment.statement_on(exact).startswith("The test error of wide networks falls, then")
+    assert caption(experiment, experiment.statement_on(exact))["title"].startswith("The test error")
 
 
 def test_training_that_ends_too_soon_shows_none():

@@ -130,3 +130,16 @@ def test_table_has_a_row_a_kernel_and_size():
     table = tabulate(found)
     assert len(table) == 4
     assert list(table)[:3] == ["kernel", "size", "accuracy"]
+
+
+def test_table_of_a_regression_has_no_empty_columns():
+    scores = dict.fromkeys(("squared_error_high", "squared_error_low", "squared_error"), 1.0)
+    scores |= dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), np.nan)
+    values = {name: (("kernel", "size"), [[value]]) for name, value in scores.items()}
+    found = xr.Dataset(
+        {**values, "iterations": (("kernel", "size"), [[0]])}, {"kernel": ["ntk"], "size": [5]}
+    )
+    assert list(tabulate(found)) == [
+        *("kernel", "size", "squared_error", "squared_error_low", "squared_error_high"),
+        "iterations",
+    ]
