@@ -25,16 +25,27 @@ experiment), `precision`, `versions`, `code_revision` and `device`; and, if JAX 
 def schemas() -> Iterator[Schema]:
     """Schemas of all kinds of stores."""
     yield from SCHEMAS.values()
-    for name, _ in find_measures([]):
-        module = import_module(f"ntkflow.measures.{name}.measure")
-        if hasattr(module, "SCHEMA"):
-            yield module.SCHEMA
+    yield from filter(None, _of_measures().values())
     yield EVIDENCE
+
+
+def _of_measures() -> dict[str, Schema | None]:
+    """Schema of each measure; None for one whose statistics are those of a claim."""
+    names = [name for name, _ in find_measures([])]
+    modules = {name: import_module(f"ntkflow.measures.{name}.measure") for name in names}
+    return {name: getattr(module, "SCHEMA", None) for name, module in modules.items()}
 
 
 def stores_page() -> str:
     """Return the page, in Markdown."""
     return "\n".join([HEAD, *map(_section, schemas())])
+
+
+def _about(schema: Schema) -> str:
+    if schema is not EVIDENCE:
+        return f"{schema.title}."
+    measures = [f"`{name}`" for name, own in _of_measures().items() if own is None]
+    return f"{schema.title}. Written by {', '.join(measures)}."
 
 
 def _section(schema: Schema) -> str:
@@ -43,7 +54,7 @@ def _section(schema: Schema) -> str:
         shown = f"*`{name}`*" if entry.optional else f"`{name}`"
         dims = ", ".join(entry.dims)
         rows.append(f"| {shown} | {dims} | {entry.long_name} | {entry.units} |")
-    return f"## `{schema.kind}`\n\n{schema.title}.\n\n" + "\n".join(rows) + "\n"
+    return f"## `{schema.kind}`\n\n{_about(schema)}\n\n" + "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

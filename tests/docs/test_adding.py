@@ -97,11 +97,15 @@ def test_activation(carried_out):
 @pytest.mark.slow
 def test_data_set(carried_out):
     results = carried_out("data_set.md")
-    assert_drawn(results, "flowers", "moons", "parity")
+    assert_drawn(results, "flowers", "petals", "petals_in_training", "moons", "parity")
     flowers = xr.open_zarr(results / "datasets" / "flowers.zarr")
     train = flowers["x"].values[flowers["is_train"].values]
     np.testing.assert_allclose([train.mean(), train.std()], [0, 1], atol=1e-12)
     assert flowers["y"].values.sum(axis=0).tolist() == [5, 5]
+    petals = xr.open_zarr(results / "datasets" / "petals.zarr")
+    assert petals["feature"].values.tolist() == ["petal_length"]
+    train = petals["y"].values[petals["is_train"].values]
+    np.testing.assert_allclose([train.mean(), train.std()], [0, 1], atol=1e-12)
     moons = xr.open_zarr(results / "datasets" / "moons.zarr")
     x, side = moons["x"].values, moons["y"].values[:, 0]
     centre = np.where(side[:, None] > 0, [0, 0], [1, 0.5])
