@@ -4,7 +4,7 @@
 # ///
 """Validate a Workflow Run RO-Crate by its profile: uv run .ci/validate_crate.py CRATE.zip.
 
-In an environment that uv makes for it, because roc-validator requires an older rich than ntkflow.
+uv runs it in a separate environment, because roc-validator requires an older rich than ntkflow.
 It works without a network: the contexts of JSON-LD come from the validator's cache, which is filled
 from the package rocrate and from the few terms below. Exit status 1 if a requirement is not met.
 """
@@ -43,7 +43,7 @@ def contexts() -> dict[str, dict[str, object]]:
 
 
 def main(crate: str) -> int:
-    """Print what is not as the profile requires or recommends."""
+    """Print the requirements and recommendations that are not met."""
     with TemporaryDirectory() as folder:
         cache = Path(folder) / "contexts"
         session = CachedSession(str(cache), backend="sqlite")

@@ -2,7 +2,7 @@
 
 NTK and NNGP of a ReLU network, L = 4, in float32, of inputs from N(0, 1) in R^784: in memory, into
 a Zarr store, and in a regression with 3000 landmarks. Rows are measured one after the other, each
-with its floor beside it; what the floors are is told in `limiting_kernels` and `landmarks`.
+with its floor beside it; the floors are defined in `limiting_kernels` and `landmarks`.
 Prints a table in Markdown and draws it.
 """
 
@@ -29,7 +29,7 @@ COLOURS = {MEMORY: style.INK, STORE: style.BLUE, LANDMARKS: "#d55e00"}
 
 
 class Row(NamedTuple):
-    """Seconds that so many kernel `entries` took, and the floor."""
+    """Time and floor of so many kernel `entries`, in seconds."""
 
     what: str
     points: int
@@ -57,7 +57,7 @@ def dense_rows(sizes: Sequence[int], stored: Sequence[int], repeats: int) -> Ite
 
 
 def landmark_rows(sizes: Sequence[int]) -> Iterator[Row]:
-    """Regressions, each in a process of its own, compilation included."""
+    """Regressions, each in a separate process; compilation is included."""
     if not sizes:
         return
     m = landmarks.LANDMARKS

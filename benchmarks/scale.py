@@ -47,7 +47,7 @@ UNITS = {
     "added": ("loading and adding sums, MB/s", 1e6),
     "solved": ("solution, G m^3 / s", 1e9),
     "tasks": ("tasks per CPU second of the scheduler", 1),
-    "start": ("compilation in a process, s", 1),
+    "start": ("first fit beyond the second, s", 1),
 }
 RATE_COLUMNS = ("what", "measured")
 TASK_COLUMNS = (

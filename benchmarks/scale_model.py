@@ -47,7 +47,7 @@ class Rates:
     tasks: float
     """Tasks that the scheduler hands out."""
     start: float
-    """Seconds, not a rate: compilation in a new process."""
+    """Seconds, not a rate: the first fit in a process, beyond the second."""
 
 
 @dataclass(frozen=True)

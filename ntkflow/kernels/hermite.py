@@ -37,22 +37,22 @@ UNROLLED = 16
 """Terms of a series in one iteration of the compiled loop; lengths are rounded up to a multiple."""
 
 VANISHED = 1e-28
-"""Share of E[sigma(u)^2] up to which a term is zero but for rounding."""
+"""Largest part of E[sigma(u)^2] that a term may have and count as rounding error."""
 
 # Half-width and spacing: exp(-z^2/4) is below 1e-18 at the ends, and the rule resolves functions
 # analytic within 0.2 of the real axis, such as tanh(5 z), to rounding error.
 NODES = np.arange(-13.0, 13.0 + 1 / 64, 1 / 32)
 
 STRIDES = (8, 4, 2, 1)
-"""Every so many nodes are used, the largest number that changes no coefficient that is kept."""
+"""Spacings of the nodes to try; the first that changes no coefficient that is kept is used."""
 
 
 @dataclass(frozen=True)
 class HermiteSeries(Activation):
     """Smooth activation whose dual is its Hermite series with `terms` terms.
 
-    `kept` has the powers of rho that matter, for sigma and for sigma': every other power if sigma
-    is odd or even. Integrals use every `stride`-th node.
+    `kept` has the powers of rho in the series of sigma and of sigma', if fewer: every other one if
+    sigma is odd or even. Integrals use every `stride`-th node.
     """
 
     terms: int = SERIES_TERMS
@@ -97,7 +97,7 @@ class HermiteSeries(Activation):
         return missed
 
     def fitted(self, variance: Variances, dtype: np.dtype) -> "HermiteSeries":
-        """Least terms and nodes that change less than a rounding of `dtype` at these variances."""
+        """Series with the fewest terms and nodes whose error is below a rounding of `dtype`."""
         negligible, rounding = (1e-8, 1e-9) if np.dtype(dtype) == np.float32 else (1e-18, 1e-15)
         nodes, root, basis = _weighted_basis(range(self.terms), 1)
         weighted = [np.asarray(_weighted(f, variance, nodes, root)) for f in self.both]
@@ -174,8 +174,8 @@ def _one_minus(
 def _weighted_basis(powers: range, stride: int) -> tuple[np.ndarray, ...]:
     """Nodes (z,), square root w (z,) of their weights, and w h_k (k, z) for `powers`.
 
-    The products of the h_k with functions of their parity are even if only every other power is
-    asked for: nodes z >= 0 suffice.
+    With step 2 the series is that of an odd or even function, all integrands are even, and nodes
+    z >= 0 suffice.
     """
     nodes = NODES[::stride]
     root = np.exp(-(nodes**2) / 4) * (2 * np.pi) ** -0.25 * (nodes[1] - nodes[0]) ** 0.5

@@ -20,7 +20,7 @@ COLUMNS += NUMBERS
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder, record, table of claims, and figures by experiment.
+    """Folder, record, table of claims, and figures by experiment of a finished run.
 
     `claims` is from `ntkflow.measures.common.table.tabulate`, `provenance` from
     `ntkflow.jobs.provenance.record`; a figure has the bytes of its SVG and its PNG.
@@ -66,7 +66,8 @@ class Pair:
         rows = [row for row in (self.first, self.second) if row]
         if len(rows) < 2 or all(row["low"] == row["high"] for row in rows):
             return False
-        return bool(max(row["low"] for row in rows) > min(row["high"] for row in rows))
+        (one, other) = rows
+        return bool(one["high"] < other["low"] or other["high"] < one["low"])
 
 
 @dataclass(frozen=True)
@@ -155,13 +156,15 @@ class Comparison:
         keys = [key for key, *_ in self.configuration]
         versions = [f"{name} {one or 'none'} → {it or 'none'}" for name, one, it in self.packages]
         counts = {text: len(self.products[kind]) for kind, text in RESULTS.items()}
+        same = "same within tolerance" if both else "none in both runs"
         numbers = f"{unequal} differ, {judged} with another verdict, {apart} with intervals apart"
+        shared = f"same; claims in both runs: {len(both)}" if both else "no claim in both runs"
         return {
             "configuration": _some(keys, "same keys and values"),
             "provenance": _some([name for name, one, it in self.facts if one != it], "same record"),
             "packages": _some(versions, "same versions"),
-            "verdicts": _some(changed, f"same; claims in both runs: {len(both)}"),
-            "numbers": numbers if unequal else "same within tolerance",
+            "verdicts": _some(changed, shared),
+            "numbers": numbers if unequal else same,
             "products": ", ".join(f"{count} {text}" for text, count in counts.items() if count),
         }
 
@@ -203,7 +206,7 @@ def _facts(provenance: Mapping[str, Any]) -> dict[str, str]:
     for versions in made["versions"]:
         for name, version in versions.items():
             libraries.setdefault(name, {})[version] = None
-    texts = {key: listed(made.get(key, [])) for key in made if key != "versions"}
+    texts = {key: listed(found) for key, found in made.items() if key != "versions"}
     return {
         "configuration digest": provenance["configuration"]["sha256"],
         **{key.replace("_", " "): text for key, text in texts.items()},

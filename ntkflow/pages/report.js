@@ -1,7 +1,7 @@
 // Figures that enlarge and show values of their points, and a table of claims that sorts. Without
 // this script the page has its static figures, and the table in the order of the study.
 {
-  const NEAR = 12; // pixels within which a point is chosen
+  const NEAR = 12; // largest distance to a point, in pixels
   const BESIDE = 0.1; // largest logarithm of the factor by which a mark is beside its place
 
   // Values from transformed coordinates, by the scale of the axis, as in matplotlib.scale.
@@ -24,7 +24,7 @@
   function reading(axis, point) {
     const value = valueAt(axis, point);
     const away = (place) => Math.abs(Math.log(value / place));
-    const [place] = (axis.places ?? []).toSorted((a, b) => away(a) - away(b));
+    const [place] = [...(axis.places ?? [])].sort((a, b) => away(a) - away(b));
     const step = Math.abs(valueAt(axis, point + (axis.ends[1] - axis.ends[0]) / 1e4) - value);
     const digits = Math.min(100, Math.max(0, -Math.floor(Math.log10(step))));
     const found = away(place) < BESIDE ? place : Number(value.toFixed(digits));
@@ -49,7 +49,7 @@
   // An Axes with the points of its marks. Only data are clipped, not ticks and legends.
   function chartOf(group, { x, y }) {
     const outside = (place, [start, end]) => (place - start) * (place - end); // positive if it is
-    // To rounding. A bar that ends at the bottom or top may have been cut there.
+    // Allow for rounding. A bar that ends at the bottom or top may have been cut there.
     const inside = ([a, b]) => outside(a, x.ends) < 1e-3 && outside(b, y.ends) < -1e-3;
     const points = [...group.querySelectorAll("path[clip-path], [clip-path] > :is(path, use)")]
       .filter((mark) => mark.closest("[id^='axes_'], [id^='matplotlib.axis']") === group)
@@ -179,7 +179,7 @@
         const [order, sign] = next[head.getAttribute("aria-sort")] ?? ["ascending", 1];
         heads.forEach((one) => one.removeAttribute("aria-sort"));
         if (order) head.setAttribute("aria-sort", order);
-        body.append(...rows.toSorted((a, b) => sign * compare(key(a), key(b))));
+        body.append(...[...rows].sort((a, b) => sign * compare(key(a), key(b))));
       };
     });
   }

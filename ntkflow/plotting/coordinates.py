@@ -18,7 +18,7 @@ PARAMETERS = ("base", "linthresh", "linscale")  # of the last two
 
 
 class Places(FixedLocator):
-    """Ticks at the abscissae of all points; marks may be drawn up to 10 % beside theirs."""
+    """Ticks at the abscissae of all points; a mark may be drawn up to 10 % away from its own."""
 
 
 def marks_beside_ticks(axes: Axes) -> None:
@@ -27,7 +27,7 @@ def marks_beside_ticks(axes: Axes) -> None:
 
 
 def name_axes(figure: Figure) -> None:
-    """Set the ids that the Axes of a figure have in its SVG, where Matplotlib's are axes_1, ..."""
+    """Set the ids that the Axes of a figure have in its SVG, in place of axes_1, ..."""
     for number, axes in enumerate(_all_axes(figure), 1):
         axes.set_gid(f"axes_no_{number}")
 

@@ -8,6 +8,7 @@ of the run in results/, and ro-crate-metadata.json, which describes both.
 import argparse
 import hashlib
 import mimetypes
+import re
 import subprocess
 import sys
 import tarfile
@@ -15,6 +16,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,9 +29,10 @@ from rocrate.rocrate import ROCrate
 
 from ntkflow.stores.contents import ROOT
 from ntkflow.stores.integrity import root_attributes
-from ntkflow.verification.folder import Folder, FolderError
+from ntkflow.verification.folder import Folder, FolderError, write_beside
 from ntkflow.words import listed
 
+ORCID = re.compile(r"https://orcid\.org/(\d{4}-){3}\d{3}[\dX]")
 CLONE = Path(__file__).parents[2]
 RUN_TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 PROFILES = {
@@ -50,7 +53,7 @@ class Deposit:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 if the crate is written, 2 if the folder is not that of a finished run."""
+    """Exit status: 0 if the crate is written, 2 if the folder does not hold a finished run."""
     name = "python -m ntkflow.verification.crate"
     parser = argparse.ArgumentParser(prog=name, description=__doc__)
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
@@ -67,20 +70,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         folder = Folder(given.results)
-        folder.require_whole()
+        folder.require_unaltered(complete=True)
         with TemporaryDirectory() as code:
             place = Path(code)
             commit = extract(given.revision or recorded_commit(folder), place)
             cited = citation(place)
             licence = given.license or cited["license"]
-            deposit = Deposit(given.title, commit, licence, given.author)
-            given.output.parent.mkdir(parents=True, exist_ok=True)
-            write(described(folder, place, cited, deposit), given.output)
+            deposit = Deposit(given.title, commit, licence, _checked(given.author))
+            crate = described(folder, place, cited, deposit)
+            write_beside(given.output, partial(write, crate), [given.results])
     except (FolderError, OSError) as error:
         print(f"crate: {error}", file=sys.stderr)
         return 2
     print(f"{given.output}: {given.output.stat().st_size / 1e6:.1f} MB")
     return 0
+
+
+def _checked(authors: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """The authors; FolderError unless each has an ORCID of their own."""
+    for number, (_, orcid) in enumerate(authors):
+        if not ORCID.fullmatch(orcid) or orcid in [other for _, other in authors[:number]]:
+            raise FolderError(
+                f"--author: found {orcid!r}, expected an ORCID for each author, written "
+                "https://orcid.org/0000-0002-1825-0097"
+            )
+    return authors
 
 
 def write(crate: ROCrate, file: Path) -> None:
@@ -108,7 +122,7 @@ def recorded_commit(folder: Folder) -> str:
 
 
 def extract(revision: str, place: Path) -> str:
-    """Write the files of a commit of this clone into a folder; return the whole commit."""
+    """Write the files of a commit of this clone into a folder; return its full hash."""
     try:
         commit = _git(
             "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"
@@ -135,7 +149,7 @@ def citation(code: Path) -> Mapping[str, Any]:
 
 
 def described(folder: Folder, code: Path, cited: Mapping[str, Any], deposit: Deposit) -> ROCrate:
-    """Crate of the code and the results, to be written while both folders exist."""
+    """Crate of the code and the results; both folders must exist until it is written."""
     crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(RUN_TERMS)
     crate.name = deposit.title
@@ -243,7 +257,7 @@ def _file(crate: ROCrate, folder: Folder, path: str) -> Any:
 
 def _times(results: Path) -> dict[str, float]:
     """Start and end of the jobs in seconds since 1970, from the benchmark files of Snakemake."""
-    files = [*results.glob("benchmarks/**/*.tsv")]
+    files = [file for file in results.glob("benchmarks/**/*.tsv") if file.stat().st_size]
     if not files:
         return {"endTime": (results / "provenance.json").stat().st_mtime}
     ends = [file.stat().st_mtime for file in files]

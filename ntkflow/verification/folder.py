@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
-from pathlib import Path
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,9 @@ from ntkflow.stores.places import StoreError
 from ntkflow.stores.zarr import open_store
 from ntkflow.verification.reference import Product
 from ntkflow.verification.summary import summarise
+
+RECORDED = ("digests", "configuration", "stores_made_by", "platform", "packages")
+"""Keys of provenance.json that are read here."""
 
 NOT_HERE = "expected a folder of results in which a run has come to its end"
 
@@ -35,10 +39,15 @@ class Folder:
         self.provenance = _mapping(root / "provenance.json", json.loads)
         self.configuration = _mapping(root / "configuration.yaml", yaml.safe_load)
         self.text = (root / "configuration.yaml").read_text(encoding="utf-8")
-        recorded = self.provenance.get("digests")
-        if not isinstance(recorded, dict):
-            raise FolderError(f"{root / 'provenance.json'}: no key digests; {NOT_HERE}")
-        self.recorded: dict[str, str] = recorded
+        for key in RECORDED:
+            if not isinstance(self.provenance.get(key), dict):
+                raise FolderError(f"{root / 'provenance.json'}: no key {key}; {NOT_HERE}")
+        self.recorded: dict[str, str] = self.provenance["digests"]
+        if outside := [path for path in self.recorded if not _is_inside(path)]:
+            raise FolderError(
+                f"{root / 'provenance.json'}: found {outside[0]!r} in digests, expected paths in "
+                "the folder"
+            )
 
     def altered(self) -> Iterator[tuple[str, str]]:
         """Yield (path, fault) of each product that changed after the run; all products are read."""
@@ -54,10 +63,12 @@ class Folder:
             for fault in faults:
                 yield path, fault
 
-    def require_whole(self) -> None:
-        """Raise FolderError if a product is missing or changed after the run."""
-        faults = [f"{path}: {fault}" for path, fault in self.altered()]
-        faults += [f"{path}: missing" for path in self.recorded if not (self.root / path).exists()]
+    def require_unaltered(self, *, complete: bool = False) -> None:
+        """Raise FolderError if a product changed after the run or, if `complete`, is missing."""
+        faults = [f"{self.root / path}: {fault}" for path, fault in self.altered()]
+        if complete:
+            absent = (path for path in self.recorded if not (self.root / path).exists())
+            faults += [f"{self.root / path}: missing" for path in absent]
         if faults:
             raise FolderError("\n".join(faults))
 
@@ -84,6 +95,27 @@ class Folder:
     def _digest(self, path: str) -> str:
         file = self.root / path
         return str(_attributes(file)["sha256"]) if path.endswith(".zarr") else _sha256(file)
+
+
+def write_beside(output: Path, write: Callable[[Path], object], folders: Sequence[Path]) -> None:
+    """Let `write` fill a new file, then rename it to `output`; the folders of results stay as is.
+
+    FolderError if `output` is in one of them.
+    """
+    for folder in folders:
+        if output.resolve().is_relative_to(folder.resolve()):
+            raise FolderError(f"--output: found {output} in {folder}, expected a place elsewhere")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+    try:
+        write(partial)
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _is_inside(path: str) -> bool:
+    return not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
 
 
 def _attributes(store: Path) -> dict[str, Any]:

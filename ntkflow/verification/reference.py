@@ -128,6 +128,6 @@ def differing_values(one: Any, other: Any, path: str = "") -> Iterator[tuple[str
         if one != other:
             yield path, one, other
         return
-    for key in sorted({*one, *other}):
+    for key in sorted({*one, *other}, key=str):
         values = one.get(key, ABSENT), other.get(key, ABSENT)
         yield from differing_values(*values, f"{path}.{key}" if path else str(key))

@@ -17,26 +17,26 @@ import yaml
 from ntkflow.pages.compare import COLUMNS, Comparison, Run, page
 from ntkflow.stores.places import StoreError
 from ntkflow.verification.comparison import Report, compare
-from ntkflow.verification.folder import NOT_HERE, Folder, FolderError
+from ntkflow.verification.folder import NOT_HERE, Folder, FolderError, write_beside
 from ntkflow.verification.reference import ABSENT, Product, differing_values
-
-RECORDED = ("configuration", "stores_made_by", "platform", "packages")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 if the page is written, 2 if a folder is not that of a finished run."""
+    """Exit status: 0 if the page is written, 2 if a folder does not hold a finished run."""
     parser = argparse.ArgumentParser(
         prog="python -m ntkflow.verification.runs", description=__doc__
     )
     parser.add_argument("first", type=Path, help="folder of results")
-    parser.add_argument("second", type=Path, help="another one, or the same")
-    place = "page to write (default: %(default)s)"
+    parser.add_argument("second", type=Path, help="second folder of results")
+    place = "page to write, over an earlier one (default: %(default)s)"
     parser.add_argument("--output", type=Path, default=Path("build/compare.html"), help=place)
     given = parser.parse_args(arguments)
     try:
+        if given.output.suffix != ".html":
+            raise FolderError(f"--output: found {given.output}, expected a name that ends in .html")
         found = comparison(Folder(given.first), Folder(given.second))
-        given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(page(found), encoding="utf-8")
+        text, folders = page(found), (given.first, given.second)
+        write_beside(given.output, lambda file: file.write_text(text, encoding="utf-8"), folders)
     except (FolderError, StoreError, OSError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
@@ -71,9 +71,7 @@ def compared(first: Folder, second: Folder) -> Report:
 
 
 def _run(folder: Folder) -> Run:
-    for key in RECORDED:
-        if not isinstance(folder.provenance.get(key), dict):
-            raise FolderError(f"{folder.root / 'provenance.json'}: no key {key}; {NOT_HERE}")
+    folder.require_unaltered()
     figures = {}
     for svg in sorted((folder.root / "figures").glob("*.svg")):
         png = svg.with_suffix(".png")

@@ -55,8 +55,8 @@ def test_claims_and_they_alone_have_a_verdict(name):
 
 def test_figures_are_those_of_the_pages_and_small():
     figures = [*(DOCS / "figures").iterdir()]
-    pages = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
-    shown = {*re.findall(r"\(figures/([\w-]+\.png)\)", pages)}
+    pages = "".join(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))
+    shown = {*re.findall(r"\((?:\.\./)?figures/([\w-]+\.png)\)", pages)}
     assert {figure.name for figure in figures} == shown
     assert sum(figure.stat().st_size for figure in figures) < BUDGET
 

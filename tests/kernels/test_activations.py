@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ntkflow.kernels.accuracy import DualError, fit_dual
 from ntkflow.kernels.activations import activation, from_function
 from ntkflow.kernels.correlation import directions, input_pairs
 from ntkflow.kernels.dual import outer
@@ -298,3 +299,14 @@ def test_fitted_series_leave_out_terms_that_vanish(name, starts, step):
     duals = [s.dual(pairs, *2 * [s.moments(variances)]) for s in (series, short)]
     for whole, part in zip(*map(jax.tree.leaves, duals), strict=True):
         np.testing.assert_allclose(part, whole, rtol=0, atol=1e-14)
+
+
+def test_error_of_one_layer_is_found_between_others():
+    def narrow(z):
+        return jax.nn.relu(z) + 1e-5 * jnp.exp(-((40 * (z - 1)) ** 2))
+
+    found = from_function("narrow", narrow, kinks=[0.0])
+    deviations = (0.01, 0.02, 0.05, 0.6, 1000.0)
+    layers = [(f"layer {n}", np.array([deviation])) for n, deviation in enumerate(deviations, 1)]
+    with pytest.raises(DualError, match="'narrow', layer 4: found an error of"):
+        fit_dual(found, layers, np.dtype(np.float64))

@@ -253,7 +253,10 @@ def check_finished(
 def test_a_killed_share_is_tried_again_alone_and_an_interrupted_run_resumed(
     queue: Queue, kernel: tuple[Clone, Clone]
 ) -> None:
-    """A share is killed, then the run that tries it again; the next run has another number."""
+    """A share is killed, then the run that tries it again; the next run has another number.
+
+    The run cancels its jobs as in `eager.py`.
+    """
     clone, _ = kernel
     with started(clone, *SHARES) as run:
         when(lambda: len(queue.running("compute_kernel_share")) == 2 and len(blocks(clone)) > 2)

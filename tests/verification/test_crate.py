@@ -208,6 +208,26 @@ def test_products_that_changed_are_not_packaged(package, results, change):
     assert not file.exists()
 
 
+def test_results_are_not_overwritten(results, clone, monkeypatch, capsys):
+    monkeypatch.setattr(crate, "CLONE", clone)
+    table = results / "tables" / "drift.csv"
+    before = table.read_bytes()
+    assert crate.main([str(results), "--output", str(table)]) == 2
+    assert "expected a place elsewhere" in capsys.readouterr().err
+    assert table.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "authors",
+    [["Ada", "0000-0002-1825-0097"], ["Ada", "https://orcid.org/x"], [*ADA, "--author", *ADA]],
+)
+def test_every_author_has_an_orcid(package, authors):
+    status, printed, file = package("--author", *authors)
+    assert status == 2
+    assert "expected an ORCID for each author, written https://orcid.org/" in printed.err
+    assert not file.exists()
+
+
 @pytest.mark.slow
 def test_validator_of_the_profile_accepts_the_crate(package, tmp_path):
     _, _, file = package("--author", *ADA)

@@ -85,7 +85,7 @@ def test_a_run_without_claims_is_compared(runs, compare):
     write_record(runs[1], CONFIGURATION)
     status, printed, _ = compare(*runs)
     assert status == 0
-    assert re.search("verdicts: +same; claims in both runs: 0", printed)
+    assert re.search("verdicts: +no claim in both runs", printed)
 
 
 def broken(file, content):
@@ -101,10 +101,13 @@ def broken(file, content):
         (shutil.rmtree, "second/provenance.json: No such file or directory; expected a folder"),
         (broken("provenance.json", None), "second/provenance.json: No such file"),
         (broken("provenance.json", '{"digests": {}}'), "provenance.json: no key configuration"),
+        (broken("provenance.json", '{"digests": []}'), "provenance.json: no key digests"),
         (broken("claims.json", None), "second/claims.json: found no table of claims"),
-        (broken("claims.json", "{"), "second/claims.json: found no table of claims"),
-        (broken("claims.json", '[{"paper": "x"}]'), "claims.json: found no experiment, quantity"),
-        (broken("limiting/points/tanh_3.zarr/zarr.json", "{"), "not readable as a store"),
+        (broken("claims.json", "[]"), "second/claims.json: changed since provenance.json was"),
+        (
+            broken("limiting/points/tanh_3.zarr/zarr.json", "{"),
+            "second/limiting/points/tanh_3.zarr",
+        ),
     ],
 )
 def test_folders_that_are_no_finished_run(runs, compare, change, message):
@@ -114,3 +117,40 @@ def test_folders_that_are_no_finished_run(runs, compare, change, message):
     assert message in printed
     assert "Traceback" not in printed
     assert not page
+
+
+def test_a_table_that_is_no_table_of_claims(runs, compare):
+    content = b'[{"paper": "x"}]'
+    (runs[1] / "claims.json").write_bytes(content)
+    record = json.loads((runs[1] / "provenance.json").read_text())
+    record["digests"]["claims.json"] = hashlib.sha256(content).hexdigest()
+    (runs[1] / "provenance.json").write_text(json.dumps(record))
+    status, printed, _ = compare(*runs)
+    assert status == 2
+    assert "claims.json: found no experiment, quantity" in printed
+
+
+def test_paths_outside_of_the_folder_are_refused(runs, compare):
+    record = json.loads((runs[1] / "provenance.json").read_text())
+    record["digests"]["../first/claims.json"] = "0"
+    (runs[1] / "provenance.json").write_text(json.dumps(record))
+    status, printed, _ = compare(*runs)
+    assert status == 2
+    assert "found '../first/claims.json' in digests, expected paths in the folder" in printed
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("second/compare.html", "expected a place elsewhere"),
+        ("notes.txt", "expected a name that ends in .html"),
+    ],
+)
+def test_files_of_a_run_and_other_files_are_not_overwritten(
+    runs, tmp_path, capsys, output, expected
+):
+    place = tmp_path / output
+    place.write_text("mine")
+    assert main([*map(str, runs), "--output", str(place)]) == 2
+    assert expected in capsys.readouterr().err
+    assert place.read_text() == "mine"
