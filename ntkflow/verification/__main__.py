@@ -98,7 +98,7 @@ def matching(folder: Folder, place: Path) -> tuple[str, Reference, list[str]]:
 def write(results: Path, file: Path) -> int:
     """Write a reference from these results."""
     folder = Folder(results)
-    folder.require_whole()
+    folder.require_unaltered(complete=True)
     made_with = {key: folder.provenance[key] for key in ("stores_made_by", "platform")}
     products = {path: folder.product(path) for path in folder.recorded}
     reference = Reference(
