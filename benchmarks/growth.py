@@ -29,7 +29,7 @@ COLOURS = {MEMORY: style.INK, STORE: style.BLUE, LANDMARKS: "#d55e00"}
 
 
 class Row(NamedTuple):
-    """Time and floor of so many kernel `entries`, in seconds."""
+    """Seconds to compute `entries` kernel values, and their floor."""
 
     what: str
     points: int

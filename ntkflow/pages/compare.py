@@ -145,7 +145,7 @@ class Comparison:
         return sorted(differing, key=lambda row: not all(row))
 
     def summary(self) -> dict[str, str]:
-        """What differs, one line for each section of the page."""
+        """Summary of the differences, one line for each section of the page."""
         pairs = [pair for claim in self.claims if not claim.close for pair in claim.pairs]
         compared = [pair for pair in pairs if pair.first and pair.second]
         unequal = sum(not pair.equal for pair in compared)
